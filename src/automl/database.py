@@ -1,0 +1,92 @@
+"""The caller's own database session, through PL/Python: the one file that imports `plpy`.
+
+Statements carry the type of every parameter beside it, as in `WHERE relname = $1::text`: it is read from there, so that the
+same text serves PL/Python, which asks for types, and a connection, which does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+Row = dict[str, Any]
+
+_PARAMETER = re.compile(r"\$(\d+)::((?:double precision|[a-z_0-9.]+)(?:\[\])?)")
+
+
+class Database(Protocol):
+    """What the rest of the package needs of a database session."""
+
+    def execute(self, sql: str, *values: object) -> list[Row]:
+        """Run one statement and return its rows, each as a dict by column name."""
+
+    def interrupt(self) -> None:
+        """Let a cancellation that is pending take effect; raises it."""
+
+
+class Talk(Protocol):
+    """Where progress and warnings go."""
+
+    def info(self, message: str) -> None: ...
+    def notice(self, message: str) -> None: ...
+    def warning(self, message: str) -> None: ...
+
+
+def parameter_types(sql: str) -> list[str]:
+    """Return the types written beside `$1`, `$2`, ... in order.
+
+    >>> parameter_types("SELECT $2::integer[], $1::text, $1::text")
+    ['text', 'integer[]']
+    """
+    types = {int(number): kind for number, kind in _PARAMETER.findall(sql)}
+    return [types[number] for number in sorted(types)]
+
+
+class CallerDatabase:
+    """The session that called us: its transaction, its rights, its cancel key."""
+
+    def __init__(self) -> None:
+        import plpy
+
+        self._plpy = plpy
+
+    def execute(self, sql: str, *values: object) -> list[Row]:
+        if not values:
+            return list(self._rows(self._plpy.execute(sql)))
+        plan = self._plpy.prepare(sql, parameter_types(sql))
+        return list(self._rows(self._plpy.execute(plan, list(values))))
+
+    def stream(self, sql: str, *values: object, rows: int = 1) -> Iterator[list[Row]]:
+        """Yield the rows of a query, at most `rows` of them in memory at a time."""
+        plan = self._plpy.prepare(sql, parameter_types(sql))
+        cursor = self._plpy.cursor(plan, list(values))
+        try:
+            while batch := list(cursor.fetch(rows)):
+                yield [dict(row) for row in batch]
+        finally:
+            cursor.close()
+
+    def interrupt(self) -> None:
+        # Any statement checks for interrupts; nothing else that PL/Python offers does.
+        self._plpy.execute("SELECT 1")
+
+    def info(self, message: str) -> None:
+        self._plpy.info(message)
+
+    def notice(self, message: str) -> None:
+        self._plpy.notice(message)
+
+    def warning(self, message: str) -> None:
+        self._plpy.warning(message)
+
+    def raise_error(self, message: str, sqlstate: str, hint: str | None) -> None:
+        """End the statement with an ERROR that carries the SQLSTATE and the hint."""
+        try:
+            self._plpy.error(message, sqlstate=sqlstate, hint=hint or "")
+        except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments
+            self._plpy.error(message + (f"\nHINT: {hint}" if hint else ""))
+
+    @staticmethod
+    def _rows(result: Any) -> Sequence[Row]:
+        return [dict(row) for row in result] if result.nrows() and result.colnames() else []

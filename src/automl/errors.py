@@ -1,0 +1,88 @@
+"""Errors, split by who must act: the caller, one trial, or the operator.
+
+A usage error names the argument, the rule and the value that came, and where there is one the remedy:
+
+    automl_params: "eta" must be an integer of at least 2, got 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+INVALID_PARAMETER_VALUE = "22023"
+NULL_VALUE_NOT_ALLOWED = "22004"
+UNDEFINED_TABLE = "42P01"
+UNDEFINED_COLUMN = "42703"
+DUPLICATE_TABLE = "42P07"
+DATATYPE_MISMATCH = "42804"
+INSUFFICIENT_PRIVILEGE = "42501"
+FEATURE_NOT_SUPPORTED = "0A000"
+OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
+EXTERNAL_ROUTINE_EXCEPTION = "38000"
+
+_NOTHING = object()
+
+
+class AutomlError(Exception):
+    """Anything that ends the call with a message for a person.
+
+    Args:
+        message: what happened, in one sentence.
+        sqlstate: the five characters that clients switch on.
+        hint: what to do about it.
+    """
+
+    def __init__(self, message: str, *, sqlstate: str = EXTERNAL_ROUTINE_EXCEPTION, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.sqlstate = sqlstate
+        self.hint = hint
+
+
+class UsageError(AutomlError):
+    """The caller must act: an argument breaks a rule.
+
+    Args:
+        argument: the name of the SQL argument, or the path into it (`compile_params_grid: "lr"`).
+        rule: what it must be, as the rest of a sentence that starts with the argument.
+        value: the value that came, shown with `repr`; left out when it says nothing.
+        hint: the remedy.
+        sqlstate: 22023 (invalid parameter value) unless a closer one is known.
+    """
+
+    def __init__(
+        self,
+        argument: str,
+        rule: str,
+        value: object = _NOTHING,
+        *,
+        hint: str | None = None,
+        sqlstate: str = INVALID_PARAMETER_VALUE,
+    ) -> None:
+        came = "" if value is _NOTHING else f", got {shown(value)}"
+        super().__init__(f"{argument}: {rule}{came}", sqlstate=sqlstate, hint=hint)
+
+
+class OperatorError(AutomlError):
+    """The operator must act: something is not installed, not reachable or broken."""
+
+
+def together(problems: Sequence[AutomlError]) -> AutomlError:
+    """One error that reports all `problems`, each on its own line, with the SQLSTATE of the first."""
+    if len(problems) == 1:
+        return problems[0]
+    lines = "\n".join(f"  {problem.message}" for problem in problems)
+    hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
+    return AutomlError(
+        f"{len(problems)} problems were found:\n{lines}",
+        sqlstate=problems[0].sqlstate,
+        hint=" ".join(hints) or None,
+    )
+
+
+def shown(value: object, limit: int = 200) -> str:
+    """`repr` of a value for an error message, cut after `limit` characters; NULL as SQL writes it."""
+    if value is None:
+        return "NULL"
+    text = repr(value)
+    return text if len(text) <= limit else text[:limit] + "..."
