@@ -1,0 +1,68 @@
+# Everything a developer types. `make demo` and `make test` set up what they need, whichever comes first.
+#
+# Environment: AUTOML_PREFIX, AUTOML_STATE, PG_CONFIG (see deploy/common.sh); ARGS adds arguments to pytest: make test ARGS='-k iris -x'
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+venv_bin = $$(deploy/install --where)/bin
+pg_bin = $$("$$(deploy/install --pg)" --bindir)
+# Brings the private cluster up, and runs a command with the environment's programs and the cluster's URI.
+with_dsn = dsn="$$(deploy/cluster dsn)" && env PATH="$(venv_bin):$(pg_bin):$$PATH" AUTOML_TEST_DSN="$$dsn" AUTOML_DSN="$$dsn"
+
+.PHONY: help
+help:  ## this list
+	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 18
+
+.PHONY: demo
+demo:  ## set everything up and run examples/demo on real data
+	@deploy/install
+	@$(with_dsn) examples/demo
+
+.PHONY: test
+test:  ## set everything up and run the tests
+	@deploy/install --with-tests
+	@$(with_dsn) python -m pytest $(ARGS)
+
+.PHONY: bench
+bench:  ## run the benchmarks, one after the other
+	@deploy/install --with-tests --with-bench
+	@for file in bench/*.py; do $(with_dsn) python $$file || exit; done
+
+.PHONY: lint
+lint:  ## ruff and mypy
+	@deploy/install --with-tests
+	@PATH="$(venv_bin):$$PATH"; ruff check . && ruff format --check . && mypy
+
+.PHONY: start
+start:  ## install what is missing and bring the private cluster up
+	@deploy/install
+	@deploy/cluster start
+
+.PHONY: dsn
+dsn:  ## print the URI of the demo's database (use make -s dsn), starting the cluster if it is down
+	@deploy/install
+	@deploy/cluster dsn
+
+.PHONY: psql
+psql:  ## open psql on the demo's database
+	@deploy/install
+	@$(with_dsn) psql "$$dsn"
+
+.PHONY: stop status destroy
+stop status destroy:  ## the private cluster: stop it, tell whether it runs, delete it with its data
+	@deploy/cluster $@
+
+.PHONY: install uninstall
+install uninstall:  ## the extension's files only, by PGXS; deploy/install does the rest as well
+	@$(MAKE) --no-print-directory sql-$@ PG_CONFIG="$${PG_CONFIG:-$$(deploy/install --pg)}" PYTHON_SITE="$$(deploy/install --site)"
+
+.PHONY: sql-all sql-install sql-uninstall
+sql-all sql-install sql-uninstall:
+	@mkdir -p build
+	@$(MAKE) --no-print-directory -C build -f ../sql/Makefile $(@:sql-%=%)
+
+.PHONY: clean
+clean:  ## delete what was built or cached in this folder; what is installed stays
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
