@@ -1,0 +1,3 @@
+"""The table of contents of the fixtures."""
+
+pytest_plugins = ["fix_db", "fix_greenplum"]

@@ -1,0 +1,157 @@
+"""Fixtures that give a test a database session as a client has it, through psycopg2."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+class Failure(NamedTuple):
+    """What a client sees of an error."""
+
+    sqlstate: str
+    message: str
+    hint: str | None
+
+
+class Session(psycopg2.extensions.connection):
+    """A psycopg2 connection with shorthands. Parameters are psycopg2's: `%s` in the statement."""
+
+    def run(self, sql: str, *params: object) -> None:
+        """Run statements for what they do."""
+        with self.cursor() as cursor:
+            cursor.execute(sql, params or None)
+
+    def fetch(self, sql: str, *params: object) -> list[Any]:
+        """Return the rows, each as a named tuple, which equals the plain one."""
+        with self.cursor(cursor_factory=psycopg2.extras.NamedTupleCursor) as cursor:
+            cursor.execute(sql, params or None)
+            return cursor.fetchall()
+
+    def value(self, sql: str, *params: object) -> Any:
+        """Return the one value of the one row."""
+        ((value,),) = self.fetch(sql, *params)
+        return value
+
+    def error_of(self, sql: str, *params: object) -> Failure:
+        """Return the error that the statement ends with; it is a failure of the test if it ends with none."""
+        with pytest.raises(psycopg2.Error) as caught:
+            self.run(sql, *params)
+        diag = caught.value.diag
+        return Failure(str(diag.sqlstate), str(diag.message_primary), diag.message_hint)
+
+
+def connect_to(dsn: str, **settings: str) -> Session:
+    """Open a session that commits each statement, with libpq's parameters in `settings` put over those of the DSN."""
+    session = psycopg2.connect(dsn, connection_factory=Session, **settings)
+    session.autocommit = True
+    return session
+
+
+@pytest.fixture(scope="session")
+def server() -> str:
+    """The DSN of a running server with the extension installed, as a superuser; `make test` sets it."""
+    dsn = os.environ.get("AUTOML_TEST_DSN")
+    if not dsn:
+        pytest.skip("AUTOML_TEST_DSN is not set; `make test` starts a server and sets it")
+    try:
+        connect_to(dsn).close()
+    except psycopg2.OperationalError as error:
+        pytest.skip(f"no server answers at AUTOML_TEST_DSN: {error}")
+    return dsn
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def drop_left_behind(admin: Session) -> None:
+    """Drop the databases of test runs that were killed before they could."""
+    for (name,) in admin.fetch(r"SELECT datname FROM pg_database WHERE datname ~ '^automl_test_\d+$'"):
+        if not is_running(int(name.rpartition("_")[2])):
+            admin.run(f"DROP DATABASE {name}")
+
+
+@pytest.fixture(scope="session")
+def database(server: str) -> Iterator[str]:
+    """The DSN of a database made for this test run, with the extension."""
+    name = f"automl_test_{os.getpid()}"
+    admin = connect_to(server)
+    drop_left_behind(admin)
+    admin.run(f"CREATE DATABASE {name}")
+    dsn = psycopg2.extensions.make_dsn(server, dbname=name)
+    maker = connect_to(dsn)
+    maker.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
+    maker.close()
+    yield dsn
+    admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+    admin.run(f"DROP DATABASE {name}")
+    admin.close()
+
+
+def schema_of(test_name: str) -> str:
+    """A schema's name that tells in the server's log which test it was."""
+    return "t_" + re.sub(r"\W+", "_", test_name.lower())[:50].strip("_")
+
+
+@pytest.fixture
+def db(database: str, request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A superuser's session in a new, empty schema, which stands alone on its search path."""
+    schema = schema_of(request.node.name)
+    session = connect_to(database)
+    session.run(f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; SET search_path = {schema}")
+    yield session
+    session.close()
+    cleaner = connect_to(database)  # the test may have broken or changed its own session in any way
+    cleaner.run(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE")
+    cleaner.close()
+
+
+@pytest.fixture
+def connect(db: Session, database: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Session]]:
+    """A function that opens one more session in the test's schema: `connect(user=role)`; closed after the test."""
+    sessions: list[Session] = []
+
+    def open_session(**settings: str) -> Session:
+        sessions.append(connect_to(database, **settings))
+        sessions[-1].run(f"SET search_path = {schema_of(request.node.name)}")
+        return sessions[-1]
+
+    yield open_session
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def role(db: Session, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a role that can log in and make tables in the test's schema, and has no other rights."""
+    schema, name = schema_of(request.node.name), f"automl_plain_{os.getpid()}"
+    db.run(f"CREATE ROLE {name} LOGIN; GRANT USAGE, CREATE ON SCHEMA {schema} TO {name}")
+    yield name
+    cleaner = connect_to(db.dsn)
+    cleaner.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", name)
+    cleaner.run(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
+    cleaner.close()
+
+
+@pytest.fixture
+def iris(db: Session) -> Session:
+    """The session `db` with the page's table iris_data in its schema."""
+    db.run("SET client_min_messages = warning; " + (EXAMPLES / "iris.sql").read_text() + "RESET client_min_messages")
+    return db

@@ -1,0 +1,108 @@
+"""The way from the extension to its Python package, and what is said where it is broken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from automl import __version__
+from fix_db import Session
+
+
+def loader(db: Session) -> str:
+    """The source of madlib.automl_load()."""
+    return db.value("SELECT prosrc FROM pg_proc WHERE oid = 'madlib.automl_load'::regproc")
+
+
+def site_of(source: str) -> str:
+    match = re.search(r"SITE, VERSION = '(.*)', '(.*)'", source)
+    assert match
+    return match.group(1)
+
+
+def loader_like_it(db: Session, **replaced: str) -> None:
+    """Make `loader()`, a copy of madlib.automl_load() with other values for SITE or VERSION."""
+    source = loader(db)
+    site, version = replaced.get("site", site_of(source)), replaced.get("version", __version__)
+    source = re.sub(r"SITE, VERSION = .*", f"SITE, VERSION = '{site}', '{version}'", source)
+    db.run("CREATE FUNCTION loader() RETURNS void LANGUAGE plpython3u AS %s", source)
+
+
+def test_the_installed_script_has_no_token_left(db: Session) -> None:
+    assert not re.search(r"@[A-Z_]+@", loader(db))
+
+
+def test_extension_and_package_agree(db: Session) -> None:
+    assert db.value("SELECT extversion FROM pg_extension WHERE extname = 'keras_automl'") == __version__
+
+
+def test_a_missing_package_is_named_with_place_and_remedy(db: Session) -> None:
+    loader_like_it(db, site="/nowhere/site-packages")
+    assert db.error_of("SELECT loader()") == (
+        "55000",
+        "plpy.Error: keras_automl: the Python package automl is not in /nowhere/site-packages",
+        f"Run deploy/install of keras_automl {__version__} on the host of the server, as root.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "hint"),
+    [
+        ("99.0.0", "Run deploy/install of keras_automl 99.0.0 on the host of the server, as root."),
+        ("0.0.9", f"Run in this database: ALTER EXTENSION keras_automl UPDATE TO '{__version__}'; then connect anew."),
+    ],
+)
+def test_another_version_names_both_and_the_remedy(db: Session, version: str, hint: str) -> None:
+    site = site_of(loader(db))
+    loader_like_it(db, version=version)
+    both = f"the extension is version {version}, but the Python package in {site} is version {__version__}"
+    assert db.error_of("SELECT loader()") == ("55000", f"plpy.Error: keras_automl: {both}", hint)
+
+
+def test_a_package_of_the_same_name_from_elsewhere_is_refused(db: Session) -> None:
+    other = "import sys, types; sys.modules['automl'] = other = types.ModuleType('automl'); other.__file__ = '/tmp/automl.py'"
+    db.run(f"DO LANGUAGE plpython3u $$ {other} $$")
+    failure = db.error_of("SELECT madlib.automl_load()")
+    assert failure.message.endswith("another Python package automl was loaded in this session, from /tmp/automl.py")
+    assert failure.hint == "Connect anew."
+
+
+def test_imports_come_from_the_installed_folder_first_and_from_no_relative_one(db: Session) -> None:
+    db.run("DO LANGUAGE plpython3u $$ import sys; sys.path[:0] = ['', 'lib', '.'] $$")
+    db.run("SELECT madlib.automl_load()")
+    db.run("CREATE FUNCTION paths() RETURNS SETOF text LANGUAGE plpython3u AS 'import sys; return sys.path'")
+    first, *others = (path for (path,) in db.fetch("SELECT paths()"))
+    assert first == site_of(loader(db))
+    assert all(Path(path).is_absolute() for path in others)
+
+
+def test_a_plain_role_can_load_but_changes_nothing(connect: Callable[..., Session], role: str) -> None:
+    plain = connect(user=role)
+    plain.run("SELECT madlib.automl_load()")
+    assert plain.error_of("CREATE FUNCTION madlib.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'").sqlstate == "42501"
+
+
+def test_dropping_the_extension_leaves_nothing(db: Session) -> None:
+    objects = """SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^(t_|pg_)'
+                 UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc WHERE oid >= 16384
+                 UNION ALL SELECT 'relation ' || oid::regclass FROM pg_class WHERE oid >= 16384 ORDER BY 1"""
+    db.autocommit = False
+    db.run("DROP EXTENSION keras_automl CASCADE")
+    bare = db.fetch(objects)
+    db.run("CREATE EXTENSION keras_automl")
+    assert len(db.fetch(objects)) > len(bare)
+    db.run("DROP EXTENSION keras_automl")
+    assert db.fetch(objects) == bare
+    assert db.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'madlib'") == 0
+    db.rollback()
+
+
+def test_without_plpython_the_server_says_what_is_missing(db: Session) -> None:
+    db.autocommit = False
+    db.run("DROP EXTENSION plpython3u CASCADE")
+    failure = db.error_of("CREATE EXTENSION keras_automl")
+    assert failure.message == 'required extension "plpython3u" is not installed'
+    db.rollback()
