@@ -1,0 +1,174 @@
+-- Preparing data and models: split, pack, the library of architectures, the schedule of Hyperband.
+
+CREATE FUNCTION madlib.train_test_split(
+    source_table text,
+    output_table text,
+    train_proportion double precision,
+    test_proportion double precision DEFAULT NULL,
+    grouping_cols text DEFAULT NULL,
+    target_cols text DEFAULT NULL,
+    with_replacement boolean DEFAULT FALSE,
+    separate_output_tables boolean DEFAULT FALSE
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].train_test_split(
+    source_table, output_table, train_proportion, test_proportion,
+    grouping_cols, target_cols, with_replacement, separate_output_tables
+)
+$$;
+COMMENT ON FUNCTION madlib.train_test_split(text, text, double precision, double precision, text, text, boolean, boolean) IS
+'Divides a table at random into a training and a test part, with exact counts; the same parts after the same setseed().';
+
+CREATE FUNCTION madlib.training_preprocessor_dl(
+    source_table varchar,
+    output_table varchar,
+    dependent_varname varchar,
+    independent_varname varchar,
+    buffer_size integer DEFAULT NULL,
+    normalizing_const real DEFAULT 1.0,
+    num_classes integer[] DEFAULT NULL,
+    distribution_rules text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].training_preprocessor_dl(
+    source_table, output_table, dependent_varname, independent_varname,
+    buffer_size, normalizing_const, num_classes, distribution_rules
+)
+$$;
+COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer[], text) IS
+'Packs a table of labels and arrays of features for training: <output_table>, and <output_table>_summary beside it.';
+
+-- num_classes may be a plain number as well. With these two alone, a bare NULL for it would be ambiguous: the third, which
+-- takes text, is the one that PostgreSQL prefers for literals without a type.
+CREATE FUNCTION madlib.training_preprocessor_dl(
+    source_table varchar,
+    output_table varchar,
+    dependent_varname varchar,
+    independent_varname varchar,
+    buffer_size integer,
+    normalizing_const real,
+    num_classes integer,
+    distribution_rules text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].training_preprocessor_dl(
+    source_table, output_table, dependent_varname, independent_varname,
+    buffer_size, normalizing_const, num_classes, distribution_rules
+)
+$$;
+COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer, text) IS
+'Packs a table of labels and arrays of features for training; num_classes as a plain number.';
+
+CREATE FUNCTION madlib.training_preprocessor_dl(
+    source_table varchar,
+    output_table varchar,
+    dependent_varname varchar,
+    independent_varname varchar,
+    buffer_size integer,
+    normalizing_const real,
+    num_classes text,
+    distribution_rules text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].training_preprocessor_dl(
+    source_table, output_table, dependent_varname, independent_varname,
+    buffer_size, normalizing_const, num_classes, distribution_rules
+)
+$$;
+COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, text, text) IS
+'Packs a table of labels and arrays of features for training; num_classes as NULL or as a literal.';
+
+CREATE FUNCTION madlib.validation_preprocessor_dl(
+    source_table varchar,
+    output_table varchar,
+    dependent_varname varchar,
+    independent_varname varchar,
+    training_preprocessor_table varchar,
+    buffer_size integer DEFAULT NULL,
+    distribution_rules text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].validation_preprocessor_dl(
+    source_table, output_table, dependent_varname,
+    independent_varname, training_preprocessor_table, buffer_size, distribution_rules
+)
+$$;
+COMMENT ON FUNCTION madlib.validation_preprocessor_dl(varchar, varchar, varchar, varchar, varchar, integer, text) IS
+'Packs a table for validation as training_preprocessor_table was packed: same classes, shape and normalizing_const.';
+
+CREATE FUNCTION madlib.load_keras_model(
+    keras_model_arch_table varchar,
+    model_arch json,
+    model_weights bytea DEFAULT NULL,
+    name text DEFAULT NULL,
+    description text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].load_keras_model(keras_model_arch_table, model_arch, model_weights, name, description)
+$$;
+COMMENT ON FUNCTION madlib.load_keras_model(varchar, json, bytea, text, text) IS
+'Adds the JSON of a Keras model, perhaps with its weights, to a library of architectures, which is made if it does not exist.';
+
+CREATE FUNCTION madlib.delete_keras_model(keras_model_arch_table varchar, model_id integer) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].delete_keras_model(keras_model_arch_table, model_id)
+$$;
+COMMENT ON FUNCTION madlib.delete_keras_model(varchar, integer) IS
+'Deletes a model from a library of architectures, and the library with its last model unless views depend on it.';
+
+CREATE FUNCTION madlib.hyperband_schedule(
+    schedule_table varchar,
+    r integer,
+    eta integer DEFAULT 3,
+    skip_last integer DEFAULT 0
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].hyperband_schedule(schedule_table, r, eta, skip_last)
+$$;
+COMMENT ON FUNCTION madlib.hyperband_schedule(varchar, integer, integer, integer) IS
+'Writes the schedule of a Hyperband run to a new table (s, i, n_i, r_i), without running it.';
+
+-- The packing itself: one call a buffer. They look at nothing but their arguments.
+
+CREATE FUNCTION madlib.automl_pack_features(wire bytea, shape integer[], normalizing_const real) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_pack_features(wire, shape, normalizing_const)
+$$;
+COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
+'Internal: concatenated array_send() of real[] rows to native float32; NULL if a row is not of the shape.';
+
+CREATE FUNCTION madlib.automl_pack_encoded(wire bytea, shape integer[]) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_pack_encoded(wire, shape)
+$$;
+COMMENT ON FUNCTION madlib.automl_pack_encoded(bytea, integer[]) IS
+'Internal: concatenated array_send() of smallint[] rows to native int16; NULL if a row is not of the shape.';
+
+CREATE FUNCTION madlib.automl_pack_classes(wire bytea, shape integer[]) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_pack_classes(wire, shape)
+$$;
+COMMENT ON FUNCTION madlib.automl_pack_classes(bytea, integer[]) IS
+'Internal: concatenated int4send() of class numbers to one-hot rows of int16; NULL if a row has no class.';

@@ -1,0 +1,292 @@
+"""What the database's catalog says about tables and columns, asked before anything is read or made.
+
+Every function takes the SQL argument that a name came in, so that an error can say whose name it was.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from automl.database import Database
+from automl.errors import (
+    DUPLICATE_TABLE,
+    INSUFFICIENT_PRIVILEGE,
+    INVALID_PARAMETER_VALUE,
+    UNDEFINED_COLUMN,
+    UNDEFINED_TABLE,
+    AutomlError,
+    UsageError,
+)
+from automl.names import Name, quoted, table_name
+
+INVALID_SCHEMA_NAME = "3F000"
+UNDEFINED_OBJECT = "42704"
+_READABLE = ("r", "p", "v", "m", "f")  # table, partitioned table, view, materialized view, foreign table
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, or what is read like one, as the catalog knows it.
+
+    Attributes:
+        oid: its number.
+        name: its name with its schema, exactly as the catalog spells both.
+        kind: `pg_class.relkind`: r, p, v, m or f.
+    """
+
+    oid: int
+    name: Name
+    kind: str
+
+    @property
+    def sql(self) -> str:
+        """The qualified name as an identifier to be put into a statement."""
+        return self.name.sql
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """The type of a column, domains seen through.
+
+    Attributes:
+        name: as `format_type` writes it without length or precision: `character varying`.
+        sql: the qualified name of the type, which takes values of any length, for casts.
+        category: `pg_type.typcategory`: N for numbers, B boolean, S strings, D dates, A arrays, ...
+        element: the type of the elements if this is an array.
+    """
+
+    name: str
+    sql: str
+    category: str
+    element: ColumnType | None = None
+
+
+def find_table(db: Database, argument: str, name: Name) -> Relation:
+    """Return the table that `name` means in this session.
+
+    Raises:
+        UsageError: 42P01 if there is none.
+    """
+    found = _relation(db, name)
+    if found is None or found.kind not in _READABLE:
+        raise UsageError(argument, f'table "{name}" does not exist', sqlstate=UNDEFINED_TABLE)
+    return found
+
+
+def exists(db: Database, name: Name) -> bool:
+    """Return whether the name is taken, by a table or by anything else that has a name among tables."""
+    return _relation(db, name) is not None
+
+
+def readable_table(db: Database, argument: str, value: str | None) -> Relation:
+    """Read a table's name and return the table, which must be readable by the caller and hold rows."""
+    relation = find_table(db, argument, table_name(argument, value))
+    require_select(db, argument, relation)
+    require_rows(db, argument, relation)
+    return relation
+
+
+def columns(db: Database, relation: Relation) -> dict[str, str]:
+    """Return the columns of a table in order, each with the name of its type."""
+    rows = db.execute(
+        "SELECT attname::text AS name, pg_catalog.format_type(atttypid, NULL) AS type FROM pg_catalog.pg_attribute"
+        " WHERE attrelid = ($1::bigint)::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        relation.oid,
+    )
+    return {row["name"]: row["type"] for row in rows}
+
+
+def column_type(db: Database, relation: Relation, column: str) -> ColumnType:
+    """Return what is known about the type of a column that exists."""
+    rows = db.execute(
+        "SELECT atttypid::bigint AS oid FROM pg_catalog.pg_attribute"
+        " WHERE attrelid = ($1::bigint)::oid AND attname = $2::text AND NOT attisdropped",
+        relation.oid,
+        column,
+    )
+    return _type(db, rows[0]["oid"])
+
+
+def require_column(db: Database, argument: str, relation: Relation, *names: str) -> None:
+    """Raise 42703 unless the table has all the columns, naming what comes close."""
+    there = columns(db, relation)
+    for name in names:
+        if name not in there:
+            raise UsageError(
+                argument,
+                f'column "{name}" does not exist in table "{relation.name}"',
+                hint=_column_hint(name, list(there)),
+                sqlstate=UNDEFINED_COLUMN,
+            )
+
+
+def require_select(db: Database, argument: str, relation: Relation, *names: str) -> None:
+    """Raise 42501 unless the calling role may read the table, or at least its columns `names`."""
+    if _may_select(db, relation) or (names and all(_may_select(db, relation, name) for name in names)):
+        return
+    role = db.execute("SELECT current_user::text AS role")[0]["role"]
+    raise UsageError(
+        argument,
+        f'role "{role}" has no SELECT privilege on table "{relation.name}"',
+        hint=f"Its owner can give it: GRANT SELECT ON {relation.sql} TO {quoted(role)}",
+        sqlstate=INSUFFICIENT_PRIVILEGE,
+    )
+
+
+def require_rows(db: Database, argument: str, relation: Relation) -> None:
+    """Raise unless the table has at least one row."""
+    if not db.execute(f"SELECT 1 AS one FROM {relation.sql} LIMIT 1"):
+        raise UsageError(argument, f'table "{relation.name}" is empty')
+
+
+def require_absent(db: Database, argument: str, *names: Name) -> tuple[Name, ...]:
+    """Check that tables can be made under these names, and return the names with the schema they will be in.
+
+    Raises:
+        UsageError: if one exists already (42P07), or the schema is pg_temp, is missing (3F000) or not writable (42501).
+    """
+    schema = _output_schema(db, argument, names[0].schema)
+    resolved = tuple(Name(name.table, schema) for name in names)
+    for name in resolved:
+        # A temporary table of that name would be found instead of the new one.
+        if exists(db, name) or exists(db, Name(name.table, "pg_temp")):
+            raise UsageError(
+                argument,
+                f'table "{name}" already exists',
+                hint=f"Drop it first (DROP TABLE {name.sql}) or choose another name.",
+                sqlstate=DUPLICATE_TABLE,
+            )
+    return resolved
+
+
+def setting(db: Database, name: str, default: str) -> str:
+    """Return a setting of the server or session, `default` where nobody has set it."""
+    try:
+        value = db.execute("SELECT current_setting($1::text) AS value", name)[0]["value"]
+    except Exception as error:  # the driver's own class; current_setting(name, true) is not in every dialect we serve
+        if getattr(error, "sqlstate", None) != UNDEFINED_OBJECT:
+            raise
+        return default
+    return str(value) or default
+
+
+def whole_setting(db: Database, name: str, default: int, least: int, most: int) -> int:
+    """Return a setting that is a whole number from `least` to `most`."""
+    text = setting(db, name, str(default))
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise AutomlError(
+            f"setting {name} must be a whole number from {least} to {most}, is '{text}'",
+            sqlstate=INVALID_PARAMETER_VALUE,
+            hint=f"RESET {name}",
+        )
+    return int(text)
+
+
+@contextmanager
+def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
+    """Hold settings of the planner for some statements; those this server does not know are left out.
+
+    After an error nothing needs to be put back: the rollback does it.
+    """
+    rows = db.execute("SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])", list(wanted))
+    before = {row["name"]: row["setting"] for row in rows}
+    for name in before:
+        _set(db, name, wanted[name])
+    yield
+    for name, value in before.items():
+        _set(db, name, value)
+
+
+def _set(db: Database, name: str, value: str) -> None:
+    db.execute("SELECT pg_catalog.set_config($1::text, $2::text, true)", name, value)
+
+
+def _relation(db: Database, name: Name) -> Relation | None:
+    where = (
+        "pg_catalog.pg_table_is_visible(c.oid)"
+        if name.schema is None
+        else "n.oid = pg_catalog.pg_my_temp_schema()"
+        if name.schema == "pg_temp"
+        else "n.nspname = $2::text"
+    )
+    values = [name.table] if "$2" not in where else [name.table, name.schema]
+    rows = db.execute(
+        "SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relkind::text AS kind FROM pg_catalog.pg_class c"
+        f" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = $1::text AND {where}",
+        *values,
+    )
+    return Relation(rows[0]["oid"], Name(name.table, rows[0]["schema"]), rows[0]["kind"]) if rows else None
+
+
+def _type(db: Database, oid: int) -> ColumnType:
+    row = db.execute(
+        "SELECT t.typbasetype::bigint AS base, t.typelem::bigint AS element, t.typcategory::text AS category,"
+        " pg_catalog.format_type(t.oid, NULL) AS name,"
+        " pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS sql"
+        " FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+        " WHERE t.oid = ($1::bigint)::oid",
+        oid,
+    )[0]
+    if row["base"]:
+        return _type(db, row["base"])
+    is_array = row["category"] == "A" and row["element"]
+    return ColumnType(row["name"], row["sql"], row["category"], _type(db, row["element"]) if is_array else None)
+
+
+def _may_select(db: Database, relation: Relation, column: str | None = None) -> bool:
+    usage = "pg_catalog.has_schema_privilege(relnamespace, 'USAGE')"
+    if column is None:
+        sql = f"SELECT {usage} AND pg_catalog.has_table_privilege(oid, 'SELECT') AS may"
+        values: list[object] = [relation.oid]
+    else:
+        sql = f"SELECT {usage} AND pg_catalog.has_column_privilege(oid, $2::text, 'SELECT') AS may"
+        values = [relation.oid, column]
+    return bool(db.execute(f"{sql} FROM pg_catalog.pg_class WHERE oid = ($1::bigint)::oid", *values)[0]["may"])
+
+
+def _output_schema(db: Database, argument: str, schema: str | None) -> str:
+    wanted = schema or db.execute("SELECT current_schema()::text AS schema")[0]["schema"]
+    if wanted is None:
+        raise UsageError(
+            argument,
+            "no schema of the search_path exists to make the table in",
+            hint="Write the schema before the table's name, or SET search_path.",
+            sqlstate=INVALID_SCHEMA_NAME,
+        )
+    if wanted == "pg_temp" or wanted.startswith("pg_temp_"):
+        raise UsageError(argument, "pg_temp is not allowed as the schema of an output table")
+    _require_create(db, argument, wanted)
+    return str(wanted)
+
+
+def _require_create(db: Database, argument: str, schema: str) -> None:
+    rows = db.execute(
+        "SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') AS may, current_user::text AS role"
+        " FROM pg_catalog.pg_namespace WHERE nspname = $1::text",
+        schema,
+    )
+    if not rows:
+        raise UsageError(argument, f'schema "{schema}" does not exist', sqlstate=INVALID_SCHEMA_NAME)
+    if not rows[0]["may"]:
+        raise UsageError(
+            argument,
+            f'role "{rows[0]["role"]}" may not create tables in schema "{schema}"',
+            hint=f"Its owner can allow it: GRANT CREATE ON SCHEMA {quoted(schema)} TO {quoted(rows[0]['role'])}",
+            sqlstate=INSUFFICIENT_PRIVILEGE,
+        )
+
+
+def _column_hint(name: str, there: list[str]) -> str:
+    by_lower = {column.lower(): column for column in there}
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1)
+    if close:
+        return f"Did you mean {_as_typed(by_lower[close[0]])}?"
+    return f"It has the columns {', '.join(map(_as_typed, there))}." if there else "It has no columns."
+
+
+def _as_typed(column: str) -> str:
+    plain = column.isascii() and column.replace("_", "a").isalnum() and column == column.lower() and not column[0].isdigit()
+    return column if plain else quoted(column)

@@ -1,0 +1,223 @@
+"""The dependent variable: its classes, or the encoding that it has already.
+
+A scalar is one-hot encoded over its distinct values. An array of numbers is taken as encoded: class indicators or other
+integers as int16, soft labels as float32.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from automl.catalog import ColumnType, Relation, column_type, settings
+from automl.database import Database
+from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, UsageError, shown
+from automl.names import quoted
+from automl.packed import Summary
+
+INT16, FLOAT32 = "int16", "float32"
+MOST_CLASSES = 65_536
+NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric", "boolean")
+_ARGUMENT = "dependent_varname"
+_EXACT = {"extra_float_digits": "3"}  # floats go through text and come back the same
+_COMPARABLE = "SNBDET"  # strings, numbers, booleans, dates, enumerations, intervals
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How the dependent variable is packed.
+
+    Attributes:
+        column: its name.
+        type: its type.
+        levels: the classes as text, in order; a NULL is a class and comes first. None if it is encoded already.
+        level_type: type that the levels have; on validation that of the training table.
+        width: number of values in a packed row.
+        dtype: int16 or float32.
+    """
+
+    column: str
+    type: ColumnType
+    levels: tuple[str | None, ...] | None
+    level_type: ColumnType | None
+    width: int
+    dtype: str
+
+    @property
+    def class_values(self) -> tuple[str | None, ...] | None:
+        """The levels, filled up with NULL to the number of classes."""
+        return None if self.levels is None else self.levels + (None,) * (self.width - len(self.levels))
+
+
+def training_labels(db: Database, source: Relation, column: str, num_classes: int | None) -> Labels:
+    """Return how the labels of a training table are packed.
+
+    Raises:
+        UsageError: the type has no classes, there are too many, or more than `num_classes`.
+    """
+    kind = column_type(db, source, column)
+    if kind.element is not None:
+        width = _encoded_width(db, source, column, kind)
+        if num_classes not in (None, width):
+            raise UsageError("num_classes", f'must be the length of the arrays in column "{column}", {width}', num_classes)
+        return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
+    found = levels(db, source, column, kind)
+    if num_classes is not None and num_classes < len(found):
+        raise UsageError(
+            "num_classes",
+            f'must be at least {len(found)}, the number of distinct values in column "{column}"',
+            num_classes,
+        )
+    return Labels(column, kind, found, kind, num_classes or len(found), INT16)
+
+
+def validation_labels(db: Database, source: Relation, column: str, training: Summary, level_type: ColumnType) -> Labels:
+    """Return how the labels of a validation table are packed: with the classes of the training table.
+
+    Raises:
+        UsageError: a class that training has not seen, or labels of another kind.
+    """
+    kind = column_type(db, source, column)
+    if (kind.element is None) != (training.class_values is not None):
+        raise _unlike_training(column, kind, training)
+    if kind.element is not None:
+        width = _encoded_width(db, source, column, kind)
+        if width != training.num_classes:
+            raise UsageError(
+                _ARGUMENT,
+                f'arrays in column "{column}" must have length {training.num_classes} as in'
+                f" {training.output_table}, found {width}",
+            )
+        return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
+    if kind.category != level_type.category or (kind.category == "E" and kind.sql != level_type.sql):
+        raise _unlike_training(column, kind, training)
+    labels = Labels(column, kind, training.levels, level_type, training.num_classes, INT16)
+    _require_known(db, source, labels, training)
+    return labels
+
+
+def levels(db: Database, source: Relation, column: str, kind: ColumnType) -> tuple[str | None, ...]:
+    """Return the distinct values of a column as text, in the order that Python sorts them in: NULL, then text by code point,
+    numbers by size (NaN last), false before true, dates in time."""
+    if kind.category not in _COMPARABLE and kind.name != "uuid":
+        raise UsageError(
+            _ARGUMENT,
+            f'column "{column}" must have a type whose values are classes, or be an array of numbers; it is {kind.name}',
+            hint="Cast it to text in a view and pack that.",
+            sqlstate=DATATYPE_MISMATCH,
+        )
+    order = 'found.level::text COLLATE "C"' if kind.category in "SE" else "found.level"
+    with settings(db, _EXACT):
+        rows = db.execute(
+            f"SELECT found.level::text AS level FROM (SELECT DISTINCT {quoted(column)} AS level FROM {source.sql}"
+            f" LIMIT {MOST_CLASSES + 1}) AS found ORDER BY {order} NULLS FIRST"
+        )
+    if len(rows) > MOST_CLASSES:
+        raise UsageError(_ARGUMENT, f'column "{column}" must not have more than {MOST_CLASSES} distinct values')
+    return tuple(row["level"] for row in rows)
+
+
+def requested_classes(value: int | str | list[int | None] | None) -> int | None:
+    """Read `num_classes`, which comes as a number, as an array with one element, or as the text of either."""
+    number = _classes_of_text(value) if isinstance(value, str) else value
+    if isinstance(number, list):
+        if len(number) != 1 or isinstance(number[0], list):
+            raise _bad_classes(value)
+        number = number[0]
+    if number is not None and not 1 <= number <= MOST_CLASSES:
+        raise _bad_classes(value)
+    return number
+
+
+def _classes_of_text(value: str) -> int | None:
+    match = re.fullmatch(r"\s*(\{\s*)?(\d{1,9}|null)\s*(?(1)\})\s*", value, re.IGNORECASE)
+    if not match:
+        raise _bad_classes(value)
+    return None if match.group(2).lower() == "null" else int(match.group(2))
+
+
+def encoded_type(dtype: str) -> str:
+    """Return the SQL type of arrays that are packed as `dtype`."""
+    return "smallint[]" if dtype == INT16 else "real[]"
+
+
+def through_integer(element: ColumnType) -> str:
+    """Return the cast that arrays of this type need before one to another number: booleans only become integers."""
+    return "::integer[]" if element.name == "boolean" else ""
+
+
+def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType) -> int:
+    if kind.element is None or kind.element.name not in NUMBERS:
+        raise UsageError(
+            _ARGUMENT,
+            f'column "{column}" must be an array of numbers if it is an array, it is {kind.name}',
+            sqlstate=DATATYPE_MISMATCH,
+        )
+    name = quoted(column)
+    rows = db.execute(
+        f"SELECT array_ndims({name}) AS dims, array_length({name}, 1) AS width FROM {source.sql}"
+        f" WHERE array_length({name}, 1) > 0 LIMIT 1"
+    )
+    if not rows:
+        raise UsageError(_ARGUMENT, f'column "{column}" must not hold only NULL or empty arrays')
+    if rows[0]["dims"] != 1:
+        raise UsageError(
+            _ARGUMENT, f'arrays in column "{column}" must have one dimension', rows[0]["dims"], sqlstate=FEATURE_NOT_SUPPORTED
+        )
+    return int(rows[0]["width"])
+
+
+def _encoded_dtype(db: Database, source: Relation, column: str, element: ColumnType) -> str:
+    values = f"SELECT unnest({quoted(column)}{through_integer(element)})::double precision AS value FROM {source.sql}"
+    soft = db.execute(f"SELECT 1 AS one FROM ({values}) AS each WHERE value <> floor(value) OR abs(value) > 32767 LIMIT 1")
+    return FLOAT32 if soft else INT16
+
+
+def _require_known(db: Database, source: Relation, labels: Labels, training: Summary) -> None:
+    with settings(db, _EXACT):
+        rows = db.execute(
+            f"SELECT value.level::text AS level FROM (SELECT DISTINCT {comparable(labels, quoted(labels.column))} AS level"
+            f" FROM {source.sql}) AS value WHERE NOT (value.level IS NULL AND $2::boolean) AND NOT EXISTS (SELECT 1 FROM"
+            f" {unnested(labels)} AS known(level) WHERE known.level = value.level)"
+            f" ORDER BY value.level NULLS FIRST LIMIT {_SHOWN + 1}",
+            list(labels.levels or ()),
+            labels.levels is not None and labels.levels[0] is None,
+        )
+    if rows:
+        raise UsageError(
+            _ARGUMENT,
+            f'classes of column "{labels.column}" must be a subset of those of {training.output_table}'
+            f" ({_listed(training.levels)}), found {_listed([row['level'] for row in rows])}",
+        )
+
+
+def comparable(labels: Labels, expression: str) -> str:
+    """Return the SQL of a label so that it compares with the levels as these among themselves."""
+    other_string = labels.level_type is not None and labels.type.category == "S" and labels.type.sql != labels.level_type.sql
+    return f"{expression}::{labels.level_type.sql}" if other_string and labels.level_type else expression
+
+
+def unnested(labels: Labels) -> str:
+    """Return the SQL that makes rows of the levels, which come as the parameter $1."""
+    kind = labels.level_type.sql if labels.level_type else "text"
+    return f"unnest($1::text[]::{kind}[])"
+
+
+def _unlike_training(column: str, kind: ColumnType, training: Summary) -> UsageError:
+    return UsageError(
+        _ARGUMENT,
+        f'column "{column}" must have the type that {training.output_table} was packed with,'
+        f" {training.dependent_vartype}; it is {kind.name}",
+        sqlstate=DATATYPE_MISMATCH,
+    )
+
+
+def _listed(values: Sequence[str | None]) -> str:
+    more = ", ..." if len(values) > _SHOWN else ""
+    return ", ".join(shown(value, 40) for value in values[:_SHOWN]) + more
+
+
+def _bad_classes(value: object) -> UsageError:
+    return UsageError("num_classes", f"must be one number of classes from 1 to {MOST_CLASSES}, as in 10 or ARRAY[10]", value)
