@@ -51,11 +51,12 @@ psql:  ## open psql on the demo's database
 
 .PHONY: stop status destroy
 stop status destroy:  ## the private cluster: stop it, tell whether it runs, delete it with its data
-	@deploy/cluster $@
+	@deploy/cluster $@ || [[ $@ == status ]]
 
 .PHONY: install uninstall
 install uninstall:  ## the extension's files only, by PGXS; deploy/install does the rest as well
-	@$(MAKE) --no-print-directory sql-$@ PG_CONFIG="$${PG_CONFIG:-$$(deploy/install --pg)}" PYTHON_SITE="$$(deploy/install --site)"
+	@pg="$$(deploy/install --pg)" && site="$$(deploy/install --site)" && \
+	  $(MAKE) --no-print-directory sql-$@ PG_CONFIG="$$pg" PYTHON_SITE="$$site"
 
 .PHONY: sql-all sql-install sql-uninstall
 sql-all sql-install sql-uninstall:
