@@ -12,7 +12,7 @@ with_dsn = dsn="$$(deploy/cluster dsn)" && env PATH="$(venv_bin):$(pg_bin):$$PAT
 
 .PHONY: help
 help:  ## this list
-	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 24
 
 .PHONY: demo
 demo:  ## set everything up and run examples/demo on real data
@@ -27,7 +27,7 @@ test:  ## set everything up and run the tests
 .PHONY: bench
 bench:  ## run the benchmarks, one after the other
 	@deploy/install --with-tests --with-bench
-	@for file in bench/*.py; do $(with_dsn) python $$file || exit; done
+	@for file in $(wildcard bench/*.py); do $(with_dsn) python $$file || exit; done
 
 .PHONY: lint
 lint:  ## ruff and mypy
