@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg2
 import psycopg2.extensions
-import psycopg2.extras
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -33,10 +33,11 @@ class Session(psycopg2.extensions.connection):
             cursor.execute(sql, params or None)
 
     def fetch(self, sql: str, *params: object) -> list[Any]:
-        """Return the rows, each as a named tuple, which equals the plain one."""
-        with self.cursor(cursor_factory=psycopg2.extras.NamedTupleCursor) as cursor:
+        """Return the rows, each as a named tuple, which equals the plain one; a column whose name is taken is `_1` and so on."""
+        with self.cursor() as cursor:
             cursor.execute(sql, params or None)
-            return cursor.fetchall()
+            row = namedtuple("Row", [column.name for column in cursor.description], rename=True)
+            return [row._make(values) for values in cursor]
 
     def value(self, sql: str, *params: object) -> Any:
         """Return the one value of the one row."""
