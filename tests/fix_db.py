@@ -33,7 +33,7 @@ class Session(psycopg2.extensions.connection):
             cursor.execute(sql, params or None)
 
     def fetch(self, sql: str, *params: object) -> list[Any]:
-        """Return the rows, each as a named tuple, which equals the plain one; a column whose name is taken is `_1` and so on."""
+        """Return the rows, each as a named tuple, which equals the plain one; a name that is taken becomes `_1` and so on."""
         with self.cursor() as cursor:
             cursor.execute(sql, params or None)
             row = namedtuple("Row", [column.name for column in cursor.description], rename=True)
