@@ -13,10 +13,7 @@ CREATE FUNCTION madlib.train_test_split(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].train_test_split(
-    source_table, output_table, train_proportion, test_proportion,
-    grouping_cols, target_cols, with_replacement, separate_output_tables
-)
+return GD['automl'].train_test_split(*args)
 $$;
 COMMENT ON FUNCTION madlib.train_test_split(text, text, double precision, double precision, text, text, boolean, boolean) IS
 'Divides a table at random into a training and a test part, with exact counts; the same parts after the same setseed().';
@@ -34,10 +31,7 @@ CREATE FUNCTION madlib.training_preprocessor_dl(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].training_preprocessor_dl(
-    source_table, output_table, dependent_varname, independent_varname,
-    buffer_size, normalizing_const, num_classes, distribution_rules
-)
+return GD['automl'].training_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer[], text) IS
 'Packs a table of labels and arrays of features for training: <output_table>, and <output_table>_summary beside it.';
@@ -57,10 +51,7 @@ CREATE FUNCTION madlib.training_preprocessor_dl(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].training_preprocessor_dl(
-    source_table, output_table, dependent_varname, independent_varname,
-    buffer_size, normalizing_const, num_classes, distribution_rules
-)
+return GD['automl'].training_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer, text) IS
 'Packs a table of labels and arrays of features for training; num_classes as a plain number.';
@@ -78,10 +69,7 @@ CREATE FUNCTION madlib.training_preprocessor_dl(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].training_preprocessor_dl(
-    source_table, output_table, dependent_varname, independent_varname,
-    buffer_size, normalizing_const, num_classes, distribution_rules
-)
+return GD['automl'].training_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, text, text) IS
 'Packs a table of labels and arrays of features for training; num_classes as NULL or as a literal.';
@@ -98,10 +86,7 @@ CREATE FUNCTION madlib.validation_preprocessor_dl(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].validation_preprocessor_dl(
-    source_table, output_table, dependent_varname,
-    independent_varname, training_preprocessor_table, buffer_size, distribution_rules
-)
+return GD['automl'].validation_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.validation_preprocessor_dl(varchar, varchar, varchar, varchar, varchar, integer, text) IS
 'Packs a table for validation as training_preprocessor_table was packed: same classes, shape and normalizing_const.';
@@ -116,7 +101,7 @@ CREATE FUNCTION madlib.load_keras_model(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].load_keras_model(keras_model_arch_table, model_arch, model_weights, name, description)
+return GD['automl'].load_keras_model(*args)
 $$;
 COMMENT ON FUNCTION madlib.load_keras_model(varchar, json, bytea, text, text) IS
 'Adds the JSON of a Keras model, perhaps with its weights, to a library of architectures, which is made if it does not exist.';
@@ -125,7 +110,7 @@ CREATE FUNCTION madlib.delete_keras_model(keras_model_arch_table varchar, model_
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].delete_keras_model(keras_model_arch_table, model_id)
+return GD['automl'].delete_keras_model(*args)
 $$;
 COMMENT ON FUNCTION madlib.delete_keras_model(varchar, integer) IS
 'Deletes a model from a library of architectures, and the library with its last model unless views depend on it.';
@@ -139,7 +124,7 @@ CREATE FUNCTION madlib.hyperband_schedule(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].hyperband_schedule(schedule_table, r, eta, skip_last)
+return GD['automl'].hyperband_schedule(*args)
 $$;
 COMMENT ON FUNCTION madlib.hyperband_schedule(varchar, integer, integer, integer) IS
 'Writes the schedule of a Hyperband run to a new table (s, i, n_i, r_i), without running it.';
@@ -150,7 +135,7 @@ CREATE FUNCTION madlib.automl_pack_features(wire bytea, shape integer[], normali
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_pack_features(wire, shape, normalizing_const)
+return GD['automl'].automl_pack_features(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
 'Internal: concatenated array_send() of real[] rows to native float32; NULL if a row is not of the shape.';
@@ -159,7 +144,7 @@ CREATE FUNCTION madlib.automl_pack_encoded(wire bytea, shape integer[]) RETURNS 
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_pack_encoded(wire, shape)
+return GD['automl'].automl_pack_encoded(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_encoded(bytea, integer[]) IS
 'Internal: concatenated array_send() of smallint[] rows to native int16; NULL if a row is not of the shape.';
@@ -168,7 +153,7 @@ CREATE FUNCTION madlib.automl_pack_classes(wire bytea, shape integer[]) RETURNS 
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_pack_classes(wire, shape)
+return GD['automl'].automl_pack_classes(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_classes(bytea, integer[]) IS
 'Internal: concatenated int4send() of class numbers to one-hot rows of int16; NULL if a row has no class.';

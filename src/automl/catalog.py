@@ -225,7 +225,9 @@ def _type(db: Database, oid: int) -> ColumnType:
     row = db.execute(
         "SELECT t.typbasetype::bigint AS base, t.typelem::bigint AS element, t.typcategory::text AS category,"
         " pg_catalog.format_type(t.oid, NULL) AS name,"
-        " pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS sql"
+        # After a dot a keyword is a name too, and "pg_catalog.varchar" is one word where parameters are given a type.
+        " pg_catalog.quote_ident(n.nspname) || '.' || CASE WHEN t.typname ~ '^[a-z_][a-z0-9_]*$' THEN t.typname::text"
+        " ELSE pg_catalog.quote_ident(t.typname) END AS sql"
         " FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
         " WHERE t.oid = ($1::bigint)::oid",
         oid,

@@ -14,7 +14,7 @@ from automl.catalog import ColumnType, Relation, column_type, settings
 from automl.database import Database
 from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, UsageError, shown
 from automl.names import quoted
-from automl.packed import Summary
+from automl.packed import PackedTable
 
 INT16, FLOAT32 = "int16", "float32"
 MOST_CLASSES = 65_536
@@ -73,7 +73,7 @@ def training_labels(db: Database, source: Relation, column: str, num_classes: in
     return Labels(column, kind, found, kind, num_classes or len(found), INT16)
 
 
-def validation_labels(db: Database, source: Relation, column: str, training: Summary, level_type: ColumnType) -> Labels:
+def validation_labels(db: Database, source: Relation, column: str, training: PackedTable) -> Labels:
     """Return how the labels of a validation table are packed: with the classes of the training table.
 
     Raises:
@@ -84,16 +84,16 @@ def validation_labels(db: Database, source: Relation, column: str, training: Sum
         raise _unlike_training(column, kind, training)
     if kind.element is not None:
         width = _encoded_width(db, source, column, kind)
-        if width != training.num_classes:
+        if width != training.labels:
             raise UsageError(
                 _ARGUMENT,
-                f'arrays in column "{column}" must have length {training.num_classes} as in'
-                f" {training.output_table}, found {width}",
+                f'arrays in column "{column}" must have length {training.labels} as in {training.given}, found {width}',
             )
         return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
+    level_type = training.class_type
     if kind.category != level_type.category or (kind.category == "E" and kind.sql != level_type.sql):
         raise _unlike_training(column, kind, training)
-    labels = Labels(column, kind, training.levels, level_type, training.num_classes, INT16)
+    labels = Labels(column, kind, training.levels, level_type, training.labels, INT16)
     _require_known(db, source, labels, training)
     return labels
 
@@ -175,7 +175,7 @@ def _encoded_dtype(db: Database, source: Relation, column: str, element: ColumnT
     return FLOAT32 if soft else INT16
 
 
-def _require_known(db: Database, source: Relation, labels: Labels, training: Summary) -> None:
+def _require_known(db: Database, source: Relation, labels: Labels, training: PackedTable) -> None:
     with settings(db, _EXACT):
         rows = db.execute(
             f"SELECT value.level::text AS level FROM (SELECT DISTINCT {comparable(labels, quoted(labels.column))} AS level"
@@ -188,7 +188,7 @@ def _require_known(db: Database, source: Relation, labels: Labels, training: Sum
     if rows:
         raise UsageError(
             _ARGUMENT,
-            f'classes of column "{labels.column}" must be a subset of those of {training.output_table}'
+            f'classes of column "{labels.column}" must be a subset of those of {training.given}'
             f" ({_listed(training.levels)}), found {_listed([row['level'] for row in rows])}",
         )
 
@@ -205,11 +205,11 @@ def unnested(labels: Labels) -> str:
     return f"unnest($1::text[]::{kind}[])"
 
 
-def _unlike_training(column: str, kind: ColumnType, training: Summary) -> UsageError:
+def _unlike_training(column: str, kind: ColumnType, training: PackedTable) -> UsageError:
     return UsageError(
         _ARGUMENT,
-        f'column "{column}" must have the type that {training.output_table} was packed with,'
-        f" {training.dependent_vartype}; it is {kind.name}",
+        f'column "{column}" must have the type that {training.given} was packed with,'
+        f" {training.summary['dependent_vartype']}; it is {kind.name}",
         sqlstate=DATATYPE_MISMATCH,
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any
 
-from automl.catalog import ColumnType, columns, exists, find_table, require_select
+from automl.catalog import ColumnType, Relation, column_type, columns, exists, find_table, require_select
 from automl.database import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
 from automl.names import Name, quoted, table_name
@@ -46,13 +48,6 @@ class Summary:
     partitions: int
     dependent_dtype: str
 
-    @property
-    def levels(self) -> tuple[str | None, ...]:
-        """The classes that occur, without the unused ones at the end."""
-        values = self.class_values or ()
-        used = max((number for number, value in enumerate(values) if value is not None), default=0) + 1
-        return values[:used]
-
 
 def write_summary(db: Database, name: Name, summary: Summary, class_type: ColumnType | None) -> None:
     """Make the summary table with its one row; `class_type` is the type of one class value."""
@@ -83,8 +78,49 @@ def write_summary(db: Database, name: Name, summary: Summary, class_type: Column
     )
 
 
-def read_summary(db: Database, argument: str, value: str | None) -> Summary:
-    """Return the summary of a packed table.
+@dataclass(frozen=True)
+class PackedTable:
+    """A packed table that is there and complete.
+
+    Attributes:
+        given: its name, as it was typed.
+        relation: the table.
+        dependent: name of the column of labels.
+        independent: name of the column of features.
+        x_shape: shape of one row of features.
+        labels: number of values in one row of labels.
+        partitions: number of parts that stay together; a buffer is in part `buffer_id` modulo this.
+        class_values: the classes as text in the order of the one-hot columns; None if the labels were encoded already.
+        class_type: type of one class value.
+        summary: the row of the summary table, all of it.
+    """
+
+    given: str
+    relation: Relation
+    dependent: str
+    independent: str
+    x_shape: tuple[int, ...]
+    labels: int
+    partitions: int
+    class_values: tuple[str | None, ...] | None
+    class_type: ColumnType
+    summary: dict[str, Any]
+
+    @property
+    def levels(self) -> tuple[str | None, ...]:
+        """The classes that occur, without the unused ones at the end, which are NULL; a first NULL is a class."""
+        values = self.class_values or ()
+        used = max((number for number, value in enumerate(values) if value is not None), default=0) + 1
+        return values[:used]
+
+    @property
+    def class_values_type(self) -> str:
+        """The SQL of the type of one class value."""
+        return self.class_type.sql
+
+
+def read(db: Database, argument: str, value: str | None) -> PackedTable:
+    """Return a packed table with what its summary says.
 
     Args:
         db: the session.
@@ -94,39 +130,89 @@ def read_summary(db: Database, argument: str, value: str | None) -> Summary:
     Raises:
         UsageError: the table is missing, was not packed, or its summary is missing, or one of them is not readable.
     """
-    name = table_name(argument, value)
-    packed = find_table(db, argument, name)
-    require_select(db, argument, packed)
-    beside = packed.name.with_suffix(SUFFIX)
-    if not exists(db, beside):
-        raise _not_packed(argument, packed.name, f'has no summary table "{beside}" beside it')
-    summary = find_table(db, argument, beside)
+    relation = find_table(db, argument, table_name(argument, value))
+    require_select(db, argument, relation)
+    summary = _summary_of(db, argument, relation)
+    row = _only_row(db, argument, relation, summary)
+    dependent, independent = str(row["dependent_varname"]), str(row["independent_varname"])
+    _require_packed(db, argument, relation, independent, dependent)
+    values = db.execute(f"SELECT class_values::text[] AS class_values FROM {summary.sql}")[0]["class_values"]
+    of_values = column_type(db, summary, "class_values")
+    return PackedTable(
+        given=str(value).strip(),
+        relation=relation,
+        dependent=dependent,
+        independent=independent,
+        x_shape=_x_shape(db, argument, relation, independent),
+        labels=row["num_classes"],
+        partitions=row["partitions"],
+        class_values=None if values is None else tuple(values),
+        class_type=of_values.element or of_values,
+        summary=row,
+    )
+
+
+def same_shape(training: PackedTable, validation: PackedTable) -> None:
+    """Raise unless the rows of both tables fit the same model."""
+    for what, one, other in (
+        ("features of shape", braces(training.x_shape), braces(validation.x_shape)),
+        ("labels of length", training.labels, validation.labels),
+    ):
+        if one != other:
+            raise UsageError(
+                "validation_table",
+                f'table "{validation.relation.name}" must have {what} {one} as "{training.relation.name}" has, not {other}',
+                hint="Make it with madlib.validation_preprocessor_dl from the training table.",
+            )
+
+
+def braces(shape: Iterable[int]) -> str:
+    """A shape as PostgreSQL writes it.
+
+    >>> braces((28, 28, 1))
+    '{28,28,1}'
+    """
+    return "{" + ",".join(str(size) for size in shape) + "}"
+
+
+def _summary_of(db: Database, argument: str, relation: Relation) -> Relation:
+    name = relation.name.with_suffix(SUFFIX)
+    if not exists(db, name):
+        raise _not_packed(argument, relation, f'has no summary table "{name}" beside it')
+    summary = find_table(db, argument, name)
     require_select(db, argument, summary)
-    wanted = [field for field in Summary.__dataclass_fields__ if field != "class_values"]
-    missing = [column for column in (*wanted, "class_values") if column not in columns(db, summary)]
+    there = columns(db, summary)
+    missing = [field.name for field in fields(Summary) if field.name not in there]
     if missing:
-        raise _not_packed(argument, packed.name, f'has a summary table without the column "{missing[0]}"')
-    rows = db.execute(f"SELECT {', '.join(wanted)}, class_values::text[] AS class_values FROM {summary.sql} LIMIT 2")
+        raise _not_packed(argument, relation, f'has a summary table without the column "{missing[0]}"')
+    return summary
+
+
+def _only_row(db: Database, argument: str, relation: Relation, summary: Relation) -> dict[str, Any]:
+    rows = db.execute(f"SELECT * FROM {summary.sql} LIMIT 2")
     if len(rows) != 1:
-        raise _not_packed(argument, packed.name, "must have one row in its summary table")
-    row = rows[0]
-    row["class_values"] = None if row["class_values"] is None else tuple(row["class_values"])
-    result = Summary(**row)
-    _require_packed(db, argument, packed.name, result)
-    return result
+        raise _not_packed(argument, relation, f'must have one row in its summary table "{summary.name}"')
+    return rows[0]
 
 
-def _require_packed(db: Database, argument: str, name: Name, summary: Summary) -> None:
-    there = columns(db, find_table(db, argument, name))
-    for variable in (summary.independent_varname, summary.dependent_varname):
+def _require_packed(db: Database, argument: str, relation: Relation, *variables: str) -> None:
+    there = columns(db, relation)
+    for variable in variables:
         if there.get(variable) != "bytea" or there.get(f"{variable}_shape") != "integer[]":
-            raise _not_packed(argument, name, f'has no packed column "{variable}"')
+            raise _not_packed(argument, relation, f'has no packed column "{variable}"')
 
 
-def _not_packed(argument: str, name: Name, problem: str) -> UsageError:
+def _x_shape(db: Database, argument: str, relation: Relation, independent: str) -> tuple[int, ...]:
+    rows = db.execute(f"SELECT {quoted(independent + '_shape')} AS shape FROM {relation.sql} LIMIT 1")
+    if not rows:
+        raise UsageError(argument, f'table "{relation.name}" is empty')
+    return tuple(rows[0]["shape"][1:])
+
+
+def _not_packed(argument: str, relation: Relation, problem: str) -> UsageError:
     return UsageError(
         argument,
-        f'table "{name}" {problem}',
+        f'table "{relation.name}" {problem}',
         hint="Make it with madlib.training_preprocessor_dl or madlib.validation_preprocessor_dl.",
         sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
     )

@@ -43,7 +43,7 @@ from automl.labels import (
     validation_labels,
 )
 from automl.names import LONGEST_NAME, Name, column_names, quoted, table_name
-from automl.packed import ALL_SEGMENTS, SUFFIX, Summary, read_summary, write_summary
+from automl.packed import ALL_SEGMENTS, SUFFIX, Summary, braces, read, write_summary
 
 PARTITIONS = "keras_automl.partitions"
 MOST_PARTITIONS = 1024
@@ -168,14 +168,13 @@ def validation_preprocessor_dl(
     source = readable_table(db, "source_table", source_table)
     outputs = _outputs(db, output_table)
     dependent, independent = _variables(db, source, dependent_varname, independent_varname)
-    training = read_summary(db, "training_preprocessor_table", training_preprocessor_table)
-    packed = find_table(db, "training_preprocessor_table", table_name("", training_preprocessor_table))
+    training = read(db, "training_preprocessor_table", training_preprocessor_table)
     rules = _distribution_rules(db, distribution_rules)
     kind = _features(db, source, independent)
-    labels = validation_labels(db, source, dependent, training, _level_type(db, packed))
-    shape = _packed_shape(db, packed, training.independent_varname)
-    layout = _layout(db, source, shape, labels, buffer_size)
-    packing = Packing(source, independent, kind, shape, labels, training.normalizing_const, layout, shuffled=False)
+    labels = validation_labels(db, source, dependent, training)
+    layout = _layout(db, source, training.x_shape, labels, buffer_size)
+    divisor = float(training.summary["normalizing_const"])
+    packing = Packing(source, independent, kind, training.x_shape, labels, divisor, layout, shuffled=False)
     _pack(db, packing, outputs, (_typed(source_table), _typed(output_table), rules))
 
 
@@ -320,7 +319,7 @@ def _explain(db: Database, argument: str, source: Relation, column: str, shape: 
     name = quoted(column)
     problem = (
         f"CASE WHEN {name} IS NULL THEN 'NULL' WHEN array_ndims({name}) IS NULL THEN 'an empty array'"
-        f" WHEN {_shape_sql(name)} <> '{_braces(shape)}' THEN 'shape ' || {_shape_sql(name)}"
+        f" WHEN {_shape_sql(name)} <> '{braces(shape)}' THEN 'shape ' || {_shape_sql(name)}"
         f" WHEN EXISTS (SELECT 1 FROM unnest({name}) AS value WHERE value IS NULL) THEN 'a NULL element' END"
     )
     rows = db.execute(
@@ -332,7 +331,7 @@ def _explain(db: Database, argument: str, source: Relation, column: str, shape: 
         found = ", ".join(f"{row['problem']} in {row['rows']} rows (first in row {row['first']})" for row in rows)
         raise UsageError(
             argument,
-            f'every value of column "{column}" must be an array of shape {_braces(shape)} without NULL, found {found}',
+            f'every value of column "{column}" must be an array of shape {braces(shape)} without NULL, found {found}',
             hint="Correct these rows, or pack a view that leaves them out.",
         )
 
@@ -409,19 +408,6 @@ def _first_shape(db: Database, source: Relation, column: str) -> tuple[int, ...]
     return tuple(int(size) for size in rows[0]["shape"].strip("{}").split(","))
 
 
-def _packed_shape(db: Database, packed: Relation, independent: str) -> tuple[int, ...]:
-    rows = db.execute(f"SELECT {quoted(independent + '_shape')} AS shape FROM {packed.sql} LIMIT 1")
-    if not rows:
-        raise UsageError("training_preprocessor_table", f'table "{packed.name}" is empty')
-    return tuple(rows[0]["shape"][1:])
-
-
-def _level_type(db: Database, packed: Relation) -> ColumnType:
-    summary = find_table(db, "training_preprocessor_table", packed.name.with_suffix(SUFFIX))
-    kind = column_type(db, summary, "class_values")
-    return kind.element or kind
-
-
 def _layout(db: Database, source: Relation, shape: Sequence[int], labels: Labels, requested: int | None) -> Layout:
     if requested is not None and requested <= 0:
         raise UsageError("buffer_size", "must be at least 1", requested)
@@ -433,7 +419,7 @@ def _layout(db: Database, source: Relation, shape: Sequence[int], labels: Labels
     if cut.buffer_size > most:
         raise UsageError(
             "buffer_size" if most else "independent_varname",
-            f"must be at most {most} for features of shape {_braces(shape)}, so that a buffer stays below 1 GB",
+            f"must be at most {most} for features of shape {braces(shape)}, so that a buffer stays below 1 GB",
             cut.buffer_size,
         )
     return cut
@@ -443,10 +429,6 @@ def _shape_sql(name: str) -> str:
     """The shape of an array as text, such as {28,28,1}; lower bounds do not matter."""
     sizes = ", ".join(f"array_length({name}, {dimension})" for dimension in range(1, _MOST_DIMENSIONS + 1))
     return f"'{{' || array_to_string(ARRAY[{sizes}], ',') || '}}'"
-
-
-def _braces(shape: Iterable[int]) -> str:
-    return "{" + _numbers(shape).replace(" ", "") + "}"
 
 
 def _numbers(shape: Iterable[int]) -> str:
