@@ -41,10 +41,10 @@ if automl.__version__ != VERSION:
         if number(automl.__version__) > number(VERSION) else INSTALL,
     )
 try:
-    import automl.entry
+    import automl.entry, keras_seg.transition
 except ImportError as error:
     stop('the Python package ' + str(error.name) + ' cannot be imported from ' + SITE + ': ' + str(error), INSTALL)
-GD['automl'] = automl.entry
+GD['automl'], GD['keras_seg'] = automl.entry, keras_seg.transition
 $$;
 COMMENT ON FUNCTION madlib.automl_load() IS
 'Internal: finds the Python package that belongs to this extension and keeps it for the session. The other functions call it.';

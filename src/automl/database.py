@@ -25,6 +25,17 @@ class Database(Protocol):
         """Let a cancellation that is pending take effect; raises it."""
 
 
+class Journal(Protocol):
+    """A session that keeps a record: the caller's, or one that commits as it goes."""
+
+    def execute(self, sql: str, *values: object) -> list[Row]:
+        """Run one statement and return its rows."""
+
+    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Run statements together: all of them take effect, or none."""
+
+
+
 class Talk(Protocol):
     """Where progress and warnings go."""
 
@@ -66,6 +77,11 @@ class CallerDatabase:
                 yield [dict(row) for row in batch]
         finally:
             cursor.close()
+
+    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        with self._plpy.subtransaction():
+            for sql, values in statements:
+                self.execute(sql, *values)
 
     def interrupt(self) -> None:
         # Any statement checks for interrupts; nothing else that PL/Python offers does.

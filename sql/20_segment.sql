@@ -1,0 +1,56 @@
+-- What runs on a session: the statements that a search makes there. Any role may call them: they train, evaluate and predict with
+-- the rights of whoever calls, and nothing that comes in is imported, unpickled or evaluated.
+
+CREATE FUNCTION madlib.automl_open(setup text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].open_session(plpy, GD, setup)
+$$;
+COMMENT ON FUNCTION madlib.automl_open(text) IS
+'Internal: imports TensorFlow in this session and tells it what a run needs (JSON); returns versions and memory as JSON.';
+
+CREATE FUNCTION madlib.automl_define(key text, architecture text, weights bytea) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].define(GD, key, architecture, weights)
+$$;
+COMMENT ON FUNCTION madlib.automl_define(text, text, bytea) IS
+'Internal: lets later orders of this session name an architecture, and its initial weights, by a key.';
+
+CREATE FUNCTION madlib.automl_check(orders text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].check(GD, orders)
+$$;
+COMMENT ON FUNCTION madlib.automl_check(text) IS
+'Internal: builds and compiles networks without training them; returns the problems found as JSON.';
+
+CREATE FUNCTION madlib.automl_visit(visit text, state bytea) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].visit(plpy, GD, visit, state)
+$$;
+COMMENT ON FUNCTION madlib.automl_visit(text, bytea) IS
+'Internal: one hop. A trial''s state goes in, it trains on a partition and evaluates, report and state come out.';
+
+CREATE FUNCTION madlib.automl_predict(key text, features bytea, count integer) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].predict(plpy, GD, key, features, count)
+$$;
+COMMENT ON FUNCTION madlib.automl_predict(text, bytea, integer) IS
+'Internal: the outputs of a network for a batch of rows, as float32.';
+
+CREATE FUNCTION madlib.automl_close() RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].close_session(GD)
+$$;
+COMMENT ON FUNCTION madlib.automl_close() IS
+'Internal: drops what a run left in this session.';

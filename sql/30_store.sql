@@ -1,0 +1,102 @@
+-- Runs, trials, metrics and checkpoints. The tables belong to the extension; the views show and take only the caller's own rows.
+
+CREATE TABLE madlib.automl_run_log (
+    run_id bigserial PRIMARY KEY,
+    owner name NOT NULL DEFAULT current_user,
+    status text NOT NULL DEFAULT 'running',
+    started timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished timestamptz,
+    method text,
+    params text,
+    source_table text,
+    model_output_table text,
+    arguments text,
+    random_state bigint,
+    executor text,
+    sessions integer,
+    threads integer,
+    partitions integer,
+    versions text,
+    backend integer DEFAULT pg_backend_pid(),
+    best_mst_key integer,
+    best_loss double precision,
+    error text,
+    UNIQUE (run_id, owner)
+);
+COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role; read it through the view automl_runs';
+
+CREATE TABLE madlib.automl_trial_log (
+    run_id bigint NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    mst_key integer NOT NULL,
+    model_id integer,
+    compile_params text,
+    fit_params text,
+    s integer,
+    i integer,
+    status text NOT NULL DEFAULT 'waiting',
+    iteration integer NOT NULL DEFAULT 0,
+    loss double precision,
+    seconds double precision NOT NULL DEFAULT 0,
+    error text,
+    PRIMARY KEY (run_id, mst_key),
+    FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
+);
+COMMENT ON TABLE madlib.automl_trial_log IS 'One row a trial of any role; read it through the view automl_trials';
+
+CREATE TABLE madlib.automl_metric_log (
+    run_id bigint NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    mst_key integer NOT NULL,
+    iteration integer NOT NULL,
+    elapsed double precision,
+    training_loss double precision,
+    training_metrics double precision[],
+    validation_loss double precision,
+    validation_metrics double precision[],
+    PRIMARY KEY (run_id, mst_key, iteration),
+    FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
+);
+COMMENT ON TABLE madlib.automl_metric_log IS 'One row an evaluation of any role; read it through the view automl_metrics';
+
+CREATE TABLE madlib.automl_checkpoint_log (
+    run_id bigint NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    mst_key integer NOT NULL,
+    iteration integer NOT NULL,
+    visits integer NOT NULL,
+    state bytea,
+    PRIMARY KEY (run_id, mst_key),
+    FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
+);
+-- Weights cannot be compressed; trying costs more than writing them.
+ALTER TABLE madlib.automl_checkpoint_log ALTER COLUMN state SET STORAGE EXTERNAL;
+COMMENT ON TABLE madlib.automl_checkpoint_log IS
+'The latest state of each trial under way, of any role; read it through the view automl_checkpoints';
+
+CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
+    SELECT * FROM madlib.automl_run_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
+
+CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
+    SELECT * FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_trials IS 'The trials of your searches: configuration, status, iterations made, latest loss, error';
+
+CREATE VIEW madlib.automl_metrics WITH (security_barrier) AS
+    SELECT * FROM madlib.automl_metric_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_metrics IS 'The learning curves of your searches: loss and metrics a trial and iteration';
+
+CREATE VIEW madlib.automl_checkpoints WITH (security_barrier) AS
+    SELECT * FROM madlib.automl_checkpoint_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_checkpoints IS 'The latest state of each trial of your searches that did not end by themselves';
+
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON madlib.automl_runs, madlib.automl_trials, madlib.automl_metrics, madlib.automl_checkpoints TO PUBLIC;
+GRANT USAGE ON SEQUENCE madlib.automl_run_log_run_id_seq TO PUBLIC;
+
+-- pg_dump keeps the rows.
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_run_log', '');
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_run_log_run_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_trial_log', '');
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_metric_log', '');
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_checkpoint_log', '');

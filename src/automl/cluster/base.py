@@ -1,0 +1,122 @@
+"""What a run asks of the place where trials train: sessions that take an order and give an answer."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+_LENGTH = struct.Struct("<I")
+
+VISIT = "SELECT madlib.automl_visit($1::text, $2::bytea) AS answer"
+OPEN = "SELECT madlib.automl_open($1::text) AS answer"
+DEFINE = "SELECT madlib.automl_define($1::text, $2::text, $3::bytea) AS answer"
+CHECK = "SELECT madlib.automl_check($1::text) AS answer"
+PREDICT = "SELECT madlib.automl_predict($1::text, $2::bytea, $3::integer) AS answer"
+CLOSE = "SELECT madlib.automl_close() AS answer"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """An architecture that orders name by its key, with its initial weights if the architecture table has some."""
+
+    key: str
+    architecture: str
+    weights: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every session of a run is told before its first order.
+
+    Attributes:
+        datasets: name -> the query of one partition, which takes the partition as $1.
+        definitions: the architectures.
+        fingerprints: statements whose results must be the same in a session as in the caller's own.
+        threads: threads of TensorFlow in each session; sums change their rounding with it.
+        caching: whether a session keeps decoded partitions in memory.
+    """
+
+    datasets: dict[str, str] = field(default_factory=dict)
+    definitions: tuple[Definition, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    threads: int = 1
+    caching: bool = False
+
+    def as_json(self) -> str:
+        datasets = {name: {"query": query} for name, query in self.datasets.items()}
+        return json.dumps({"datasets": datasets, "threads": self.threads, "caching": self.caching, "gpus": []})
+
+
+@dataclass(frozen=True)
+class Work:
+    """One statement for a session.
+
+    Attributes:
+        task: what the caller knows it by; comes back with the outcome.
+        sql: the statement, one of those above.
+        values: its parameters.
+    """
+
+    task: Any
+    sql: str
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a piece of work.
+
+    Attributes:
+        session: which session it ran on.
+        task: the task of the work.
+        answer: what the statement returned: text or bytes; None where it did not come to that.
+        lost: why not: the session died, or the statement failed as a whole.
+        seconds: from the statement's start to its answer.
+    """
+
+    session: int
+    task: Any
+    answer: Any
+    lost: str | None
+    seconds: float
+
+
+class Cluster(Protocol):
+    """Sessions that work at the same time.
+
+    A session is a number from 0. All are opened by the constructor of the implementation; which are ready comes to light in `idle`.
+    """
+
+    kind: str
+
+    @property
+    def reaches(self) -> Sequence[frozenset[int] | None]:
+        """For each session the partitions that it reaches, None for all."""
+
+    def idle(self) -> list[int]:
+        """Return the sessions that can take work now."""
+
+    def begin(self, session: int, work: Work) -> None:
+        """Start a piece of work on an idle session."""
+
+    def wait(self) -> list[Outcome]:
+        """Wait until something happened (work done, a session ready), looking for a cancellation all the while.
+
+        Raises:
+            OperatorError: no session is left to work.
+        """
+
+    def versions(self) -> dict[str, Any]:
+        """Return what the first session that was ready said about itself."""
+
+    def close(self) -> None:
+        """End all sessions at once, whatever they are doing."""
+
+
+def split_answer(answer: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return (report, state) of a visit's answer; the state is empty where the visit only evaluated."""
+    (length,) = _LENGTH.unpack_from(answer)
+    return json.loads(answer[_LENGTH.size : _LENGTH.size + length]), answer[_LENGTH.size + length :]

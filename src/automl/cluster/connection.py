@@ -1,0 +1,156 @@
+"""Connections back to the server that called us, as the role that called us.
+
+A session of a search reads the user's tables, and behind a table can stand anything that its owner wrote: a view, a policy, a
+function in an index. So a session has the rights of the calling role and no others, from its first byte on: it logs in as that
+role. (Logging in as the cluster's owner and changing the session's user would leave a way back: RESET SESSION AUTHORIZATION, in any
+function behind a view, ends as the owner.) Only for a superuser, who has nothing to gain by it, the owner's login serves as well.
+
+Where to connect is read from what the postmaster wrote, never from a setting that a user can change.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.string import BytesBinaryDumper
+
+from automl.database import Database, Row
+
+_SESSION_SETTINGS = {
+    "search_path": "pg_catalog",
+    "statement_timeout": "0",  # the caller's own ends the search
+    "lock_timeout": "2s",  # a lock of the caller's own transaction would never be given back
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "client_connection_check_interval": "200ms",  # a session whose coordinator is gone ends itself
+    "client_min_messages": "error",
+}
+
+
+class Unreachable(Exception):
+    """No connection back to the server is possible; the text says why."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server that runs us listens, and who calls.
+
+    Attributes:
+        directory: of its Unix socket.
+        port: of its socket.
+        database: the caller's database.
+        role: the role whose rights the caller has.
+        superuser: whether that role is one.
+    """
+
+    directory: str
+    port: int
+    database: str
+    role: str
+    superuser: bool
+
+
+def own_address(db: Database) -> Address:
+    """Return the address of the server whose backend this process is.
+
+    Raises:
+        Unreachable: it listens on no Unix socket.
+    """
+    lines = Path("postmaster.pid").read_text().splitlines()  # a backend's working directory is the data directory
+    port, directory = int(lines[3]), lines[4]
+    if not directory:
+        raise Unreachable("the server listens on no Unix socket (unix_socket_directories is empty)")
+    row = db.execute(
+        "SELECT current_database()::text AS database, current_user::text AS role,"
+        " (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS superuser"
+    )[0]
+    return Address(directory, port, row["database"], row["role"], bool(row["superuser"]))
+
+
+def connect(address: Address, name: str) -> psycopg.Connection[tuple[object, ...]]:
+    """Connect as the calling role.
+
+    Args:
+        name: shown as the application_name in pg_stat_activity.
+
+    Raises:
+        Unreachable: the server does not let us; the text is the server's, and what would allow it.
+    """
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    problem: Exception | None = None
+    for role in dict.fromkeys((address.role, owner) if address.superuser else (address.role,)):
+        try:
+            connection = _login(address, role, name)
+        except psycopg.OperationalError as error:
+            problem = error
+            continue
+        if role != address.role:
+            connection.execute(sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(address.role)))
+        _settle(connection)
+        return connection
+    raise Unreachable(_sentence(problem))
+
+
+def _login(address: Address, role: str, name: str) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(
+        host=address.directory,
+        port=address.port,
+        dbname=address.database,
+        user=role,
+        application_name=name,
+        client_encoding="utf8",
+        connect_timeout=5,
+        options="-c search_path=pg_catalog",
+        autocommit=True,
+    )
+
+
+def _settle(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Set what the server knows of the settings that a session wants."""
+    connection.execute(
+        "SELECT pg_catalog.set_config(name, wanted, false) FROM pg_catalog.pg_settings"
+        " JOIN pg_catalog.unnest(%s::text[], %s::text[]) AS w(setting_name, wanted) ON name = setting_name",
+        [list(_SESSION_SETTINGS), list(_SESSION_SETTINGS.values())],
+    )
+
+
+def _sentence(error: Exception | None) -> str:
+    lines = [line for line in str(error).splitlines() if line]
+    return lines[-1].strip() if lines else "unknown"
+
+
+class Connection:
+    """A session of our own for short statements: each is committed at once, and other sessions see it.
+
+    Args:
+        address: of the server.
+        name: shown in pg_stat_activity.
+    """
+
+    def __init__(self, address: Address, name: str) -> None:
+        self._connection = connect(address, name)
+        # A server that crashes may lose the last moments of these rows: their results can be computed again.
+        self._connection.execute("SET synchronous_commit TO off")
+        self._cursor = psycopg.RawCursor(self._connection, row_factory=dict_row)
+        self._connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+
+    def execute(self, statement: str, *values: object) -> list[Row]:
+        """Run a statement with parameters `$1`, `$2`, ... and return its rows."""
+        self._cursor.execute(statement.encode(), values or None, binary=True)
+        return self._cursor.fetchall() if self._cursor.description else []
+
+    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Run statements in one transaction, without waiting for one before the next is sent."""
+        with self._connection.pipeline(), self._connection.transaction():
+            for statement, values in statements:
+                self._cursor.execute(statement.encode(), values)
+
+    def close(self) -> None:
+        self._connection.close()

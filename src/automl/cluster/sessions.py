@@ -1,0 +1,266 @@
+"""Trials that train in sessions of their own: one database connection each, all of them at work at the same time.
+
+One thread serves them all: it waits on their sockets and gives a session its next order as soon as an answer is there. It speaks
+to libpq directly, because an order and its answer are two messages and nothing more is needed between them.
+
+A session keeps one transaction open, so that it holds its (weakest) lock on the tables: nobody can drop them while a search reads
+them, and no lock that queues up behind ours can stop it in the middle.
+"""
+
+from __future__ import annotations
+
+import json
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import pq
+
+from automl.cluster.base import DEFINE, OPEN, Outcome, Setup, Work
+from automl.cluster.connection import Address, Unreachable, connect
+from automl.errors import OperatorError
+
+_LOOK_FOR_CANCEL = 0.1  # seconds
+_MOST_REPLACEMENTS = 8  # of sessions that died, over the whole run
+_WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
+
+
+class Invisible(Exception):
+    """A session does not see the rows that the caller sees: the caller's transaction has not committed them."""
+
+
+@dataclass
+class _Session:
+    """One connection and the statements that it still has to make."""
+
+    number: int
+    connection: psycopg.Connection[Any]
+    queue: deque[Work] = field(default_factory=deque)
+    current: Work | None = None
+    begun: float = 0.0
+    ready: bool = False
+
+    @property
+    def pgconn(self) -> pq.abc.PGconn:
+        return self.connection.pgconn
+
+    def send(self, work: Work) -> None:
+        """Send a statement without waiting for anything."""
+        self.current, self.begun = work, time.monotonic()
+        values = [value.encode() if isinstance(value, str) else value for value in map(_plain, work.values)]
+        formats = [pq.Format.BINARY if isinstance(value, bytes) else pq.Format.TEXT for value in map(_plain, work.values)]
+        self.pgconn.send_query_params(work.sql.encode(), values, None, formats, pq.Format.BINARY)
+
+
+class Sessions:
+    """The cluster of sessions that connect back to the server.
+
+    Args:
+        address: of the server.
+        setup: what each session is told before its first order.
+        count: how many sessions to open.
+        expected: for each of the setup's fingerprints what the caller's own session sees.
+        interrupt: raises a cancellation of the caller's statement that is pending.
+        name: shown in pg_stat_activity.
+
+    Raises:
+        Unreachable: not even one session could be opened.
+        Invisible: the sessions do not see what the caller sees.
+    """
+
+    kind = "sessions"
+
+    def __init__(
+        self,
+        address: Address,
+        setup: Setup,
+        count: int,
+        expected: Sequence[str],
+        interrupt: Callable[[], None],
+        name: str,
+    ) -> None:
+        self._address = address
+        self._setup = setup
+        self._expected = tuple(expected)
+        self._interrupt = interrupt
+        self._name = name
+        self._replaced = 0
+        self._versions: dict[str, Any] = {}
+        self._selector = selectors.DefaultSelector()
+        self._sessions: list[_Session] = []
+        try:
+            self._open_all(count)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def reaches(self) -> Sequence[frozenset[int] | None]:
+        return [None] * len(self._sessions)
+
+    def idle(self) -> list[int]:
+        return [session.number for session in self._sessions if session.ready and session.current is None]
+
+    def begin(self, session: int, work: Work) -> None:
+        self._start(self._sessions[session], work)
+
+    def wait(self) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        while not outcomes:
+            self._interrupt()
+            idle_before = len(self.idle())
+            for key, _ in self._selector.select(_LOOK_FOR_CANCEL):
+                outcomes += self._serve(key.data)
+            if len(self.idle()) > idle_before:
+                break
+        return outcomes
+
+    def versions(self) -> dict[str, Any]:
+        return self._versions
+
+    def close(self) -> None:
+        for session in self._sessions:
+            if session.current is not None:
+                _cancel(session)
+        for session in self._sessions:
+            session.connection.close()
+        self._selector.close()
+
+    def _open_all(self, count: int) -> None:
+        for number in range(count):
+            try:
+                session = self._open(number)
+            except Unreachable:
+                if not self._sessions:
+                    raise
+                return  # fewer sessions (max_connections, CONNECTION LIMIT) do as well
+            self._sessions.append(session)
+            if number == 0:
+                self._compare(session)
+            self._prepare_session(session)
+
+    def _open(self, number: int) -> _Session:
+        connection = connect(self._address, f"{self._name} session {number + 1}")
+        connection.pgconn.nonblocking = 1
+        session = _Session(number, connection)
+        self._selector.register(connection.pgconn.socket, selectors.EVENT_READ, session)
+        return session
+
+    def _compare(self, session: _Session) -> None:
+        session.pgconn.nonblocking = 0
+        try:
+            seen = [str(session.connection.execute(statement).fetchone()[0]) for statement in self._setup.fingerprints]
+        except psycopg.Error as error:
+            raise Invisible(str(error).splitlines()[0]) from None
+        finally:
+            session.pgconn.nonblocking = 1
+        if seen != list(self._expected):
+            raise Invisible("another session sees other rows")
+
+    def _prepare_session(self, session: _Session) -> None:
+        """Queue what a session does before its first order: the transaction, the locks, TensorFlow, the architectures."""
+        session.ready = False
+        setup = self._setup
+        first = [Work(None, "BEGIN", ())]
+        first += [Work(None, f"SELECT 1 FROM ({query}) q LIMIT 0".replace("$1", "0"), ()) for query in setup.datasets.values()]
+        first += [Work("open", OPEN, (setup.as_json(),))]
+        first += [Work(None, DEFINE, (each.key, each.architecture, each.weights)) for each in setup.definitions]
+        session.queue = deque(first)
+        self._start(session, session.queue.popleft())
+
+    def _start(self, session: _Session, work: Work) -> None:
+        try:
+            session.send(work)
+            self._flush(session)
+        except psycopg.OperationalError:
+            pass  # a session that died; its socket tells in _serve
+
+    def _flush(self, session: _Session) -> None:
+        events = _WRITE if session.pgconn.flush() else selectors.EVENT_READ
+        self._selector.modify(session.pgconn.socket, events, session)
+
+    def _serve(self, session: _Session) -> list[Outcome]:
+        """Take what came on a session's socket."""
+        try:
+            session.pgconn.consume_input()
+            self._flush(session)
+            if session.current is None or session.pgconn.is_busy():
+                if session.pgconn.status == pq.ConnStatus.BAD:
+                    return self._died(session, "the connection is closed")
+                return []
+            result = session.pgconn.get_result()
+            while session.pgconn.get_result() is not None:
+                pass
+        except psycopg.OperationalError as error:
+            return self._died(session, str(error).strip())
+        if result is None:
+            return self._died(session, "the connection is closed")
+        return self._finished(session, result)
+
+    def _finished(self, session: _Session, result: pq.abc.PGresult) -> list[Outcome]:
+        work, session.current = session.current, None
+        assert work is not None
+        if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+            return self._failed(session, work, result)
+        answer = result.get_value(0, 0) if result.ntuples and result.nfields else None
+        if session.ready:
+            return [Outcome(session.number, work.task, answer, None, time.monotonic() - session.begun)]
+        if work.task == "open" and answer and not self._versions:
+            self._versions = json.loads(answer)
+        if session.queue:
+            self._start(session, session.queue.popleft())
+        else:
+            session.ready = True
+        return []
+
+    def _failed(self, session: _Session, work: Work, result: pq.abc.PGresult) -> list[Outcome]:
+        message = result.get_error_message().strip()
+        if session.pgconn.status == pq.ConnStatus.BAD:
+            session.current = work
+            return self._died(session, message)
+        if not session.ready:
+            primary = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
+            raise OperatorError(f"a session of the search could not be prepared: {primary}")
+        # The statement failed as a whole, so its transaction did too.
+        session.pgconn.nonblocking = 0
+        session.pgconn.exec_(b"ROLLBACK")
+        session.pgconn.exec_(b"BEGIN")
+        session.pgconn.nonblocking = 1
+        return [Outcome(session.number, work.task, None, message, time.monotonic() - session.begun)]
+
+    def _died(self, session: _Session, why: str) -> list[Outcome]:
+        """Replace a session that died; its work comes back as lost."""
+        self._replaced += 1
+        work, was_ready = session.current, session.ready
+        self._selector.unregister(session.pgconn.socket if session.pgconn.socket >= 0 else _key(self._selector, session))
+        session.connection.close()
+        if self._replaced > _MOST_REPLACEMENTS:
+            raise OperatorError(
+                f"{self._replaced} sessions of the search died, the last with: {why}",
+                hint="The server's log says why; memory is the usual reason: lower keras_automl.sessions.",
+            )
+        fresh = self._open(session.number)
+        self._sessions[session.number] = fresh
+        self._prepare_session(fresh)
+        if work is None or not was_ready:
+            return []
+        return [Outcome(session.number, work.task, None, f"the session died: {why}", time.monotonic() - session.begun)]
+
+
+def _plain(value: object) -> bytes | str | None:
+    return value if value is None or isinstance(value, (bytes, str)) else str(value)
+
+
+def _cancel(session: _Session) -> None:
+    try:
+        session.pgconn.get_cancel().cancel()
+    except psycopg.Error:
+        pass  # it ended by itself
+
+
+def _key(selector: selectors.BaseSelector, session: _Session) -> int:
+    return next(key.fd for key in selector.get_map().values() if key.data is session)

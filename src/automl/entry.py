@@ -1,0 +1,44 @@
+"""The functions that SQL calls, under their SQL names and with their SQL arguments in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from automl import library, packing, predict, request, run, schedule, split
+from automl.cluster import processors
+from automl.database import CallerDatabase
+from automl.errors import AutomlError
+
+
+def _entry(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a function the caller's session, and its errors the form that PostgreSQL reports."""
+
+    @wraps(function)
+    def called(*arguments: object) -> None:
+        db = CallerDatabase()
+        try:
+            function(db, *arguments)
+        except AutomlError as error:
+            problem = error
+        else:
+            return
+        # Outside of the handler, so that the traceback of our own exception is not shown to the caller.
+        db.raise_error(problem.message, problem.sqlstate, problem.hint)
+
+    return called
+
+
+def _madlib_keras_automl(db: CallerDatabase, *arguments: object) -> None:
+    given = request.Arguments(*arguments)  # type: ignore[arg-type]  # SQL has checked their types
+    run.search(db, given, request.parse(db, given, processors()))
+
+
+train_test_split = _entry(split.train_test_split)
+training_preprocessor_dl = _entry(packing.training_preprocessor_dl)
+validation_preprocessor_dl = _entry(packing.validation_preprocessor_dl)
+load_keras_model = _entry(library.load_keras_model)
+delete_keras_model = _entry(library.delete_keras_model)
+hyperband_schedule = _entry(schedule.hyperband_schedule)
+madlib_keras_automl = _entry(_madlib_keras_automl)
+madlib_keras_predict = _entry(predict.madlib_keras_predict)

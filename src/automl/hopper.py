@@ -1,0 +1,210 @@
+"""Which trial visits which partition next: model hopper parallelism without barriers (Nakandala et al. 2020, Cerebro).
+
+The big picture. The rows lie in partitions and stay there; the trials hop. In one iteration a trial visits every partition once, in
+an order of its own that is part of the plan: trial t begins at partition (t - 1) modulo P and goes round. Where metrics are
+wanted it then makes a second tour that evaluates. So a trial's work is a chain of stops, and a stop can run on any session that
+reaches its partition:
+
+    PostgreSQL   every session reaches every partition; a visit is one training stop and the evaluation tour, when that is next
+    Greenplum    a session reaches the partition of its segment; a visit is one stop
+
+Nothing waits for anything but its own chain: as soon as a session is idle it gets the trial whose way is still the longest among
+those that rest and whose next stop it reaches. Which session that is, and when, changes no result, because the order of stops and
+every random draw belong to the trial. A session that has compiled a trial's program already is preferred by what compiling costs.
+
+This module decides and counts; it runs nothing, and it knows neither SQL nor Keras nor brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+TRAINING = "training"
+COMPILE_SECONDS = 0.5  # what a session loses by taking up a program that it has not compiled
+_FIRST_GUESS = 0.01  # seconds a visit, before one has been seen
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One partition, visited once: to train on it, or to evaluate a dataset's partition.
+
+    Attributes:
+        iteration: the iteration it belongs to, counted from 1.
+        partition: which partition, counted from 0.
+        dataset: what it evaluates; None where it trains.
+        last: whether it is the last of its tour: the iteration is trained, or the dataset's sums are complete.
+    """
+
+    iteration: int
+    partition: int
+    dataset: str | None
+    last: bool
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a session does in one statement: the next stops of one trial."""
+
+    trial: int
+    stops: tuple[Stop, ...]
+
+    @property
+    def trains(self) -> bool:
+        return self.stops[0].dataset is None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How many partitions each dataset has; a trial trains on "training" and evaluates all of them, in this order."""
+
+    partitions: tuple[tuple[str, int], ...]
+
+    @property
+    def training(self) -> int:
+        return dict(self.partitions)[TRAINING]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Iterations that a trial is to make before somebody decides about it again.
+
+    Attributes:
+        trial: its number, from 1.
+        program: what a session must have compiled for it; equal for trials that share a program.
+        first: the first iteration.
+        iterations: how many.
+        evaluated: the iterations after which metrics are computed.
+        ahead: iterations that may follow this leg; a trial with a long way goes first.
+    """
+
+    trial: int
+    program: Hashable
+    first: int
+    iterations: int
+    evaluated: frozenset[int]
+    ahead: int = 0
+
+
+def tour(layout: Layout, leg: Leg) -> Iterator[Stop]:
+    """Yield the stops of a leg, in their order."""
+    count = layout.training
+    for iteration in range(leg.first, leg.first + leg.iterations):
+        for turn in range(count):
+            yield Stop(iteration, (leg.trial - 1 + turn) % count, None, turn == count - 1)
+        if iteration in leg.evaluated:
+            for dataset, partitions in layout.partitions:
+                for partition in range(partitions):
+                    yield Stop(iteration, partition, dataset, partition == partitions - 1)
+
+
+@dataclass
+class _Way:
+    """A trial under way: the stops before it."""
+
+    leg: Leg
+    stops: Iterator[Stop]
+    next: Stop | None
+    left: int
+
+    def take(self, reach: frozenset[int] | None) -> tuple[Stop, ...]:
+        """Take the next stop and the evaluation stops behind it that the same session reaches."""
+        taken: list[Stop] = []
+        while self.next is not None and _reaches(reach, self.next):
+            if taken and self.next.dataset is None:
+                break
+            taken.append(self.next)
+            self.next = next(self.stops, None)
+            self.left -= 1
+        return tuple(taken)
+
+
+@dataclass
+class _Pace:
+    """How long the visits of a program take, as a mean that forgets."""
+
+    seconds: float = _FIRST_GUESS
+    seen: bool = False
+
+    def add(self, seconds: float) -> None:
+        self.seconds = 0.7 * self.seconds + 0.3 * seconds if self.seen else seconds
+        self.seen = True
+
+
+@dataclass
+class Hopper:
+    """Gives every idle session a trial; see the module for the rules.
+
+    Args:
+        layout: the partitions.
+        reaches: for each session the partitions it reaches, None for all.
+    """
+
+    layout: Layout
+    reaches: Sequence[frozenset[int] | None]
+    _resting: dict[int, _Way] = field(default_factory=dict)
+    _running: dict[int, tuple[Visit, _Way]] = field(default_factory=dict)
+    _compiled: list[set[Hashable]] = field(default_factory=list)
+    _paces: dict[Hashable, _Pace] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._compiled = [set() for _ in self.reaches]
+
+    def add(self, leg: Leg) -> None:
+        """Let a trial set out on a leg. It must not be under way."""
+        stops = tour(self.layout, leg)
+        first = next(stops)
+        evaluation = len(leg.evaluated) * sum(count for _, count in self.layout.partitions)
+        self._resting[leg.trial] = _Way(leg, chain(stops), first, leg.iterations * self.layout.training + evaluation)
+
+    def next_visit(self, session: int) -> Visit | None:
+        """Return what the idle session is to do now, or None if nothing that it reaches is resting."""
+        candidates = [way for way in self._resting.values() if way.next and _reaches(self.reaches[session], way.next)]
+        if not candidates:
+            return None
+        way = max(candidates, key=lambda way: self._urgency(way, session))
+        del self._resting[way.leg.trial]
+        visit = Visit(way.leg.trial, way.take(self.reaches[session]))
+        self._running[session] = visit, way
+        self._compiled[session].add(way.leg.program)
+        return visit
+
+    def arrived(self, session: int, seconds: float) -> bool:
+        """Note that the session's visit is over. Return whether the trial has finished its leg."""
+        _, way = self._running.pop(session)
+        self._paces.setdefault(way.leg.program, _Pace()).add(seconds)
+        if way.next is None:
+            return True
+        self._resting[way.leg.trial] = way
+        return False
+
+    def lost(self, session: int) -> None:
+        """Note that the session died: its visit will be made again, from the state that went in, by whichever session is idle."""
+        self._compiled[session].clear()
+        if session in self._running:
+            visit, way = self._running.pop(session)
+            rest = way.stops if way.next is None else chain((way.next,), way.stops)
+            stops = chain(visit.stops, rest)
+            self._resting[visit.trial] = _Way(way.leg, stops, next(stops), way.left + len(visit.stops))
+
+    def dropped(self, session: int) -> None:
+        """Note that the session's trial failed: it goes no further."""
+        self._running.pop(session)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a trial is resting or under way."""
+        return bool(self._resting or self._running)
+
+    def _urgency(self, way: _Way, session: int) -> tuple[float, int, int]:
+        program = way.leg.program
+        pace = self._paces.get(program, _Pace()).seconds
+        visits = way.left + way.leg.ahead * self.layout.training
+        warm = COMPILE_SECONDS if program in self._compiled[session] else 0.0
+        elsewhere = sum(program in compiled for compiled in self._compiled)
+        return visits * pace + warm, -elsewhere, -way.leg.trial
+
+
+def _reaches(reach: frozenset[int] | None, stop: Stop) -> bool:
+    return reach is None or stop.partition in reach

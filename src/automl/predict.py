@@ -1,0 +1,296 @@
+"""Prediction with a trained model: the rows go to a session in batches, the classes come back into the caller's table."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl import catalog
+from automl.catalog import ColumnType, Relation
+from automl.cluster import processors
+from automl.cluster.base import PREDICT, Cluster, Definition, Outcome, Setup, Work
+from automl.cluster.caller import CallerSession
+from automl.cluster.connection import Unreachable, own_address
+from automl.cluster.sessions import Sessions
+from automl.database import CallerDatabase, Row
+from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, AutomlError, OperatorError, UsageError
+from automl.names import Name, column_names, quoted
+from keras_seg import wire
+
+_BATCH = 8192  # rows, and at most so many values:
+_BATCH_VALUES = 8 * 2**20
+_ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
+_KEY = "model"
+_COLUMNS = struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which classes of a row go into the table: all, the k most probable, or those above a threshold; with their ranks or not."""
+
+    most: int | None = None
+    above: float | None = None
+    ranked: bool = True
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model as its tables describe it."""
+
+    definition: Definition
+    dependent: str
+    class_type: str
+    class_values: tuple[str | None, ...] | None
+    normalizing_const: float
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows to predict."""
+
+    table: Relation
+    id_column: str
+    id_type: ColumnType
+    features: str
+    rows: int
+    shape: tuple[int, ...]
+
+
+def madlib_keras_predict(
+    db: CallerDatabase,
+    model_table: str | None,
+    test_table: str | None,
+    id_col: str | None,
+    independent_varname: str | None,
+    output_table: str | None,
+    pred_type: str | int | float | None = "prob",
+    use_gpus: bool | None = False,
+    mst_key: int | None = None,
+) -> None:
+    """Predict the rows of `test_table` and make `output_table`: the id, the dependent variable, `prob`, and `rank` if asked for."""
+    if use_gpus:
+        raise UsageError("use_gpus", "prediction on GPUs is not there yet in this version", True, sqlstate=FEATURE_NOT_SUPPORTED)
+    selection = parse_pred_type(pred_type)
+    model = _model(db, model_table, mst_key)
+    source = _source(db, test_table, id_col, independent_varname)
+    (output,) = catalog.require_absent(db, "output_table", catalog.table_name("output_table", output_table))
+    _create(db, output, source, model, selection)
+    with_sessions = _open(db, model, source)
+    try:
+        for ids, probabilities in _predicted(db, with_sessions, source, model):
+            _insert(db, output, model, source, ids, selection, probabilities)
+    finally:
+        with_sessions.close()
+
+
+def parse_pred_type(value: str | int | float | None) -> Selection:
+    """Return what `pred_type` asks for: 'prob' (NULL too), 'response', a number of classes, or a threshold.
+
+    >>> parse_pred_type("response")
+    Selection(most=1, above=None, ranked=False)
+    """
+    if value is None or (isinstance(value, str) and value.strip().lower() == "prob"):
+        return Selection()
+    if isinstance(value, str) and value.strip().lower() == "response":
+        return Selection(most=1, ranked=False)
+    if isinstance(value, int) and value >= 1:
+        return Selection(most=value)
+    if isinstance(value, float) and 0 <= value < 1:
+        return Selection(above=value)
+    raise UsageError(
+        "pred_type", "must be 'prob', 'response', a whole number of at least 1, or a threshold from 0 to below 1", value
+    )
+
+
+def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Model:
+    table = catalog.readable_table(db, "model_table", model_table)
+    catalog.require_column(db, "model_table", table, "mst_key", "model_weights", "model_arch")
+    summary = _companion(db, table, "_summary")
+    catalog.require_column(
+        db, "model_table", summary, "dependent_varname", "class_values", "normalizing_const"
+    )
+    keys = [row["mst_key"] for row in db.execute(f"SELECT mst_key FROM {table.sql} ORDER BY 1")]
+    if mst_key is None and len(keys) != 1:
+        raise UsageError("mst_key", f"must say which of the {len(keys)} models of \"{table.name}\" predicts", None)
+    if mst_key is not None and mst_key not in keys:
+        raise UsageError("mst_key", f'must be one of table "{table.name}", which has {keys}', mst_key)
+    row = db.execute(
+        f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE mst_key = $1::integer",
+        keys[0] if mst_key is None else mst_key,
+    )[0]
+    if row["model_weights"] is None:
+        raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
+    about = db.execute(
+        f"SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const FROM {summary.sql} LIMIT 1"
+    )[0]
+    element = catalog.column_type(db, summary, "class_values").element
+    values = about["class_values"]
+    return Model(
+        Definition(_KEY, row["architecture"], row["model_weights"]),
+        about["dependent_varname"],
+        element.sql if element and values is not None else "pg_catalog.int4",
+        None if values is None else tuple(values),
+        float(about["normalizing_const"]),
+    )
+
+
+def _companion(db: CallerDatabase, table: Relation, suffix: str) -> Relation:
+    name = table.name.with_suffix(suffix)
+    if not catalog.exists(db, name):
+        raise UsageError(
+            "model_table", f'table "{table.name}" has no table "{name}" beside it', hint="Give the model_output_table of a search."
+        )
+    return catalog.readable_table(db, "model_table", name.sql)
+
+
+def _source(db: CallerDatabase, test_table: str | None, id_col: str | None, independent: str | None) -> Source:
+    table = catalog.readable_table(db, "test_table", test_table)
+    id_column = _one_column(db, "id_col", table, id_col)
+    features = _one_column(db, "independent_varname", table, independent)
+    kind = catalog.column_type(db, table, features)
+    if kind.element is None or kind.element.category != "N":
+        raise UsageError(
+            "independent_varname",
+            f'column "{features}" of table "{table.name}" must be an array of numbers, it is {kind.name}',
+            hint="Predict on rows that are not packed.",
+            sqlstate=DATATYPE_MISMATCH,
+        )
+    column = quoted(features)
+    rows = int(db.execute(f"SELECT pg_catalog.count(*) AS n FROM {table.sql}")[0]["n"])
+    dims = db.execute(
+        f"SELECT array(SELECT pg_catalog.array_length(f, d) FROM pg_catalog.generate_series(1, pg_catalog.array_ndims(f)) d"
+        f" ORDER BY d) AS shape FROM (SELECT {column} AS f FROM {table.sql} WHERE {column} IS NOT NULL LIMIT 1) q"
+    )
+    shape = tuple(dims[0]["shape"]) if dims else ()
+    return Source(table, id_column, catalog.column_type(db, table, id_column), features, rows, shape)
+
+
+def _one_column(db: CallerDatabase, argument: str, table: Relation, value: str | None) -> str:
+    names = column_names(argument, value)
+    if len(names) != 1:
+        raise UsageError(argument, "must name one column", value)
+    catalog.require_column(db, argument, table, names[0])
+    return names[0]
+
+
+def _create(db: CallerDatabase, output: Name, source: Source, model: Model, selection: Selection) -> None:
+    if model.dependent in (source.id_column, "prob", "rank") or source.id_column in ("prob", "rank"):
+        raise UsageError("id_col", f'must differ from "{model.dependent}", "prob" and "rank", the other columns of the output',
+                         source.id_column)  # fmt: skip
+    rank = ", rank integer" if selection.ranked else ""
+    db.execute(
+        f"CREATE TABLE {output.sql} ({quoted(source.id_column)} {source.id_type.sql}, {quoted(model.dependent)} {model.class_type},"
+        f" prob real{rank})"
+    )
+
+
+def _open(db: CallerDatabase, model: Model, source: Source) -> Cluster:
+    setup = Setup(definitions=(model.definition,), threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256))
+    most = catalog.whole_setting(db, "keras_automl.sessions", processors(), 0, 256)
+    try:
+        if most == 0:
+            raise Unreachable("keras_automl.sessions is 0")
+        count = min(most, 1 + source.rows // _ROWS_A_SESSION)
+        return Sessions(own_address(db), setup, count, (), db.interrupt, "keras_automl predict")
+    except Unreachable as problem:
+        db.notice(f"the prediction runs in this session: {problem}")
+        return CallerSession(db, setup)
+
+
+def _predicted(
+    db: CallerDatabase, cluster: Cluster, source: Source, model: Model
+) -> Iterator[tuple[Sequence[str | None], np.ndarray]]:
+    """Yield (ids as text, probabilities (rows, classes)) of batches, as the sessions finish them."""
+    batches = _batches(db, source, model)
+    waiting: dict[int, Sequence[str | None]] = {}
+    number, more = 0, True
+    while more or waiting:
+        for session in cluster.idle() if more else ():
+            batch = next(batches, None)
+            if batch is None:
+                more = False
+                break
+            ids, features = batch
+            number += 1
+            waiting[number] = ids
+            cluster.begin(session, Work(number, PREDICT, (_KEY, features, len(ids))))
+        if more or waiting:
+            for outcome in cluster.wait():
+                yield waiting.pop(outcome.task), _probabilities(outcome, model)
+
+
+def _batches(db: CallerDatabase, source: Source, model: Model) -> Iterator[tuple[Sequence[str | None], bytes]]:
+    size = max(1, min(_BATCH, _BATCH_VALUES // max(1, int(np.prod(source.shape)))))
+    column = quoted(source.features)
+    query = (
+        f"SELECT {quoted(source.id_column)}::text AS id, pg_catalog.array_send({column}::real[]) AS x FROM {source.table.sql}"
+    )
+    for rows in db.stream(query, rows=size):
+        yield [row["id"] for row in rows], _features(rows, source, model)
+
+
+def _features(rows: Sequence[Row], source: Source, model: Model) -> bytes:
+    missing = next((row for row in rows if row["x"] is None), None)
+    packed = None
+    if missing is None:
+        joined = b"".join(row["x"] for row in rows)
+        packed = wire.features(joined, (len(rows), *source.shape), model.normalizing_const)
+    if packed is None:
+        raise UsageError(
+            "independent_varname",
+            f'every row of column "{source.features}" must be an array of shape {list(source.shape)} without NULL',
+            hint=f"Look at the rows near {source.id_column} = {(missing or rows[0])['id']}.",
+        )
+    return packed
+
+
+def _probabilities(outcome: Outcome, model: Model) -> np.ndarray:
+    if outcome.lost:
+        text = str(outcome.lost)
+        raise OperatorError(f"the session that predicts failed: {text.splitlines()[0]}")
+    raw: Any = outcome.answer
+    (columns,) = _COLUMNS.unpack_from(raw)
+    table = np.frombuffer(raw, np.float32, offset=_COLUMNS.size).reshape(-1, columns)
+    if model.class_values is not None and len(model.class_values) != columns:
+        raise AutomlError(f"the network gives {columns} values a row, but its summary names {len(model.class_values)} classes")
+    return table
+
+
+def _insert(
+    db: CallerDatabase,
+    output: Name,
+    model: Model,
+    source: Source,
+    ids: Sequence[str | None],
+    selection: Selection,
+    probabilities: np.ndarray,
+) -> None:
+    rows, classes, ranks = select(probabilities, selection)
+    rank = ", r" if selection.ranked else ""
+    value = "($5::text[])[c + 1]" if model.class_values is not None else "c::text"
+    db.execute(
+        f"INSERT INTO {output.sql} SELECT i::{source.id_type.sql}, ({value})::{model.class_type}, p{rank}"
+        " FROM pg_catalog.unnest($1::text[], $2::integer[], $3::real[], $4::integer[]) AS q(i, c, p, r)"
+        + (" WHERE $5::text[] IS NULL OR true" if model.class_values is None else ""),
+        [ids[row] for row in rows],
+        classes.tolist(),
+        probabilities[rows, classes].tolist(),
+        ranks.tolist(),
+        None if model.class_values is None else list(model.class_values),
+    )
+
+
+def select(probabilities: np.ndarray, selection: Selection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (row, class, rank from 1) of what a selection takes from probabilities (rows, classes), by row and rank."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    taken = np.ones(order.shape, bool)
+    if selection.most is not None:
+        taken[:, selection.most :] = False
+    if selection.above is not None:
+        taken &= np.take_along_axis(probabilities, order, 1) > selection.above
+    rows, places = np.nonzero(taken)
+    return rows, order[rows, places], places + 1

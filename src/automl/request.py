@@ -1,0 +1,231 @@
+"""The arguments of a search: read and checked once, then frozen. What stands behind a request trusts its types."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from automl import architectures, catalog, dataset
+from automl.cluster.base import Definition
+from automl.database import Database
+from automl.dataset import Dataset
+from automl.errors import FEATURE_NOT_SUPPORTED, AutomlError, UsageError, together
+from automl.names import Name, table_name
+from automl.search import hyperband
+from automl.search.hyperband import HyperbandParams, Rung
+from automl.search.space import Space
+
+Checked = TypeVar("Checked")
+METHODS = ("hyperband", "hyperopt")
+INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The tables that a search makes, and the names that the caller gave."""
+
+    given_model: str
+    given_info: str
+    given_selection: str
+    model: Name
+    info: Name
+    summary: Name
+    selection: Name
+    selection_summary: Name
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a search may use.
+
+    Attributes:
+        sessions: how many sessions train at the same time, at most.
+        threads: threads of TensorFlow a session.
+        memory: bytes of resting states in the coordinator's memory.
+    """
+
+    sessions: int
+    threads: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search, ready to be planned.
+
+    Attributes:
+        method: hyperband or hyperopt.
+        method_given, params_given: as they go into the summary table.
+        params: of the method.
+        seed: from which all randomness derives; drawn if the caller gave none.
+        frequency: metrics are computed every so many iterations; None for the end of each round.
+    """
+
+    training: Dataset
+    validation: Dataset | None
+    outputs: Outputs
+    architecture_table: str
+    architectures: dict[int, Definition]
+    space: Space
+    method: str
+    method_given: str
+    params: HyperbandParams
+    params_given: str
+    rungs: tuple[Rung, ...]
+    random_state: int | None
+    seed: int
+    frequency: int | None
+    name: str | None
+    description: str | None
+    caching: bool
+    resources: Resources
+
+    @property
+    def tables(self) -> tuple[Dataset, ...]:
+        """The packed tables: training, and validation if there is one."""
+        return (self.training,) if self.validation is None else (self.training, self.validation)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of madlib_keras_automl, as they come, in their order."""
+
+    source_table: str | None
+    model_output_table: str | None
+    model_arch_table: str | None
+    model_selection_table: str | None
+    model_id_list: Sequence[int | None] | None
+    compile_params_grid: str | None
+    fit_params_grid: str | None
+    automl_method: str | None = "hyperband"
+    automl_params: str | None = None
+    random_state: int | None = None
+    object_table: str | None = None
+    use_gpus: bool | None = False
+    validation_table: str | None = None
+    metrics_compute_frequency: int | None = None
+    name: str | None = None
+    description: str | None = None
+    use_caching: bool | None = False
+
+
+def parse(db: Database, given: Arguments, processors: int) -> Request:
+    """Check everything that can be checked without Keras and return the request.
+
+    Args:
+        processors: how many this server may use: the default number of sessions.
+
+    Raises:
+        AutomlError: all problems found, together.
+    """
+    _not_there_yet(given)
+    problems: list[AutomlError] = []
+
+    def attempt(check: Callable[[], Checked]) -> Checked | None:
+        try:
+            return check()
+        except AutomlError as problem:
+            problems.append(problem)
+            return None
+
+    method = attempt(lambda: _method(given.automl_method))
+    params = attempt(lambda: hyperband.parse_params(given.automl_params)) if method == "hyperband" else None
+    rungs = hyperband.schedule(params.R, params.eta, params.skip_last) if params else ()
+    frequency = attempt(lambda: _frequency(given.metrics_compute_frequency, rungs)) if rungs else None
+    space = attempt(lambda: Space.parse(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
+    outputs = attempt(lambda: _outputs(db, given))
+    training = attempt(lambda: dataset.read(db, "source_table", given.source_table))
+    validation = attempt(lambda: _validation(db, given.validation_table, training))
+    models = attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ()))
+    if problems:
+        raise together(problems)
+    assert params and space and outputs and training and models is not None
+    return Request(
+        training=training,
+        validation=validation,
+        outputs=outputs,
+        architecture_table=str(given.model_arch_table).strip(),
+        architectures=models,
+        space=space,
+        method="hyperband",
+        method_given=given.automl_method or "hyperband",
+        params=params,
+        params_given=given.automl_params or f"R={params.R}, eta={params.eta}, skip_last={params.skip_last}",
+        rungs=rungs,
+        random_state=given.random_state,
+        seed=secrets.randbelow(2**31) if given.random_state is None else given.random_state % 2**32,
+        frequency=frequency,
+        name=given.name,
+        description=given.description,
+        caching=bool(given.use_caching),
+        resources=_resources(db, processors),
+    )
+
+
+def _not_there_yet(given: Arguments) -> None:
+    for argument, value, what in (
+        ("object_table", given.object_table, "custom functions are"),
+        ("use_gpus", given.use_gpus, "training on GPUs is"),
+    ):
+        if value:
+            rule = f"{what} not there yet in this version; leave it out"
+            raise UsageError(argument, rule, value, sqlstate=FEATURE_NOT_SUPPORTED)
+
+
+def _method(value: str | None) -> str:
+    method = "hyperband" if value is None else value.strip().lower()
+    if method not in METHODS:
+        raise UsageError("automl_method", "must be 'hyperband' or 'hyperopt'", value)
+    if method == "hyperopt":
+        raise UsageError(
+            "automl_method",
+            "'hyperopt' is not there yet in this version",
+            hint="Use 'hyperband'.",
+            sqlstate=FEATURE_NOT_SUPPORTED,
+        )
+    return method
+
+
+def _frequency(value: int | None, rungs: Sequence[Rung]) -> int | None:
+    longest = max(rung.iterations for rung in rungs)
+    if value is not None and not 1 <= value <= longest:
+        raise UsageError(
+            "metrics_compute_frequency", f"must be from 1 to {longest}, the iterations of the longest round, or NULL", value
+        )
+    return value
+
+
+def _outputs(db: Database, given: Arguments) -> Outputs:
+    model = table_name("model_output_table", given.model_output_table, suffixes=("_info", "_summary"))
+    selection = table_name("model_selection_table", given.model_selection_table, suffixes=("_summary",))
+    names = catalog.require_absent(
+        db, "model_output_table", model, model.with_suffix("_info"), model.with_suffix("_summary")
+    )
+    others = catalog.require_absent(db, "model_selection_table", selection, selection.with_suffix("_summary"))
+    shared = set(names) & set(others)
+    if shared:
+        raise UsageError(
+            "model_selection_table", f'must not name the same table as model_output_table: "{min(map(str, shared))}"'
+        )
+    as_given = str(given.model_output_table).strip()
+    given_info = f'{as_given[:-1]}_info"' if as_given.endswith('"') else f"{as_given}_info"
+    return Outputs(as_given, given_info, str(given.model_selection_table).strip(), *names, *others)
+
+
+def _validation(db: Database, value: str | None, training: Dataset | None) -> Dataset | None:
+    if value is None:
+        return None
+    validation = dataset.read(db, "validation_table", value)
+    if training is not None:
+        dataset.require_alike(training, validation)
+    return validation
+
+
+def _resources(db: Database, processors: int) -> Resources:
+    return Resources(
+        sessions=catalog.whole_setting(db, "keras_automl.sessions", processors, 0, 256),
+        threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
+        memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * 2**20,
+    )

@@ -1,0 +1,300 @@
+"""A search from its request to its tables: the plan, the sessions, the hopper and the store brought together.
+
+Everything here happens in one thread. It gives every idle session a visit, waits for whatever comes first, notes it, and asks the
+ladder what follows when a round is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import psycopg
+
+from automl import outputs, plan
+from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Setup, Work, split_answer
+from automl.cluster.caller import CallerSession
+from automl.cluster.connection import Connection, Unreachable, own_address
+from automl.cluster.sessions import Invisible, Sessions
+from automl.database import CallerDatabase, Journal
+from automl.errors import AutomlError, OperatorError, UsageError, together
+from automl.hopper import Hopper, Visit
+from automl.outputs import Curve, Result
+from automl.plan import Trial
+from automl.request import Arguments, Request
+from automl.search.hyperband import Assignment, Ladder, Rung
+from automl.store import Evaluation, Store
+
+_TRIES = 3  # of one visit, when its session dies
+
+
+def search(db: CallerDatabase, given: Arguments, request: Request) -> None:
+    """Run a search and make its tables.
+
+    Raises:
+        AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
+    """
+    trials = plan.make_trials(request, request.space.sample(sum(_fresh(request)), request.seed))
+    if len(trials) < sum(_fresh(request)):
+        db.notice(f"the search space holds {len(trials)} different configurations, {sum(_fresh(request))} would be tried")
+    with _opened(db, request, trials) as (cluster, journal):
+        store = Store(journal, request.resources.memory, durable=journal is not db)
+        store.begin(_record(given, request, cluster))
+        run = Run(db, request, trials, cluster, store)
+        try:
+            results = run.train()
+            outputs.write(db, request, results, store.get)
+        except BaseException as error:
+            _close_quietly(store, _status(error), run.best, error, cluster)
+            raise
+        store.end("finished", run.best, None, json.dumps(cluster.versions()))
+
+
+class Run:
+    """A search under way.
+
+    Attributes:
+        best: (mst_key, loss) of the best trial so far.
+    """
+
+    def __init__(self, db: CallerDatabase, request: Request, trials: tuple[Trial, ...], cluster: Cluster, store: Store) -> None:
+        self._db = db
+        self._request = request
+        self._trials = {trial.mst_key: trial for trial in trials}
+        self._cluster = cluster
+        self._store = store
+        self._ladder = Ladder(request.rungs, plan.brackets(request.rungs, len(trials)))
+        self._hopper = Hopper(plan.layout(request), cluster.reaches)
+        self._curves = {trial.mst_key: Curve() for trial in trials}
+        self._rungs: dict[int, Rung] = {}
+        self._sums: dict[int, dict[str, Any]] = {}
+        self._partial: dict[int, dict[str, Any]] = {}
+        self._tries: dict[Visit, int] = {}
+        self._begun = 0.0
+        self.best: tuple[int, float] | None = None
+
+    def train(self) -> list[Result]:
+        """Train all trials as the ladder says and return what became of them."""
+        self._check()
+        started = outputs.now(self._db)
+        self._begun = time.monotonic()
+        bracket_of = {key: bracket for bracket, keys in plan.brackets(self._request.rungs, len(self._trials)).items() for key in keys}
+        self._store.trials([_row(trial, bracket_of[key]) for key, trial in self._trials.items()])
+        self._follow(self._ladder.start())
+        while self._hopper.busy:
+            self._hand_out()
+            for outcome in self._cluster.wait():
+                self._take(outcome)
+            self._store.flush()
+        if self.best is None:
+            first = next(curve.error for curve in self._curves.values() if curve.error)
+            raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {first}")
+        return [
+            Result(trial, bracket_of[key], self._rungs[key].round, self._curves[key], started)
+            for key, trial in self._trials.items()
+        ]
+
+    def _check(self) -> None:
+        """Build and compile every distinct network once, on a session, and report all problems together."""
+        orders = [
+            {**trial.order(), "x_shape": self._request.training.x_shape, "labels": self._request.training.labels,
+             "name": f"model_id {trial.configuration.model_id}"}
+            for trial in {trial.program: trial for trial in reversed(self._trials.values())}.values()
+        ]  # fmt: skip
+        answer = self._ask(Work("check", CHECK, (json.dumps(orders[::-1]),)))
+        problems = [UsageError(each["argument"], each["problem"]) for each in json.loads(answer)]
+        if problems:
+            raise together(list({problem.message: problem for problem in problems}.values()))
+
+    def _ask(self, work: Work) -> Any:
+        """Have one session do something that all others wait for."""
+        while not self._cluster.idle():
+            self._cluster.wait()
+        self._cluster.begin(self._cluster.idle()[0], work)
+        while True:
+            for outcome in self._cluster.wait():
+                if outcome.lost:
+                    raise OperatorError(f"a session of the search failed: {outcome.lost}")
+                return outcome.answer
+
+    def _hand_out(self) -> None:
+        for session in self._cluster.idle():
+            visit = self._hopper.next_visit(session)
+            if visit is not None:
+                trial = self._trials[visit.trial]
+                order = plan.visit_order(
+                    trial, visit, self._request.seed, self._request.training.labels, self._sums.pop(visit.trial, {})
+                )
+                self._cluster.begin(session, Work(visit, VISIT, (json.dumps(order), self._store.get(visit.trial))))
+
+    def _take(self, outcome: Outcome) -> None:
+        visit: Visit = outcome.task
+        if outcome.lost is not None:
+            self._lost(outcome, visit)
+            return
+        report, state = split_answer(outcome.answer)
+        if "error" in report:
+            self._hopper.dropped(outcome.session)
+            self._failed(visit.trial, report["error"])
+            return
+        curve = self._curves[visit.trial]
+        curve.seconds += outcome.seconds
+        curve.iteration, curve.visits = visit.stops[-1].iteration, curve.visits + 1
+        if state:
+            self._store.put(visit.trial, state, curve.iteration, curve.visits)
+        if "sums" in report:
+            self._sums[visit.trial] = report["sums"]
+        self._note(visit.trial, report)
+        if self._hopper.arrived(outcome.session, outcome.seconds):
+            self._report(visit.trial, curve.loss)
+        else:
+            self._progress(visit.trial, "running")
+
+    def _note(self, key: int, report: dict[str, Any]) -> None:
+        """Gather what an evaluation found; it is complete when every dataset has been evaluated."""
+        datasets = [name for name, _ in plan.layout(self._request).partitions]
+        partial = self._partial.setdefault(key, {})
+        partial.update({name: (report[name]["loss"], tuple(report[name]["metrics"])) for name in datasets if name in report})
+        if len(partial) < len(datasets):
+            return
+        del self._partial[key]
+        curve = self._curves[key]
+        elapsed = time.monotonic() - self._begun
+        evaluation = Evaluation(curve.iteration, elapsed, partial["training"], partial.get("validation"))
+        curve.evaluations.append(evaluation)
+        self._store.evaluated(key, evaluation)
+
+    def _report(self, key: int, loss: float | None) -> None:
+        """Tell the ladder how a trial's rung ended, and follow what it says."""
+        if loss is not None and not math.isnan(loss) and (self.best is None or (loss, key) < self.best[::-1]):
+            self.best = key, loss
+        progress = self._ladder.report(key, loss)
+        self._progress(key, "finished" if loss is not None else "failed")
+        if progress.finished is not None:
+            self._say(progress.finished)
+        self._follow(progress.assignments)
+
+    def _follow(self, assignments: tuple[Assignment, ...]) -> None:
+        for assignment in assignments:
+            self._rungs[assignment.mst_key] = assignment.rung
+            trial = self._trials[assignment.mst_key]
+            self._hopper.add(plan.leg(trial, assignment, self._request.rungs, self._request.frequency))
+
+    def _say(self, rung: Rung) -> None:
+        which = "training" if self._request.validation is None else "validation"
+        best = "no trial has a loss yet"
+        if self.best is not None:
+            self._store.best(*self.best)
+            best = f"best {which} loss so far {self.best[1]:.6g} (mst_key {self.best[0]})"
+        self._store.flush(now=True)
+        trials = sum(each == rung for each in self._rungs.values())
+        self._db.info(
+            f"bracket s={rung.bracket}, round i={rung.round} done after {time.monotonic() - self._begun:.1f} s: "
+            f"{trials} x {rung.iterations} iterations; {best}"
+        )
+
+    def _lost(self, outcome: Outcome, visit: Visit) -> None:
+        """Let a visit be repeated whose session died, from the state that went in; but not forever."""
+        self._tries[visit] = self._tries.get(visit, 1) + 1
+        if self._tries[visit] <= _TRIES:
+            self._db.warning(f"the visit of mst_key {visit.trial} is repeated: {outcome.lost}")
+            self._hopper.lost(outcome.session)
+            return
+        self._hopper.dropped(outcome.session)
+        self._failed(visit.trial, str(outcome.lost))
+
+    def _failed(self, key: int, error: str) -> None:
+        self._curves[key].error = error
+        self._db.warning(f"mst_key {key} failed and is out of the search: {error}")
+        self._report(key, None)
+
+    def _progress(self, key: int, status: str) -> None:
+        curve = self._curves[key]
+        round_ = self._rungs[key].round if key in self._rungs else None
+        self._store.progress(key, status, round_, curve.iteration, curve.loss, curve.seconds, curve.error)
+
+
+@contextmanager
+def _opened(db: CallerDatabase, request: Request, trials: tuple[Trial, ...]) -> Iterator[tuple[Cluster, Journal]]:
+    """Open the sessions of a search and the one that keeps its record, and close them whatever happens."""
+    setup = Setup(
+        datasets={name: table.query for name, table in zip(("training", "validation"), request.tables, strict=False)},
+        definitions=tuple({definition.key: definition for definition in request.architectures.values()}.values()),
+        fingerprints=tuple(table.fingerprint for table in request.tables),
+        threads=request.resources.threads,
+        caching=request.caching,
+    )
+    cluster: Cluster
+    journal: Connection | None = None
+    try:
+        journal, cluster = _connected(db, request, setup, min(request.resources.sessions, len(trials)))
+    except (Unreachable, Invisible) as problem:
+        db.notice(f"the search runs in this session, one hop after the other: {problem}")
+        cluster = CallerSession(db, setup)
+    try:
+        yield cluster, journal or db
+    finally:
+        cluster.close()
+        if journal is not None:
+            journal.close()
+
+
+def _connected(db: CallerDatabase, request: Request, setup: Setup, count: int) -> tuple[Connection, Cluster]:
+    if count == 0:
+        raise Unreachable("keras_automl.sessions is 0")
+    address = own_address(db)
+    journal = Connection(address, "keras_automl record")
+    try:
+        journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
+        expected = [db.execute(statement)[0]["fingerprint"] for statement in setup.fingerprints]
+        return journal, Sessions(address, setup, count, expected, db.interrupt, "keras_automl")
+    except psycopg.Error as problem:
+        journal.close()
+        raise Invisible(str(problem).splitlines()[0]) from None
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _fresh(request: Request) -> list[int]:
+    """Return how many configurations each bracket begins with."""
+    return [rung.configurations for rung in request.rungs if rung.round == 0]
+
+
+def _record(given: Arguments, request: Request, cluster: Cluster) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "params": request.params_given,
+        "source_table": str(request.training.relation.name),
+        "model_output_table": str(request.outputs.model),
+        "arguments": json.dumps(asdict(given)),
+        "random_state": request.seed,
+        "executor": cluster.kind,
+        "sessions": len(cluster.reaches),
+        "threads": request.resources.threads,
+        "partitions": request.training.summary.partitions,
+    }
+
+
+def _row(trial: Trial, bracket: int) -> tuple[object, ...]:
+    configuration = trial.configuration
+    return trial.mst_key, configuration.model_id, configuration.compile_params, configuration.fit_params, bracket, None
+
+
+def _status(error: BaseException) -> str:
+    return "cancelled" if type(error).__name__ in ("QueryCanceled", "KeyboardInterrupt") else "failed"
+
+
+def _close_quietly(
+    store: Store, status: str, best: tuple[int, float] | None, error: BaseException, cluster: Cluster
+) -> None:
+    """Close the record of a run that failed; that this fails too must not hide why."""
+    try:
+        store.end(status, best, str(error).splitlines()[0] if str(error) else type(error).__name__, json.dumps(cluster.versions()))
+    except Exception:
+        return

@@ -1,0 +1,339 @@
+"""Hyperband: how many configurations train for how many iterations, and who goes on.
+
+Source: Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar, "Hyperband: A Novel Bandit-Based Approach to Hyperparameter
+Optimization", JMLR 18(185), 2018, section 3, Algorithm 1. A bracket s is one run of successive halving: many configurations
+with few iterations, of which the best 1/eta go on with eta times as many. The brackets differ in where they begin between many
+and few. All arithmetic is on integers: a floating-point logarithm takes 243 for less than the fifth power of 3.
+
+For R=9, eta=3, configurations x iterations, over the iterations of the page's axis (`metrics_iters`):
+
+                  1        2..4     5..13
+    bracket 2     9 x 1    3 x 3    1 x 9
+    bracket 1              3 x 3    1 x 9
+    bracket 0                       3 x 9
+
+Brackets do not depend on each other: all of them start at once.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError, together
+from automl.search.grammar import parse_pairs
+
+MOST_ITERATIONS = 1_000_000
+MOST_CONFIGURATIONS = 100_000
+AUTOML_PARAMS = "automl_params"
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+# --- the plan -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One round of one bracket.
+
+    Attributes:
+        bracket: s; the bracket with the largest s begins with the most configurations.
+        round: i, from 0.
+        configurations: n_i, how many compete in it.
+        iterations: r_i, how many iterations each of them trains in it.
+        offset: iterations on the page's axis (`metrics_iters`) that lie before it.
+    """
+
+    bracket: int
+    round: int
+    configurations: int
+    iterations: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class HyperbandParams:
+    """The parameters of Hyperband, as on the page.
+
+    Attributes:
+        R: iterations that a configuration may get in one round.
+        eta: of eta configurations in a round, one goes on.
+        skip_last: rounds left out at the end of every bracket.
+    """
+
+    R: int = 6
+    eta: int = 3
+    skip_last: int = 0
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The plan."""
+        return schedule(self.R, self.eta, self.skip_last)
+
+    @property
+    def configurations(self) -> int:
+        """How many configurations the plan begins with, over all brackets."""
+        return sum(rung.configurations for rung in self.rungs if rung.round == 0)
+
+    def __str__(self) -> str:
+        return f"R={self.R}, eta={self.eta}, skip_last={self.skip_last}"
+
+
+def schedule(R: int, eta: int, skip_last: int) -> tuple[Rung, ...]:
+    """Return the rungs of all brackets, the largest bracket first, then by round.
+
+    n_i is floor(n / eta^i) of n = floor((s_max + 1) / (s + 1)) * eta^s, r_i is R * eta^(i - s) rounded half up.
+
+    Args:
+        R: most iterations of a configuration in a round, at least eta.
+        eta: factor from round to round, at least 2.
+        skip_last: rounds left out at the end of every bracket, from 0 to s_max; brackets of as few rounds vanish.
+    """
+    s_max = largest_bracket(R, eta)
+    # Rungs with equal d = s_max - s + i have equal budgets; on the page's axis they lie side by side.
+    budgets = [_rounded(R * eta**d, eta**s_max) for d in range(s_max - skip_last + 1)]
+    return tuple(
+        Rung(s, i, _first_round(s, s_max, eta) // eta**i, budgets[s_max - s + i], sum(budgets[: s_max - s + i]))
+        for s in range(s_max, skip_last - 1, -1)
+        for i in range(s - skip_last + 1)
+    )
+
+
+def largest_bracket(R: int, eta: int) -> int:
+    """Return s_max, the largest s with eta^s <= R.
+
+    >>> largest_bracket(243, 3)
+    5
+    """
+    s = 0
+    while eta ** (s + 1) <= R:
+        s += 1
+    return s
+
+
+def _first_round(s: int, s_max: int, eta: int) -> int:
+    factor: int = eta**s
+    return (s_max + 1) // (s + 1) * factor
+
+
+def _rounded(numerator: int, denominator: int) -> int:
+    """Divide and round half up; at least 1."""
+    return max(1, (2 * numerator + denominator) // (2 * denominator))
+
+
+# --- the parameters -----------------------------------------------------------------------------------------------------
+
+_RULES = {
+    "R": "must be an integer of at least eta",
+    "eta": "must be an integer of at least 2",
+    "skip_last": "must be an integer of at least 0",
+}
+Complaint = Callable[[str, str, object], UsageError]
+
+
+def parse_params(text: str | None) -> HyperbandParams:
+    """Read `automl_params` for Hyperband: `R=9, eta=3, skip_last=0`, each key with the page's default (6, 3, 0).
+
+    Raises:
+        UsageError: unreadable, an unknown or repeated key, a value out of range.
+        AutomlError: several of these at once.
+    """
+    defaults = HyperbandParams()
+    given = parse_pairs(AUTOML_PARAMS, text, _RULES)
+    wrong = [_in_params(key, _RULES[key], value) for key, value in given.items() if not _INTEGER.fullmatch(value)]
+    if wrong:
+        raise together(wrong)
+    params = replace(defaults, **{key: int(value) for key, value in given.items()})
+    return _checked(params, _in_params)
+
+
+def schedule_params(R: int | None, eta: int | None, skip_last: int | None) -> HyperbandParams:
+    """Check the arguments of `hyperband_schedule`.
+
+    Raises:
+        UsageError: one of them is NULL or out of range.
+        AutomlError: several are NULL.
+    """
+    given = {"R": R, "eta": eta, "skip_last": skip_last}
+    missing = [UsageError(key, _RULES[key], None, sqlstate=NULL_VALUE_NOT_ALLOWED) for key in given if given[key] is None]
+    if missing:
+        raise together(missing)
+    return _checked(HyperbandParams(**{key: value for key, value in given.items() if value is not None}), UsageError)
+
+
+def _in_params(key: str, rule: str, value: object) -> UsageError:
+    shown = int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else value
+    return UsageError(AUTOML_PARAMS, f'"{key}" {rule}', shown)
+
+
+def _checked(params: HyperbandParams, complaint: Complaint) -> HyperbandParams:
+    """Return the parameters if they keep their rules."""
+    R, eta, skip_last = params.R, params.eta, params.skip_last
+    if eta < 2:
+        raise complaint("eta", _RULES["eta"], eta)
+    if eta > R:
+        raise complaint("R", f"{_RULES['R']}, {eta}", R)
+    if MOST_ITERATIONS < R:
+        raise complaint("R", f"must be at most {MOST_ITERATIONS}", R)
+    s_max = largest_bracket(R, eta)
+    if not 0 <= skip_last <= s_max:
+        raise complaint("skip_last", f"must be an integer from 0 to {s_max}", skip_last)
+    if params.configurations > MOST_CONFIGURATIONS:
+        planned = f"{params.configurations} configurations with eta={eta}"
+        raise complaint("R", f"must plan at most {MOST_CONFIGURATIONS} configurations, and plans {planned}", R)
+    return params
+
+
+# --- the promoter -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A trial is to train for the iterations of a rung."""
+
+    mst_key: int
+    rung: Rung
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a report has led to; nothing while others of its rung still train.
+
+    Attributes:
+        assignments: what is to be trained now: the survivors, in their next rung.
+        finished: the rung that is complete now.
+        ranking: its trials, the best first.
+        stopped: those of them that go no further: pruned, failed, or at the end of the ladder.
+    """
+
+    assignments: tuple[Assignment, ...] = ()
+    finished: Rung | None = None
+    ranking: tuple[int, ...] = ()
+    stopped: tuple[int, ...] = ()
+
+
+def allotted(params: HyperbandParams, mst_keys: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """Give the brackets their trials: the largest bracket the first ones, and so on until there are no more.
+
+    Returns:
+        The trials by bracket; where there are fewer than planned, the last brackets get fewer or none.
+    """
+    members, at = {}, 0
+    for rung in params.rungs:
+        if rung.round == 0:
+            members[rung.bracket] = tuple(mst_keys[at : at + rung.configurations])
+            at += rung.configurations
+    return members
+
+
+class Ladder:
+    """Decides who goes on (Li et al. 2018, Algorithm 1, lines 6 to 10). Only survivors of a round compete in the next one.
+
+    Args:
+        params: the plan.
+        members: the trials of each bracket, at most as many as planned. With fewer, n of them, round i has room for
+            max(1, floor(n / eta^i)); a bracket with none vanishes.
+    """
+
+    def __init__(self, params: HyperbandParams, members: Mapping[int, Sequence[int]]) -> None:
+        planned = params.rungs
+        self._brackets = {
+            s: _Bracket(tuple(_resized(rung, len(keys), params.eta) for rung in planned if rung.bracket == s), tuple(keys))
+            for s, keys in sorted(members.items(), reverse=True)
+            if keys
+        }
+        self._bracket_of = {key: bracket for bracket in self._brackets.values() for key in bracket.competing}
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The plan, with the numbers of configurations that there are."""
+        return tuple(rung for bracket in self._brackets.values() for rung in bracket.rungs)
+
+    @property
+    def done(self) -> bool:
+        """Whether nobody has anything left to train."""
+        return not any(bracket.competing for bracket in self._brackets.values())
+
+    def start(self) -> tuple[Assignment, ...]:
+        """Return the first round of every bracket."""
+        return tuple(assignment for bracket in self._brackets.values() for assignment in bracket.assignments())
+
+    def report(self, mst_key: int, loss: float | None) -> Progress:
+        """Tell the loss of a trial at the end of its rung.
+
+        Losses rank ascending, NaN after them; ties by `mst_key`.
+
+        Args:
+            mst_key: the trial; it must be training.
+            loss: None for a trial that failed, which is never promoted, not even where there is room.
+        """
+        if mst_key not in self._bracket_of:
+            raise ValueError(f"trial {mst_key} is not on the ladder")
+        return self._bracket_of[mst_key].report(mst_key, loss)
+
+    def rung_of(self, mst_key: int) -> Rung:
+        """Return the rung that a trial trains in, or trained in last."""
+        return self._bracket_of[mst_key].reached[mst_key]
+
+    def iterations_after(self, rung: Rung) -> int:
+        """Return how many iterations a trial that is promoted every time has before it after `rung`."""
+        later = self._brackets[rung.bracket].rungs[rung.round + 1 :]
+        return sum(each.iterations for each in later)
+
+
+@dataclass
+class _Bracket:
+    """One run of successive halving: its rungs, the trials that compete in the current one, and the losses known of them."""
+
+    rungs: tuple[Rung, ...]
+    competing: tuple[int, ...]
+    round: int = 0
+    losses: dict[int, float | None] = field(default_factory=dict)
+    reached: dict[int, Rung] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.reached = dict.fromkeys(self.competing, self.rungs[0])
+
+    def assignments(self) -> tuple[Assignment, ...]:
+        return tuple(Assignment(key, self.rungs[self.round]) for key in self.competing)
+
+    def report(self, mst_key: int, loss: float | None) -> Progress:
+        if mst_key not in self.competing or mst_key in self.losses:
+            raise ValueError(f"trial {mst_key} is not training")
+        self.losses[mst_key] = loss
+        return Progress() if len(self.losses) < len(self.competing) else self._next_round()
+
+    def _next_round(self) -> Progress:
+        finished, ranking = self.rungs[self.round], _ranked(self.losses)
+        self.competing = self._survivors(ranking)
+        self.losses = {}
+        stopped = tuple(key for key in ranking if key not in self.competing)
+        if not self.competing:
+            return Progress((), finished, ranking, stopped)
+        self.round += 1
+        self.reached.update(dict.fromkeys(self.competing, self.rungs[self.round]))
+        return Progress(self.assignments(), finished, ranking, stopped)
+
+    def _survivors(self, ranking: Sequence[int]) -> tuple[int, ...]:
+        if self.round + 1 == len(self.rungs):
+            return ()
+        room = self.rungs[self.round + 1].configurations
+        return tuple([key for key in ranking if self.losses[key] is not None][:room])
+
+
+def _resized(rung: Rung, configurations: int, eta: int) -> Rung:
+    return replace(rung, configurations=max(1, configurations // eta**rung.round))
+
+
+def _ranked(losses: Mapping[int, float | None]) -> tuple[int, ...]:
+    """Order trials by loss: numbers, then NaN, then None; ties by key."""
+
+    def rank(key: int) -> tuple[int, float, int]:
+        loss = losses[key]
+        if loss is None or math.isnan(loss):
+            return (2 if loss is None else 1), 0.0, key
+        return 0, loss, key
+
+    return tuple(sorted(losses, key=rank))

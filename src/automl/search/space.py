@@ -1,0 +1,451 @@
+"""The search space that two grids and a list of models span, and drawing configurations from it.
+
+A list of values is a choice among them; `[low, high, scale]` is a distribution. Optimizers have parameters of their own, so the
+space branches over the entries of `optimizer_params_list`; everything else is crossed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, cast, get_args
+
+import numpy as np
+
+from automl.errors import NULL_VALUE_NOT_ALLOWED, AutomlError, UsageError, together
+from automl.search.grammar import (
+    COMPILE_RULES,
+    DEFAULT_OPTIMIZER,
+    FIT_RULES,
+    LEARNING_RATES,
+    OPTIMIZER_ENTRIES,
+    OPTIMIZER_VALUE,
+    Grid,
+    Rule,
+    did_you_mean,
+    is_integer,
+    is_name,
+    is_number,
+    lists_of,
+    parse_dict,
+    render_compile_params,
+    render_fit_params,
+)
+
+Scale = Literal["linear", "log", "log_near_one"]
+Values = tuple[tuple[str, object], ...]
+
+MODELS, COMPILE, FIT = "model_id_list", "compile_params_grid", "fit_params_grid"
+SCALES: tuple[str, ...] = get_args(Scale)
+REDRAWS = 1000  # duplicates in a row after which drawing gives up
+ENUMERABLE = 200_000  # configurations of a discrete space that may be listed to find those which drawing missed
+_STREAM = 1  # the configurations' own stream of the seed: other draws of a run take other numbers
+_FORM = "must be [low, high, scale] to be drawn from a distribution"
+_INTEGERS = frozenset(
+    ("batch_size", "epochs", "steps_per_epoch", "initial_epoch", "gradient_accumulation_steps", "ema_overwrite_frequency")
+)
+_NEVER_DISTRIBUTED = frozenset(
+    ("optimizer", "loss", "metrics", "weighted_metrics", "sample_weight_mode")
+    + ("shuffle", "class_weight", "verbose", "callbacks")
+)
+_USUAL_OPTIMIZER_KEYS = frozenset((*LEARNING_RATES, "momentum", "nesterov", "decay", "rho", "beta_1", "beta_2", "epsilon"))
+
+
+# --- dimensions ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values, each as likely as the other. They keep their types: nothing is coerced."""
+
+    values: tuple[object, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.values)
+
+    def at(self, quantile: float) -> object:
+        """Return the value at a quantile in [0, 1)."""
+        return self.values[min(int(quantile * self.size), self.size - 1)]
+
+    def all(self) -> Iterable[object]:
+        """Return every value."""
+        return self.values
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A number between two bounds, uniform on a scale.
+
+    Attributes:
+        low: lower bound.
+        high: upper bound, above the lower one.
+        scale: "linear"; "log", uniform in the logarithm; "log_near_one", uniform in the logarithm of the distance from 1.
+        integer: whether it is one of the integers from `low` to `high`, both included.
+    """
+
+    low: float
+    high: float
+    scale: Scale = "linear"
+    integer: bool = False
+
+    @property
+    def size(self) -> int | None:
+        """How many values it has; None for a continuum."""
+        return int(self.high) - int(self.low) + 1 if self.integer else None
+
+    def at(self, quantile: float) -> float:
+        """Return the value at a quantile in [0, 1).
+
+        >>> Uniform(0.001, 0.1, "log").at(0.5)
+        0.01
+        """
+        if self.integer:
+            return min(int(_between(self.low, self.high + 1, quantile, self.scale)), int(self.high))
+        return min(max(_between(self.low, self.high, quantile, self.scale), self.low), self.high)
+
+    def all(self) -> Iterable[int]:
+        """Return every value of an integer dimension."""
+        if not self.integer:
+            raise ValueError(f"{self} is a continuum")
+        return range(int(self.low), int(self.high) + 1)
+
+
+Dimension = Choice | Uniform
+Dimensions = tuple[tuple[str, Dimension], ...]
+
+
+def _between(low: float, high: float, quantile: float, scale: Scale) -> float:
+    if scale == "log_near_one":
+        return 1 - _between(1 - low, 1 - high, quantile, "log")
+    if scale == "log":
+        return math.exp(_between(math.log(low), math.log(high), quantile, "linear"))
+    return low * (1 - quantile) + high * quantile
+
+
+def _size(dimensions: Iterable[Dimension]) -> int | None:
+    sizes = [dimension.size for dimension in dimensions]
+    return None if None in sizes else math.prod(size for size in sizes if size is not None)
+
+
+def _draw(dimensions: Dimensions, random: np.random.Generator) -> Values:
+    return tuple((key, dimension.at(random.random())) for key, dimension in dimensions)
+
+
+def _all(dimensions: Dimensions) -> Iterator[Values]:
+    keys = [key for key, _ in dimensions]
+    return (tuple(zip(keys, values, strict=True)) for values in product(*(dimension.all() for _, dimension in dimensions)))
+
+
+# --- points and configurations ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What one trial trains: a model and its parameters as text, as the output tables show them."""
+
+    model_id: int
+    compile_params: str
+    fit_params: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the space: a value for every dimension."""
+
+    model_id: int
+    optimizer: str
+    optimizer_params: Values
+    compile_params: Values
+    fit_params: Values
+
+    @property
+    def configuration(self) -> Configuration:
+        """The point as the texts of a configuration."""
+        compile_params = render_compile_params(self.optimizer, self.optimizer_params, self.compile_params)
+        return Configuration(self.model_id, compile_params, render_fit_params(self.fit_params))
+
+
+@dataclass(frozen=True)
+class OptimizerSpace:
+    """One entry of `optimizer_params_list`: optimizers that share ranges of their parameters."""
+
+    names: Choice
+    params: Dimensions = ()
+
+    @property
+    def size(self) -> int | None:
+        return _size([self.names, *(dimension for _, dimension in self.params)])
+
+
+@dataclass(frozen=True)
+class Space:
+    """All configurations that a search may try.
+
+    Attributes:
+        model_ids: the models, ascending.
+        optimizers: the branches; one of them is drawn, then the values of its own dimensions.
+        compile_params: the compile parameters but the optimizer, in the grid's order.
+        fit_params: the fit parameters, in the grid's order.
+    """
+
+    model_ids: tuple[int, ...]
+    optimizers: tuple[OptimizerSpace, ...]
+    compile_params: Dimensions
+    fit_params: Dimensions
+
+    @classmethod
+    def parse(
+        cls, model_id_list: Sequence[int | None] | None, compile_params_grid: str | None, fit_params_grid: str | None
+    ) -> Space:
+        """Read the space from the arguments of `madlib_keras_automl`.
+
+        Raises:
+            UsageError: an argument is NULL or unreadable, a key unknown, a value or range against its rule.
+            AutomlError: several of these; all that were found.
+        """
+        problems: list[AutomlError] = []
+        model_ids = _model_ids(model_id_list, problems)
+        optimizers, compile_params = _compile_dimensions(_grid(COMPILE, compile_params_grid, problems), problems)
+        fit_params = _fit_dimensions(_grid(FIT, fit_params_grid, problems), problems)
+        if problems:
+            raise together(problems)
+        return cls(model_ids, optimizers, compile_params, fit_params)
+
+    @property
+    def size(self) -> int | None:
+        """How many points there are, None for a continuum. Points that read the same (entries that overlap) count each."""
+        crossed = _size(dimension for _, dimension in (*self.compile_params, *self.fit_params))
+        branches = [branch.size for branch in self.optimizers]
+        if crossed is None or None in branches:
+            return None
+        return len(self.model_ids) * sum(size for size in branches if size is not None) * crossed
+
+    def draw(self, random: np.random.Generator) -> Point:
+        """Draw one point."""
+        model_id = self.model_ids[int(random.integers(len(self.model_ids)))]
+        branch = self.optimizers[int(random.integers(len(self.optimizers)))]
+        name = cast(str, branch.names.at(random.random()))
+        params = _draw(branch.params, random)
+        return Point(model_id, name, params, _draw(self.compile_params, random), _draw(self.fit_params, random))
+
+    def points(self) -> Iterator[Point]:
+        """Yield every point of a discrete space; the model varies fastest."""
+        for branch in self.optimizers:
+            own = product(branch.names.all(), _all(branch.params))
+            for (name, params), others, fit in product(own, _all(self.compile_params), _all(self.fit_params)):
+                yield from (Point(model_id, cast(str, name), params, others, fit) for model_id in self.model_ids)
+
+    def sample(self, count: int, seed: int) -> tuple[Configuration, ...]:
+        """Draw configurations at random (Li et al. 2018, Algorithm 1, `get_hyperparameter_configuration`), no two alike.
+
+        Args:
+            count: how many.
+            seed: any integer; the same one gives the same configurations, and 0 is a seed.
+
+        Returns:
+            `count` of them, or all there are, in random order, where a discrete space has fewer.
+        """
+        random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed % 2**64, spawn_key=(_STREAM,))))
+        if self.size is not None and self.size <= count:
+            return self._rest(random, {})
+        found: dict[Configuration, None] = {}
+        misses = 0
+        while len(found) < count and misses < REDRAWS:
+            before = len(found)
+            found[self.draw(random).configuration] = None
+            misses = misses + 1 if len(found) == before else 0
+        if len(found) < count and self.size is not None and self.size <= ENUMERABLE:
+            return (*found, *self._rest(random, found)[: count - len(found)])
+        return tuple(found)
+
+    def _rest(self, random: np.random.Generator, found: dict[Configuration, None]) -> tuple[Configuration, ...]:
+        """Return the configurations that are not in `found`, in random order."""
+        rest = [each for each in dict.fromkeys(point.configuration for point in self.points()) if each not in found]
+        return tuple(rest[int(index)] for index in random.permutation(len(rest)))
+
+
+# --- reading the arguments ----------------------------------------------------------------------------------------------
+
+
+def _model_ids(given: Sequence[int | None] | None, problems: list[AutomlError]) -> tuple[int, ...]:
+    rule = "must be a list of model ids"
+    if given is None:
+        problems.append(UsageError(MODELS, rule, given, sqlstate=NULL_VALUE_NOT_ALLOWED))
+    elif not given:
+        problems.append(UsageError(MODELS, "must have at least one model id", list(given)))
+    elif None in given:
+        problems.append(UsageError(MODELS, "must not hold NULL", list(given), sqlstate=NULL_VALUE_NOT_ALLOWED))
+    elif not all(is_integer(model_id, -(2**31)) for model_id in given):
+        problems.append(UsageError(MODELS, rule, list(given)))
+    else:
+        ids = sorted(model_id for model_id in given if model_id is not None)
+        repeated = sorted({model_id for model_id in ids if ids.count(model_id) > 1})
+        if not repeated:
+            return tuple(ids)
+        problems.append(UsageError(MODELS, f"must have each model id once; repeated: {', '.join(map(str, repeated))}"))
+    return ()
+
+
+def _grid(argument: str, text: str | None, problems: list[AutomlError]) -> Grid | None:
+    """Return the sound entries of a grid, or None if there is no dict to be read."""
+    try:
+        given = parse_dict(argument, text)
+    except UsageError as problem:
+        problems.append(problem)
+        return None
+    return lists_of(argument, given, problems)
+
+
+def _compile_dimensions(grid: Grid | None, problems: list[AutomlError]) -> tuple[tuple[OptimizerSpace, ...], Dimensions]:
+    if grid is None:
+        return (), ()
+    given = dict(grid)
+    entries, names = given.pop(OPTIMIZER_ENTRIES, None), given.pop("optimizer", None)
+    if entries is not None and names is not None:
+        rule = f'"optimizer" must stand in the entries of "{OPTIMIZER_ENTRIES}", not beside them'
+        problems.append(UsageError(COMPILE, rule, names))
+    if "loss" not in given:
+        problems.append(UsageError(COMPILE, '"loss" is required', hint="For example: 'loss': ['categorical_crossentropy']"))
+    reader = _Reader(COMPILE, problems)
+    plain = [OptimizerSpace(reader.names(names or [DEFAULT_OPTIMIZER]))] if entries is None else []
+    branches = [_entry(number, entry, problems) for number, entry in enumerate(entries or (), 1)]
+    known = ("optimizer", OPTIMIZER_ENTRIES, *(key for key in COMPILE_RULES if key != "optimizer"))
+    keys = reader.known(given, known)
+    return (*plain, *branches), tuple((key, reader.dimension(key, given[key], COMPILE_RULES[key])) for key in keys)
+
+
+def _entry(number: int, entry: object, problems: list[AutomlError]) -> OptimizerSpace:
+    where = f'"{OPTIMIZER_ENTRIES}" entry {number}'
+    if not isinstance(entry, dict) or not entry:
+        problems.append(UsageError(COMPILE, f"{where} must be a dict with one key at least", entry))
+        return OptimizerSpace(Choice((DEFAULT_OPTIMIZER,)))
+    reader = _Reader(COMPILE, problems, where + ": ")
+    params = lists_of(COMPILE, entry, problems, reader.where)
+    names = params.pop("optimizer", [DEFAULT_OPTIMIZER])
+    for key in params:
+        if not is_name(key):
+            problems.append(UsageError(COMPILE, f"{reader.where}keys must be names of parameters", key))
+    dimensions = tuple((key, reader.dimension(key, values, OPTIMIZER_VALUE)) for key, values in params.items())
+    return OptimizerSpace(reader.names(names), dimensions)
+
+
+def _fit_dimensions(grid: Grid | None, problems: list[AutomlError]) -> Dimensions:
+    if grid is None:
+        return ()
+    reader = _Reader(FIT, problems)
+    before = len(problems)
+    keys = reader.known(grid, FIT_RULES)
+    dimensions = tuple((key, reader.dimension(key, grid[key], FIT_RULES[key])) for key in keys)
+    if len(problems) == before:
+        _refuse_late_start(dict(dimensions), problems)
+    return tuple((key, dimension) for key, dimension in dimensions if key != "callbacks")
+
+
+def _refuse_late_start(dimensions: dict[str, Dimension], problems: list[AutomlError]) -> None:
+    start, epochs = dimensions.get("initial_epoch", Choice((0,))), dimensions.get("epochs", Choice((1,)))
+    latest = start.high if isinstance(start, Uniform) else max(cast(tuple[int, ...], start.values))
+    fewest = epochs.low if isinstance(epochs, Uniform) else min(cast(tuple[int, ...], epochs.values))
+    if latest >= fewest:
+        problems.append(UsageError(FIT, f'"initial_epoch" must be less than the smallest "epochs", {fewest}', latest))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Turns lists of values into dimensions and collects what is wrong with them.
+
+    Args:
+        argument: the SQL argument, for errors.
+        problems: where they are collected.
+        where: leads to the dict that is read.
+    """
+
+    argument: str
+    problems: list[AutomlError]
+    where: str = ""
+
+    def known(self, grid: Grid, known: Iterable[str]) -> list[str]:
+        """Return the keys of the grid that are known; the others become problems."""
+        names = list(known)
+        for key in grid:
+            if key not in names:
+                rule = f'"{key}" is not one of {", ".join(names)}{did_you_mean(key, names)}'
+                self._wrong(rule, hint=_unknown_hint(key, names))
+        return [key for key in grid if key in names]
+
+    def names(self, values: list[object]) -> Choice:
+        """Read the names of optimizers."""
+        return self._choice("optimizer", values, COMPILE_RULES["optimizer"])
+
+    def dimension(self, key: str, values: list[object], rule: Rule) -> Dimension:
+        """Read a list of values, or `[low, high, scale]`."""
+        if key not in _NEVER_DISTRIBUTED and _is_distribution(values):
+            return self._uniform(key, values, rule)
+        return self._choice(key, values, rule)
+
+    def _choice(self, key: str, values: list[object], rule: Rule) -> Choice:
+        if key in ("metrics", "weighted_metrics"):  # a list of lists may hold single metrics as well
+            values = [[value] if isinstance(value, str) else value for value in values]
+        for value in values:
+            if key not in _NEVER_DISTRIBUTED and value in SCALES:
+                self._wrong(f'"{key}" {_FORM}', values)
+            elif not rule.holds(value):
+                self.problems.append(rule.error(self.argument, key, value, self.where))
+        return Choice(tuple({repr(value): value for value in values}.values()))  # repr: 1, 1.0 and True are three values
+
+    def _uniform(self, key: str, values: list[object], rule: Rule) -> Dimension:
+        fault = _form_fault(values) or _bound_fault(key, values, rule) or _range_fault(values)
+        if fault is not None:
+            self._wrong(f'"{key}" {fault[0]}', fault[1])
+            return Choice(())
+        low, high, scale = values
+        return Uniform(cast(float, low), cast(float, high), cast(Scale, scale), key in _INTEGERS)
+
+    def _wrong(self, rule: str, *value: object, hint: str | None = None) -> None:
+        self.problems.append(UsageError(self.argument, self.where + rule, *value, hint=hint))
+
+
+def _is_distribution(values: list[object]) -> bool:
+    """Whether the last of several values is text and no other is: what MADlib takes for a distribution."""
+    return len(values) > 1 and [index for index, value in enumerate(values) if isinstance(value, str)] == [len(values) - 1]
+
+
+Fault = tuple[str, object]  # the rule that is broken, and the value that breaks it
+
+
+def _form_fault(values: list[object]) -> Fault | None:
+    if len(values) != 3:
+        return _FORM, values
+    if values[2] not in SCALES:
+        return f"must have one of the scales {', '.join(SCALES)}{did_you_mean(values[2], SCALES)}", values[2]
+    return None
+
+
+def _bound_fault(key: str, values: list[object], rule: Rule) -> Fault | None:
+    for bound in values[:2]:
+        if key in _INTEGERS and not (isinstance(bound, int) and is_number(bound)):
+            return "must have integers as bounds", bound
+        if not is_number(bound):
+            return "must have finite numbers as bounds", bound
+        if not rule.holds(bound):
+            return rule.text, bound
+    return None
+
+
+def _range_fault(values: list[object]) -> Fault | None:
+    low, high = cast(list[float], values[:2])
+    if low >= high:
+        return "must have a lower bound below its upper bound", values
+    if values[2] == "log" and low <= 0:
+        return 'must have a lower bound above 0 on the scale "log"', values
+    if values[2] == "log_near_one" and not 0 <= low < high < 1:
+        return 'must have bounds from 0 to below 1 on the scale "log_near_one"', values
+    return None
+
+
+def _unknown_hint(key: str, known: list[str]) -> str | None:
+    if key in _USUAL_OPTIMIZER_KEYS and OPTIMIZER_ENTRIES in known:
+        return f"Parameters of an optimizer stand in \"{OPTIMIZER_ENTRIES}\": [{{'optimizer': ['SGD'], {key!r}: [...]}}]"
+    return None

@@ -1,0 +1,175 @@
+"""Runs, trials, metrics and checkpoints: what a search remembers while it goes, in tables that other sessions can read.
+
+Rows are gathered and written together, some times a second, through a session that commits at once: a search that dies leaves all
+but its last moments. The states of trials rest here too when they are too large to rest in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from automl.database import Journal
+
+_INTERVAL = 0.2  # seconds between two writings
+_SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time
+
+_RUN = """INSERT INTO madlib.automl_runs
+    (method, params, source_table, model_output_table, arguments, random_state, executor, sessions, threads, partitions)
+    VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::integer, $9::integer, $10::integer)
+    RETURNING run_id"""
+_TRIAL = """INSERT INTO madlib.automl_trials (run_id, mst_key, model_id, compile_params, fit_params, s, i)
+    VALUES ($1::bigint, $2::integer, $3::integer, $4::text, $5::text, $6::integer, $7::integer)"""
+_PROGRESS = """UPDATE madlib.automl_trials SET status = $3::text, i = $4::integer, iteration = $5::integer,
+    loss = $6::double precision, seconds = $7::double precision, error = $8::text
+    WHERE run_id = $1::bigint AND mst_key = $2::integer"""
+_METRIC = """INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, elapsed, training_loss, training_metrics,
+        validation_loss, validation_metrics)
+    VALUES ($1::bigint, $2::integer, $3::integer, $4::double precision, $5::double precision, $6::double precision[],
+        $7::double precision, $8::double precision[])"""
+_CHECKPOINT_GONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::bigint AND mst_key = $2::integer"
+_CHECKPOINT = """INSERT INTO madlib.automl_checkpoints (run_id, mst_key, iteration, visits, state)
+    VALUES ($1::bigint, $2::integer, $3::integer, $4::integer, $5::bytea)"""
+_STATE = "SELECT state FROM madlib.automl_checkpoints WHERE run_id = $1::bigint AND mst_key = $2::integer"
+_END = """UPDATE madlib.automl_runs SET status = $2::text, finished = clock_timestamp(), best_mst_key = $3::integer,
+    best_loss = $4::double precision, error = $5::text, versions = $6::text WHERE run_id = $1::bigint"""
+_BEST = """UPDATE madlib.automl_runs SET best_mst_key = $2::integer, best_loss = $3::double precision
+    WHERE run_id = $1::bigint"""
+_DONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::bigint"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Loss and metrics of a trial after an iteration.
+
+    Attributes:
+        iteration: on the search's own axis, from 1.
+        elapsed: seconds since the search began to train.
+        training, validation: (loss, metrics); None where there is no validation table.
+    """
+
+    iteration: int
+    elapsed: float
+    training: tuple[float, tuple[float, ...]]
+    validation: tuple[float, tuple[float, ...]] | None
+
+    @property
+    def loss(self) -> float:
+        """The loss that ranks: of the validation table where there is one."""
+        return self.training[0] if self.validation is None else self.validation[0]
+
+
+class Store:
+    """The record of one run.
+
+    Args:
+        journal: the session that writes.
+        memory: bytes of resting states that may stay in memory.
+        durable: whether what is written outlives a crash, so that checkpoints are worth writing.
+    """
+
+    def __init__(self, journal: Journal, memory: int, durable: bool) -> None:
+        self._journal = journal
+        self._durable = durable
+        self._memory = memory
+        self._run = 0
+        self._pending: list[tuple[str, tuple[object, ...]]] = []
+        self._progress: dict[int, tuple[object, ...]] = {}
+        self._states: OrderedDict[int, bytes] = OrderedDict()
+        self._unsaved: dict[int, tuple[int, int]] = {}
+        self._next = 0.0
+
+    @property
+    def run(self) -> int:
+        """The number of the run."""
+        return self._run
+
+    def begin(self, run: Mapping[str, Any]) -> int:
+        """Open the record of a run and return its number; `run` holds the columns of automl_runs in their order."""
+        self._run = int(self._journal.execute(_RUN, *run.values())[0]["run_id"])
+        return self._run
+
+    def trials(self, rows: Sequence[tuple[object, ...]]) -> None:
+        """Write the trials: (mst_key, model_id, compile_params, fit_params, s, i) each."""
+        self._journal.batch([(_TRIAL, (self._run, *row)) for row in rows])
+
+    def progress(
+        self, trial: int, status: str, i: int | None, iteration: int, loss: float | None, seconds: float, error: str | None
+    ) -> None:
+        """Note how far a trial is."""
+        self._progress[trial] = (status, i, iteration, loss, seconds, error)
+
+    def evaluated(self, trial: int, evaluation: Evaluation) -> None:
+        """Note a trial's loss and metrics."""
+        validation = evaluation.validation
+        values = (
+            evaluation.iteration,
+            evaluation.elapsed,
+            evaluation.training[0],
+            list(evaluation.training[1]),
+            None if validation is None else validation[0],
+            None if validation is None else list(validation[1]),
+        )
+        self._pending.append((_METRIC, (self._run, trial, *values)))
+
+    def best(self, trial: int, loss: float) -> None:
+        """Note the best trial so far."""
+        self._pending.append((_BEST, (self._run, trial, loss)))
+
+    def put(self, trial: int, state: bytes, iteration: int, visits: int) -> None:
+        """Let a trial's state rest here."""
+        self._states[trial] = state
+        self._states.move_to_end(trial)
+        self._unsaved[trial] = iteration, visits
+        if sum(map(len, self._states.values())) > self._memory:
+            self._spill()
+
+    def get(self, trial: int) -> bytes | None:
+        """Return a trial's state; None if it has not begun."""
+        if trial in self._states:
+            return self._states[trial]
+        rows = self._journal.execute(_STATE, self._run, trial)
+        return bytes(rows[0]["state"]) if rows else None
+
+    def flush(self, *, now: bool = False) -> None:
+        """Write what has been gathered, if it is time to."""
+        begin = time.monotonic()
+        if not now and begin < self._next:
+            return
+        statements = self._pending + [(_PROGRESS, (self._run, trial, *row)) for trial, row in self._progress.items()]
+        if self._durable:
+            statements += self._checkpoints()
+        if statements:
+            self._journal.batch(statements)
+        self._pending, self._progress = [], {}
+        end = time.monotonic()
+        self._next = end + max(_INTERVAL, _SHARE * (end - begin))
+
+    def end(self, status: str, best: tuple[int, float] | None, error: str | None, versions: str) -> None:
+        """Close the record of the run; the checkpoints of one that came to its end are not needed any more."""
+        if status == "finished":
+            self._unsaved = {}
+        self.flush(now=True)
+        trial, loss = best or (None, None)
+        statements: list[tuple[str, tuple[object, ...]]] = [(_END, (self._run, status, trial, loss, error, versions))]
+        if status == "finished":
+            statements.append((_DONE, (self._run,)))
+        self._journal.batch(statements)
+
+    def _spill(self) -> None:
+        """Write the states out and drop those from memory that have rested longest."""
+        self._journal.batch(self._checkpoints())
+        while len(self._states) > 1 and sum(map(len, self._states.values())) > self._memory:
+            self._states.popitem(last=False)
+
+    def _checkpoints(self) -> list[tuple[str, tuple[object, ...]]]:
+        """Return the statements that write the states that have not been written, and count them as written."""
+        statements: list[tuple[str, tuple[object, ...]]] = []
+        for trial, (iteration, visits) in self._unsaved.items():
+            statements.append((_CHECKPOINT_GONE, (self._run, trial)))
+            statements.append((_CHECKPOINT, (self._run, trial, iteration, visits, self._states[trial])))
+        self._unsaved = {}
+        return statements

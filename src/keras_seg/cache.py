@@ -1,0 +1,78 @@
+"""What a session keeps from one statement to the next: one object in GD.
+
+Compiled programs and data belong to the run that made them; `clear` drops them all and keeps only the import of TensorFlow, which
+cannot be undone. The number of programs is bounded: the one used longest ago goes first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from keras_seg.runtime import Runtime
+
+Made = TypeVar("Made")
+MOST_PROGRAMS = 32
+
+
+class Recent(Generic[Made]):
+    """A dict of at most `most` entries; making one more drops the one used longest ago."""
+
+    def __init__(self, most: int = MOST_PROGRAMS) -> None:
+        self._most = most
+        self._entries: OrderedDict[Hashable, Made] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return the entry, made by `make` if it is not there."""
+        if key not in self._entries:
+            made = make()
+            while len(self._entries) >= self._most:
+                self._entries.popitem(last=False)
+            self._entries[key] = made
+        self._entries.move_to_end(key)
+        return self._entries[key]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+
+@dataclass
+class Definition:
+    """An architecture that orders name by its key."""
+
+    architecture: str
+    weights: bytes | None
+
+
+@dataclass
+class Cache:
+    """Everything that lives in GD on a session.
+
+    Attributes:
+        setup: what the run said when it opened the session.
+        definitions: architectures by key.
+        networks, trainers, evaluators, predictors: what was built and compiled.
+        data: decoded partitions, where the run asked for caching: (dataset, partition) -> buffers.
+    """
+
+    runtime: Runtime | None = None
+    setup: dict[str, Any] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    networks: Recent[Any] = field(default_factory=Recent)
+    trainers: Recent[Any] = field(default_factory=Recent)
+    evaluators: Recent[Any] = field(default_factory=Recent)
+    predictors: Recent[Any] = field(default_factory=Recent)
+    data: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Drop what a run left here."""
+        self.setup = {}
+        self.definitions = {}
+        self.data = {}
+        for made in (self.networks, self.trainers, self.evaluators, self.predictors):
+            made.clear()

@@ -1,0 +1,315 @@
+"""Compile parameters -> the optimizer, loss and metrics of Keras that they name.
+
+The numbers of an optimizer (momentum, beta_1, ...) become inputs of the compiled step rather than constants in it, so that trials
+which differ only in numbers share one compiled program: see `Number`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+# Optimizers that treat every weight alike, wherever it stands: on one flat vector of all weights they give the same numbers.
+ELEMENTWISE = frozenset(
+    ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion")
+)
+_NOT_TRIAL_OPTIMIZERS = frozenset(("Optimizer", "LossScaleOptimizer", "MultiOptimizer"))
+_ACCURACY = {"accuracy", "acc"}
+_CROSSENTROPY = {"crossentropy", "ce"}
+
+
+class CompileProblem(ValueError):
+    """A compile parameter that Keras does not know or take; the message says which, and what is close to it."""
+
+
+class Number:
+    """A number that Python sees as itself and TensorFlow as an input of the graph that is being traced.
+
+    Keras asks of hyperparameters whether they are zero (plain Python, decided while tracing) and computes with them (in the
+    graph). A `Number` answers the first from its value and takes part in the second as a tensor, so one trace serves every value
+    of the same sign; `shape_of` is what must agree.
+    """
+
+    def __init__(self, inputs: Numbers, index: int, value: float) -> None:
+        self._inputs = inputs
+        self._index = index
+        self._value = value
+
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
+        tensor = self._inputs.current[self._index]
+        return tensor if dtype is None or tensor.dtype == dtype else tf.cast(tensor, dtype)
+
+    def _tensor(self) -> Any:
+        return self._inputs.current[self._index]
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return self._value == other
+
+    def __ne__(self, other: object) -> bool:
+        return self._value != other
+
+    def __lt__(self, other: float) -> bool:
+        return self._value < other
+
+    def __le__(self, other: float) -> bool:
+        return self._value <= other
+
+    def __gt__(self, other: float) -> bool:
+        return self._value > other
+
+    def __ge__(self, other: float) -> bool:
+        return self._value >= other
+
+    __hash__ = None  # type: ignore[assignment]  # its value changes from call to call
+
+    def __neg__(self) -> Any:
+        return -self._tensor()
+
+    def __add__(self, other: Any) -> Any:
+        return self._tensor() + other
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self._tensor() - other
+
+    def __rsub__(self, other: Any) -> Any:
+        return other - self._tensor()
+
+    def __mul__(self, other: Any) -> Any:
+        return self._tensor() * other
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._tensor() / other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self._tensor()
+
+    def __pow__(self, other: Any) -> Any:
+        return tf.pow(self._tensor(), other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return tf.pow(tf.cast(other, tf.float32), self._tensor())
+
+
+class Numbers:
+    """The numbers of one optimizer: their names, and while a graph is traced the tensor that stands for their values."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.current: Any = None
+
+    def add(self, name: str, value: float) -> Number:
+        self.names.append(name)
+        return Number(self, len(self.names) - 1, value)
+
+    @contextmanager
+    def traced(self, tensor: Any) -> Iterator[None]:
+        """While this lasts, the numbers are the elements of `tensor`, a float32 vector."""
+        self.current = tensor
+        try:
+            yield
+        finally:
+            self.current = None
+
+
+class TimeDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Keras' old `decay`: the learning rate of step t is lr / (1 + decay * t) (Keras 2.10, optimizers.legacy)."""
+
+    def __init__(self, initial: Any, decay: Any) -> None:
+        super().__init__()
+        self.initial = initial
+        self.decay = decay
+
+    def __call__(self, step: Any) -> Any:
+        return self.initial / (1.0 + self.decay * tf.cast(step, tf.float32))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"initial": self.initial, "decay": self.decay}
+
+
+def optimizer_class(name: str) -> type[keras.optimizers.Optimizer]:
+    """Return the optimizer of Keras with this name, whatever its case: `adamw` is AdamW.
+
+    Raises:
+        CompileProblem: there is none; names the closest.
+    """
+    known = _optimizers()
+    found = known.get(name.lower())
+    if found is None:
+        raise CompileProblem(f'optimizer "{name}" is not one of Keras{_close(name, [c.__name__ for c in known.values()])}')
+    return found
+
+
+def optimizer_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters under the names of today's Keras: `lr` is `learning_rate`.
+
+    Raises:
+        CompileProblem: a parameter that the optimizer does not have, or has twice, or one that is not a number of its range.
+    """
+    cls = optimizer_class(name)
+    known = {key for key in inspect.signature(cls.__init__).parameters if key not in ("self", "kwargs", "name")} | {"decay"}
+    result: dict[str, Any] = {}
+    for given, value in params.items():
+        key = "learning_rate" if given == "lr" else given
+        if key not in known:
+            raise CompileProblem(f'optimizer {cls.__name__} has no parameter "{given}"{_close(given, sorted(known | {"lr"}))}')
+        if key in result:
+            raise CompileProblem(f'optimizer {cls.__name__} is given "learning_rate" twice')
+        result[key] = value
+    return result
+
+
+def make_optimizer(name: str, params: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Return the optimizer with these parameters, `decay` as a schedule of its learning rate.
+
+    Raises:
+        CompileProblem: Keras does not take them.
+    """
+    cls, given = optimizer_class(name), optimizer_params(name, params)
+    decay = given.pop("decay", None)
+    rate = given.get("learning_rate")
+    if isinstance(rate, Mapping):
+        given["learning_rate"] = _schedule(rate)
+    if isinstance(decay, bool) or not isinstance(decay, (int, float, type(None))) or (decay or 0) < 0:
+        raise CompileProblem(f'optimizer {cls.__name__}: "decay" must be a number of at least 0, got {decay!r}')
+    try:
+        optimizer = cls(**given)
+    except (TypeError, ValueError) as error:
+        raise CompileProblem(f"optimizer {cls.__name__}: {_first_line(error)}") from None
+    if decay:
+        if isinstance(rate, Mapping):
+            raise CompileProblem(f'optimizer {cls.__name__}: "decay" and a schedule cannot both set the learning rate')
+        optimizer = cls(**{**given, "learning_rate": TimeDecay(float(optimizer.learning_rate.numpy()), float(decay))})
+    return optimizer
+
+
+def free_numbers(optimizer: keras.optimizers.Optimizer) -> tuple[Numbers, list[float]]:
+    """Turn the numbers of an optimizer into inputs of its graph.
+
+    Returns:
+        The inputs, and their values for this optimizer. The learning rate is not among them unless it decays: it is a variable
+        of the optimizer already.
+    """
+    numbers, values = Numbers(), []
+    schedule = getattr(optimizer, "_learning_rate", None)
+    owners: list[tuple[Any, str]] = [
+        (optimizer, key)
+        for key, value in optimizer.get_config().items()
+        if key != "learning_rate" and isinstance(value, float) and isinstance(getattr(optimizer, key, None), float)
+    ]
+    if isinstance(schedule, TimeDecay):
+        owners += [(schedule, "initial"), (schedule, "decay")]
+    for owner, key in owners:
+        value = float(getattr(owner, key))
+        setattr(owner, key, numbers.add(key, value))
+        values.append(value)
+    return numbers, values
+
+
+def structure_of(name: str, params: Mapping[str, Any]) -> str:
+    """Return what two optimizers must share to be served by one trace: all but the values of their numbers."""
+    parts = []
+    for key, value in sorted(optimizer_params(name, params).items()):
+        number = isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool))
+        sign = (value > 0) - (value < 0) if number else 0
+        parts.append(f"{key}={'number' if isinstance(value, float) or key == 'learning_rate' else value}:{sign}" if number
+                     else f"{key}={value!r}")  # fmt: skip
+    return f"{optimizer_class(name).__name__}({','.join(parts)})"
+
+
+class FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
+    """A loss function of Keras (a value a row) as a loss (their mean over the batch)."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(name=function.__name__, reduction="sum_over_batch_size")
+        self._function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self._function(y_true, y_pred)
+
+
+def make_loss(name: str) -> keras.losses.Loss:
+    """Return the loss of Keras with this name or alias, `mse` or `MeanSquaredError`.
+
+    Raises:
+        CompileProblem: there is none; names the closest.
+    """
+    if name in _CROSSENTROPY:
+        name = "categorical_crossentropy"
+    try:
+        found = keras.losses.get(name)
+    except ValueError:
+        found = None
+    if found is None or name in ("serialize", "deserialize", "get", "Loss"):
+        raise CompileProblem(f'loss "{name}" is not one of Keras{_close(name, _public(keras.losses))}')
+    return found if isinstance(found, keras.losses.Loss) else FunctionLoss(found)
+
+
+def make_metric(name: str, loss: str, outputs: int) -> keras.metrics.Metric:
+    """Return the metric of Keras with this name or alias; `accuracy` is the one that fits the loss, as in Keras.
+
+    Args:
+        outputs: size of the network's last dimension.
+
+    Raises:
+        CompileProblem: there is none; names the closest.
+    """
+    found = None
+    try:
+        found = keras.metrics.get(_fitting(name, loss, outputs))
+    except (ValueError, TypeError):
+        pass
+    if found is None or name in ("serialize", "deserialize", "get", "Metric"):
+        raise CompileProblem(f'metric "{name}" is not one of Keras{_close(name, ["accuracy", *_public(keras.metrics)])}')
+    return found if isinstance(found, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(found, name=name)
+
+
+def _fitting(name: str, loss: str, outputs: int) -> str:
+    sparse = loss.lower().replace("_", "").startswith("sparse")
+    kind = "sparse_categorical" if sparse else ("binary" if outputs == 1 else "categorical")
+    if name in _ACCURACY:
+        return f"{kind}_accuracy"
+    return f"{kind}_crossentropy" if name in _CROSSENTROPY else name
+
+
+def _schedule(described: Mapping[str, Any]) -> keras.optimizers.schedules.LearningRateSchedule:
+    name = described["schedule"]
+    found = getattr(keras.optimizers.schedules, name, None)
+    if not (isinstance(found, type) and issubclass(found, keras.optimizers.schedules.LearningRateSchedule)):
+        raise CompileProblem(f'schedule "{name}" is not one of Keras{_close(name, _public(keras.optimizers.schedules))}')
+    try:
+        return found(*described.get("positional", ()), **described.get("keywords", {}))
+    except (TypeError, ValueError) as error:
+        raise CompileProblem(f"schedule {name}: {_first_line(error)}") from None
+
+
+def _optimizers() -> dict[str, type[keras.optimizers.Optimizer]]:
+    found = vars(keras.optimizers).values()
+    classes = [each for each in found if isinstance(each, type) and issubclass(each, keras.optimizers.Optimizer)]
+    return {each.__name__.lower(): each for each in classes if each.__name__ not in _NOT_TRIAL_OPTIMIZERS}
+
+
+def _public(module: Any) -> list[str]:
+    return [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+
+
+def _close(name: str, known: Sequence[str]) -> str:
+    matches = difflib.get_close_matches(name.lower(), [each.lower() for each in known], 1, 0.6)
+    exact = {each.lower(): each for each in known}
+    return f'; did you mean "{exact[matches[0]]}"?' if matches else ""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,119 @@
+"""TensorFlow inside a database backend: importing it, its threads, its signals, its cancel key.
+
+A backend is stopped by signals whose handlers expect the one thread that PostgreSQL knows. So TensorFlow is imported by a thread
+that blocks all signals, and every thread that TensorFlow starts inherits that mask. Meanwhile the backend's own thread keeps
+checking for a cancellation, so that the import (some seconds) can be cancelled; the import itself then goes on when the next
+call waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+_POLL = 0.05  # seconds between two looks for a cancellation
+# scikit-learn and SciPy serve only wrappers of Keras that nothing here uses; they are a fifth of the time of its import.
+_NOT_NEEDED = ("sklearn", "scipy")
+
+
+class RuntimeProblem(RuntimeError):
+    """TensorFlow cannot be used here; the message says what is missing and how to mend it."""
+
+
+@dataclass
+class Runtime:
+    """The import of TensorFlow, under way or done.
+
+    Attributes:
+        threads: threads of each of TensorFlow's pools; part of what makes results the same bits.
+        seconds: how long the import took.
+        problem: why it failed.
+    """
+
+    threads: int
+    gpus: tuple[int, ...] = ()
+    seconds: float = 0.0
+    problem: BaseException | None = None
+    _thread: threading.Thread | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Begin the import in a thread of its own."""
+        if self._thread is not None:
+            return
+        self._thread = threading.Thread(target=self._import, daemon=True, name="import tensorflow")
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def wait(self, interrupt: Callable[[], None]) -> None:
+        """Wait for the import, looking for a cancellation all the while.
+
+        Raises:
+            RuntimeProblem: it failed.
+        """
+        self.start()
+        assert self._thread is not None
+        while self._thread.is_alive():
+            self._thread.join(_POLL)
+            interrupt()
+        if self.problem is not None:
+            raise RuntimeProblem(
+                f"TensorFlow cannot be imported by the server's Python {sys.version.split()[0]} ({sys.prefix}): {self.problem}"
+            ) from self.problem
+
+    def versions(self) -> dict[str, Any]:
+        """Return what a run records about the place where it ran."""
+        import keras
+        import numpy
+        import tensorflow
+
+        return {
+            "python": sys.version.split()[0],
+            "tensorflow": tensorflow.__version__,
+            "keras": keras.__version__,
+            "numpy": numpy.__version__,
+            "threads": self.threads,
+            "pid": os.getpid(),
+            "import_seconds": round(self.seconds, 3),
+            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        }
+
+    def _import(self) -> None:
+        begin = time.perf_counter()
+        try:
+            _import_tensorflow(self.threads, self.gpus)
+        except BaseException as problem:
+            self.problem = problem
+        self.seconds = time.perf_counter() - begin
+
+
+def _import_tensorflow(threads: int, gpus: tuple[int, ...]) -> None:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus)) if gpus else "-1"
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("KERAS_HOME", "/nonexistent")  # ~/.keras/keras.json of the server's user must not change results
+    kept_out = [name for name in _NOT_NEEDED if name not in sys.modules]
+    for name in kept_out:
+        sys.modules[name] = None  # type: ignore[assignment]  # makes its import an ImportError, which Keras expects
+    try:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        import keras
+
+        keras.config.disable_traceback_filtering()
+        tf.constant(1.0) + 1.0  # starts the thread pools, here where signals are blocked
+    finally:
+        for name in kept_out:
+            del sys.modules[name]

@@ -1,0 +1,138 @@
+"""The state of a trial as bytes: what hops from partition to partition.
+
+A state holds the weights, the variables of the optimizer (its step count among them) and the states of the random generators
+(dropout) of one trial. As bytes it is
+
+    magic (4)   b"KST1"
+    length (4)  little endian: bytes of the header
+    header      JSON: {"arrays": [[dtype, shape], ...], "trainable": n, "other": m, "weights": [[group, index, start, stop], ...]}
+    arrays      their elements, little endian, C order, one array behind the other
+
+The arrays stand in three groups: `trainable` of them (or one flat vector with all trainable weights), `other` of them (batch
+statistics, generator states), the rest those of the optimizer. "weights" says where each array of Keras' `get_weights()` lies, in
+its order, so that weights can be cut out of a state without Keras. Nothing in it is ever evaluated: a forged state can be wrong,
+but it cannot run.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MAGIC = b"KST1"
+_PREFIX = struct.Struct("<4sI")
+_DTYPES = frozenset(
+    ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+)
+
+
+class StateError(ValueError):
+    """The bytes are not a state, or not one of this model."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Where one array of `get_weights()` lies: elements `start` to `stop` of array `index` of the state."""
+
+    index: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class State:
+    """The arrays of a trial, in the order of the module's description.
+
+    Attributes:
+        trainable: one flat float32 vector, or one array a trainable variable.
+        other: batch statistics, generator states and what else a layer keeps.
+        optimizer: the optimizer's variables, its step count (int64) first.
+        weights: where the arrays of Keras' `get_weights()` lie in `trainable + other`.
+    """
+
+    trainable: tuple[np.ndarray, ...]
+    other: tuple[np.ndarray, ...]
+    optimizer: tuple[np.ndarray, ...]
+    weights: tuple[Slice, ...]
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        return self.trainable + self.other + self.optimizer
+
+
+def encode(state: State) -> bytes:
+    """Return the state as bytes; `decode` is the reverse, bit for bit."""
+    header = {
+        "arrays": [[array.dtype.name, list(array.shape)] for array in state.arrays],
+        "trainable": len(state.trainable),
+        "other": len(state.other),
+        "weights": [[part.index, part.start, part.stop] for part in state.weights],
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return b"".join((_PREFIX.pack(MAGIC, len(text)), text, *(_raw(array) for array in state.arrays)))
+
+
+def decode(raw: bytes) -> State:
+    """Return the state that `raw` holds; its arrays are read-only views of `raw`, nothing is copied.
+
+    Raises:
+        StateError: the bytes are cut off, or were not written by `encode`.
+    """
+    header, at = _header(raw)
+    try:
+        shapes = [(_dtype(name), tuple(int(size) for size in shape)) for name, shape in header["arrays"]]
+        slices = tuple(Slice(int(index), int(start), int(stop)) for index, start, stop in header["weights"])
+        trainable, other = int(header["trainable"]), int(header["other"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StateError(f"the header of the state is damaged: {error}") from None
+    arrays = []
+    for dtype, shape in shapes:
+        count = int(np.prod(shape, dtype=np.int64))
+        if min(shape, default=0) < 0 or at + count * dtype.itemsize > len(raw):
+            raise StateError(f"the state is cut off: {len(raw)} bytes came")
+        arrays.append(np.frombuffer(raw, dtype, count, at).reshape(shape))
+        at += count * dtype.itemsize
+    if at != len(raw):
+        raise StateError(f"the state is {len(raw) - at} bytes longer than its header says")
+    return State(
+        tuple(arrays[:trainable]),
+        tuple(arrays[trainable : trainable + other]),
+        tuple(arrays[trainable + other :]),
+        slices,
+    )
+
+
+def weights(raw: bytes) -> bytes:
+    """Return the weights in MADlib's layout: float32, the arrays of `get_weights()` one behind the other, no header."""
+    state = decode(raw)
+    parts = (state.arrays[part.index].reshape(-1)[part.start : part.stop] for part in state.weights)
+    return b"".join(_raw(np.ascontiguousarray(part, np.float32)) for part in parts)
+
+
+def _header(raw: bytes) -> tuple[dict[str, list[Sequence[int]]], int]:
+    if len(raw) < _PREFIX.size:
+        raise StateError(f"{len(raw)} bytes are too few for a state")
+    magic, length = _PREFIX.unpack_from(raw)
+    if magic != MAGIC or len(raw) < _PREFIX.size + length:
+        raise StateError("the bytes are not a state")
+    try:
+        header = json.loads(raw[_PREFIX.size : _PREFIX.size + length])
+    except ValueError:
+        raise StateError("the header of the state is damaged") from None
+    if not isinstance(header, dict):
+        raise StateError("the header of the state is damaged")
+    return header, _PREFIX.size + length
+
+
+def _dtype(name: str) -> np.dtype:
+    if name not in _DTYPES:
+        raise ValueError(f"type {name!r}")
+    return np.dtype(name)
+
+
+def _raw(array: np.ndarray) -> memoryview:
+    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))

@@ -1,0 +1,431 @@
+"""Compiled training, evaluation and prediction of one network.
+
+`keras.fit` costs some 60 ms a call before the first row; a hop of a small network lasts a few. So one compiled function runs a
+whole pass over a buffer, with the semantics of a Keras epoch: every row once, the last short batch included, shuffled when
+`shuffle` says so. What varies between trials (batch size, learning rate, the optimizer's other numbers) goes in as a tensor, so one
+trace serves them all.
+
+All trainable weights form one flat vector. The optimizer sees that vector as its only variable: its update is then a handful of
+operations instead of a handful for each layer, with the same numbers, because it treats every weight alike wherever it stands
+(`compiling.ELEMENTWISE`). Optimizers that look at whole matrices or norms of one variable, and networks with weight constraints,
+keep one variable a weight.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_seg import compiling
+from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape
+from keras_seg.state import Slice, State
+
+EVALUATION_BATCH = 512  # rows; the result does not depend on it but for rounding
+_CHUNK_SECONDS = 0.2  # the longest time between two looks for a cancellation, when one batch does not take longer
+
+Interrupt = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Compile:
+    """Compile parameters as they come to a segment.
+
+    Attributes:
+        optimizer: its name in Keras, in any case.
+        params: its parameters by name; `lr` and `decay` work.
+        loss: name or alias of a loss.
+        metrics: names or aliases of metrics.
+        loss_weight: factor of the loss.
+    """
+
+    optimizer: str
+    params: Mapping[str, Any]
+    loss: str
+    metrics: tuple[str, ...]
+    loss_weight: float = 1.0
+
+    @cached_property
+    def structure(self) -> str:
+        """What two trials must share to be served by one compiled program."""
+        return f"{compiling.structure_of(self.optimizer, self.params)}|{self.loss}|{self.loss_weight}"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fit parameters as they come to a segment; the names and defaults are those of `keras.Model.fit`."""
+
+    batch_size: int = 32
+    epochs: int = 1
+    shuffle: bool = True
+    class_weight: Mapping[str, float] | None = None
+    steps_per_epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Rows that lie together, as tensors of float32: x (rows, ...) and y (rows, classes)."""
+
+    x: Any
+    y: Any
+
+    @property
+    def rows(self) -> int:
+        return int(self.x.shape[0])
+
+
+class Network:
+    """One architecture, built, with what its weights look like as flat arrays."""
+
+    def __init__(self, architecture: str, weights: bytes | None) -> None:
+        self.architecture = architecture
+        self.weights = weights
+        self.model = build_model(architecture, 0)
+        self.input_shape = input_shape(self.model)
+        self.output_shape = output_shape(self.model)
+        self.trainable = list(self.model.trainable_variables)
+        self.other = list(self.model.non_trainable_variables)
+        self.sizes = [int(np.prod(variable.shape)) for variable in self.trainable]
+        if not self.trainable:
+            raise ArchitectureError("the network has no trainable weights")
+        if weights is not None:
+            load_weights(build_model(architecture, 0), weights)  # raises where they do not fit
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all trainable weights are float32 and free of constraints, so that they can form one vector."""
+        return all(v.dtype == "float32" and v.constraint is None for v in self.trainable)
+
+    def initial(self, seed: int, flat: bool) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        """Return fresh weights of a trial (trainable, other): those of the architecture table, or drawn from `seed`."""
+        fresh = build_model(self.architecture, seed)
+        if self.weights is not None:
+            load_weights(fresh, self.weights)
+        trainable = tuple(v.numpy() for v in fresh.trainable_variables)
+        if flat:
+            trainable = (np.concatenate([array.reshape(-1) for array in trainable]),)
+        return trainable, tuple(np.asarray(v.numpy()) for v in fresh.non_trainable_variables)
+
+    def slices(self, flat: bool) -> tuple[Slice, ...]:
+        """Return where the arrays of `get_weights()` lie in a state of this network."""
+        places: dict[int, Slice] = {}
+        start = 0
+        for index, (variable, size) in enumerate(zip(self.trainable, self.sizes, strict=True)):
+            places[id(variable)] = Slice(0, start, start + size) if flat else Slice(index, 0, size)
+            start += size
+        first = 1 if flat else len(self.trainable)
+        for index, variable in enumerate(self.other):
+            places[id(variable)] = Slice(first + index, 0, int(np.prod(variable.shape)))
+        return tuple(places[id(variable)] for variable in self.model.weights)
+
+    def unflatten(self, vector: Any) -> list[Any]:
+        """Return the tensors of the trainable variables that one flat vector holds."""
+        parts = tf.split(vector, self.sizes)
+        return [tf.cast(tf.reshape(part, v.shape), v.dtype) for part, v in zip(parts, self.trainable, strict=True)]
+
+    def call(self, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any], Any]:
+        """Return (outputs, other variables after the call, sum of the losses that layers add)."""
+        outputs, other_after, added = self.model.stateless_call(
+            list(trainable), list(other), x, training=training, return_losses=True
+        )
+        return outputs, other_after, tf.add_n([tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in added]) if added else 0.0
+
+    def frozen(self, state: State) -> tuple[Any, list[Any]]:
+        """Return the weights of a state as the compiled functions take them: (flat vector, other variables)."""
+        vector = state.trainable[0].reshape(-1)
+        if len(state.trainable) > 1:
+            vector = np.concatenate([array.reshape(-1) for array in state.trainable])
+        return tf.constant(vector, tf.float32), [tf.constant(array) for array in state.other]
+
+    def given(self) -> tuple[Any, list[Any]]:
+        """Return the weights that came with the architecture, as the compiled functions take them."""
+        trainable, other = self.initial(0, True)
+        return tf.constant(trainable[0], tf.float32), [tf.constant(array) for array in other]
+
+    def signature(self, labels: int | None = None) -> list[Any]:
+        """Return the shapes of the rows of a buffer: x and, where `labels` says how wide they are, y."""
+        specs = [tf.TensorSpec((None, *self.input_shape), tf.float32)]
+        return specs if labels is None else [*specs, tf.TensorSpec((None, labels), tf.float32)]
+
+    @property
+    def frozen_signature(self) -> list[Any]:
+        """Return the shapes of what `frozen` gives."""
+        other = [tf.TensorSpec(variable.shape, variable.dtype) for variable in self.other]
+        return [tf.TensorSpec((sum(self.sizes),), tf.float32), other]
+
+
+class Pace:
+    """How many batches fit between two looks for a cancellation, learned from how long they took."""
+
+    def __init__(self) -> None:
+        self._batches_per_second: float | None = None
+
+    @property
+    def batches(self) -> int:
+        if self._batches_per_second is None:
+            return 1
+        return max(1, int(self._batches_per_second * _CHUNK_SECONDS))
+
+    def took(self, batches: int, seconds: float, warm: bool) -> None:
+        if warm:
+            self._batches_per_second = batches / max(seconds, 1e-6)
+
+
+class Trainer:
+    """The compiled training step of one network with one kind of optimizer and one loss."""
+
+    def __init__(self, network: Network, compiled: Compile, labels: int, weighted: bool) -> None:
+        self.network = network
+        self._weighted = weighted
+        self._loss = compiling.make_loss(compiled.loss)
+        self._loss_weight = compiled.loss_weight
+        self._values: dict[str, list[float]] = {}
+        self._optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
+        self.flat = (
+            network.uniform
+            and type(self._optimizer).__name__ in compiling.ELEMENTWISE
+            and self._optimizer.clipnorm is None
+        )
+        self._parameters = self._make_parameters()
+        self._optimizer.build(self._parameters)
+        self._numbers, _ = compiling.free_numbers(self._optimizer)
+        self._pace = Pace()
+        self._traced = False
+        scalars = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)]
+        signature = [tf.TensorSpec((None,), tf.int32), *network.signature(labels), *scalars]
+        self._advance = tf.function(self._pass, input_signature=signature, autograph=False)
+
+    def _make_parameters(self) -> list[Any]:
+        if not self.flat:
+            return list(self.network.trainable)
+        return [keras.Variable(np.zeros(sum(self.network.sizes), np.float32), name="weights")]
+
+    def initial(self, compiled: Compile, seed: int) -> State:
+        """Return the state of a trial before its first step."""
+        trainable, other = self.network.initial(seed, self.flat)
+        for variable, array in zip(self._parameters, trainable, strict=True):
+            variable.assign(array)
+        optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
+        optimizer.build(self._parameters)  # after the weights: some optimizers begin with a copy of them
+        slots = tuple(np.asarray(variable.numpy()) for variable in optimizer.variables)
+        return State(trainable, other, slots, self.network.slices(self.flat))
+
+    def load(self, state: State) -> None:
+        """Take over a trial's state.
+
+        Raises:
+            ArchitectureError: it is not one of this network and optimizer.
+        """
+        variables = [*self._parameters, *self.network.other, *self._optimizer.variables]
+        shapes = [tuple(variable.shape) for variable in variables]
+        if [array.shape for array in state.arrays] != shapes:
+            raise ArchitectureError("the state does not belong to this architecture and optimizer")
+        for variable, array in zip(variables, state.arrays, strict=True):
+            variable.value.assign(array)
+
+    def dump(self) -> State:
+        """Return the trial's state."""
+        return State(
+            tuple(v.numpy() for v in self._parameters),
+            tuple(np.asarray(v.numpy()) for v in self.network.other),
+            tuple(np.asarray(v.numpy()) for v in self._optimizer.variables),
+            self.network.slices(self.flat),
+        )
+
+    def train(
+        self, compiled: Compile, fit: Fit, buffers: Iterable[Buffer], random: np.random.Generator, interrupt: Interrupt
+    ) -> int:
+        """Pass once over the buffers, in their order, rows shuffled within each.
+
+        Args:
+            compiled: numbers of this trial; its structure is the one that this trainer was made for.
+            random: draws the order of the rows.
+            interrupt: called at least every 0.25 s, unless one batch takes longer.
+
+        Returns:
+            The number of rows trained on.
+        """
+        numbers = tf.constant(self._numbers_of(compiled), tf.float32)
+        batch_size = tf.constant(fit.batch_size)
+        steps_left = fit.steps_per_epoch
+        rows = 0
+        for buffer in buffers:
+            order = random.permutation(buffer.rows).astype(np.int32) if fit.shuffle else np.arange(buffer.rows, dtype=np.int32)
+            if steps_left is not None:
+                order = order[: steps_left * fit.batch_size]
+                steps_left -= -(-len(order) // fit.batch_size)
+            self._in_chunks(order, buffer, batch_size, numbers, _by_class(fit.class_weight, buffer.y), interrupt)
+            rows += len(order)
+        return rows
+
+    def _numbers_of(self, compiled: Compile) -> list[float]:
+        key = repr(sorted(compiled.params.items()))
+        if key not in self._values:
+            optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
+            self._values[key] = compiling.free_numbers(optimizer)[1]
+        return self._values[key]
+
+    def _in_chunks(
+        self, order: np.ndarray, buffer: Buffer, batch_size: Any, numbers: Any, class_weights: Any, interrupt: Interrupt
+    ) -> None:
+        size = int(batch_size)
+        start = 0
+        while start < len(order):
+            batches = self._pace.batches
+            chunk = order[start : start + batches * size]
+            begin = time.perf_counter()
+            self._advance(tf.constant(chunk), buffer.x, buffer.y, class_weights, batch_size, numbers).numpy()
+            self._pace.took(-(-len(chunk) // size), time.perf_counter() - begin, self._traced)
+            self._traced = True
+            start += len(chunk)
+            interrupt()
+
+    def _pass(self, order: Any, x: Any, y: Any, class_weights: Any, batch_size: Any, numbers: Any) -> Any:
+        """The compiled part: one step for each batch of `order`, the rows to train on."""
+        count = tf.shape(order)[0]
+
+        def step(at: Any, *other: Any) -> tuple[Any, ...]:
+            rows = order[at : at + batch_size]
+            return (at + batch_size, *self._step(other, tf.gather(x, rows), tf.gather(y, rows), class_weights))
+
+        with self._numbers.traced(numbers):
+            first = [tf.constant(0), *(variable.value for variable in self.network.other)]
+            last = tf.while_loop(lambda at, *_: at < count, step, first, parallel_iterations=1)
+        for variable, tensor in zip(self.network.other, last[1:], strict=True):
+            variable.value.assign(tensor)
+        return last[0]
+
+    def _step(self, other: Sequence[Any], x: Any, y: Any, class_weights: Any) -> list[Any]:
+        parameters = [tf.identity(variable.value) for variable in self._parameters]
+        sample_weight = _sample_weight(y, class_weights) if self._weighted else None
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(parameters)
+            trainable = self.network.unflatten(parameters[0]) if self.flat else parameters
+            outputs, other_after, added = self.network.call(trainable, other, x, True)
+            loss = self._loss_weight * self._loss(y, outputs, sample_weight) + added
+        gradients = tape.gradient(loss, parameters)
+        self._optimizer.apply_gradients(zip(gradients, self._parameters, strict=True))
+        return [tf.ensure_shape(after, before.shape) for after, before in zip(other_after, other, strict=True)]
+
+
+class Evaluator:
+    """The compiled evaluation of one network: its loss and metrics as sums that can be added over buffers and partitions."""
+
+    def __init__(self, network: Network, compiled: Compile, labels: int) -> None:
+        self.network = network
+        self._labels = labels
+        self._loss = compiling.make_loss(compiled.loss)
+        self._loss_weight = compiled.loss_weight
+        outputs = network.output_shape[-1] if network.output_shape else 1
+        self._metrics = [compiling.make_metric(name, compiled.loss, outputs) for name in compiled.metrics]
+        self._build()
+        self._pace = Pace()
+        self._traced = False
+        scalar = tf.TensorSpec((), tf.int32)
+        signature = [*network.frozen_signature, *network.signature(labels), scalar, scalar]
+        self._sum = tf.function(self._sums, input_signature=signature, autograph=False)
+
+    def zeros(self) -> list[np.ndarray]:
+        """Return the sums before the first row: rows, loss times rows, and the variables of the metrics."""
+        sums = [np.zeros((), np.float64), np.zeros((), np.float64)]
+        return sums + [np.zeros(tuple(v.shape), np.float64) for metric in self._metrics for v in metric.variables]
+
+    def _build(self) -> None:
+        # Some metrics make their variables when they see the first values.
+        for metric in self._metrics:
+            if not metric.variables:
+                metric.update_state(tf.zeros((1, self._labels)), tf.zeros((1, *self.network.output_shape)))
+            metric.reset_state()
+
+    def add(self, sums: Sequence[np.ndarray], state: State, buffer: Buffer, interrupt: Interrupt) -> list[np.ndarray]:
+        """Return the sums with the rows of a buffer added, each batch in double precision."""
+        total = list(sums)
+        start = 0
+        vector, other = self.network.frozen(state)
+        while start < buffer.rows:
+            stop = min(buffer.rows, start + self._pace.batches * EVALUATION_BATCH)
+            begin = time.perf_counter()
+            more = self._sum(vector, other, buffer.x, buffer.y, tf.constant(start), tf.constant(stop))
+            total = [old + np.asarray(new, np.float64) for old, new in zip(total, more, strict=True)]
+            self._pace.took(-(-(stop - start) // EVALUATION_BATCH), time.perf_counter() - begin, self._traced)
+            self._traced = True
+            start = stop
+            interrupt()
+        return total
+
+    def results(self, sums: Sequence[np.ndarray]) -> tuple[float, list[float]]:
+        """Return (loss, values of the metrics) of the rows summed."""
+        rows, loss, *states = sums
+        values, at = [], 0
+        for metric in self._metrics:
+            own = states[at : at + len(metric.variables)]
+            at += len(own)
+            tensors = [tf.cast(array, variable.dtype) for array, variable in zip(own, metric.variables, strict=True)]
+            values.append(float(np.mean(metric.stateless_result(tensors))))
+        return float(loss / rows), values
+
+    def _sums(self, vector: Any, other: Any, x: Any, y: Any, start: Any, stop: Any) -> list[Any]:
+        weights = self.network.unflatten(vector)
+        variables = [variable for metric in self._metrics for variable in metric.variables]
+
+        def step(at: Any, rows: Any, loss: Any, *states: Any) -> tuple[Any, ...]:
+            end = tf.minimum(at + EVALUATION_BATCH, stop)
+            y_true = y[at:end]
+            y_pred, _, added = self.network.call(weights, other, x[at:end], False)
+            count = tf.cast(end - at, tf.float64)
+            batch = self._loss_weight * self._loss(y_true, y_pred) + added
+            updated = self._update(states, y_true, y_pred)
+            return (end, rows + count, loss + count * tf.cast(batch, tf.float64), *updated)
+
+        zero = tf.constant(0.0, tf.float64)
+        first = [start, zero, zero, *(tf.zeros(v.shape, v.dtype) for v in variables)]
+        return tf.while_loop(lambda at, *_: at < stop, step, first, parallel_iterations=1)[1:]
+
+    def _update(self, states: Sequence[Any], y_true: Any, y_pred: Any) -> list[Any]:
+        updated: list[Any] = []
+        for metric in self._metrics:
+            own = states[len(updated) : len(updated) + len(metric.variables)]
+            after = metric.stateless_update_state(list(own), y_true, y_pred)
+            updated += [tf.ensure_shape(new, old.shape) for new, old in zip(after, own, strict=True)]
+        return updated
+
+
+class Predictor:
+    """The compiled forward pass of one network."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        signature = [*network.frozen_signature, *network.signature()]
+        self._forward = tf.function(self._outputs, input_signature=signature, autograph=False)
+
+    def predict(self, vector: Any, other: Sequence[Any], x: np.ndarray, interrupt: Interrupt) -> np.ndarray:
+        """Return the outputs (rows, ...) float32 of the rows of `x`, a batch at a time."""
+        parts = []
+        for start in range(0, len(x), EVALUATION_BATCH):
+            parts.append(self._forward(vector, other, x[start : start + EVALUATION_BATCH]).numpy())
+            interrupt()
+        return np.concatenate(parts) if parts else np.zeros((0, *self.network.output_shape), np.float32)
+
+    def _outputs(self, vector: Any, other: Any, x: Any) -> Any:
+        return tf.cast(self.network.call(self.network.unflatten(vector), other, x, False)[0], tf.float32)
+
+
+def _by_class(class_weight: Mapping[str, float] | None, y: Any) -> Any:
+    """Return the weight of each class, shape (classes,)."""
+    given = {int(key): float(value) for key, value in (class_weight or {}).items()}
+    weights = np.ones(max(int(y.shape[-1]), 1 + max(given, default=0)), np.float32)
+    for key, value in given.items():
+        weights[key] = value
+    return tf.constant(weights)
+
+
+def _sample_weight(y: Any, class_weights: Any) -> Any:
+    one_column = y.shape[-1] == 1
+    classes = tf.cast(tf.squeeze(y, -1), tf.int64) if one_column else tf.argmax(y, axis=-1)
+    return tf.gather(class_weights, classes)

@@ -1,0 +1,297 @@
+"""The entry points that SQL calls on a session: open, define, check, visit, predict, close.
+
+An order is JSON: what to do, in terms of trials and partitions. It knows nothing of brackets, and the only SQL that comes with it
+is the query of each dataset, which runs with the rights of the session. Whatever an order says, it can only train, evaluate and
+predict: nothing in it is imported, unpickled or evaluated.
+
+What goes wrong in a trial comes back in the report of its visit ("error") and costs that trial alone; a cancellation, or a table
+that cannot be read, is an error of the statement.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_seg import state as codec
+from keras_seg.cache import Cache, Definition
+from keras_seg.runtime import Runtime, RuntimeProblem
+
+if TYPE_CHECKING:
+    from keras_seg.trainer import Buffer, Compile, Evaluator, Fit, Network, Trainer
+
+_LENGTH = struct.Struct("<I")
+CACHE = "keras_seg.cache"
+
+
+def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
+    """Get a session ready for a run: import TensorFlow, remember the run's setup.
+
+    Args:
+        setup: JSON with `threads`, `gpus`, `caching`, and `datasets`: name -> {"query", "arguments"}, whose query takes a partition
+            as $1 and gives columns x, x_shape, y, y_shape.
+
+    Returns:
+        JSON with versions, seconds of the import and memory in MB.
+    """
+    cache = gd.setdefault(CACHE, Cache())
+    cache.clear()
+    cache.setup = json.loads(setup)
+    if cache.runtime is None:
+        cache.runtime = Runtime(int(cache.setup.get("threads", 1)), tuple(cache.setup.get("gpus", ())))
+    try:
+        cache.runtime.wait(lambda: plpy.execute("SELECT 1"))
+    except RuntimeProblem as problem:
+        plpy.error(str(problem))
+    return json.dumps(cache.runtime.versions())
+
+
+def close_session(gd: dict[str, Any]) -> None:
+    """Drop everything that the run left on this session."""
+    gd.setdefault(CACHE, Cache()).clear()
+
+
+def define(gd: dict[str, Any], key: str, architecture: str, weights: bytes | None) -> None:
+    """Let later orders name an architecture, and its initial weights if it has some, by `key`."""
+    gd[CACHE].definitions[key] = Definition(architecture, weights)
+
+
+def check(gd: dict[str, Any], orders: str) -> str:
+    """Build and compile what the orders name, once, without training.
+
+    Args:
+        orders: JSON list of {"model", "compile", "fit", "x_shape", "labels", "name"}.
+
+    Returns:
+        JSON list of problems, each {"argument", "problem"}: which SQL argument to blame, and why; empty where all is well.
+    """
+    found = (_problem(gd[CACHE], order) for order in json.loads(orders))
+    return json.dumps([{"argument": each[0], "problem": each[1]} for each in found if each is not None])
+
+
+def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> bytes:
+    """Let a trial visit partitions: train and evaluate as the order's stops say.
+
+    Args:
+        order: JSON {"model", "compile", "fit", "seed", "labels", "stops"}; a stop is {"train": partition, "iteration": n} or
+            {"evaluate": dataset, "partition": p, "last": whether the sums are complete}.
+        state: the trial's state, or NULL for one that begins.
+
+    Returns:
+        Four bytes with the length of the report, the report (JSON), the new state (nothing where the visit only evaluated).
+    """
+    task = Visit(plpy, gd[CACHE], json.loads(order), state)
+    try:
+        task.run()
+    except plpy.SPIError:
+        raise  # a cancellation, or a table that cannot be read
+    except Exception as error:
+        return _envelope({"error": f"{type(error).__name__}: {_sentence(error)}"}, b"")
+    return _envelope(task.report, task.new_state())
+
+
+def predict(plpy: Any, gd: dict[str, Any], key: str, rows: bytes, count: int) -> bytes:
+    """Return the outputs of a network for `count` rows of features.
+
+    Args:
+        key: of an architecture that was defined with its weights.
+        rows: float32, row-major, count times the network's input.
+
+    Returns:
+        Four bytes with the number of columns, then float32 (count, columns).
+    """
+    from keras_seg.trainer import Predictor
+
+    cache: Cache = gd[CACHE]
+    predictor = cache.predictors.get(key, lambda: Predictor(_network(cache, key)))
+    network = predictor.network
+    x = np.frombuffer(rows, np.float32).reshape(count, *network.input_shape)
+    outputs = predictor.predict(*network.given(), x, lambda: plpy.execute("SELECT 1"))
+    flat = np.ascontiguousarray(outputs.reshape(count, -1), np.float32)
+    return _LENGTH.pack(flat.shape[1] if count else 0) + flat.tobytes()
+
+
+class Visit:
+    """One visit while it runs: the program it uses, the trial's state, what it reports."""
+
+    def __init__(self, plpy: Any, cache: Cache, order: dict[str, Any], state: bytes | None) -> None:
+        self._plpy = plpy
+        self._cache = cache
+        self._order = order
+        self._state = state
+        self._compile = _compile(order["compile"])
+        self._fit = _fit(order["fit"])
+        self._trained = False
+        self._sums: dict[str, list[np.ndarray]] = {
+            name: [np.asarray(array, np.float64) for array in sums] for name, sums in order.get("sums", {}).items()
+        }
+        self._current: codec.State | None = None
+        self.report: dict[str, Any] = {"rows": 0, "setup": 0.0, "train": 0.0, "evaluate": 0.0}
+
+    def run(self) -> None:
+        """Make all the stops of the order, one after the other."""
+        for stop in self._order["stops"]:
+            if "train" in stop:
+                self._train(stop)
+            else:
+                self._evaluate(stop)
+        if self._sums:
+            self.report["sums"] = {name: [array.tolist() for array in sums] for name, sums in self._sums.items()}
+
+    def new_state(self) -> bytes:
+        """Return the state after the visit; nothing where it only evaluated, for then it is the one that came."""
+        return codec.encode(self._now()) if self._trained else b""
+
+    def _train(self, stop: dict[str, Any]) -> None:
+        begin = time.perf_counter()
+        trainer = self._trainer()
+        if not self._trained:
+            trainer.load(self._begin(trainer))
+        ready = time.perf_counter()
+        partition = stop["train"]
+        for epoch in range(self._fit.epochs):
+            seed = np.random.SeedSequence([*self._order["seed"], 1, stop["iteration"], partition, epoch])
+            buffers = self._buffers("training", partition)
+            random = np.random.Generator(np.random.PCG64(seed))
+            self.report["rows"] += trainer.train(self._compile, self._fit, buffers, random, self._interrupt)
+        self._trained = True
+        self._current = None
+        self.report["setup"] += ready - begin
+        self.report["train"] += time.perf_counter() - ready
+
+    def _evaluate(self, stop: dict[str, Any]) -> None:
+        begin = time.perf_counter()
+        name = stop["evaluate"]
+        evaluator = self._evaluator()
+        sums = self._sums.get(name) or evaluator.zeros()
+        part = evaluator.zeros()
+        for buffer in self._buffers(name, stop["partition"]):
+            part = evaluator.add(part, self._now(), buffer, self._interrupt)
+        self._sums[name] = [whole + piece for whole, piece in zip(sums, part, strict=True)]
+        if stop["last"]:
+            loss, metrics = evaluator.results(self._sums.pop(name))
+            self.report[name] = {"loss": loss, "metrics": metrics}
+        self.report["evaluate"] += time.perf_counter() - begin
+
+    def _begin(self, trainer: Trainer) -> codec.State:
+        if self._state is not None:
+            return codec.decode(self._state)
+        # 0 sets the seed of the weights apart from those of the orders of rows (1).
+        seed = np.random.SeedSequence([*self._order["seed"], 0]).generate_state(1)[0]
+        return trainer.initial(self._compile, int(seed))
+
+    def _now(self) -> codec.State:
+        if self._current is None:
+            if self._trained:
+                self._current = self._trainer().dump()
+            elif self._state is not None:
+                self._current = codec.decode(self._state)
+            else:
+                raise ValueError("a trial that has not begun cannot be evaluated")
+        return self._current
+
+    def _trainer(self) -> Trainer:
+        return _trainer(self._cache, self._order["model"], self._compile, self._fit, self._order["labels"])
+
+    def _evaluator(self) -> Evaluator:
+        return _evaluator(self._cache, self._order["model"], self._compile, self._order["labels"])
+
+    def _buffers(self, name: str, partition: int) -> Iterator[Buffer]:
+        if not self._cache.setup.get("caching"):
+            yield from self._read(name, partition)
+            return
+        if (name, partition) not in self._cache.data:
+            self._cache.data[name, partition] = list(self._read(name, partition))
+        yield from self._cache.data[name, partition]
+
+    def _read(self, name: str, partition: int) -> Iterator[Buffer]:
+        from keras_seg.data import decode
+
+        dataset = self._cache.setup["datasets"][name]
+        plan = self._plpy.prepare(dataset["query"], ["integer"])
+        cursor = self._plpy.cursor(plan, [partition])
+        while rows := cursor.fetch(1):
+            for row in rows:
+                yield decode(row["x"], row["x_shape"], row["y"], row["y_shape"])
+
+    def _interrupt(self) -> None:
+        self._plpy.execute("SELECT 1")
+
+
+def _network(cache: Cache, key: str) -> Network:
+    from keras_seg.trainer import Network
+
+    definition = cache.definitions[key]
+    return cache.networks.get(key, lambda: Network(definition.architecture, definition.weights))
+
+
+def _trainer(cache: Cache, model: str, compiled: Compile, fit: Fit, labels: int) -> Trainer:
+    from keras_seg.trainer import Trainer
+
+    weighted = bool(fit.class_weight)
+    key = (model, compiled.structure, labels, weighted)
+    return cache.trainers.get(key, lambda: Trainer(_network(cache, model), compiled, labels, weighted))
+
+
+def _evaluator(cache: Cache, model: str, compiled: Compile, labels: int) -> Evaluator:
+    from keras_seg.trainer import Evaluator
+
+    key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, labels)
+    return cache.evaluators.get(key, lambda: Evaluator(_network(cache, model), compiled, labels))
+
+
+def _compile(given: dict[str, Any]) -> Compile:
+    from keras_seg.trainer import Compile
+
+    return Compile(
+        given["optimizer"], given["params"], given["loss"], tuple(given["metrics"]), float(given.get("loss_weight") or 1.0)
+    )
+
+
+def _fit(given: dict[str, Any]) -> Fit:
+    from keras_seg.trainer import Fit
+
+    return Fit(**given)
+
+
+def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
+    """Return what is wrong with one network and its parameters: (argument, sentence), or None."""
+    name = order["name"]
+    try:
+        network = _network(cache, order["model"])
+    except Exception as error:  # whatever Keras raises is the answer here
+        return "model_arch_table", f"{name}: {_sentence(error)}"
+    unfit = _unfit(network, tuple(order["x_shape"]), order["labels"], order["compile"]["loss"])
+    if unfit is not None:
+        return "model_id_list", f"{name}: {unfit}"
+    try:
+        compiled = _compile(order["compile"])
+        _trainer(cache, order["model"], compiled, _fit(order["fit"]), order["labels"])
+        _evaluator(cache, order["model"], compiled, order["labels"])
+    except Exception as error:  # likewise
+        return "compile_params_grid", _sentence(error)
+    return None
+
+
+def _unfit(network: Network, x_shape: tuple[int, ...], labels: int, loss: str) -> str | None:
+    if network.input_shape != x_shape:
+        return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(x_shape)}"
+    outputs = network.output_shape[-1] if network.output_shape else 1
+    if outputs != labels and not loss.lower().replace("_", "").startswith("sparse"):
+        return f"the network's last layer has {outputs} units, the dependent variable has {labels} classes"
+    return None
+
+
+def _sentence(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    return " ".join(lines)[:500] if lines else type(error).__name__
+
+
+def _envelope(report: dict[str, Any], state: bytes) -> bytes:
+    text = json.dumps(report).encode()
+    return b"".join((_LENGTH.pack(len(text)), text, state))
