@@ -135,7 +135,7 @@ CREATE FUNCTION madlib.automl_pack_features(wire bytea, shape integer[], normali
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_pack_features(*args)
+return GD['keras_seg'].pack_features(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
 'Internal: concatenated array_send() of real[] rows to native float32; NULL if a row is not of the shape.';
@@ -144,7 +144,7 @@ CREATE FUNCTION madlib.automl_pack_encoded(wire bytea, shape integer[]) RETURNS 
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_pack_encoded(*args)
+return GD['keras_seg'].pack_encoded(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_encoded(bytea, integer[]) IS
 'Internal: concatenated array_send() of smallint[] rows to native int16; NULL if a row is not of the shape.';
@@ -153,7 +153,7 @@ CREATE FUNCTION madlib.automl_pack_classes(wire bytea, shape integer[]) RETURNS 
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_pack_classes(*args)
+return GD['keras_seg'].pack_classes(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_classes(bytea, integer[]) IS
 'Internal: concatenated int4send() of class numbers to one-hot rows of int16; NULL if a row has no class.';

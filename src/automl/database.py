@@ -64,9 +64,9 @@ class CallerDatabase:
 
     def execute(self, sql: str, *values: object) -> list[Row]:
         if not values:
-            return list(self._rows(self._plpy.execute(sql)))
+            return [dict(row) for row in self._plpy.execute(sql)]
         plan = self._plpy.prepare(sql, parameter_types(sql))
-        return list(self._rows(self._plpy.execute(plan, list(values))))
+        return [dict(row) for row in self._plpy.execute(plan, list(values))]
 
     def stream(self, sql: str, *values: object, rows: int = 1) -> Iterator[list[Row]]:
         """Yield the rows of a query, at most `rows` of them in memory at a time."""
@@ -102,7 +102,3 @@ class CallerDatabase:
             self._plpy.error(message, sqlstate=sqlstate, hint=hint or "")
         except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments
             self._plpy.error(message + (f"\nHINT: {hint}" if hint else ""))
-
-    @staticmethod
-    def _rows(result: Any) -> Sequence[Row]:
-        return [dict(row) for row in result] if result.nrows() and result.colnames() else []

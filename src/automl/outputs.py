@@ -166,15 +166,15 @@ def _summary(db: CallerDatabase, request: Request, started: str) -> None:
 
 def _summary_columns(db: CallerDatabase, request: Request, started: str) -> Iterator[tuple[str, str, Any]]:
     """Yield (name, type, value) of the summary table's columns, in the page's order."""
-    packed, out = request.training.summary, request.outputs
-    values = None if packed.class_values is None else list(packed.class_values)
-    class_type = f"{request.training.class_type}[]"
-    yield "source_table", "text", request.training.given
+    training, out = request.training, request.outputs
+    values = None if training.class_values is None else list(training.class_values)
+    class_type = f"{training.class_values_type}[]"
+    yield "source_table", "text", training.given
     yield "validation_table", "text", None if request.validation is None else request.validation.given
     yield "model", "text", out.given_model
     yield "model_info", "text", out.given_info
-    yield "dependent_varname", "text", packed.dependent_varname
-    yield "independent_varname", "text", packed.independent_varname
+    yield "dependent_varname", "text", training.dependent
+    yield "independent_varname", "text", training.independent
     yield "model_arch_table", "text", request.architecture_table
     yield "model_selection_table", "text", out.given_selection
     yield "automl_method", "text", request.method_given
@@ -182,17 +182,17 @@ def _summary_columns(db: CallerDatabase, request: Request, started: str) -> Iter
     yield "random_state", "text", None if request.random_state is None else str(request.random_state)
     yield "object_table", "text", None
     yield "use_gpus", "boolean", False
-    yield "metrics_compute_frequency", "integer", request.frequency or max(rung.iterations for rung in request.rungs)
+    yield "metrics_compute_frequency", "integer", request.frequency or max(rung.iterations for rung in request.params.rungs)
     yield "name", "text", request.name
     yield "description", "text", request.description
     yield "start_training_time", "timestamp", started
     yield "end_training_time", "timestamp", now(db)
     yield "madlib_version", "text", f"keras_automl {__version__}"
-    yield "num_classes", "integer", packed.num_classes
+    yield "num_classes", "integer", training.summary["num_classes"]
     yield "class_values", class_type, values
-    yield f"{packed.dependent_varname}_class_values", class_type, values
-    yield "dependent_vartype", "text", packed.dependent_vartype
-    yield "normalizing_const", "real", packed.normalizing_const
+    yield f"{training.dependent}_class_values", class_type, values
+    yield "dependent_vartype", "text", training.summary["dependent_vartype"]
+    yield "normalizing_const", "real", training.summary["normalizing_const"]
 
 
 def _selection(db: CallerDatabase, request: Request, result: Result) -> None:

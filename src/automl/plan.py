@@ -8,8 +8,8 @@ from typing import Any
 
 from automl.hopper import Layout, Leg, Stop, Visit
 from automl.request import Request
-from automl.search.grammar import CompileParams, FitParams, Schedule, parse_compile_params, parse_fit_params
-from automl.search.hyperband import Assignment, Rung
+from automl.search.grammar import Call, CompileParams, FitParams, is_number, parse_compile_params, parse_fit_params
+from automl.search.hyperband import Assignment
 from automl.search.space import Configuration
 
 
@@ -33,10 +33,11 @@ class Trial:
     @property
     def program(self) -> tuple[object, ...]:
         """What two trials share that one compiled program can serve: everything but the values of the optimizer's numbers."""
-        params = tuple((key, None if isinstance(value, float) else repr(value)) for key, value in self.compiled.params_sorted())
-        return self.model, self.compiled.optimizer.lower(), params, self.compiled.loss, self.compiled.metrics, bool(
-            self.fit.class_weight
-        )
+        compiled = self.compiled
+        params = tuple((key, repr(value)) for key, value in sorted(compiled.optimizer_params.items()) if not is_number(value))
+        names = tuple(sorted(compiled.optimizer_params))
+        weighted = bool(self.fit.class_weight)
+        return self.model, compiled.optimizer.lower(), names, params, compiled.loss, compiled.metrics, weighted
 
     def order(self) -> dict[str, Any]:
         """Return the part of an order that is the same in every visit."""
@@ -57,29 +58,21 @@ def make_trials(request: Request, configurations: Iterable[Configuration], first
     )
 
 
-def brackets(rungs: Iterable[Rung], trials: int) -> dict[int, tuple[int, ...]]:
-    """Return the mst_keys of each bracket: the first n of the most aggressive one, and so on, as far as there are trials."""
-    result: dict[int, tuple[int, ...]] = {}
-    first = 1
-    for rung in rungs:
-        if rung.round == 0:
-            keys = range(first, min(first + rung.configurations, trials + 1))
-            result[rung.bracket] = tuple(keys)
-            first += rung.configurations
-    return result
+def leg(trial: Trial, assignment: Assignment, ahead: int, frequency: int | None) -> Leg:
+    """Return the iterations that a rung asks of a trial, on the search's own axis of iterations.
 
-
-def leg(trial: Trial, assignment: Assignment, rungs: Iterable[Rung], frequency: int | None) -> Leg:
-    """Return the iterations that a rung asks of a trial, on the search's own axis of iterations."""
+    Args:
+        ahead: iterations that the trial makes in later rungs if it survives.
+        frequency: as in `evaluated`.
+    """
     rung = assignment.rung
-    later = (each.iterations for each in rungs if each.bracket == rung.bracket and each.round > rung.round)
     return Leg(
         trial=trial.mst_key,
         program=trial.program,
         first=rung.offset + 1,
         iterations=rung.iterations,
         evaluated=evaluated(rung.offset, rung.iterations, frequency),
-        ahead=sum(later),
+        ahead=ahead,
     )
 
 
@@ -96,7 +89,7 @@ def evaluated(offset: int, iterations: int, frequency: int | None) -> frozenset[
 def layout(request: Request) -> Layout:
     """Return the partitions of the datasets that are evaluated."""
     names = ("training", "validation")
-    return Layout(tuple((name, table.summary.partitions) for name, table in zip(names, request.tables, strict=False)))
+    return Layout(tuple((name, table.partitions) for name, table in zip(names, request.tables, strict=False)))
 
 
 def visit_order(trial: Trial, visit: Visit, seed: int, labels: int, sums: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,10 +122,10 @@ def compile_order(compiled: CompileParams) -> dict[str, Any]:
 
 
 def fit_order(fit: FitParams) -> dict[str, Any]:
-    """Return fit parameters as an order carries them; epochs before `initial_epoch` count as done, as in Keras."""
+    """Return fit parameters as an order carries them."""
     return {
         "batch_size": fit.batch_size,
-        "epochs": max(0, fit.epochs - fit.initial_epoch),
+        "epochs": fit.passes,
         "shuffle": fit.shuffle,
         "class_weight": None if fit.class_weight is None else {str(key): value for key, value in fit.class_weight.items()},
         "steps_per_epoch": fit.steps_per_epoch,
@@ -140,10 +133,7 @@ def fit_order(fit: FitParams) -> dict[str, Any]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Schedule):
-        keywords = {key: _plain(each) for key, each in value.keywords.items()}
-        return {"schedule": value.name, "positional": [_plain(each) for each in value.positional], "keywords": keywords}
-    return value
+    return value.as_dict() if isinstance(value, Call) else value
 
 
 def _weight(weights: object) -> float:

@@ -274,7 +274,7 @@ def _insert(
     value = "($5::text[])[c + 1]" if model.class_values is not None else "c::text"
     db.execute(
         f"INSERT INTO {output.sql} SELECT i::{source.id_type.sql}, ({value})::{model.class_type}, p{rank}"
-        " FROM pg_catalog.unnest($1::text[], $2::integer[], $3::real[], $4::integer[]) AS q(i, c, p, r)"
+        " FROM unnest($1::text[], $2::integer[], $3::real[], $4::integer[]) AS q(i, c, p, r)"
         + (" WHERE $5::text[] IS NULL OR true" if model.class_values is None else ""),
         [ids[row] for row in rows],
         classes.tolist(),

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from automl import architectures, catalog, dataset
+from automl import architectures, catalog, packed
 from automl.cluster.base import Definition
 from automl.database import Database
-from automl.dataset import Dataset
 from automl.errors import FEATURE_NOT_SUPPORTED, AutomlError, UsageError, together
 from automl.names import Name, table_name
+from automl.packed import PackedTable
 from automl.search import hyperband
-from automl.search.hyperband import HyperbandParams, Rung
+from automl.search.hyperband import HyperbandParams
 from automl.search.space import Space
 
 Checked = TypeVar("Checked")
@@ -63,8 +63,8 @@ class Request:
         frequency: metrics are computed every so many iterations; None for the end of each round.
     """
 
-    training: Dataset
-    validation: Dataset | None
+    training: PackedTable
+    validation: PackedTable | None
     outputs: Outputs
     architecture_table: str
     architectures: dict[int, Definition]
@@ -73,7 +73,6 @@ class Request:
     method_given: str
     params: HyperbandParams
     params_given: str
-    rungs: tuple[Rung, ...]
     random_state: int | None
     seed: int
     frequency: int | None
@@ -83,7 +82,7 @@ class Request:
     resources: Resources
 
     @property
-    def tables(self) -> tuple[Dataset, ...]:
+    def tables(self) -> tuple[PackedTable, ...]:
         """The packed tables: training, and validation if there is one."""
         return (self.training,) if self.validation is None else (self.training, self.validation)
 
@@ -132,11 +131,10 @@ def parse(db: Database, given: Arguments, processors: int) -> Request:
 
     method = attempt(lambda: _method(given.automl_method))
     params = attempt(lambda: hyperband.parse_params(given.automl_params)) if method == "hyperband" else None
-    rungs = hyperband.schedule(params.R, params.eta, params.skip_last) if params else ()
-    frequency = attempt(lambda: _frequency(given.metrics_compute_frequency, rungs)) if rungs else None
+    frequency = attempt(lambda: _frequency(given.metrics_compute_frequency, params)) if params else None
     space = attempt(lambda: Space.parse(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
     outputs = attempt(lambda: _outputs(db, given))
-    training = attempt(lambda: dataset.read(db, "source_table", given.source_table))
+    training = attempt(lambda: packed.read(db, "source_table", given.source_table))
     validation = attempt(lambda: _validation(db, given.validation_table, training))
     models = attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ()))
     if problems:
@@ -152,8 +150,7 @@ def parse(db: Database, given: Arguments, processors: int) -> Request:
         method="hyperband",
         method_given=given.automl_method or "hyperband",
         params=params,
-        params_given=given.automl_params or f"R={params.R}, eta={params.eta}, skip_last={params.skip_last}",
-        rungs=rungs,
+        params_given=given.automl_params or str(params),
         random_state=given.random_state,
         seed=secrets.randbelow(2**31) if given.random_state is None else given.random_state % 2**32,
         frequency=frequency,
@@ -188,8 +185,8 @@ def _method(value: str | None) -> str:
     return method
 
 
-def _frequency(value: int | None, rungs: Sequence[Rung]) -> int | None:
-    longest = max(rung.iterations for rung in rungs)
+def _frequency(value: int | None, params: HyperbandParams) -> int | None:
+    longest = max(rung.iterations for rung in params.rungs)
     if value is not None and not 1 <= value <= longest:
         raise UsageError(
             "metrics_compute_frequency", f"must be from 1 to {longest}, the iterations of the longest round, or NULL", value
@@ -214,12 +211,12 @@ def _outputs(db: Database, given: Arguments) -> Outputs:
     return Outputs(as_given, given_info, str(given.model_selection_table).strip(), *names, *others)
 
 
-def _validation(db: Database, value: str | None, training: Dataset | None) -> Dataset | None:
+def _validation(db: Database, value: str | None, training: PackedTable | None) -> PackedTable | None:
     if value is None:
         return None
-    validation = dataset.read(db, "validation_table", value)
+    validation = packed.read(db, "validation_table", value)
     if training is not None:
-        dataset.require_alike(training, validation)
+        packed.same_shape(training, validation)
     return validation
 
 

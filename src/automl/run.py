@@ -22,12 +22,13 @@ from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Connection, Unreachable, own_address
 from automl.cluster.sessions import Invisible, Sessions
 from automl.database import CallerDatabase, Journal
+from automl.dataset import fingerprint, partition_query
 from automl.errors import AutomlError, OperatorError, UsageError, together
 from automl.hopper import Hopper, Visit
 from automl.outputs import Curve, Result
 from automl.plan import Trial
 from automl.request import Arguments, Request
-from automl.search.hyperband import Assignment, Ladder, Rung
+from automl.search.hyperband import Assignment, Ladder, Rung, allotted
 from automl.store import Evaluation, Store
 
 _TRIES = 3  # of one visit, when its session dies
@@ -39,9 +40,10 @@ def search(db: CallerDatabase, given: Arguments, request: Request) -> None:
     Raises:
         AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
     """
-    trials = plan.make_trials(request, request.space.sample(sum(_fresh(request)), request.seed))
-    if len(trials) < sum(_fresh(request)):
-        db.notice(f"the search space holds {len(trials)} different configurations, {sum(_fresh(request))} would be tried")
+    wanted = request.params.configurations
+    trials = plan.make_trials(request, request.space.sample(wanted, request.seed))
+    if len(trials) < wanted:
+        db.notice(f"the search space holds {len(trials)} different configurations where {wanted} would be tried: all are tried")
     with _opened(db, request, trials) as (cluster, journal):
         store = Store(journal, request.resources.memory, durable=journal is not db)
         store.begin(_record(given, request, cluster))
@@ -68,7 +70,8 @@ class Run:
         self._trials = {trial.mst_key: trial for trial in trials}
         self._cluster = cluster
         self._store = store
-        self._ladder = Ladder(request.rungs, plan.brackets(request.rungs, len(trials)))
+        self._members = allotted(request.params, list(self._trials))
+        self._ladder = Ladder(request.params, self._members)
         self._hopper = Hopper(plan.layout(request), cluster.reaches)
         self._curves = {trial.mst_key: Curve() for trial in trials}
         self._rungs: dict[int, Rung] = {}
@@ -83,7 +86,7 @@ class Run:
         self._check()
         started = outputs.now(self._db)
         self._begun = time.monotonic()
-        bracket_of = {key: bracket for bracket, keys in plan.brackets(self._request.rungs, len(self._trials)).items() for key in keys}
+        bracket_of = {key: bracket for bracket, keys in self._members.items() for key in keys}
         self._store.trials([_row(trial, bracket_of[key]) for key, trial in self._trials.items()])
         self._follow(self._ladder.start())
         while self._hopper.busy:
@@ -183,7 +186,8 @@ class Run:
         for assignment in assignments:
             self._rungs[assignment.mst_key] = assignment.rung
             trial = self._trials[assignment.mst_key]
-            self._hopper.add(plan.leg(trial, assignment, self._request.rungs, self._request.frequency))
+            ahead = self._ladder.iterations_after(assignment.rung)
+            self._hopper.add(plan.leg(trial, assignment, ahead, self._request.frequency))
 
     def _say(self, rung: Rung) -> None:
         which = "training" if self._request.validation is None else "validation"
@@ -223,9 +227,9 @@ class Run:
 def _opened(db: CallerDatabase, request: Request, trials: tuple[Trial, ...]) -> Iterator[tuple[Cluster, Journal]]:
     """Open the sessions of a search and the one that keeps its record, and close them whatever happens."""
     setup = Setup(
-        datasets={name: table.query for name, table in zip(("training", "validation"), request.tables, strict=False)},
+        datasets={name: partition_query(table) for name, table in zip(("training", "validation"), request.tables, strict=False)},
         definitions=tuple({definition.key: definition for definition in request.architectures.values()}.values()),
-        fingerprints=tuple(table.fingerprint for table in request.tables),
+        fingerprints=tuple(fingerprint(table) for table in request.tables),
         threads=request.resources.threads,
         caching=request.caching,
     )
@@ -261,11 +265,6 @@ def _connected(db: CallerDatabase, request: Request, setup: Setup, count: int) -
         raise
 
 
-def _fresh(request: Request) -> list[int]:
-    """Return how many configurations each bracket begins with."""
-    return [rung.configurations for rung in request.rungs if rung.round == 0]
-
-
 def _record(given: Arguments, request: Request, cluster: Cluster) -> dict[str, Any]:
     return {
         "method": request.method,
@@ -277,7 +276,7 @@ def _record(given: Arguments, request: Request, cluster: Cluster) -> dict[str, A
         "executor": cluster.kind,
         "sessions": len(cluster.reaches),
         "threads": request.resources.threads,
-        "partitions": request.training.summary.partitions,
+        "partitions": request.training.partitions,
     }
 
 

@@ -21,6 +21,11 @@ import numpy as np
 from keras_seg import state as codec
 from keras_seg.cache import Cache, Definition
 from keras_seg.runtime import Runtime, RuntimeProblem
+from keras_seg.wire import encoded as pack_encoded
+from keras_seg.wire import features as pack_features
+from keras_seg.wire import one_hot as pack_classes
+
+__all__ = ["check", "close_session", "define", "open_session", "pack_classes", "pack_encoded", "pack_features", "predict", "visit"]
 
 if TYPE_CHECKING:
     from keras_seg.trainer import Buffer, Compile, Evaluator, Fit, Network, Trainer

@@ -116,7 +116,7 @@ def _settle(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     """Set what the server knows of the settings that a session wants."""
     connection.execute(
         "SELECT pg_catalog.set_config(name, wanted, false) FROM pg_catalog.pg_settings"
-        " JOIN pg_catalog.unnest(%s::text[], %s::text[]) AS w(setting_name, wanted) ON name = setting_name",
+        " JOIN unnest(%s::text[], %s::text[]) AS w(setting_name, wanted) ON name = setting_name",
         [list(_SESSION_SETTINGS), list(_SESSION_SETTINGS.values())],
     )
 

@@ -16,7 +16,7 @@ import keyword
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from automl.errors import (
     FEATURE_NOT_SUPPORTED,
@@ -85,6 +85,10 @@ def _is_optimizer_value(value: object) -> bool:
     return value is None or isinstance(value, bool | str) or is_number(value)
 
 
+def _is_learning_rate(value: object) -> bool:
+    return is_number(value) or isinstance(value, Call) or (isinstance(value, str) and _call(value) is not None)
+
+
 def _are_names(value: object) -> bool:
     return value is None or (isinstance(value, list) and all(is_name(item) for item in value))
 
@@ -117,14 +121,16 @@ FIT_RULES: Mapping[str, Rule] = {
     "class_weight": Rule("must be a dict from class numbers to weights of at least 0, or None", _are_class_weights),
     "initial_epoch": Rule("must be an integer of at least 0", lambda value: is_integer(value, 0)),
     "steps_per_epoch": Rule("must be an integer of at least 1, or None", lambda value: value is None or is_integer(value, 1)),
-    "callbacks": Rule(
-        "must be left out: TensorBoard callbacks are not there yet",
-        lambda value: value is None or value == [],
-        FEATURE_NOT_SUPPORTED,
-    ),
+    "callbacks": Rule("must be left out: TensorBoard callbacks are not there yet", lambda _: False, FEATURE_NOT_SUPPORTED),
 }
 
-OPTIMIZER_VALUE = Rule("must be a number, True, False, None or text", _is_optimizer_value)
+_OPTIMIZER_VALUE = Rule("must be a number, True, False, None or text", _is_optimizer_value)
+_LEARNING_RATE = Rule("must be a number or a schedule such as 'ExponentialDecay(0.1, 100, 0.9)'", _is_learning_rate)
+
+
+def optimizer_rule(key: str) -> Rule:
+    """What the value of an optimizer's parameter must be; the sessions know which parameters an optimizer has."""
+    return _LEARNING_RATE if key in LEARNING_RATES else _OPTIMIZER_VALUE
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -171,23 +177,23 @@ def parse_dict(argument: str, text: str | None) -> dict[object, object]:
         raise UsageError(argument, _DICT + ", with one key at least", text, hint=_EXAMPLE)
     _refuse_repeated_keys(argument, tree)
     try:
-        return dict(ast.literal_eval(tree))
+        return cast(dict[object, object], _literal(tree))
     except _UNPARSABLE:
         raise UsageError(argument, _DICT, text, hint=_literal_hint(tree)) from None
 
 
 def lists_of(argument: str, given: Mapping[object, object], problems: list[AutomlError], where: str = "") -> Grid:
-    """Return the entries whose key is text and whose value is a list with elements; the others become problems.
+    """Return the entries whose key is a name and whose value is a list with elements; the others become problems.
 
     Args:
         where: leads to the dict, for errors: `"optimizer_params_list" entry 1: `.
     """
     grid: Grid = {}
     for key, value in given.items():
-        if not isinstance(key, str):
-            problems.append(UsageError(argument, f"{where}keys must be text", key))
+        if not isinstance(key, str) or not is_name(key):
+            problems.append(UsageError(argument, f"{where}keys must be names of parameters", key))
         elif not isinstance(value, list):
-            hint = f"Put a single value into a list: {shown([value])}"
+            hint = f"Write a list: {shown(list(value) if isinstance(value, tuple) else [value])}."
             problems.append(UsageError(argument, f'{where}"{key}" must be a list of values', value, hint=hint))
         elif not value:
             problems.append(UsageError(argument, f'{where}"{key}" must have at least one value', value))
@@ -223,7 +229,7 @@ def _syntax_hint(error: BaseException) -> str | None:
 def _literal_hint(tree: ast.expr) -> str | None:
     """Name what is no literal: `true` for True is the usual slip."""
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    if not names:
+    if not names or any(isinstance(node, ast.Call | ast.Attribute) for node in ast.walk(tree)):
         return "Values must be literals: numbers, text, True, False, None, lists and dicts of them."
     name = names[0].id
     proper = {"true": "True", "false": "False", "null": "None", "none": "None"}.get(name.lower(), f"'{name}'")
@@ -302,7 +308,6 @@ class FitParams:
     steps_per_epoch: int | None = None
     initial_epoch: int = 0
     verbose: int | str = 0
-    callbacks: None = None
 
     @property
     def passes(self) -> int:
@@ -337,7 +342,6 @@ def parse_fit_params(text: str | None, argument: str = "fit_params") -> FitParam
     """
     given = _keywords(argument, text, FIT_RULES)
     _check(argument, given, FIT_RULES, [])
-    given.pop("callbacks", None)
     params = FitParams(**given)
     if params.passes < 1:
         raise UsageError(argument, f'"initial_epoch" must be less than "epochs", {params.epochs}', params.initial_epoch)
@@ -394,14 +398,10 @@ def _optimizer(argument: str, given: object) -> Call:
 
 
 def _optimizer_value(argument: str, key: str, value: object) -> object:
-    if key in LEARNING_RATES and isinstance(value, str | Call):
-        schedule = _call(value) if isinstance(value, str) else value
-        if schedule is None:
-            raise UsageError(argument, f'"{key}" must be a number or a schedule: ExponentialDecay(0.1, 100, 0.9)', value)
-        return schedule
-    if not OPTIMIZER_VALUE.holds(value):
-        raise OPTIMIZER_VALUE.error(argument, key, value)
-    return value
+    rule = optimizer_rule(key)
+    if not rule.holds(value):
+        raise rule.error(argument, key, value)
+    return _call(value) if key in LEARNING_RATES and isinstance(value, str) else value
 
 
 def _call(text: str) -> Call | None:
@@ -430,7 +430,13 @@ def _value(node: ast.expr) -> object:
         return node.id
     if isinstance(node, ast.List):
         return [_value(element) for element in node.elts]
-    return _call_value(node) if isinstance(node, ast.Call) else ast.literal_eval(node)
+    return _call_value(node) if isinstance(node, ast.Call) else _literal(node)
+
+
+def _literal(node: ast.expr) -> object:
+    value: object = ast.literal_eval(node)
+    repr(value)  # raises ValueError for an integer too long to be written, which no message and no rendering could show
+    return value
 
 
 def _call_value(node: ast.Call) -> Call:

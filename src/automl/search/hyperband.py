@@ -174,7 +174,7 @@ def _checked(params: HyperbandParams, complaint: Complaint) -> HyperbandParams:
     if eta < 2:
         raise complaint("eta", _RULES["eta"], eta)
     if eta > R:
-        raise complaint("R", f"{_RULES['R']}, {eta}", R)
+        raise complaint("R", f"{_RULES['R']} ({eta})", R)
     if MOST_ITERATIONS < R:
         raise complaint("R", f"must be at most {MOST_ITERATIONS}", R)
     s_max = largest_bracket(R, eta)
@@ -239,6 +239,9 @@ class Ladder:
 
     def __init__(self, params: HyperbandParams, members: Mapping[int, Sequence[int]]) -> None:
         planned = params.rungs
+        room = {rung.bracket: rung.configurations for rung in planned if rung.round == 0}
+        if any(len(keys) > room.get(s, 0) for s, keys in members.items()):
+            raise ValueError(f"more trials than planned: {members}")
         self._brackets = {
             s: _Bracket(tuple(_resized(rung, len(keys), params.eta) for rung in planned if rung.bracket == s), tuple(keys))
             for s, keys in sorted(members.items(), reverse=True)

@@ -21,14 +21,13 @@ from automl.search.grammar import (
     FIT_RULES,
     LEARNING_RATES,
     OPTIMIZER_ENTRIES,
-    OPTIMIZER_VALUE,
     Grid,
     Rule,
     did_you_mean,
     is_integer,
-    is_name,
     is_number,
     lists_of,
+    optimizer_rule,
     parse_dict,
     render_compile_params,
     render_fit_params,
@@ -46,9 +45,9 @@ _FORM = "must be [low, high, scale] to be drawn from a distribution"
 _INTEGERS = frozenset(
     ("batch_size", "epochs", "steps_per_epoch", "initial_epoch", "gradient_accumulation_steps", "ema_overwrite_frequency")
 )
+_METRICS = ("metrics", "weighted_metrics")
 _NEVER_DISTRIBUTED = frozenset(
-    ("optimizer", "loss", "metrics", "weighted_metrics", "sample_weight_mode")
-    + ("shuffle", "class_weight", "verbose", "callbacks")
+    (*_METRICS, "optimizer", "loss", "sample_weight_mode", "shuffle", "class_weight", "verbose", "callbacks")
 )
 _USUAL_OPTIMIZER_KEYS = frozenset((*LEARNING_RATES, "momentum", "nesterov", "decay", "rho", "beta_1", "beta_2", "epsilon"))
 
@@ -99,7 +98,7 @@ class Uniform:
     def at(self, quantile: float) -> float:
         """Return the value at a quantile in [0, 1).
 
-        >>> Uniform(0.001, 0.1, "log").at(0.5)
+        >>> round(Uniform(0.001, 0.1, "log").at(0.5), 12)
         0.01
         """
         if self.integer:
@@ -208,8 +207,8 @@ class Space:
         """
         problems: list[AutomlError] = []
         model_ids = _model_ids(model_id_list, problems)
-        optimizers, compile_params = _compile_dimensions(_grid(COMPILE, compile_params_grid, problems), problems)
-        fit_params = _fit_dimensions(_grid(FIT, fit_params_grid, problems), problems)
+        optimizers, compile_params = _compile_dimensions(_dict(COMPILE, compile_params_grid, problems), problems)
+        fit_params = _fit_dimensions(_dict(FIT, fit_params_grid, problems), problems)
         if problems:
             raise together(problems)
         return cls(model_ids, optimizers, compile_params, fit_params)
@@ -289,32 +288,38 @@ def _model_ids(given: Sequence[int | None] | None, problems: list[AutomlError]) 
     return ()
 
 
-def _grid(argument: str, text: str | None, problems: list[AutomlError]) -> Grid | None:
-    """Return the sound entries of a grid, or None if there is no dict to be read."""
+def _dict(argument: str, text: str | None, problems: list[AutomlError]) -> dict[object, object] | None:
     try:
-        given = parse_dict(argument, text)
+        return parse_dict(argument, text)
     except UsageError as problem:
         problems.append(problem)
         return None
-    return lists_of(argument, given, problems)
 
 
-def _compile_dimensions(grid: Grid | None, problems: list[AutomlError]) -> tuple[tuple[OptimizerSpace, ...], Dimensions]:
-    if grid is None:
+def _compile_dimensions(
+    given: dict[object, object] | None, problems: list[AutomlError]
+) -> tuple[tuple[OptimizerSpace, ...], Dimensions]:
+    if given is None:
         return (), ()
-    given = dict(grid)
-    entries, names = given.pop(OPTIMIZER_ENTRIES, None), given.pop("optimizer", None)
-    if entries is not None and names is not None:
-        rule = f'"optimizer" must stand in the entries of "{OPTIMIZER_ENTRIES}", not beside them'
-        problems.append(UsageError(COMPILE, rule, names))
     if "loss" not in given:
         problems.append(UsageError(COMPILE, '"loss" is required', hint="For example: 'loss': ['categorical_crossentropy']"))
+    grid = lists_of(COMPILE, given, problems)
+    optimizers = _optimizers(grid.pop(OPTIMIZER_ENTRIES, None), grid.pop("optimizer", None), problems)
     reader = _Reader(COMPILE, problems)
-    plain = [OptimizerSpace(reader.names(names or [DEFAULT_OPTIMIZER]))] if entries is None else []
-    branches = [_entry(number, entry, problems) for number, entry in enumerate(entries or (), 1)]
     known = ("optimizer", OPTIMIZER_ENTRIES, *(key for key in COMPILE_RULES if key != "optimizer"))
-    keys = reader.known(given, known)
-    return (*plain, *branches), tuple((key, reader.dimension(key, given[key], COMPILE_RULES[key])) for key in keys)
+    keys = reader.known(grid, known)
+    return optimizers, tuple((key, reader.dimension(key, grid[key], COMPILE_RULES[key])) for key in keys)
+
+
+def _optimizers(
+    entries: list[object] | None, names: list[object] | None, problems: list[AutomlError]
+) -> tuple[OptimizerSpace, ...]:
+    if entries is None:
+        return (OptimizerSpace(_Reader(COMPILE, problems).names(names or [DEFAULT_OPTIMIZER])),)
+    if names is not None:
+        rule = f'"optimizer" must stand in the entries of "{OPTIMIZER_ENTRIES}", not beside them'
+        problems.append(UsageError(COMPILE, rule, names))
+    return tuple(_entry(number, entry, problems) for number, entry in enumerate(entries, 1))
 
 
 def _entry(number: int, entry: object, problems: list[AutomlError]) -> OptimizerSpace:
@@ -325,23 +330,20 @@ def _entry(number: int, entry: object, problems: list[AutomlError]) -> Optimizer
     reader = _Reader(COMPILE, problems, where + ": ")
     params = lists_of(COMPILE, entry, problems, reader.where)
     names = params.pop("optimizer", [DEFAULT_OPTIMIZER])
-    for key in params:
-        if not is_name(key):
-            problems.append(UsageError(COMPILE, f"{reader.where}keys must be names of parameters", key))
-    dimensions = tuple((key, reader.dimension(key, values, OPTIMIZER_VALUE)) for key, values in params.items())
+    dimensions = tuple((key, reader.dimension(key, values, optimizer_rule(key))) for key, values in params.items())
     return OptimizerSpace(reader.names(names), dimensions)
 
 
-def _fit_dimensions(grid: Grid | None, problems: list[AutomlError]) -> Dimensions:
-    if grid is None:
+def _fit_dimensions(given: dict[object, object] | None, problems: list[AutomlError]) -> Dimensions:
+    if given is None:
         return ()
-    reader = _Reader(FIT, problems)
     before = len(problems)
-    keys = reader.known(grid, FIT_RULES)
-    dimensions = tuple((key, reader.dimension(key, grid[key], FIT_RULES[key])) for key in keys)
+    grid = lists_of(FIT, given, problems)
+    reader = _Reader(FIT, problems)
+    dimensions = tuple((key, reader.dimension(key, grid[key], FIT_RULES[key])) for key in reader.known(grid, FIT_RULES))
     if len(problems) == before:
         _refuse_late_start(dict(dimensions), problems)
-    return tuple((key, dimension) for key, dimension in dimensions if key != "callbacks")
+    return dimensions
 
 
 def _refuse_late_start(dimensions: dict[str, Dimension], problems: list[AutomlError]) -> None:
@@ -386,7 +388,7 @@ class _Reader:
         return self._choice(key, values, rule)
 
     def _choice(self, key: str, values: list[object], rule: Rule) -> Choice:
-        if key in ("metrics", "weighted_metrics"):  # a list of lists may hold single metrics as well
+        if key in _METRICS:  # a list of lists may hold single metrics as well
             values = [[value] if isinstance(value, str) else value for value in values]
         for value in values:
             if key not in _NEVER_DISTRIBUTED and value in SCALES:
@@ -398,7 +400,7 @@ class _Reader:
     def _uniform(self, key: str, values: list[object], rule: Rule) -> Dimension:
         fault = _form_fault(values) or _bound_fault(key, values, rule) or _range_fault(values)
         if fault is not None:
-            self._wrong(f'"{key}" {fault[0]}', fault[1])
+            self._wrong(f'"{key}" {fault[0]}', *fault[1:])
             return Choice(())
         low, high, scale = values
         return Uniform(cast(float, low), cast(float, high), cast(Scale, scale), key in _INTEGERS)
@@ -412,14 +414,14 @@ def _is_distribution(values: list[object]) -> bool:
     return len(values) > 1 and [index for index, value in enumerate(values) if isinstance(value, str)] == [len(values) - 1]
 
 
-Fault = tuple[str, object]  # the rule that is broken, and the value that breaks it
+Fault = tuple[str] | tuple[str, object]  # the rule that is broken, and the value that breaks it unless the rule names it
 
 
 def _form_fault(values: list[object]) -> Fault | None:
     if len(values) != 3:
         return _FORM, values
     if values[2] not in SCALES:
-        return f"must have one of the scales {', '.join(SCALES)}{did_you_mean(values[2], SCALES)}", values[2]
+        return (f'must have one of the scales {", ".join(SCALES)}, not {values[2]!r}{did_you_mean(values[2], SCALES)}',)
     return None
 
 
