@@ -1,0 +1,225 @@
+"""Architecture JSON of any Keras generation -> a Keras 3 model; weights <-> bytes.
+
+The JSON comes from a table that any role can write, and is built inside the database server: see `catalogue` for what it may
+name, `conversion` for how it is rewritten and `seeding` for where initial weights come from.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from keras_seg import catalogue, conversion
+from keras_seg.catalogue import ArchitectureError
+from keras_seg.seeding import Seeding, undisturbed_random
+
+__all__ = ["ArchitectureError", "build_model", "dump_weights", "input_shape", "load_weights", "modern_config", "output_shape"]
+
+LONGEST_TEXT = 16 * 1024 * 1024  # characters
+DEEPEST = 100  # levels of objects and lists; a model in a model takes about four
+LARGEST_MODEL = 250_000_000  # weights: 1000 MB as float32, which is what fits into a bytea
+
+
+def modern_config(text: str) -> dict[str, Any]:
+    """Read an architecture and rewrite it as Keras 3 deserialises it.
+
+    Args:
+        text: what `model.to_json()` of Keras 1, 2 or 3 gave.
+
+    Returns:
+        The configuration, without `build_config` and `compile_config`.
+
+    Raises:
+        ArchitectureError: the text is not an architecture, or holds code, classes that are not Keras' own or unknown arguments.
+    """
+    tree = _parsed(text)
+    _refuse_code(tree)
+    return conversion.model(tree, _generation(tree))
+
+
+def build_model(text: str, seed: int) -> Any:
+    """Build the model of an architecture, uncompiled, with initial weights that only `text` and `seed` decide.
+
+    Args:
+        text: what `model.to_json()` of Keras 1, 2 or 3 gave.
+        seed: what the seeds of all initializers and of all layers that draw at random derive from, where the architecture has
+            no explicit ones.
+
+    Returns:
+        A `keras.Sequential` or `keras.Model`.
+
+    Raises:
+        ArchitectureError: as `modern_config`, or Keras cannot build it, or it is larger than can be stored.
+    """
+    seeding = Seeding(seed)
+    config = seeding.seeded(modern_config(text))
+    with undisturbed_random():
+        model = _built(config)
+        seeding.finish(model)
+    return model
+
+
+def input_shape(model: Any) -> tuple[int, ...]:
+    """Return the shape of one row of the input.
+
+    Raises:
+        ArchitectureError: the model has several inputs, none, or one of an open size.
+    """
+    if not model.built:
+        raise ArchitectureError("the model does not say the shape of its input; give the first layer an input_shape")
+    return _row_shape(model.input_shape, len(model.inputs), "input")
+
+
+def output_shape(model: Any) -> tuple[int, ...]:
+    """Return the shape of one row of the output.
+
+    Raises:
+        ArchitectureError: the model has several outputs, none, or one of an open size.
+    """
+    if not model.built:
+        raise ArchitectureError("the model does not say the shape of its input; give the first layer an input_shape")
+    return _row_shape(model.output_shape, len(model.outputs), "output")
+
+
+def load_weights(model: Any, raw: bytes) -> None:
+    """Set a model's weights from MADlib's layout: the arrays of `get_weights()`, flat, one after the other, as native float32.
+
+    Raises:
+        ArchitectureError: there are more or fewer numbers than the model has weights.
+    """
+    shapes = [tuple(weight.shape) for weight in model.weights]
+    sizes = [math.prod(shape) for shape in shapes]
+    if len(raw) != 4 * sum(sizes):
+        raise ArchitectureError(
+            f"the weights hold {len(raw) / 4:.10g} numbers of float32 ({len(raw)} bytes),"
+            f" but the architecture has {sum(sizes)} weights ({4 * sum(sizes)} bytes)"
+        )
+    parts = np.split(np.frombuffer(raw, np.float32), np.cumsum(sizes)[:-1])
+    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)] if sizes else [])
+
+
+def dump_weights(model: Any) -> bytes:
+    """Return a model's weights in the layout that `load_weights` reads."""
+    return b"".join(np.ascontiguousarray(weight, np.float32).tobytes() for weight in model.get_weights())
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    if not isinstance(text, str) or not text.strip():
+        raise ArchitectureError("the architecture is empty; store what model.to_json() returns")
+    if len(text) > LONGEST_TEXT:
+        raise ArchitectureError(f"the architecture has {len(text)} characters, more than the {LONGEST_TEXT} that are read")
+    try:
+        tree = json.loads(text)
+    except RecursionError:
+        raise ArchitectureError("the architecture is nested too deeply") from None
+    except ValueError as problem:
+        raise ArchitectureError(f"the architecture is not JSON: {problem}") from None
+    for _, level in _walk(tree):
+        if level > DEEPEST:
+            raise ArchitectureError(f"the architecture is nested too deeply, more than {DEEPEST} levels")
+    if not isinstance(tree, dict):
+        raise ArchitectureError(
+            'the architecture must be a JSON object with "class_name" and "config", as Keras\' model.to_json() writes it'
+        )
+    return tree
+
+
+def _walk(tree: object) -> Iterator[tuple[object, int]]:
+    """Visit every object and list with its depth; a stack of its own, so that no depth can exhaust Python's."""
+    open_ends = [(tree, 1)]
+    while open_ends:
+        node, level = open_ends.pop()
+        if isinstance(node, (dict, list)):
+            yield node, level
+            open_ends += [(each, level + 1) for each in (node.values() if isinstance(node, dict) else node)]
+
+
+def _refuse_code(tree: object) -> None:
+    for node, _ in _walk(tree):
+        if isinstance(node, dict) and isinstance(kind := node.get("class_name"), str) and kind in catalogue.CODE:
+            config = node.get("config")
+            name = node.get("name") or (config.get("name") if isinstance(config, dict) else None) or kind
+            raise ArchitectureError(
+                f'layer "{str(name)[:60]}" ({kind}) carries code, and code in an architecture is not run;'
+                " use a built-in layer in its place, such as Rescaling, Activation or Reshape"
+            )
+
+
+def _generation(tree: dict[str, Any]) -> int:
+    """Return the major version of Keras that wrote the architecture: 1 and 2 note it, 3 does not."""
+    version = tree.get("keras_version")
+    if isinstance(version, str) and (match := re.match(r"[12](?=\.)", version)):
+        return int(match.group())
+    return 3 if "module" in tree else 2
+
+
+def _built(config: dict[str, Any]) -> Any:
+    """Build a model; its weights get their memory only after it is known how many they are."""
+    import keras
+
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)  # it takes things out
+        _check_size(model)
+        with keras.StatelessScope():
+            pass  # its end gives the variables their initial values
+    except BaseException as problem:
+        _forget_variables()
+        if isinstance(problem, ArchitectureError) or not isinstance(problem, Exception):
+            raise
+        raise ArchitectureError(f"Keras cannot build the architecture: {_culprit(config)}{_reason(problem)}") from problem
+    return model
+
+
+def _check_size(model: Any) -> None:
+    size = sum(math.prod(tuple(weight.shape)) for weight in model.weights)
+    if size > LARGEST_MODEL:
+        raise ArchitectureError(f"the architecture has {size} weights, more than the {LARGEST_MODEL} that can be stored")
+
+
+def _forget_variables() -> None:
+    """Drop variables that wait for their initial values, so that no later scope gives them memory."""
+    from keras.src.backend.common import global_state
+
+    global_state.set_global_attribute("uninitialized_variables", [])
+
+
+def _culprit(config: dict[str, Any]) -> str:
+    """Name the layer that Keras does not even make on its own, if that is what went wrong."""
+    import keras
+
+    for layer in config["config"]["layers"]:
+        if layer["class_name"] in catalogue.MODELS:
+            continue
+        try:
+            with keras.StatelessScope(initialize_variables=False):
+                keras.saving.deserialize_keras_object(copy.deepcopy(layer), safe_mode=True)
+        except Exception:
+            return f'layer "{layer["config"]["name"]}" ({layer["class_name"]}): '
+        finally:
+            _forget_variables()
+    return ""
+
+
+def _reason(problem: Exception) -> str:
+    """Return what Keras says, without the configuration that it repeats."""
+    text = str(problem).rpartition("Exception encountered: ")[2].partition("Full object config")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    reason = " ".join(lines) or type(problem).__name__
+    return reason if len(reason) <= 400 else reason[:400] + "..."
+
+
+def _row_shape(shape: Any, count: int, what: str) -> tuple[int, ...]:
+    if count != 1:
+        raise ArchitectureError(f"the model has {count} {what}s; models with more than one {what} are not supported")
+    row = next(iter(shape.values())) if isinstance(shape, dict) else shape
+    row = row[0] if row and isinstance(row[0], (tuple, list)) else row
+    if None in row[1:]:
+        raise ArchitectureError(f"the {what} of the model has the shape {tuple(row[1:])}; give each dimension a size")
+    return tuple(int(size) for size in row[1:])
