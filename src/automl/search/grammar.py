@@ -307,7 +307,7 @@ class FitParams:
     class_weight: Mapping[int, float] | None = None
     steps_per_epoch: int | None = None
     initial_epoch: int = 0
-    verbose: int | str = 0
+    verbose: int | str = "auto"
 
     @property
     def passes(self) -> int:

@@ -84,7 +84,8 @@ class HyperbandParams:
 def schedule(R: int, eta: int, skip_last: int) -> tuple[Rung, ...]:
     """Return the rungs of all brackets, the largest bracket first, then by round.
 
-    n_i is floor(n / eta^i) of n = floor((s_max + 1) / (s + 1)) * eta^s, r_i is R * eta^(i - s) rounded half up.
+    n_i is floor(n / eta^i) of n = floor((s_max + 1) / (s + 1)) * eta^s, r_i is R * eta^(i - s) rounded half up. The page rounds
+    the factor of n down first, the paper rounds the product up: bracket 3 of R=81 has 27 configurations here and 34 there.
 
     Args:
         R: most iterations of a configuration in a round, at least eta.
@@ -229,7 +230,7 @@ def allotted(params: HyperbandParams, mst_keys: Sequence[int]) -> dict[int, tupl
 
 
 class Ladder:
-    """Decides who goes on (Li et al. 2018, Algorithm 1, lines 6 to 10). Only survivors of a round compete in the next one.
+    """Decides who goes on (Li et al. 2018, Algorithm 1, the inner loop). Only survivors of a round compete in the next one.
 
     Args:
         params: the plan.

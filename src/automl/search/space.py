@@ -421,7 +421,7 @@ def _form_fault(values: list[object]) -> Fault | None:
     if len(values) != 3:
         return _FORM, values
     if values[2] not in SCALES:
-        return (f'must have one of the scales {", ".join(SCALES)}, not {values[2]!r}{did_you_mean(values[2], SCALES)}',)
+        return (f"must have one of the scales {', '.join(SCALES)}, not {values[2]!r}{did_you_mean(values[2], SCALES)}",)
     return None
 
 

@@ -1,0 +1,306 @@
+"""Parameters as text and as values: what is read, what is written, and what every slip is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from automl.errors import AutomlError, UsageError
+from automl.search.grammar import (
+    Call,
+    CompileParams,
+    FitParams,
+    did_you_mean,
+    parse_compile_params,
+    parse_fit_params,
+    parse_grid,
+    parse_pairs,
+    render_call,
+    render_compile_params,
+    render_fit_params,
+)
+
+DECAY = Call("ExponentialDecay", (0.1,), (("decay_steps", 100), ("decay_rate", 0.9)))
+
+# --- grids --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "grid"),
+    [
+        ("{'batch_size': [4, 8], 'epochs': [1]}", {"batch_size": [4, 8], "epochs": [1]}),
+        ("\n{'batch_size': [32, 64],\n'epochs': [10, 20]\n}\n", {"batch_size": [32, 64], "epochs": [10, 20]}),
+        ("  {\n\t  'lr': [1e-6, -1, None, True, 'a b'],  # a comment\n  }", {"lr": [1e-6, -1, None, True, "a b"]}),
+        ("{'metrics': [['accuracy', 'AUC'], []]}", {"metrics": [["accuracy", "AUC"], []]}),
+    ],
+)
+def test_parse_grid(text: str, grid: dict[str, object]) -> None:
+    assert parse_grid("fit_params_grid", text) == grid
+
+
+NO_DICT = "grid: must be a dict of lists in Python's notation"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("[1]", f"{NO_DICT}, with one key at least, got '[1]'", "For example: .*"),
+        ("{}", f"{NO_DICT}, with one key at least, got '{{}}'", "For example: .*"),
+        ("{'a', 'b'}", f"{NO_DICT}, with one key at least, got \"{{'a', 'b'}}\"", "For example: .*"),
+        ("{'a': [1]", f"{NO_DICT}, got \"{{'a': [1]\"", r"Line 1, column 1: .*\."),
+        ("{'a':\n[1 2]}", f"{NO_DICT}, got \"{{'a':\\n[1 2]}}\"", r"Line 2, column \d+: .*\."),
+        ("{'a': [true]}", f"{NO_DICT}, got \"{{'a': [true]}}\"", ".*: write True for true\\."),
+        ("{'a': [adam]}", f"{NO_DICT}, got \"{{'a': [adam]}}\"", ".*: write 'adam' for adam\\."),
+        ("{'a': open('x')}", f"{NO_DICT}, got \"{{'a': open('x')}}\"", r"Values must be literals: .*"),
+        ("{'a': [1] * 9}", f"{NO_DICT}, got \"{{'a': [1] * 9}}\"", r"Values must be literals: .*"),
+        ("{[1]: [2]}", f"{NO_DICT}, got '{{[1]: [2]}}'", r"Values must be literals: .*"),
+        ("{**{'a': [1]}}", f"{NO_DICT}, got \"{{**{{'a': [1]}}}}\"", r"Values must be literals: .*"),
+        ("{'a': [1], 'b': [{'c': [1], 'c': [2]}]}", "grid: must have each key once; repeated: 'c'", ""),
+        ("{1: [2]}", "grid: keys must be names of parameters, got 1", ""),
+        ("{'a b': [2]}", "grid: keys must be names of parameters, got 'a b'", ""),
+        ("{'epochs': 1}", 'grid: "epochs" must be a list of values, got 1', r"Write a list: \[1\]\."),
+        ("{'epochs': (1, 2)}", 'grid: "epochs" must be a list of values, got (1, 2)', r"Write a list: \[1, 2\]\."),
+        ("{'epochs': []}", 'grid: "epochs" must have at least one value, got []', ""),
+    ],
+)
+def test_grids_that_break_a_rule(text: str, message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_grid("grid", text)
+    assert (error.value.message, error.value.sqlstate) == (message, "22023")
+    assert re.fullmatch(hint, error.value.hint or "")
+
+
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_grids_that_are_missing(text: str | None) -> None:
+    with pytest.raises(UsageError, match=r"^grid: must be a dict of lists in Python's notation, got ") as error:
+        parse_grid("grid", text)
+    assert error.value.sqlstate == "22004"
+
+
+def test_all_problems_of_a_grid_are_reported_together() -> None:
+    with pytest.raises(AutomlError) as error:
+        parse_grid("grid", "{'a': 1, 'b': [], 'c': [1]}")
+    assert error.value.message == (
+        '2 problems were found:\n  grid: "a" must be a list of values, got 1\n  grid: "b" must have at least one value, got []'
+    )
+
+
+@pytest.mark.parametrize("text", ["{" * 3000, "-" * 90_000 + "1", "[" * 90_000, "{'a': [0x" + "f" * 5000 + "]}", "\0"])
+def test_hostile_grids_are_usage_errors(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^grid: must be a dict of lists in Python's notation, got "):
+        parse_grid("grid", text)
+
+
+def test_a_grid_that_is_too_long() -> None:
+    with pytest.raises(UsageError, match=r"^grid: must have at most 100000 characters, got 100001$"):
+        parse_grid("grid", "{" + " " * 99_999 + "}")
+
+
+# --- rendering ----------------------------------------------------------------------------------------------------------
+
+
+def test_render_compile_params_as_the_page_does() -> None:
+    others = [("loss", "categorical_crossentropy"), ("metrics", ["accuracy"])]
+    text = render_compile_params("Adam", [("lr", 0.010380168878772663)], others)
+    assert text == "optimizer='Adam(lr=0.010380168878772663)',loss='categorical_crossentropy',metrics=['accuracy']"
+
+
+def test_render_an_optimizer_without_parameters() -> None:
+    assert render_compile_params("Adam", [], [("loss", "mse")]) == "optimizer='Adam()',loss='mse'"
+
+
+def test_render_call_keeps_the_types() -> None:
+    params = [("lr", 1), ("momentum", 1.0), ("nesterov", False), ("clipnorm", None), ("name", "x")]
+    assert render_call("SGD", params) == "SGD(lr=1,momentum=1.0,nesterov=False,clipnorm=None,name='x')"
+
+
+def test_render_fit_params() -> None:
+    assert render_fit_params([("batch_size", 8), ("epochs", 1), ("shuffle", False)]) == "batch_size=8,epochs=1,shuffle=False"
+
+
+def test_what_is_rendered_is_read_back_whatever_quotes_it_holds() -> None:
+    text = render_compile_params("SGD", [("name", 'it\'s "1", a=b'), ("nesterov", False)], [("loss", "mse")])
+    assert parse_compile_params(text) == CompileParams("SGD", {"name": 'it\'s "1", a=b', "nesterov": False}, "mse")
+
+
+# --- compile_params -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        (
+            "optimizer='Adam(lr=0.0059)',metrics=['accuracy'],loss='categorical_crossentropy'",
+            CompileParams("Adam", {"lr": 0.0059}, "categorical_crossentropy", ("accuracy",)),
+        ),
+        (
+            "loss=categorical_crossentropy, optimizer='SGD(lr=0.01, nesterov=True)', metrics=[accuracy]",
+            CompileParams("SGD", {"lr": 0.01, "nesterov": True}, "categorical_crossentropy", ("accuracy",)),
+        ),
+        ("optimizer='SGD(nesterov=False)',loss='mse'", CompileParams("SGD", {"nesterov": False}, "mse")),
+        ("optimizer=SGD(),loss='mse'", CompileParams("SGD", {}, "mse")),
+        ("optimizer=SGD(lr=0.1),loss='mse'", CompileParams("SGD", {"lr": 0.1}, "mse")),
+        ("optimizer=adam,\n loss=mse,", CompileParams("adam", {}, "mse")),
+        ("optimizer='AdamW',loss='mse',metrics=None", CompileParams("AdamW", {}, "mse")),
+        ("optimizer='Adam()',loss='mse',metrics=[]", CompileParams("Adam", {}, "mse")),
+        (
+            "optimizer='Adam(lr=-1e-3)',loss='mse',loss_weights=[0.5],weighted_metrics=['mae'],sample_weight_mode=temporal",
+            CompileParams("Adam", {"lr": -0.001}, "mse", (), [0.5], ("mae",), "temporal"),
+        ),
+        (
+            "optimizer='Adam(learning_rate=ExponentialDecay(0.1, decay_steps=100, decay_rate=0.9))',loss='mse'",
+            CompileParams("Adam", {"learning_rate": DECAY}, "mse"),
+        ),
+        (
+            "optimizer=\"Adam(lr='ExponentialDecay(0.1, decay_steps=100, decay_rate=0.9)')\",loss='mse'",
+            CompileParams("Adam", {"lr": DECAY}, "mse"),
+        ),
+    ],
+)
+def test_parse_compile_params(text: str, params: CompileParams) -> None:
+    assert parse_compile_params(text) == params
+
+
+def test_a_schedule_as_json_can_hold_it() -> None:
+    keywords = {"decay_steps": 100, "decay_rate": 0.9}
+    assert DECAY.as_dict() == {"schedule": "ExponentialDecay", "positional": [0.1], "keywords": keywords}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("optimizer='SGD'", 'compile_params: "loss" is required'),
+        ("loss='mse'", 'compile_params: "optimizer" is required'),
+        ("optimizer='SGD',loss=3", 'compile_params: "loss" must be the name of a loss, got 3'),
+        ("optimizer='SGD',loss=a.b", "compile_params: \"loss\" must be a literal or a name, got 'a.b'"),
+        (
+            "optimizer='SGD',loss='mse',metrics='mae'",
+            "compile_params: \"metrics\" must be a list of names of metrics, or None, got 'mae'",
+        ),
+        (
+            "optimizer='SGD',loss='mse',metric=['mae']",
+            'compile_params: "metric" is not one of optimizer, loss, metrics, loss_weights, weighted_metrics,'
+            ' sample_weight_mode; did you mean "metrics"?',
+        ),
+        ("optimizer='SGD',loss='mse',loss='mae'", 'compile_params: "loss" must be given once'),
+        (
+            "optimizer='SGD(lr=0.1',loss='mse'",
+            "compile_params: \"optimizer\" must be an optimizer with its parameters, such as 'SGD(lr=0.01)', got 'SGD(lr=0.1'",
+        ),
+        (
+            "optimizer='SGD(0.1)',loss='mse'",
+            "compile_params: \"optimizer\" must have its parameters by name: SGD(lr=0.01), got 'SGD(0.1)'",
+        ),
+        (
+            "optimizer='SGD(lr=None)',loss='mse'",
+            "compile_params: \"lr\" must be a number or a schedule such as 'ExponentialDecay(0.1, 100, 0.9)', got NULL",
+        ),
+        (
+            "optimizer='SGD(momentum=[0.9])',loss='mse'",
+            'compile_params: "momentum" must be a number, True, False, None or text, got [0.9]',
+        ),
+        (
+            "optimizer='SGD(momentum=1e999)',loss='mse'",
+            'compile_params: "momentum" must be a number, True, False, None or text, got inf',
+        ),
+        ("'SGD'", "compile_params: must be key=value pairs parted by commas, got \"'SGD'\""),
+        ("loss='mse') + (1", "compile_params: must be key=value pairs parted by commas, got \"loss='mse') + (1\""),
+        ("loss='mse')(a=1", "compile_params: must be key=value pairs parted by commas, got \"loss='mse')(a=1\""),
+        ("**{'loss': 1}", "compile_params: must be key=value pairs parted by commas, got \"**{'loss': 1}\""),
+    ],
+)
+def test_compile_params_that_break_a_rule(text: str, message: str) -> None:
+    with pytest.raises(AutomlError) as error:
+        parse_compile_params(text)
+    assert (error.value.message, error.value.sqlstate) == (message, "22023")
+
+
+def test_nothing_is_evaluated(tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    hostile = f"__import__('pathlib').Path({str(touched)!r}).touch()"
+    for text in (f"optimizer=SGD(lr={hostile}),loss=mse", f"optimizer=SGD,loss={hostile}"):
+        with pytest.raises(AutomlError):
+            parse_compile_params(text)
+    with pytest.raises(AutomlError):
+        parse_grid("grid", "{'a': [" + hostile + "]}")
+    assert not touched.exists()
+
+
+# --- fit_params ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        ("batch_size=8,epochs=1", FitParams(8, 1)),
+        ("epochs=3", FitParams(32, 3, True)),
+        (
+            "batch_size=4, epochs=5, shuffle=False, class_weight={0: 1, 1: 2.5},\n"
+            "steps_per_epoch=10, initial_epoch=2, verbose=1",
+            FitParams(4, 5, False, {0: 1, 1: 2.5}, 10, 2, 1),
+        ),
+        ("batch_size=1, class_weight=None, steps_per_epoch=None, verbose='auto'", FitParams(1)),
+    ],
+)
+def test_parse_fit_params(text: str, params: FitParams) -> None:
+    assert parse_fit_params(text) == params
+
+
+def test_passes_are_the_epochs_from_the_initial_one() -> None:
+    assert parse_fit_params("epochs=5, initial_epoch=2").passes == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "sqlstate"),
+    [
+        (None, "fit_params: must be key=value pairs parted by commas, got NULL", "22004"),
+        ("", "fit_params: must be key=value pairs parted by commas, got ''", "22004"),
+        ("batch_size=0", 'fit_params: "batch_size" must be an integer of at least 1, got 0', "22023"),
+        ("batch_size=23.7", 'fit_params: "batch_size" must be an integer of at least 1, got 23.7', "22023"),
+        ("batch_size=True", 'fit_params: "batch_size" must be an integer of at least 1, got True', "22023"),
+        ("epochs='2'", "fit_params: \"epochs\" must be an integer of at least 1, got '2'", "22023"),
+        ("shuffle=1", 'fit_params: "shuffle" must be True or False, got 1', "22023"),
+        ("steps_per_epoch=0", 'fit_params: "steps_per_epoch" must be an integer of at least 1, or None, got 0', "22023"),
+        ("initial_epoch=1", 'fit_params: "initial_epoch" must be less than "epochs", 1, got 1', "22023"),
+        (
+            "class_weight={'a': 1}",
+            "fit_params: \"class_weight\" must be a dict from class numbers to weights of at least 0, or None, got {'a': 1}",
+            "22023",
+        ),
+        ("verbose=3", "fit_params: \"verbose\" must be 0, 1, 2 or 'auto', got 3", "22023"),
+        (
+            "batchsize=8",
+            'fit_params: "batchsize" is not one of batch_size, epochs, verbose, shuffle, class_weight, initial_epoch,'
+            ' steps_per_epoch, callbacks; did you mean "batch_size"?',
+            "22023",
+        ),
+    ],
+)
+def test_fit_params_that_break_a_rule(text: str | None, message: str, sqlstate: str) -> None:
+    with pytest.raises(AutomlError) as error:
+        parse_fit_params(text)
+    assert (error.value.message, error.value.sqlstate) == (message, sqlstate)
+
+
+def test_callbacks_are_not_there_yet() -> None:
+    rule = r'^fit_params: "callbacks" must be left out: TensorBoard callbacks are not there yet, got '
+    with pytest.raises(UsageError, match=rule) as error:
+        parse_fit_params('callbacks=[TensorBoard(log_dir="/tmp/logs/fit")],batch_size=8')
+    assert error.value.sqlstate == "0A000"
+
+
+# --- pairs --------------------------------------------------------------------------------------------------------------
+
+
+def test_parse_pairs_spells_keys_as_they_are_known() -> None:
+    assert parse_pairs("automl_params", "NUM_configs = 20,algorithm=tpe", ["num_configs", "algorithm"]) == {
+        "num_configs": "20",
+        "algorithm": "tpe",
+    }
+
+
+@pytest.mark.parametrize(("name", "text"), [("metric", '; did you mean "metrics"?'), ("zzz", "")])
+def test_did_you_mean(name: str, text: str) -> None:
+    assert did_you_mean(name, ["loss", "metrics"]) == text
