@@ -35,7 +35,9 @@ def read(db: Database, argument: str, value: str | None, model_ids: Sequence[int
             f'every id must be in table "{relation.name}", which has {[row["model_id"] for row in there]}',
             missing[0] if len(missing) == 1 else missing,
         )
-    return {number: _definition(argument, number, found[number]["architecture"], found[number]["model_weights"]) for number in found}
+    return {
+        number: _definition(argument, number, found[number]["architecture"], found[number]["model_weights"]) for number in found
+    }
 
 
 def _definition(argument: str, number: int, architecture: str | None, weights: bytes | None) -> Definition:

@@ -35,7 +35,6 @@ class Journal(Protocol):
         """Run statements together: all of them take effect, or none."""
 
 
-
 class Talk(Protocol):
     """Where progress and warnings go."""
 

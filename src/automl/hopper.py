@@ -1,16 +1,17 @@
 """Which trial visits which partition next: model hopper parallelism without barriers (Nakandala et al. 2020, Cerebro).
 
-The big picture. The rows lie in partitions and stay there; the trials hop. In one iteration a trial visits every partition once, in
-an order of its own that is part of the plan: trial t begins at partition (t - 1) modulo P and goes round. Where metrics are
-wanted it then makes a second tour that evaluates. So a trial's work is a chain of stops, and a stop can run on any session that
-reaches its partition:
+The big picture. The rows lie in partitions and stay there; the trials hop. In one iteration a trial visits every partition
+once, in an order of its own that is part of the plan: trial t begins at partition (t - 1) modulo P and goes round. Where
+metrics are wanted it then makes a second tour that evaluates. So a trial's work is a chain of stops, and a stop can run on any
+session that reaches its partition:
 
     PostgreSQL   every session reaches every partition; a visit is one training stop and the evaluation tour, when that is next
     Greenplum    a session reaches the partition of its segment; a visit is one stop
 
-Nothing waits for anything but its own chain: as soon as a session is idle it gets the trial whose way is still the longest among
-those that rest and whose next stop it reaches. Which session that is, and when, changes no result, because the order of stops and
-every random draw belong to the trial. A session that has compiled a trial's program already is preferred by what compiling costs.
+Nothing waits for anything but its own chain: as soon as a session is idle it gets the trial whose way is still the longest
+among those that rest and whose next stop it reaches. Which session that is, and when, changes no result, because the order of
+stops and every random draw belong to the trial. A session that has compiled a trial's program already is preferred by what
+compiling costs.
 
 This module decides and counts; it runs nothing, and it knows neither SQL nor Keras nor brackets.
 """
@@ -180,7 +181,7 @@ class Hopper:
         return False
 
     def lost(self, session: int) -> None:
-        """Note that the session died: its visit will be made again, from the state that went in, by whichever session is idle."""
+        """Note that the session died: its visit will be made again, by whichever session is idle, from the state it had."""
         self._compiled[session].clear()
         if session in self._running:
             visit, way = self._running.pop(session)

@@ -18,7 +18,7 @@ from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.sessions import Sessions
 from automl.database import CallerDatabase, Row
 from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, AutomlError, OperatorError, UsageError
-from automl.names import Name, column_names, quoted
+from automl.names import Name, column_names, quoted, table_name
 from keras_seg import wire
 
 _BATCH = 8192  # rows, and at most so many values:
@@ -30,7 +30,8 @@ _COLUMNS = struct.Struct("<I")
 
 @dataclass(frozen=True)
 class Selection:
-    """Which classes of a row go into the table: all, the k most probable, or those above a threshold; with their ranks or not."""
+    """Which classes of a row go into the table: all, the k most probable, or those above a threshold; with their ranks or
+    not."""
 
     most: int | None = None
     above: float | None = None
@@ -71,13 +72,15 @@ def madlib_keras_predict(
     use_gpus: bool | None = False,
     mst_key: int | None = None,
 ) -> None:
-    """Predict the rows of `test_table` and make `output_table`: the id, the dependent variable, `prob`, and `rank` if asked for."""
+    """Predict the rows of `test_table` and make `output_table`: id, dependent variable, `prob`, `rank` if asked for."""
     if use_gpus:
-        raise UsageError("use_gpus", "prediction on GPUs is not there yet in this version", True, sqlstate=FEATURE_NOT_SUPPORTED)
+        raise UsageError(
+            "use_gpus", "prediction on GPUs is not there yet in this version", True, sqlstate=FEATURE_NOT_SUPPORTED
+        )
     selection = parse_pred_type(pred_type)
     model = _model(db, model_table, mst_key)
     source = _source(db, test_table, id_col, independent_varname)
-    (output,) = catalog.require_absent(db, "output_table", catalog.table_name("output_table", output_table))
+    (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     _create(db, output, source, model, selection)
     with_sessions = _open(db, model, source)
     try:
@@ -110,12 +113,10 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
     table = catalog.readable_table(db, "model_table", model_table)
     catalog.require_column(db, "model_table", table, "mst_key", "model_weights", "model_arch")
     summary = _companion(db, table, "_summary")
-    catalog.require_column(
-        db, "model_table", summary, "dependent_varname", "class_values", "normalizing_const"
-    )
+    catalog.require_column(db, "model_table", summary, "dependent_varname", "class_values", "normalizing_const")
     keys = [row["mst_key"] for row in db.execute(f"SELECT mst_key FROM {table.sql} ORDER BY 1")]
     if mst_key is None and len(keys) != 1:
-        raise UsageError("mst_key", f"must say which of the {len(keys)} models of \"{table.name}\" predicts", None)
+        raise UsageError("mst_key", f'must say which of the {len(keys)} models of "{table.name}" predicts', None)
     if mst_key is not None and mst_key not in keys:
         raise UsageError("mst_key", f'must be one of table "{table.name}", which has {keys}', mst_key)
     row = db.execute(
@@ -142,7 +143,9 @@ def _companion(db: CallerDatabase, table: Relation, suffix: str) -> Relation:
     name = table.name.with_suffix(suffix)
     if not catalog.exists(db, name):
         raise UsageError(
-            "model_table", f'table "{table.name}" has no table "{name}" beside it', hint="Give the model_output_table of a search."
+            "model_table",
+            f'table "{table.name}" has no table "{name}" beside it',
+            hint="Give the model_output_table of a search.",
         )
     return catalog.readable_table(db, "model_table", name.sql)
 
@@ -183,8 +186,8 @@ def _create(db: CallerDatabase, output: Name, source: Source, model: Model, sele
                          source.id_column)  # fmt: skip
     rank = ", rank integer" if selection.ranked else ""
     db.execute(
-        f"CREATE TABLE {output.sql} ({quoted(source.id_column)} {source.id_type.sql}, {quoted(model.dependent)} {model.class_type},"
-        f" prob real{rank})"
+        f"CREATE TABLE {output.sql} ({quoted(source.id_column)} {source.id_type.sql},"
+        f" {quoted(model.dependent)} {model.class_type}, prob real{rank})"
     )
 
 

@@ -136,7 +136,9 @@ def parse(db: Database, given: Arguments, processors: int) -> Request:
     outputs = attempt(lambda: _outputs(db, given))
     training = attempt(lambda: packed.read(db, "source_table", given.source_table))
     validation = attempt(lambda: _validation(db, given.validation_table, training))
-    models = attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ()))
+    models = attempt(
+        lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ())
+    )
     if problems:
         raise together(problems)
     assert params and space and outputs and training and models is not None
@@ -197,9 +199,7 @@ def _frequency(value: int | None, params: HyperbandParams) -> int | None:
 def _outputs(db: Database, given: Arguments) -> Outputs:
     model = table_name("model_output_table", given.model_output_table, suffixes=("_info", "_summary"))
     selection = table_name("model_selection_table", given.model_selection_table, suffixes=("_summary",))
-    names = catalog.require_absent(
-        db, "model_output_table", model, model.with_suffix("_info"), model.with_suffix("_summary")
-    )
+    names = catalog.require_absent(db, "model_output_table", model, model.with_suffix("_info"), model.with_suffix("_summary"))
     others = catalog.require_absent(db, "model_selection_table", selection, selection.with_suffix("_summary"))
     shared = set(names) & set(others)
     if shared:

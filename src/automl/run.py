@@ -1,7 +1,7 @@
 """A search from its request to its tables: the plan, the sessions, the hopper and the store brought together.
 
-Everything here happens in one thread. It gives every idle session a visit, waits for whatever comes first, notes it, and asks the
-ladder what follows when a round is complete.
+Everything here happens in one thread. It gives every idle session a visit, waits for whatever comes first, notes it, and asks
+the ladder what follows when a round is complete.
 """
 
 from __future__ import annotations
@@ -227,7 +227,9 @@ class Run:
 def _opened(db: CallerDatabase, request: Request, trials: tuple[Trial, ...]) -> Iterator[tuple[Cluster, Journal]]:
     """Open the sessions of a search and the one that keeps its record, and close them whatever happens."""
     setup = Setup(
-        datasets={name: partition_query(table) for name, table in zip(("training", "validation"), request.tables, strict=False)},
+        datasets={
+            name: partition_query(table) for name, table in zip(("training", "validation"), request.tables, strict=False)
+        },
         definitions=tuple({definition.key: definition for definition in request.architectures.values()}.values()),
         fingerprints=tuple(fingerprint(table) for table in request.tables),
         threads=request.resources.threads,
@@ -289,11 +291,11 @@ def _status(error: BaseException) -> str:
     return "cancelled" if type(error).__name__ in ("QueryCanceled", "KeyboardInterrupt") else "failed"
 
 
-def _close_quietly(
-    store: Store, status: str, best: tuple[int, float] | None, error: BaseException, cluster: Cluster
-) -> None:
+def _close_quietly(store: Store, status: str, best: tuple[int, float] | None, error: BaseException, cluster: Cluster) -> None:
     """Close the record of a run that failed; that this fails too must not hide why."""
     try:
-        store.end(status, best, str(error).splitlines()[0] if str(error) else type(error).__name__, json.dumps(cluster.versions()))
+        store.end(
+            status, best, str(error).splitlines()[0] if str(error) else type(error).__name__, json.dumps(cluster.versions())
+        )
     except Exception:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from automl.catalog import require_absent
 from automl.database import CallerDatabase
 from automl.names import table_name
-from automl.search.hyperband import schedule
+from automl.search.hyperband import schedule_params
 
 
 def hyperband_schedule(
@@ -20,7 +20,7 @@ def hyperband_schedule(
         eta: one in `eta` configurations goes on to the next round.
         skip_last: rounds that each bracket leaves out at its end.
     """
-    rungs = schedule(r, eta, skip_last)
+    rungs = schedule_params(r, eta, skip_last).rungs
     (name,) = require_absent(db, "schedule_table", table_name("schedule_table", schedule_table))
     db.execute(f"CREATE TABLE {name.sql} (s integer, i integer, n_i integer, r_i integer, UNIQUE (s, i))")
     for rung in rungs:

@@ -1,7 +1,7 @@
 """Runs, trials, metrics and checkpoints: what a search remembers while it goes, in tables that other sessions can read.
 
-Rows are gathered and written together, some times a second, through a session that commits at once: a search that dies leaves all
-but its last moments. The states of trials rest here too when they are too large to rest in memory.
+Rows are gathered and written together, some times a second, through a session that commits at once: a search that dies leaves
+all but its last moments. The states of trials rest here too when they are too large to rest in memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a session keeps from one statement to the next: one object in GD.
 
-Compiled programs and data belong to the run that made them; `clear` drops them all and keeps only the import of TensorFlow, which
-cannot be undone. The number of programs is bounded: the one used longest ago goes first.
+Compiled programs and data belong to the run that made them; `clear` drops them all and keeps only the import of TensorFlow,
+which cannot be undone. The number of programs is bounded: the one used longest ago goes first.
 """
 
 from __future__ import annotations

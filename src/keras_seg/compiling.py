@@ -1,7 +1,7 @@
 """Compile parameters -> the optimizer, loss and metrics of Keras that they name.
 
-The numbers of an optimizer (momentum, beta_1, ...) become inputs of the compiled step rather than constants in it, so that trials
-which differ only in numbers share one compiled program: see `Number`.
+The numbers of an optimizer (momentum, beta_1, ...) become inputs of the compiled step rather than constants in it, so that
+trials which differ only in numbers share one compiled program: see `Number`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,14 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 # Optimizers that treat every weight alike, wherever it stands: on one flat vector of all weights they give the same numbers.
-ELEMENTWISE = frozenset(
-    ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion")
-)
+ELEMENTWISE = frozenset(("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion"))
 _NOT_TRIAL_OPTIMIZERS = frozenset(("Optimizer", "LossScaleOptimizer", "MultiOptimizer"))
 _ACCURACY = {"accuracy", "acc"}
 _CROSSENTROPY = {"crossentropy", "ce"}
@@ -32,8 +30,8 @@ class Number:
     """A number that Python sees as itself and TensorFlow as an input of the graph that is being traced.
 
     Keras asks of hyperparameters whether they are zero (plain Python, decided while tracing) and computes with them (in the
-    graph). A `Number` answers the first from its value and takes part in the second as a tensor, so one trace serves every value
-    of the same sign; `shape_of` is what must agree.
+    graph). A `Number` answers the first from its value and takes part in the second as a tensor, so one trace serves every
+    value of the same sign; `shape_of` is what must agree.
     """
 
     def __init__(self, inputs: Numbers, index: int, value: float) -> None:
@@ -267,10 +265,8 @@ def make_metric(name: str, loss: str, outputs: int) -> keras.metrics.Metric:
         CompileProblem: there is none; names the closest.
     """
     found = None
-    try:
+    with suppress(ValueError, TypeError):
         found = keras.metrics.get(_fitting(name, loss, outputs))
-    except (ValueError, TypeError):
-        pass
     if found is None or name in ("serialize", "deserialize", "get", "Metric"):
         raise CompileProblem(f'metric "{name}" is not one of Keras{_close(name, ["accuracy", *_public(keras.metrics)])}')
     return found if isinstance(found, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(found, name=name)

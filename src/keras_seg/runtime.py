@@ -1,9 +1,9 @@
 """TensorFlow inside a database backend: importing it, its threads, its signals, its cancel key.
 
-A backend is stopped by signals whose handlers expect the one thread that PostgreSQL knows. So TensorFlow is imported by a thread
-that blocks all signals, and every thread that TensorFlow starts inherits that mask. Meanwhile the backend's own thread keeps
-checking for a cancellation, so that the import (some seconds) can be cancelled; the import itself then goes on when the next
-call waits for it.
+A backend is stopped by signals whose handlers expect the one thread that PostgreSQL knows. So TensorFlow is imported by a
+thread that blocks all signals, and every thread that TensorFlow starts inherits that mask. Meanwhile the backend's own thread
+keeps checking for a cancellation, so that the import (some seconds) can be cancelled; the import itself then goes on when the
+next call waits for it.
 """
 
 from __future__ import annotations

@@ -5,21 +5,21 @@ A state holds the weights, the variables of the optimizer (its step count among 
 
     magic (4)   b"KST1"
     length (4)  little endian: bytes of the header
-    header      JSON: {"arrays": [[dtype, shape], ...], "trainable": n, "other": m, "weights": [[group, index, start, stop], ...]}
-    arrays      their elements, little endian, C order, one array behind the other
+    header      JSON: {"arrays": [[dtype, shape], ...], "trainable": n, "other": m, "weights": [[group, index, start, stop],
+    ...]} arrays      their elements, little endian, C order, one array behind the other
 
 The arrays stand in three groups: `trainable` of them (or one flat vector with all trainable weights), `other` of them (batch
-statistics, generator states), the rest those of the optimizer. "weights" says where each array of Keras' `get_weights()` lies, in
-its order, so that weights can be cut out of a state without Keras. Nothing in it is ever evaluated: a forged state can be wrong,
-but it cannot run.
+statistics, generator states), the rest those of the optimizer. "weights" says where each array of Keras' `get_weights()` lies,
+in its order, so that weights can be cut out of a state without Keras. Nothing in it is ever evaluated: a forged state can be
+wrong, but it cannot run.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +113,7 @@ def weights(raw: bytes) -> bytes:
     return b"".join(_raw(np.ascontiguousarray(part, np.float32)) for part in parts)
 
 
-def _header(raw: bytes) -> tuple[dict[str, list[Sequence[int]]], int]:
+def _header(raw: bytes) -> tuple[dict[str, Any], int]:
     if len(raw) < _PREFIX.size:
         raise StateError(f"{len(raw)} bytes are too few for a state")
     magic, length = _PREFIX.unpack_from(raw)
@@ -135,4 +135,4 @@ def _dtype(name: str) -> np.dtype:
 
 
 def _raw(array: np.ndarray) -> memoryview:
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

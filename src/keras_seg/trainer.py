@@ -2,13 +2,13 @@
 
 `keras.fit` costs some 60 ms a call before the first row; a hop of a small network lasts a few. So one compiled function runs a
 whole pass over a buffer, with the semantics of a Keras epoch: every row once, the last short batch included, shuffled when
-`shuffle` says so. What varies between trials (batch size, learning rate, the optimizer's other numbers) goes in as a tensor, so one
-trace serves them all.
+`shuffle` says so. What varies between trials (batch size, learning rate, the optimizer's other numbers) goes in as a tensor,
+so one trace serves them all.
 
 All trainable weights form one flat vector. The optimizer sees that vector as its only variable: its update is then a handful of
 operations instead of a handful for each layer, with the same numbers, because it treats every weight alike wherever it stands
-(`compiling.ELEMENTWISE`). Optimizers that look at whole matrices or norms of one variable, and networks with weight constraints,
-keep one variable a weight.
+(`compiling.ELEMENTWISE`). Optimizers that look at whole matrices or norms of one variable, and networks with weight
+constraints, keep one variable a weight.
 """
 
 from __future__ import annotations
@@ -188,9 +188,7 @@ class Trainer:
         self._values: dict[str, list[float]] = {}
         self._optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
         self.flat = (
-            network.uniform
-            and type(self._optimizer).__name__ in compiling.ELEMENTWISE
-            and self._optimizer.clipnorm is None
+            network.uniform and type(self._optimizer).__name__ in compiling.ELEMENTWISE and self._optimizer.clipnorm is None
         )
         self._parameters = self._make_parameters()
         self._optimizer.build(self._parameters)
@@ -385,7 +383,8 @@ class Evaluator:
 
         zero = tf.constant(0.0, tf.float64)
         first = [start, zero, zero, *(tf.zeros(v.shape, v.dtype) for v in variables)]
-        return tf.while_loop(lambda at, *_: at < stop, step, first, parallel_iterations=1)[1:]
+        last: list[Any] = tf.while_loop(lambda at, *_: at < stop, step, first, parallel_iterations=1)
+        return last[1:]
 
     def _update(self, states: Sequence[Any], y_true: Any, y_pred: Any) -> list[Any]:
         updated: list[Any] = []

@@ -1,11 +1,11 @@
 """The entry points that SQL calls on a session: open, define, check, visit, predict, close.
 
-An order is JSON: what to do, in terms of trials and partitions. It knows nothing of brackets, and the only SQL that comes with it
-is the query of each dataset, which runs with the rights of the session. Whatever an order says, it can only train, evaluate and
-predict: nothing in it is imported, unpickled or evaluated.
+An order is JSON: what to do, in terms of trials and partitions. It knows nothing of brackets, and the only SQL that comes with
+it is the query of each dataset, which runs with the rights of the session. Whatever an order says, it can only train, evaluate
+and predict: nothing in it is imported, unpickled or evaluated.
 
-What goes wrong in a trial comes back in the report of its visit ("error") and costs that trial alone; a cancellation, or a table
-that cannot be read, is an error of the statement.
+What goes wrong in a trial comes back in the report of its visit ("error") and costs that trial alone; a cancellation, or a
+table that cannot be read, is an error of the statement.
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ from keras_seg.wire import encoded as pack_encoded
 from keras_seg.wire import features as pack_features
 from keras_seg.wire import one_hot as pack_classes
 
-__all__ = ["check", "close_session", "define", "open_session", "pack_classes", "pack_encoded", "pack_features", "predict", "visit"]
+__all__ = [
+    "check",
+    "close_session",
+    "define",
+    "open_session",
+    "pack_classes",
+    "pack_encoded",
+    "pack_features",
+    "predict",
+    "visit",
+]
 
 if TYPE_CHECKING:
     from keras_seg.trainer import Buffer, Compile, Evaluator, Fit, Network, Trainer
@@ -38,8 +48,8 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     """Get a session ready for a run: import TensorFlow, remember the run's setup.
 
     Args:
-        setup: JSON with `threads`, `gpus`, `caching`, and `datasets`: name -> {"query", "arguments"}, whose query takes a partition
-            as $1 and gives columns x, x_shape, y, y_shape.
+        setup: JSON with `threads`, `gpus`, `caching`, and `datasets`: name -> {"query"}, whose query takes a partition as $1
+            and gives columns x, x_shape, y, y_shape.
 
     Returns:
         JSON with versions, seconds of the import and memory in MB.
@@ -232,7 +242,8 @@ def _network(cache: Cache, key: str) -> Network:
     from keras_seg.trainer import Network
 
     definition = cache.definitions[key]
-    return cache.networks.get(key, lambda: Network(definition.architecture, definition.weights))
+    network: Network = cache.networks.get(key, lambda: Network(definition.architecture, definition.weights))
+    return network
 
 
 def _trainer(cache: Cache, model: str, compiled: Compile, fit: Fit, labels: int) -> Trainer:
@@ -240,14 +251,16 @@ def _trainer(cache: Cache, model: str, compiled: Compile, fit: Fit, labels: int)
 
     weighted = bool(fit.class_weight)
     key = (model, compiled.structure, labels, weighted)
-    return cache.trainers.get(key, lambda: Trainer(_network(cache, model), compiled, labels, weighted))
+    trainer: Trainer = cache.trainers.get(key, lambda: Trainer(_network(cache, model), compiled, labels, weighted))
+    return trainer
 
 
 def _evaluator(cache: Cache, model: str, compiled: Compile, labels: int) -> Evaluator:
     from keras_seg.trainer import Evaluator
 
     key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, labels)
-    return cache.evaluators.get(key, lambda: Evaluator(_network(cache, model), compiled, labels))
+    evaluator: Evaluator = cache.evaluators.get(key, lambda: Evaluator(_network(cache, model), compiled, labels))
+    return evaluator
 
 
 def _compile(given: dict[str, Any]) -> Compile:

@@ -87,7 +87,8 @@ class Outcome:
 class Cluster(Protocol):
     """Sessions that work at the same time.
 
-    A session is a number from 0. All are opened by the constructor of the implementation; which are ready comes to light in `idle`.
+    A session is a number from 0. All are opened by the constructor of the implementation; which are ready comes to light in
+    `idle`.
     """
 
     kind: str

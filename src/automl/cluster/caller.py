@@ -1,7 +1,7 @@
 """Trials that train in the caller's own session, one statement after the other.
 
-Where no connection back is possible this is the only session there is. It runs the same statements as the others, in the caller's
-transaction, and gives the same bits.
+Where no connection back is possible this is the only session there is. It runs the same statements as the others, in the
+caller's transaction, and gives the same bits.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 A session of a search reads the user's tables, and behind a table can stand anything that its owner wrote: a view, a policy, a
 function in an index. So a session has the rights of the calling role and no others, from its first byte on: it logs in as that
-role. (Logging in as the cluster's owner and changing the session's user would leave a way back: RESET SESSION AUTHORIZATION, in any
-function behind a view, ends as the owner.) Only for a superuser, who has nothing to gain by it, the owner's login serves as well.
+role. (Logging in as the cluster's owner and changing the session's user would leave a way back: RESET SESSION AUTHORIZATION,
+in any function behind a view, ends as the owner.) Only for a superuser, who has nothing to gain by it, the owner's login
+serves as well.
 
 Where to connect is read from what the postmaster wrote, never from a setting that a user can change.
 """

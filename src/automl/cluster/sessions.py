@@ -1,10 +1,10 @@
 """Trials that train in sessions of their own: one database connection each, all of them at work at the same time.
 
-One thread serves them all: it waits on their sockets and gives a session its next order as soon as an answer is there. It speaks
-to libpq directly, because an order and its answer are two messages and nothing more is needed between them.
+One thread serves them all: it waits on their sockets and gives a session its next order as soon as an answer is there. It
+speaks to libpq directly, because an order and its answer are two messages and nothing more is needed between them.
 
-A session keeps one transaction open, so that it holds its (weakest) lock on the tables: nobody can drop them while a search reads
-them, and no lock that queues up behind ours can stop it in the middle.
+A session keeps one transaction open, so that it holds its (weakest) lock on the tables: nobody can drop them while a search
+reads them, and no lock that queues up behind ours can stop it in the middle.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,12 +154,12 @@ class Sessions:
     def _compare(self, session: _Session) -> None:
         session.pgconn.nonblocking = 0
         try:
-            seen = [str(session.connection.execute(statement).fetchone()[0]) for statement in self._setup.fingerprints]
+            rows = [session.connection.execute(statement).fetchall() for statement in self._setup.fingerprints]
         except psycopg.Error as error:
             raise Invisible(str(error).splitlines()[0]) from None
         finally:
             session.pgconn.nonblocking = 1
-        if seen != list(self._expected):
+        if [str(row[0]) for ((row),) in rows] != list(self._expected):
             raise Invisible("another session sees other rows")
 
     def _prepare_session(self, session: _Session) -> None:
@@ -256,10 +257,8 @@ def _plain(value: object) -> bytes | str | None:
 
 
 def _cancel(session: _Session) -> None:
-    try:
+    with suppress(psycopg.Error):  # it may have ended by itself
         session.pgconn.get_cancel().cancel()
-    except psycopg.Error:
-        pass  # it ended by itself
 
 
 def _key(selector: selectors.BaseSelector, session: _Session) -> int:
