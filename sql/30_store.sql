@@ -17,7 +17,7 @@ CREATE TABLE madlib.automl_run_log (
     threads integer,
     partitions integer,
     versions text,
-    backend integer DEFAULT pg_backend_pid(),
+    backend integer,
     best_mst_key integer,
     best_loss double precision,
     error text,

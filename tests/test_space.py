@@ -438,3 +438,20 @@ def test_all_problems_are_reported_together() -> None:
         '  fit_params_grid: "size" is not one of batch_size, epochs, verbose, shuffle, class_weight, initial_epoch,'
         " steps_per_epoch, callbacks",
     ]
+
+
+def test_corners_hold_every_model_every_listed_value_and_both_bounds() -> None:
+    space = Space.parse(
+        [2, 1],
+        "{'loss': ['mse'], 'metrics': ['accuracy', 'AUC', 'mae'],"
+        " 'optimizer_params_list': [{'optimizer': ['Adam', 'Nadam'], 'lr': [0.1, 0.2, 'linear']}, {'optimizer': ['SGD']}]}",
+        "{'batch_size': [4, 8]}",
+    )
+    assert space.corners() == (
+        Configuration(1, "optimizer='Adam(lr=0.1)',loss='mse',metrics=['accuracy']", "batch_size=4"),
+        Configuration(2, "optimizer='Nadam(lr=0.2)',loss='mse',metrics=['AUC']", "batch_size=8"),
+        Configuration(1, "optimizer='Adam(lr=0.1)',loss='mse',metrics=['mae']", "batch_size=4"),
+        Configuration(1, "optimizer='SGD()',loss='mse',metrics=['accuracy']", "batch_size=4"),
+        Configuration(2, "optimizer='SGD()',loss='mse',metrics=['AUC']", "batch_size=8"),
+        Configuration(1, "optimizer='SGD()',loss='mse',metrics=['mae']", "batch_size=4"),
+    )

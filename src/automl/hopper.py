@@ -198,13 +198,18 @@ class Hopper:
         """Whether a trial is resting or under way."""
         return bool(self._resting or self._running)
 
-    def _urgency(self, way: _Way, session: int) -> tuple[float, int, int]:
-        program = way.leg.program
-        pace = self._paces.get(program, _Pace()).seconds
+    def _urgency(self, way: _Way, session: int) -> tuple[float, int]:
+        """How soon the session should take up a trial: the seconds of its way, and what compiling elsewhere would cost."""
+        pace = self._paces.get(way.leg.program, _Pace()).seconds
         visits = way.left + way.leg.ahead * self.layout.training
-        warm = COMPILE_SECONDS if program in self._compiled[session] else 0.0
-        elsewhere = sum(program in compiled for compiled in self._compiled)
-        return visits * pace + warm, -elsewhere, -way.leg.trial
+        return visits * pace + self._saved(way.leg.program, session), -way.leg.trial
+
+    def _saved(self, program: Hashable, session: int) -> float:
+        """Seconds of compiling that are saved if the session takes up a program, rather than another session."""
+        if program in self._compiled[session]:
+            return COMPILE_SECONDS
+        # Somebody must compile a program that nobody has; one that another session has can be left to it.
+        return 0.0 if any(program in compiled for compiled in self._compiled) else COMPILE_SECONDS / 2
 
 
 def _reaches(reach: frozenset[int] | None, stop: Stop) -> bool:

@@ -110,11 +110,11 @@ class Arguments:
     use_caching: bool | None = False
 
 
-def parse(db: Database, given: Arguments, processors: int) -> Request:
+def parse(db: Database, given: Arguments, sessions: int) -> Request:
     """Check everything that can be checked without Keras and return the request.
 
     Args:
-        processors: how many this server may use: the default number of sessions.
+        sessions: how many are opened where the caller has not set keras_automl.sessions.
 
     Raises:
         AutomlError: all problems found, together.
@@ -159,7 +159,7 @@ def parse(db: Database, given: Arguments, processors: int) -> Request:
         name=given.name,
         description=given.description,
         caching=bool(given.use_caching),
-        resources=_resources(db, processors),
+        resources=_resources(db, sessions),
     )
 
 
@@ -220,9 +220,9 @@ def _validation(db: Database, value: str | None, training: PackedTable | None) -
     return validation
 
 
-def _resources(db: Database, processors: int) -> Resources:
+def _resources(db: Database, sessions: int) -> Resources:
     return Resources(
-        sessions=catalog.whole_setting(db, "keras_automl.sessions", processors, 0, 256),
+        sessions=catalog.whole_setting(db, "keras_automl.sessions", sessions, 0, 256),
         threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
         memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * 2**20,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,27 +104,35 @@ class Run:
         ]
 
     def _check(self) -> None:
-        """Build and compile every distinct network once, on a session, and report all problems together."""
+        """Build and compile every distinct network once, on a session, and report all problems together.
+
+        What could be drawn is checked too: a mistake in the grids is one whether chance brings it up or not.
+        """
+        corners = plan.make_trials(self._request, self._request.space.corners())
+        programs = {trial.program: trial for trial in (*corners, *self._trials.values())}
         orders = [
             {**trial.order(), "x_shape": self._request.training.x_shape, "labels": self._request.training.labels,
              "name": f"model_id {trial.configuration.model_id}"}
-            for trial in {trial.program: trial for trial in reversed(self._trials.values())}.values()
+            for trial in programs.values()
         ]  # fmt: skip
-        answer = self._ask(Work("check", CHECK, (json.dumps(orders[::-1]),)))
+        answer = self._ask(Work("check", CHECK, (json.dumps(orders),)))
         problems = [UsageError(each["argument"], each["problem"]) for each in json.loads(answer)]
         if problems:
             raise together(list({problem.message: problem for problem in problems}.values()))
 
     def _ask(self, work: Work) -> Any:
         """Have one session do something that all others wait for."""
-        while not self._cluster.idle():
-            self._cluster.wait()
-        self._cluster.begin(self._cluster.idle()[0], work)
-        while True:
-            for outcome in self._cluster.wait():
-                if outcome.lost:
-                    raise OperatorError(f"a session of the search failed: {outcome.lost}")
+        outcome: Outcome | None = None
+        for _ in range(_TRIES):
+            while not self._cluster.idle():
+                self._cluster.wait()
+            self._cluster.begin(self._cluster.idle()[0], work)
+            while not (outcomes := self._cluster.wait()):
+                pass
+            outcome = outcomes[0]
+            if outcome.lost is None:
                 return outcome.answer
+        raise OperatorError(f"a session of the search failed {_TRIES} times: {outcome.lost if outcome else None}")
 
     def _hand_out(self) -> None:
         for session in self._cluster.idle():
@@ -279,6 +288,7 @@ def _record(given: Arguments, request: Request, cluster: Cluster) -> dict[str, A
         "sessions": len(cluster.reaches),
         "threads": request.resources.threads,
         "partitions": request.training.partitions,
+        "backend": os.getpid(),
     }
 
 

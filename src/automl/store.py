@@ -18,8 +18,10 @@ _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time
 
 _RUN = """INSERT INTO madlib.automl_runs
-    (method, params, source_table, model_output_table, arguments, random_state, executor, sessions, threads, partitions)
-    VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::integer, $9::integer, $10::integer)
+    (method, params, source_table, model_output_table, arguments, random_state, executor, sessions, threads, partitions,
+        backend)
+    VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::integer, $9::integer, $10::integer,
+        $11::integer)
     RETURNING run_id"""
 _TRIAL = """INSERT INTO madlib.automl_trials (run_id, mst_key, model_id, compile_params, fit_params, s, i)
     VALUES ($1::bigint, $2::integer, $3::integer, $4::text, $5::text, $6::integer, $7::integer)"""

@@ -73,6 +73,11 @@ class Choice:
         """Return every value."""
         return self.values
 
+    @property
+    def extremes(self) -> tuple[object, ...]:
+        """The values that must all be right for the dimension to be."""
+        return self.values
+
 
 @dataclass(frozen=True)
 class Uniform:
@@ -111,6 +116,11 @@ class Uniform:
             raise ValueError(f"{self} is a continuum")
         return range(int(self.low), int(self.high) + 1)
 
+    @property
+    def extremes(self) -> tuple[object, ...]:
+        """The values that must both be right for the dimension to be: its bounds."""
+        return self.low, self.high
+
 
 Dimension = Choice | Uniform
 Dimensions = tuple[tuple[str, Dimension], ...]
@@ -136,6 +146,14 @@ def _draw(dimensions: Dimensions, random: np.random.Generator) -> Values:
 def _all(dimensions: Dimensions) -> Iterator[Values]:
     keys = [key for key, _ in dimensions]
     return (tuple(zip(keys, values, strict=True)) for values in product(*(dimension.all() for _, dimension in dimensions)))
+
+
+def _extreme(dimension: Dimension, turn: int) -> object:
+    return dimension.extremes[turn % len(dimension.extremes)]
+
+
+def _extremes(dimensions: Dimensions, turn: int) -> Values:
+    return tuple((key, _extreme(dimension, turn)) for key, dimension in dimensions)
 
 
 # --- points and configurations ------------------------------------------------------------------------------------------
@@ -236,6 +254,20 @@ class Space:
             own = product(branch.names.all(), _all(branch.params))
             for (name, params), others, fit in product(own, _all(self.compile_params), _all(self.fit_params)):
                 yield from (Point(model_id, cast(str, name), params, others, fit) for model_id in self.model_ids)
+
+    def corners(self) -> tuple[Configuration, ...]:
+        """Return configurations that together hold every model, every listed value and both bounds of every range.
+
+        What is wrong with a value shows in one of them, whether it will be drawn or not.
+        """
+        found: dict[Configuration, None] = {}
+        for branch in self.optimizers:
+            dimensions = [branch.names, *(each for _, each in (*branch.params, *self.compile_params, *self.fit_params))]
+            for turn in range(max(len(self.model_ids), *(len(dimension.extremes) for dimension in dimensions))):
+                name = cast(str, _extreme(branch.names, turn))
+                values = [_extremes(each, turn) for each in (branch.params, self.compile_params, self.fit_params)]
+                found[Point(self.model_ids[turn % len(self.model_ids)], name, *values).configuration] = None
+        return tuple(found)
 
     def sample(self, count: int, seed: int) -> tuple[Configuration, ...]:
         """Draw configurations at random (Li et al. 2018, Algorithm 1, `get_hyperparameter_configuration`), no two alike.
