@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-
 _SESSION_MEMORY = 1024**3  # bytes; TensorFlow alone takes about 600 MB
 
 
