@@ -10,6 +10,7 @@ import difflib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 import keras
@@ -150,6 +151,12 @@ def optimizer_class(name: str) -> type[keras.optimizers.Optimizer]:
     return found
 
 
+@cache
+def _known_params(cls: type[keras.optimizers.Optimizer]) -> frozenset[str]:
+    known = set(inspect.signature(cls.__init__).parameters) - {"self", "kwargs", "name"}
+    return frozenset(known | {"decay"})
+
+
 def optimizer_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters under the names of today's Keras: `lr` is `learning_rate`.
 
@@ -157,7 +164,7 @@ def optimizer_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         CompileProblem: a parameter that the optimizer does not have, or has twice, or one that is not a number of its range.
     """
     cls = optimizer_class(name)
-    known = {key for key in inspect.signature(cls.__init__).parameters if key not in ("self", "kwargs", "name")} | {"decay"}
+    known = _known_params(cls)
     result: dict[str, Any] = {}
     for given, value in params.items():
         key = "learning_rate" if given == "lr" else given
@@ -291,6 +298,7 @@ def _schedule(described: Mapping[str, Any]) -> keras.optimizers.schedules.Learni
         raise CompileProblem(f"schedule {name}: {_first_line(error)}") from None
 
 
+@cache
 def _optimizers() -> dict[str, type[keras.optimizers.Optimizer]]:
     found = vars(keras.optimizers).values()
     classes = [each for each in found if isinstance(each, type) and issubclass(each, keras.optimizers.Optimizer)]

@@ -92,6 +92,7 @@ class Network:
         self.trainable = list(self.model.trainable_variables)
         self.other = list(self.model.non_trainable_variables)
         self.sizes = [int(np.prod(variable.shape)) for variable in self.trainable]
+        self._slices: dict[bool, tuple[Slice, ...]] = {}
         if not self.trainable:
             raise ArchitectureError("the network has no trainable weights")
         if weights is not None:
@@ -114,6 +115,11 @@ class Network:
 
     def slices(self, flat: bool) -> tuple[Slice, ...]:
         """Return where the arrays of `get_weights()` lie in a state of this network."""
+        if flat not in self._slices:
+            self._slices[flat] = self._find_slices(flat)
+        return self._slices[flat]
+
+    def _find_slices(self, flat: bool) -> tuple[Slice, ...]:
         places: dict[int, Slice] = {}
         start = 0
         for index, (variable, size) in enumerate(zip(self.trainable, self.sizes, strict=True)):
@@ -185,7 +191,7 @@ class Trainer:
         self._weighted = weighted
         self._loss = compiling.make_loss(compiled.loss)
         self._loss_weight = compiled.loss_weight
-        self._values: dict[str, list[float]] = {}
+        self._numbers_of_trial: dict[str, Any] = {}
         self._optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
         self.flat = (
             network.uniform and type(self._optimizer).__name__ in compiling.ELEMENTWISE and self._optimizer.clipnorm is None
@@ -197,7 +203,13 @@ class Trainer:
         self._traced = False
         scalars = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)]
         signature = [tf.TensorSpec((None,), tf.int32), *network.signature(labels), *scalars]
-        self._advance = tf.function(self._pass, input_signature=signature, autograph=False)
+        self._function = tf.function(self._pass, input_signature=signature, autograph=False)
+        self._variables = [*self._parameters, *network.other, *self._optimizer.variables]
+
+    @cached_property
+    def _advance(self) -> Any:
+        # The traced function itself: the one that chooses among traces costs a millisecond a call.
+        return self._function.get_concrete_function()
 
     def _make_parameters(self) -> list[Any]:
         if not self.flat:
@@ -220,19 +232,22 @@ class Trainer:
         Raises:
             ArchitectureError: it is not one of this network and optimizer.
         """
-        variables = [*self._parameters, *self.network.other, *self._optimizer.variables]
-        shapes = [tuple(variable.shape) for variable in variables]
-        if [array.shape for array in state.arrays] != shapes:
+        if [(a.shape, a.dtype.name) for a in state.arrays] != [(tuple(v.shape), v.dtype) for v in self._variables]:
             raise ArchitectureError("the state does not belong to this architecture and optimizer")
-        for variable, array in zip(variables, state.arrays, strict=True):
-            variable.value.assign(array)
+        for variable, array in zip(self._variables, state.arrays, strict=True):
+            # Not `assign`, which reads the variable once more for its return value.
+            tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.constant(array))
 
     def dump(self) -> State:
         """Return the trial's state."""
+        arrays = tuple(
+            np.asarray(tf.raw_ops.ReadVariableOp(resource=v.value.handle, dtype=v.dtype).numpy()) for v in self._variables
+        )
+        trainable, other = len(self._parameters), len(self.network.other)
         return State(
-            tuple(v.numpy() for v in self._parameters),
-            tuple(np.asarray(v.numpy()) for v in self.network.other),
-            tuple(np.asarray(v.numpy()) for v in self._optimizer.variables),
+            arrays[:trainable],
+            arrays[trainable : trainable + other],
+            arrays[trainable + other :],
             self.network.slices(self.flat),
         )
 
@@ -249,8 +264,7 @@ class Trainer:
         Returns:
             The number of rows trained on.
         """
-        numbers = tf.constant(self._numbers_of(compiled), tf.float32)
-        batch_size = tf.constant(fit.batch_size)
+        numbers = self._given(compiled)
         steps_left = fit.steps_per_epoch
         rows = 0
         for buffer in buffers:
@@ -258,21 +272,22 @@ class Trainer:
             if steps_left is not None:
                 order = order[: steps_left * fit.batch_size]
                 steps_left -= -(-len(order) // fit.batch_size)
-            self._in_chunks(order, buffer, batch_size, numbers, _by_class(fit.class_weight, buffer.y), interrupt)
+            self._in_chunks(order, buffer, fit.batch_size, numbers, _by_class(fit.class_weight, buffer.y), interrupt)
             rows += len(order)
         return rows
 
-    def _numbers_of(self, compiled: Compile) -> list[float]:
+    def _given(self, compiled: Compile) -> Any:
+        """Return the numbers of a trial's optimizer, shape (numbers,)."""
         key = repr(sorted(compiled.params.items()))
-        if key not in self._values:
+        if key not in self._numbers_of_trial:
             optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
-            self._values[key] = compiling.free_numbers(optimizer)[1]
-        return self._values[key]
+            self._numbers_of_trial[key] = tf.constant(compiling.free_numbers(optimizer)[1], tf.float32)
+        return self._numbers_of_trial[key]
 
     def _in_chunks(
-        self, order: np.ndarray, buffer: Buffer, batch_size: Any, numbers: Any, class_weights: Any, interrupt: Interrupt
+        self, order: np.ndarray, buffer: Buffer, size: int, numbers: Any, class_weights: Any, interrupt: Interrupt
     ) -> None:
-        size = int(batch_size)
+        batch_size = tf.constant(size)
         start = 0
         while start < len(order):
             batches = self._pace.batches
@@ -327,7 +342,11 @@ class Evaluator:
         self._traced = False
         scalar = tf.TensorSpec((), tf.int32)
         signature = [*network.frozen_signature, *network.signature(labels), scalar, scalar]
-        self._sum = tf.function(self._sums, input_signature=signature, autograph=False)
+        self._function = tf.function(self._sums, input_signature=signature, autograph=False)
+
+    @cached_property
+    def _sum(self) -> Any:
+        return self._function.get_concrete_function()
 
     def zeros(self) -> list[np.ndarray]:
         """Return the sums before the first row: rows, loss times rows, and the variables of the metrics."""
@@ -341,11 +360,11 @@ class Evaluator:
                 metric.update_state(tf.zeros((1, self._labels)), tf.zeros((1, *self.network.output_shape)))
             metric.reset_state()
 
-    def add(self, sums: Sequence[np.ndarray], state: State, buffer: Buffer, interrupt: Interrupt) -> list[np.ndarray]:
-        """Return the sums with the rows of a buffer added, each batch in double precision."""
+    def add(self, sums: Sequence[np.ndarray], frozen: Any, buffer: Buffer, interrupt: Interrupt) -> list[np.ndarray]:
+        """Return the sums with the rows of a buffer added, in double precision; `frozen` is the network's for the state."""
+        vector, other = frozen
         total = list(sums)
         start = 0
-        vector, other = self.network.frozen(state)
         while start < buffer.rows:
             stop = min(buffer.rows, start + self._pace.batches * EVALUATION_BATCH)
             begin = time.perf_counter()

@@ -146,6 +146,7 @@ class Visit:
             name: [np.asarray(array, np.float64) for array in sums] for name, sums in order.get("sums", {}).items()
         }
         self._current: codec.State | None = None
+        self._frozen: Any = None
         self.report: dict[str, Any] = {"rows": 0, "setup": 0.0, "train": 0.0, "evaluate": 0.0}
 
     def run(self) -> None:
@@ -175,7 +176,7 @@ class Visit:
             random = np.random.Generator(np.random.PCG64(seed))
             self.report["rows"] += trainer.train(self._compile, self._fit, buffers, random, self._interrupt)
         self._trained = True
-        self._current = None
+        self._current, self._frozen = None, None
         self.report["setup"] += ready - begin
         self.report["train"] += time.perf_counter() - ready
 
@@ -186,7 +187,7 @@ class Visit:
         sums = self._sums.get(name) or evaluator.zeros()
         part = evaluator.zeros()
         for buffer in self._buffers(name, stop["partition"]):
-            part = evaluator.add(part, self._now(), buffer, self._interrupt)
+            part = evaluator.add(part, self._frozen_weights(evaluator), buffer, self._interrupt)
         self._sums[name] = [whole + piece for whole, piece in zip(sums, part, strict=True)]
         if stop["last"]:
             loss, metrics = evaluator.results(self._sums.pop(name))
@@ -209,6 +210,11 @@ class Visit:
             else:
                 raise ValueError("a trial that has not begun cannot be evaluated")
         return self._current
+
+    def _frozen_weights(self, evaluator: Evaluator) -> Any:
+        if self._frozen is None:
+            self._frozen = evaluator.network.frozen(self._now())
+        return self._frozen
 
     def _trainer(self) -> Trainer:
         return _trainer(self._cache, self._order["model"], self._compile, self._fit, self._order["labels"])
