@@ -152,8 +152,8 @@ def optimizer_class(name: str) -> type[keras.optimizers.Optimizer]:
 
 
 @cache
-def _known_params(cls: type[keras.optimizers.Optimizer]) -> frozenset[str]:
-    known = set(inspect.signature(cls.__init__).parameters) - {"self", "kwargs", "name"}
+def _known_params(name: str) -> frozenset[str]:
+    known = set(inspect.signature(optimizer_class(name).__init__).parameters) - {"self", "kwargs", "name"}
     return frozenset(known | {"decay"})
 
 
@@ -164,7 +164,7 @@ def optimizer_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         CompileProblem: a parameter that the optimizer does not have, or has twice, or one that is not a number of its range.
     """
     cls = optimizer_class(name)
-    known = _known_params(cls)
+    known = _known_params(name)
     result: dict[str, Any] = {}
     for given, value in params.items():
         key = "learning_rate" if given == "lr" else given
