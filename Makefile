@@ -27,7 +27,7 @@ test:  ## set everything up and run the tests
 .PHONY: bench
 bench:  ## run the benchmarks, one after the other
 	@deploy/install --with-tests --with-bench
-	@for file in $(wildcard bench/*.py); do $(with_dsn) python $$file || exit; done
+	@for file in $(filter-out bench/common.py,$(wildcard bench/*.py)); do $(with_dsn) python $$file || exit; done
 
 .PHONY: lint
 lint:  ## ruff and mypy

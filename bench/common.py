@@ -1,0 +1,105 @@
+"""What the benchmarks share: the page's tables, timing in turn, and the table that is printed."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg2
+
+BENCH = Path(__file__).resolve().parent
+EXAMPLES = BENCH.parent / "examples"
+
+Connection = Any
+
+
+@contextmanager
+def schema(name: str) -> Iterator[Connection]:
+    """Connect to the cluster of `make bench`, in a fresh schema that is dropped at the end."""
+    connection = psycopg2.connect(os.environ["AUTOML_DSN"])
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")
+        cursor.execute(f"SET search_path = {name}")
+        try:
+            yield connection
+        finally:
+            cursor.execute(f"DROP SCHEMA {name} CASCADE")
+            connection.close()
+
+
+def run(connection: Connection, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """Run a statement and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def page_tables(connection: Connection) -> None:
+    """Make the page's tables: iris split and packed, the two architectures loaded."""
+    run(connection, (EXAMPLES / "iris.sql").read_text())
+    page = (EXAMPLES / "hyperband.sql").read_text().split("\\echo == The schedule")[0]
+    run(connection, "\n".join(line for line in page.splitlines() if not line.startswith("\\")))
+
+
+def page_search(connection: Connection) -> None:
+    """Run the page's Hyperband example, R=9 and eta=3, as it stands in examples/hyperband.sql."""
+    page = (EXAMPLES / "hyperband.sql").read_text()
+    run(connection, page.split("\\echo == The search")[1].split("\\echo")[0])
+
+
+def save_iris(connection: Connection, path: Path) -> None:
+    """Write the split rows to a file for the peers: x, y, x_test, y_test."""
+    arrays = {}
+    for table, suffix in (("iris_train", ""), ("iris_test", "_test")):
+        rows = run(connection, f"SELECT attributes::real[], class_text FROM {table} ORDER BY id")
+        classes = ["Iris-setosa", "Iris-versicolor", "Iris-virginica"]
+        arrays["x" + suffix] = np.array([row[0] for row in rows], np.float32)
+        arrays["y" + suffix] = np.eye(3, dtype=np.float32)[[classes.index(row[1]) for row in rows]]
+    np.savez(path, **arrays)
+
+
+def peer(module: str, *arguments: str) -> None:
+    """Run a peer in a process of its own, as a data scientist would."""
+    environment = {**os.environ, "PYTHONPATH": str(BENCH)}
+    subprocess.run([sys.executable, "-m", f"peers.{module}", *arguments], check=True, env=environment, capture_output=True)
+
+
+def in_turn(contestants: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+    """Time every contestant once a round, in turn, so that a slow moment of the machine hits all of them."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            begin = time.perf_counter()
+            contestant()
+            seconds[name].append(time.perf_counter() - begin)
+    return seconds
+
+
+def spread(values: Sequence[float], unit: str = "s", scale: float = 1.0) -> str:
+    """Return the median with the range: `4.9 s (4.7 to 5.6)`."""
+    low, middle, high = (scale * each for each in (min(values), statistics.median(values), max(values)))
+    return f"{middle:.3g} {unit} ({low:.3g} to {high:.3g})"
+
+
+def ratio(slow: Sequence[float], fast: Sequence[float]) -> str:
+    """Return how many times faster: the median of the ratios of the rounds."""
+    return f"{statistics.median(a / b for a, b in zip(slow, fast, strict=True)):.1f} times"
+
+
+def table(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Print a benchmark's figures as a table of Markdown."""
+    width = max(len(name) for name, _ in rows)
+    print(f"\n### {title}\n")
+    print(f"| {'what':{width}} | figure |\n|{'-' * (width + 2)}|---|")
+    for name, figure in rows:
+        print(f"| {name:{width}} | {figure} |")
+    sys.stdout.flush()
