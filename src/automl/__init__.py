@@ -1,3 +1,22 @@
-"""Automated search over Keras models, from the coordinator's side."""
+"""Automated search over Keras models, from the coordinator's side: decides, and never imports TensorFlow.
+
+In reading order:
+
+    entry          the functions that SQL calls
+    errors, names, database, catalog    the ground: errors, quoting, the caller's session, what the catalog says
+    split, packing, labels, packed      tables of rows -> packed tables, with their summaries
+    library        the library of architectures
+    request, architectures              the arguments of a search, checked once and frozen
+    search         configurations and the Hyperband ladder; pure
+    schedule       the ladder as a table
+    plan           the trials and their orders, as data
+    hopper         which trial visits which partition next; pure
+    cluster        sessions that take an order and give an answer
+    dataset        the statements with which they read a packed table
+    run            a search from its request to its tables
+    store          runs, trials, metrics and checkpoints, while it goes
+    outputs        the tables that the caller asked for
+    predict        prediction with what was found
+"""
 
 __version__ = "0.1.0"

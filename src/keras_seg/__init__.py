@@ -3,11 +3,15 @@
 In reading order:
 
     transition    the entry points that SQL calls; an order in, a report and a state out
+    cache         what a session keeps in GD
     state         what hops: weights, optimizer variables, generator states, as bytes
     trainer       compiled training, evaluation and prediction
     compiling     compile parameters -> Keras' optimizer, loss and metrics
-    architecture  architecture JSON of any Keras generation -> a model
+    architecture  architecture JSON of any Keras generation -> a model; weights <-> bytes
+    catalogue     what of Keras an architecture may name
+    conversion    the JSON of Keras 1, 2 and 3 -> one form, which Keras 3 deserialises
+    seeding       a seed for everything random in a model, by its position
     data          the bytes of a packed table -> tensors
-    cache         what a session keeps in GD
+    wire          rows on their way into a packed table
     runtime       TensorFlow inside a database backend
 """

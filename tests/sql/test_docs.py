@@ -1,0 +1,176 @@
+"""The documents say what the code does: their SQL runs, the reference is complete, what they point at exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fix_db import Session
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
+EVERYTHING = [*DOCUMENTS, "CHANGELOG.md"]
+REFERENCE = "docs/reference.md"
+
+
+def text_of(document: str) -> str:
+    return (ROOT / document).read_text()
+
+
+def blocks_of(document: str) -> list[str]:
+    """The SQL blocks of a document, in order."""
+    return re.findall(r"^[ ]*```sql\n(.*?)^[ ]*```", text_of(document), re.M | re.S)
+
+
+def statements_of(block: str) -> list[str]:
+    """The statements of a block: each ends with a semicolon at the end of a line, and runs in a transaction of its own."""
+    return [statement for statement in re.split(r";[ ]*$", block, flags=re.M) if statement.strip()]
+
+
+def run_blocks(db: Session, document: str) -> None:
+    for number, block in enumerate(blocks_of(document), 1):
+        for statement in statements_of(block):
+            try:
+                db.run(statement)
+            except Exception as error:
+                pytest.fail(f"{document}, SQL block {number}: {error}\n{statement}")
+
+
+def sections() -> dict[str, str]:
+    """The sections of the reference by their heading of the third level."""
+    parts = re.split(r"^### (.*)$", text_of(REFERENCE), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def first_cells(text: str) -> set[str]:
+    """What stands in backticks in the first cells of the rows of all tables."""
+    cells = re.findall(r"^\|([^|]*)\|", text, re.M)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+# --- the blocks run -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each != REFERENCE])
+def test_every_sql_block_runs(iris: Session, document: str) -> None:
+    run_blocks(iris, document)
+
+
+def test_the_reference_runs_and_names_every_column_that_it_makes(iris: Session) -> None:
+    run_blocks(iris, REFERENCE)
+    made = iris.fetch(
+        "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+    )
+    own = {"id", "attributes", "class_text"}  # of the data, not of ours
+    variables = {"class_text": "<dependent>", "attributes": "<independent>"}
+    known = first_cells(text_of(REFERENCE))
+    assert len({table for table, _ in made}) > 10
+    missing = {
+        f"{table}.{column}"
+        for table, column in made
+        if column not in own | known and re.sub("|".join(variables), lambda name: variables[name.group()], column) not in known
+    }
+    assert missing == set()
+
+
+def test_the_readme_has_the_four_statements() -> None:
+    functions = ["training_preprocessor_dl", "load_keras_model", "madlib_keras_automl", "madlib_keras_predict"]
+    assert [re.findall(r"madlib\.(\w+)\(", block) for block in blocks_of("README.md")[:4]] == [[name] for name in functions]
+
+
+# --- the reference is complete ------------------------------------------------------------------------------------------
+
+
+def test_every_function_has_a_comment(db: Session) -> None:
+    functions = db.fetch(
+        "SELECT oid::regprocedure::text AS name, obj_description(oid, 'pg_proc') AS comment FROM pg_proc"
+        " WHERE pronamespace = 'madlib'::regnamespace"
+    )
+    assert len(functions) > 15
+    assert [function.name for function in functions if not (function.comment or "").strip()] == []
+
+
+def test_every_table_and_view_has_a_comment(db: Session) -> None:
+    relations = db.fetch(
+        "SELECT relname AS name, obj_description(oid, 'pg_class') AS comment FROM pg_class"
+        " WHERE relnamespace = 'madlib'::regnamespace AND relkind IN ('r', 'v')"
+    )
+    assert len(relations) == 8
+    assert [relation.name for relation in relations if not relation.comment] == []
+
+
+def test_every_function_is_in_the_reference_with_its_arguments(db: Session) -> None:
+    functions = db.fetch(
+        "SELECT proname AS name, coalesce(proargnames, '{}') AS arguments FROM pg_proc"
+        " WHERE pronamespace = 'madlib'::regnamespace"
+    )
+    there, internal = sections(), first_cells(sections()["Internal functions"])
+    missing = set()
+    for name, arguments in functions:
+        if name.startswith("automl_"):
+            missing |= set() if f"{name}({', '.join(arguments)})" in internal else {name}
+        else:
+            missing |= {f"{name}.{each}" for each in {*arguments} - first_cells(there.get(f"madlib.{name}", ""))}
+    assert missing == set()
+
+
+def test_the_reference_gives_every_default(db: Session) -> None:
+    defaults = db.fetch(
+        "SELECT DISTINCT proname AS name, trim(argument) AS argument FROM pg_proc,"
+        " unnest(string_to_array(pg_get_function_arguments(oid), ', ')) AS argument"
+        " WHERE pronamespace = 'madlib'::regnamespace AND argument ~ ' DEFAULT '"
+    )
+    there = sections()
+    wrong = set()
+    for name, argument in defaults:
+        column, value = argument.split(" ")[0], re.sub(r"::.*", "", argument.split(" DEFAULT ")[1])
+        rows = re.findall(rf"^\| `{column}` \|([^|]*)\|([^|]*)\|", there[f"madlib.{name}"], re.M)
+        if not any(value.lower() in default.lower() for _, default in rows):
+            wrong.add(f"{name}.{column} = {value}")
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("view", ["automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints"])
+def test_every_column_of_the_views_is_in_the_reference(db: Session, view: str) -> None:
+    columns = db.fetch("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", f"madlib.{view}")
+    assert {name for (name,) in columns} - first_cells(sections()[f"madlib.{view}"]) == set()
+
+
+@pytest.mark.parametrize("document", ["README.md", REFERENCE])
+def test_every_setting_is_documented(document: str) -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    settings = set(re.findall(r'"(keras_automl\.[a-z_]+)"', sources))
+    assert "keras_automl.sessions" in settings
+    assert settings - first_cells(text_of(document)) == set()
+
+
+# --- what they point at exists ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", EVERYTHING)
+def test_links_within_the_project_lead_somewhere(document: str) -> None:
+    broken = []
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text_of(document)):
+        path, _, anchor = target.partition("#")
+        file = (ROOT / document).parent / path if path else ROOT / document
+        headings = re.findall(r"^#+ (.*)$", file.read_text(), re.M) if file.is_file() else []
+        anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+        if not file.exists() or (anchor and anchor not in anchors):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", EVERYTHING)
+def test_files_that_are_named_exist(document: str) -> None:
+    named = re.findall(r"`((?:src|sql|tests|docs|deploy|examples|bench|automl|keras_seg)/[\w./*-]*)`", text_of(document))
+    missing = [name for name in named if not any(list(base.glob(name)) for base in (ROOT, ROOT / "src"))]
+    assert missing == []
+
+
+def test_the_targets_of_make_are_in_the_readme() -> None:
+    targets = re.findall(r"^([a-z][a-z -]*):.*## ", (ROOT / "Makefile").read_text(), re.M)
+    named = " ".join(re.findall(r"`make ([^`]*)`", text_of("README.md"))).split()
+    assert {target for line in targets for target in line.split()} - {"help"} - set(named) == set()
