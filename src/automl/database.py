@@ -97,7 +97,8 @@ class CallerDatabase:
 
     def raise_error(self, message: str, sqlstate: str, hint: str | None) -> None:
         """End the statement with an ERROR that carries the SQLSTATE and the hint."""
+        details = {"hint": hint} if hint else {}
         try:
-            self._plpy.error(message, sqlstate=sqlstate, hint=hint or "")
+            self._plpy.error(message, sqlstate=sqlstate, **details)
         except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments
             self._plpy.error(message + (f"\nHINT: {hint}" if hint else ""))

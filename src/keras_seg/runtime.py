@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 _POLL = 0.05  # seconds between two looks for a cancellation
@@ -66,8 +67,9 @@ class Runtime:
             self._thread.join(_POLL)
             interrupt()
         if self.problem is not None:
+            site = Path(__file__).parent.parent
             raise RuntimeProblem(
-                f"TensorFlow cannot be imported by the server's Python {sys.version.split()[0]} ({sys.prefix}): {self.problem}"
+                f"TensorFlow cannot be imported from {site} by the server's Python {sys.version.split()[0]}: {self.problem}"
             ) from self.problem
 
     def versions(self) -> dict[str, Any]:

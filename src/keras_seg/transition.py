@@ -62,7 +62,7 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     try:
         cache.runtime.wait(lambda: plpy.execute("SELECT 1"))
     except RuntimeProblem as problem:
-        plpy.error(str(problem))
+        _stop(plpy, f"keras_automl: {problem}", "Run deploy/install of keras_automl on the host of the server, as root.")
     return json.dumps(cache.runtime.versions())
 
 
@@ -242,6 +242,13 @@ class Visit:
 
     def _interrupt(self) -> None:
         self._plpy.execute("SELECT 1")
+
+
+def _stop(plpy: Any, message: str, hint: str) -> None:
+    try:
+        plpy.error(message, hint=hint, sqlstate="55000")
+    except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments
+        plpy.error(f"{message}\nHINT: {hint}")
 
 
 def _network(cache: Cache, key: str) -> Network:

@@ -224,8 +224,11 @@ class Sessions:
             session.current = work
             return self._died(session, message)
         if not session.ready:
-            primary = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
-            raise OperatorError(f"a session of the search could not be prepared: {primary}")
+            primary, hint = (
+                (result.error_field(field) or b"").decode()
+                for field in (pq.DiagnosticField.MESSAGE_PRIMARY, pq.DiagnosticField.MESSAGE_HINT)
+            )
+            raise OperatorError(f"a session of the search could not be prepared: {primary}", hint=hint or None)
         # The statement failed as a whole, so its transaction did too.
         session.pgconn.nonblocking = 0
         session.pgconn.exec_(b"ROLLBACK")
