@@ -1,4 +1,7 @@
-"""The tables that the caller asked for, made in the caller's own transaction when the search is over: all of them, or none."""
+"""The tables that the caller asked for, made in the caller's own transaction: they appear with its commit, or not at all.
+
+They are made, empty, before the search begins, so that nobody can take their names while it runs, and filled when it is over.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from automl.request import Request
 from automl.store import Evaluation
 from keras_seg import state as codec
 
+_MODELS = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json)"
 _INFO = """CREATE TABLE {name} (
     mst_key integer PRIMARY KEY, model_id integer, compile_params text, fit_params text, model_type text,
     model_size double precision, metrics_elapsed_time double precision[], metrics_type text[], loss_type text,
@@ -25,7 +29,8 @@ _INFO_ROW = """INSERT INTO {name} VALUES ($1::integer, $2::integer, $3::text, $4
     $5::double precision, $6::double precision[], $7::text[], $8::text, $9::double precision, $10::double precision,
     $11::double precision[], $12::double precision[], $13::double precision, $14::double precision,
     $15::double precision[], $16::double precision[], $17::integer[], $18::integer, $19::integer)"""
-_SELECTION = """CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_id integer, compile_params text, fit_params text)"""
+_SELECTION = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_id integer, compile_params text, fit_params text)"
+_SELECTION_SUMMARY = "CREATE TABLE {name} (model_arch_table varchar, object_table varchar)"
 
 
 @dataclass
@@ -60,21 +65,33 @@ class Result:
     bracket: int
     round: int
     curve: Curve
-    started: str
 
 
-def write(db: CallerDatabase, request: Request, results: Sequence[Result], state_of: Callable[[int], bytes | None]) -> None:
-    """Make the five tables of a search.
+def reserve(db: CallerDatabase, request: Request) -> None:
+    """Make the five tables of a search, empty."""
+    out = request.outputs
+    db.execute(_MODELS.format(name=out.model.sql))
+    db.execute(f"ALTER TABLE {out.model.sql} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
+    db.execute(_INFO.format(name=out.info.sql))
+    columns = ", ".join(f"{quoted(name)} {kind}" for name, kind, _ in _summary_columns(request, "", ""))
+    db.execute(f"CREATE TABLE {out.summary.sql} ({columns})")
+    db.execute(_SELECTION.format(name=out.selection.sql))
+    db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql))
+
+
+def fill(
+    db: CallerDatabase, request: Request, results: Sequence[Result], started: str, state_of: Callable[[int], bytes | None]
+) -> None:
+    """Write what a search has found into its tables.
 
     Args:
+        started: when it began to train, as `now` gives it.
         state_of: gives the state of a trial by its mst_key, or None if it has none.
     """
     sizes = _models(db, request, results, state_of)
-    info = request.outputs.info.sql
-    db.execute(_INFO.format(name=info))
     for result in results:
-        db.execute(_INFO_ROW.format(name=info), *_info_row(result, sizes[result.trial.mst_key]))
-    _summary(db, request, results[0].started)
+        db.execute(_INFO_ROW.format(name=request.outputs.info.sql), *_info_row(result, sizes[result.trial.mst_key]))
+    _summary(db, request, started)
     _selection(db, request, best(results))
 
 
@@ -97,10 +114,8 @@ def now(db: Database) -> str:
 def _models(
     db: CallerDatabase, request: Request, results: Sequence[Result], state_of: Callable[[int], bytes | None]
 ) -> dict[int, int | None]:
-    """Make the table of weights; return their sizes in bytes."""
+    """Write the weights; return their sizes in bytes."""
     name = request.outputs.model.sql
-    db.execute(f"CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json)")
-    db.execute(f"ALTER TABLE {name} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
     sizes: dict[int, int | None] = {}
     for result in results:
         trial = result.trial
@@ -154,17 +169,15 @@ def _arrays(scores: Scores) -> tuple[list[float] | None, list[float] | None]:
 
 
 def _summary(db: CallerDatabase, request: Request, started: str) -> None:
-    columns = list(_summary_columns(db, request, started))
+    columns = list(_summary_columns(request, started, now(db)))
     # Class values come as text; the table keeps them as what they are.
     select = ", ".join(
         f"${at}::text[]::{kind}" if kind.endswith("[]") else f"${at}::{kind}" for at, (_, kind, _) in enumerate(columns, 1)
     )
-    table = ", ".join(f"{quoted(name)} {kind}" for name, kind, _ in columns)
-    db.execute(f"CREATE TABLE {request.outputs.summary.sql} ({table})")
     db.execute(f"INSERT INTO {request.outputs.summary.sql} SELECT {select}", *(value for _, _, value in columns))
 
 
-def _summary_columns(db: CallerDatabase, request: Request, started: str) -> Iterator[tuple[str, str, Any]]:
+def _summary_columns(request: Request, started: str, ended: str) -> Iterator[tuple[str, str, Any]]:
     """Yield (name, type, value) of the summary table's columns, in the page's order."""
     training, out = request.training, request.outputs
     values = None if training.class_values is None else list(training.class_values)
@@ -186,7 +199,7 @@ def _summary_columns(db: CallerDatabase, request: Request, started: str) -> Iter
     yield "name", "text", request.name
     yield "description", "text", request.description
     yield "start_training_time", "timestamp", started
-    yield "end_training_time", "timestamp", now(db)
+    yield "end_training_time", "timestamp", ended
     yield "madlib_version", "text", f"keras_automl {__version__}"
     yield "num_classes", "integer", training.summary["num_classes"]
     yield "class_values", class_type, values
@@ -197,14 +210,12 @@ def _summary_columns(db: CallerDatabase, request: Request, started: str) -> Iter
 
 def _selection(db: CallerDatabase, request: Request, result: Result) -> None:
     configuration = result.trial.configuration
-    name, summary = request.outputs.selection.sql, request.outputs.selection_summary.sql
-    db.execute(_SELECTION.format(name=name))
     db.execute(
-        f"INSERT INTO {name} VALUES ($1::integer, $2::integer, $3::text, $4::text)",
+        f"INSERT INTO {request.outputs.selection.sql} VALUES ($1::integer, $2::integer, $3::text, $4::text)",
         result.trial.mst_key,
         configuration.model_id,
         configuration.compile_params,
         configuration.fit_params,
     )
-    db.execute(f"CREATE TABLE {summary} (model_arch_table varchar, object_table varchar)")
+    summary = request.outputs.selection_summary.sql
     db.execute(f"INSERT INTO {summary} VALUES ($1::varchar, NULL)", request.architecture_table)

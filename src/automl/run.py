@@ -45,13 +45,14 @@ def search(db: CallerDatabase, given: Arguments, request: Request) -> None:
     trials = plan.make_trials(request, request.space.sample(wanted, request.seed))
     if len(trials) < wanted:
         db.notice(f"the search space holds {len(trials)} different configurations where {wanted} would be tried: all are tried")
+    outputs.reserve(db, request)
     with _opened(db, request, trials) as (cluster, journal):
         store = Store(journal, request.resources.memory, durable=journal is not db)
         store.begin(_record(given, request, cluster))
         run = Run(db, request, trials, cluster, store)
         try:
             results = run.train()
-            outputs.write(db, request, results, store.get)
+            outputs.fill(db, request, results, run.started, store.get)
         except BaseException as error:
             _close_quietly(store, _status(error), run.best, error, cluster)
             raise
@@ -62,7 +63,7 @@ class Run:
     """A search under way.
 
     Attributes:
-        best: (mst_key, loss) of the best trial so far.
+        started: when it began to train.
     """
 
     def __init__(self, db: CallerDatabase, request: Request, trials: tuple[Trial, ...], cluster: Cluster, store: Store) -> None:
@@ -80,12 +81,19 @@ class Run:
         self._partial: dict[int, dict[str, Any]] = {}
         self._tries: dict[Visit, int] = {}
         self._begun = 0.0
-        self.best: tuple[int, float] | None = None
+        self.started = ""
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """(mst_key, loss) of the trial with the lowest latest loss; None if no trial has one."""
+        losses = [(curve.loss, key) for key, curve in self._curves.items() if curve.loss is not None]
+        ranked = sorted((loss, key) for loss, key in losses if not math.isnan(loss))
+        return (ranked[0][1], ranked[0][0]) if ranked else None
 
     def train(self) -> list[Result]:
         """Train all trials as the ladder says and return what became of them."""
         self._check()
-        started = outputs.now(self._db)
+        self.started = outputs.now(self._db)
         self._begun = time.monotonic()
         bracket_of = {key: bracket for bracket, keys in self._members.items() for key in keys}
         self._store.trials([_row(trial, bracket_of[key]) for key, trial in self._trials.items()])
@@ -95,12 +103,10 @@ class Run:
             for outcome in self._cluster.wait():
                 self._take(outcome)
             self._store.flush()
-        if self.best is None:
-            first = next(curve.error for curve in self._curves.values() if curve.error)
-            raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {first}")
+        if all(curve.error for curve in self._curves.values()):
+            raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {self._curves[1].error}")
         return [
-            Result(trial, bracket_of[key], self._rungs[key].round, self._curves[key], started)
-            for key, trial in self._trials.items()
+            Result(trial, bracket_of[key], self._rungs[key].round, self._curves[key]) for key, trial in self._trials.items()
         ]
 
     def _check(self) -> None:
@@ -183,8 +189,6 @@ class Run:
 
     def _report(self, key: int, loss: float | None) -> None:
         """Tell the ladder how a trial's rung ended, and follow what it says."""
-        if loss is not None and not math.isnan(loss) and (self.best is None or (loss, key) < self.best[::-1]):
-            self.best = key, loss
         progress = self._ladder.report(key, loss)
         self._progress(key, "finished" if loss is not None else "failed")
         if progress.finished is not None:
@@ -200,15 +204,15 @@ class Run:
 
     def _say(self, rung: Rung) -> None:
         which = "training" if self._request.validation is None else "validation"
-        best = "no trial has a loss yet"
-        if self.best is not None:
-            self._store.best(*self.best)
-            best = f"best {which} loss so far {self.best[1]:.6g} (mst_key {self.best[0]})"
+        text, best = "no trial has a loss yet", self.best
+        if best is not None:
+            self._store.best(*best)
+            text = f"best {which} loss so far {best[1]:.6g} (mst_key {best[0]})"
         self._store.flush(now=True)
         trials = sum(each == rung for each in self._rungs.values())
         self._db.info(
             f"bracket s={rung.bracket}, round i={rung.round} done after {time.monotonic() - self._begun:.1f} s: "
-            f"{trials} x {rung.iterations} iterations; {best}"
+            f"{trials} x {rung.iterations} iterations; {text}"
         )
 
     def _lost(self, outcome: Outcome, visit: Visit) -> None:
