@@ -139,7 +139,7 @@ def _info_row(result: Result, size: int | None) -> tuple[object, ...]:
         configuration.fit_params,
         None if size is None else size / 1024,
         [each.elapsed for each in evaluations] or None,
-        list(trial.compiled.metrics) or None,
+        list(trial.compiled.all_metrics) or None,
         trial.compiled.loss,
         *_finals(training),
         *_arrays(training),

@@ -37,7 +37,7 @@ class Trial:
         params = tuple((key, repr(value)) for key, value in sorted(compiled.optimizer_params.items()) if not is_number(value))
         names = tuple(sorted(compiled.optimizer_params))
         weighted = bool(self.fit.class_weight)
-        return self.model, compiled.optimizer.lower(), names, params, compiled.loss, compiled.metrics, weighted
+        return self.model, compiled.optimizer.lower(), names, params, compiled.loss, compiled.all_metrics, weighted
 
     def order(self) -> dict[str, Any]:
         """Return the part of an order that is the same in every visit."""
@@ -116,7 +116,7 @@ def compile_order(compiled: CompileParams) -> dict[str, Any]:
         "optimizer": compiled.optimizer,
         "params": {key: _plain(value) for key, value in compiled.optimizer_params.items()},
         "loss": compiled.loss,
-        "metrics": list(compiled.metrics),
+        "metrics": list(compiled.all_metrics),
         "loss_weight": _weight(compiled.loss_weights),
     }
 

@@ -40,6 +40,7 @@ _END = """UPDATE madlib.automl_runs SET status = $2::text, finished = clock_time
     best_loss = $4::double precision, error = $5::text, versions = $6::text WHERE run_id = $1::bigint"""
 _BEST = """UPDATE madlib.automl_runs SET best_mst_key = $2::integer, best_loss = $3::double precision
     WHERE run_id = $1::bigint"""
+_LEFT = """UPDATE madlib.automl_trials SET status = 'stopped' WHERE run_id = $1::bigint AND status IN ('waiting', 'running')"""
 _DONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::bigint"
 
 
@@ -157,8 +158,7 @@ class Store:
         self.flush(now=True)
         trial, loss = best or (None, None)
         statements: list[tuple[str, tuple[object, ...]]] = [(_END, (self._run, status, trial, loss, error, versions))]
-        if status == "finished":
-            statements.append((_DONE, (self._run,)))
+        statements.append((_DONE if status == "finished" else _LEFT, (self._run,)))
         self._journal.batch(statements)
 
     def _spill(self) -> None:

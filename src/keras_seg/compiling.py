@@ -251,6 +251,7 @@ def make_loss(name: str) -> keras.losses.Loss:
     Raises:
         CompileProblem: there is none; names the closest.
     """
+    _refuse_class_numbers("loss", name)
     if name in _CROSSENTROPY:
         name = "categorical_crossentropy"
     try:
@@ -262,8 +263,8 @@ def make_loss(name: str) -> keras.losses.Loss:
     return found if isinstance(found, keras.losses.Loss) else FunctionLoss(found)
 
 
-def make_metric(name: str, loss: str, outputs: int) -> keras.metrics.Metric:
-    """Return the metric of Keras with this name or alias; `accuracy` is the one that fits the loss, as in Keras.
+def make_metric(name: str, outputs: int) -> keras.metrics.Metric:
+    """Return the metric of Keras with this name or alias; `accuracy` is the one that fits the outputs, as in Keras.
 
     Args:
         outputs: size of the network's last dimension.
@@ -271,17 +272,24 @@ def make_metric(name: str, loss: str, outputs: int) -> keras.metrics.Metric:
     Raises:
         CompileProblem: there is none; names the closest.
     """
+    _refuse_class_numbers("metric", name)
     found = None
     with suppress(ValueError, TypeError):
-        found = keras.metrics.get(_fitting(name, loss, outputs))
+        found = keras.metrics.get(_fitting(name, outputs))
     if found is None or name in ("serialize", "deserialize", "get", "Metric"):
         raise CompileProblem(f'metric "{name}" is not one of Keras{_close(name, ["accuracy", *_public(keras.metrics)])}')
     return found if isinstance(found, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(found, name=name)
 
 
-def _fitting(name: str, loss: str, outputs: int) -> str:
-    sparse = loss.lower().replace("_", "").startswith("sparse")
-    kind = "sparse_categorical" if sparse else ("binary" if outputs == 1 else "categorical")
+def _refuse_class_numbers(what: str, name: str) -> None:
+    if name.lower().startswith("sparse"):
+        dense = name.replace("sparse_", "").replace("Sparse", "")
+        raise CompileProblem(f'{what} "{name}" wants class numbers, but packed rows are one-hot; use "{dense}"')
+
+
+def _fitting(name: str, outputs: int) -> str:
+    """Return the metric that an alias means: with one output the binary one, else the categorical one, as in Keras."""
+    kind = "binary" if outputs == 1 else "categorical"
     if name in _ACCURACY:
         return f"{kind}_accuracy"
     return f"{kind}_crossentropy" if name in _CROSSENTROPY else name

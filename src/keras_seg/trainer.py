@@ -13,6 +13,7 @@ constraints, keep one variable a weight.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ from keras_seg import compiling
 from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape
 from keras_seg.state import Slice, State
 
-EVALUATION_BATCH = 512  # rows; the result does not depend on it but for rounding
+EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
+_EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows
 _CHUNK_SECONDS = 0.2  # the longest time between two looks for a cancellation, when one batch does not take longer
 
 Interrupt = Callable[[], None]
@@ -102,6 +104,11 @@ class Network:
     def uniform(self) -> bool:
         """Whether all trainable weights are float32 and free of constraints, so that they can form one vector."""
         return all(v.dtype == "float32" and v.constraint is None for v in self.trainable)
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Rows evaluated or predicted at once: a number of the network's own, because rounding depends on it."""
+        return max(16, min(EVALUATION_BATCH, _EVALUATION_VALUES // max(1, math.prod(self.input_shape))))
 
     def initial(self, seed: int, flat: bool) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
         """Return fresh weights of a trial (trainable, other): those of the architecture table, or drawn from `seed`."""
@@ -336,12 +343,13 @@ class Evaluator:
         self._loss = compiling.make_loss(compiled.loss)
         self._loss_weight = compiled.loss_weight
         outputs = network.output_shape[-1] if network.output_shape else 1
-        self._metrics = [compiling.make_metric(name, compiled.loss, outputs) for name in compiled.metrics]
+        self._metrics = [compiling.make_metric(name, outputs) for name in compiled.metrics]
         self._build()
         self._pace = Pace()
         self._traced = False
         scalar = tf.TensorSpec((), tf.int32)
-        signature = [*network.frozen_signature, *network.signature(labels), scalar, scalar]
+        sums = [tf.TensorSpec(array.shape, tf.float64) for array in self.zeros()]
+        signature = [*network.frozen_signature, *network.signature(labels), scalar, scalar, sums]
         self._function = tf.function(self._sums, input_signature=signature, autograph=False)
 
     @cached_property
@@ -361,20 +369,24 @@ class Evaluator:
             metric.reset_state()
 
     def add(self, sums: Sequence[np.ndarray], frozen: Any, buffer: Buffer, interrupt: Interrupt) -> list[np.ndarray]:
-        """Return the sums with the rows of a buffer added, in double precision; `frozen` is the network's for the state."""
+        """Return the sums with the rows of a buffer added, batch by batch in double precision.
+
+        Args:
+            frozen: the weights, as `Network.frozen` gives them.
+        """
         vector, other = frozen
-        total = list(sums)
-        start = 0
+        total: list[Any] = [tf.constant(array) for array in sums]
+        start, size = 0, self.network.evaluation_batch
         while start < buffer.rows:
-            stop = min(buffer.rows, start + self._pace.batches * EVALUATION_BATCH)
+            stop = min(buffer.rows, start + self._pace.batches * size)
             begin = time.perf_counter()
-            more = self._sum(vector, other, buffer.x, buffer.y, tf.constant(start), tf.constant(stop))
-            total = [old + np.asarray(new, np.float64) for old, new in zip(total, more, strict=True)]
-            self._pace.took(-(-(stop - start) // EVALUATION_BATCH), time.perf_counter() - begin, self._traced)
+            total = self._sum(vector, other, buffer.x, buffer.y, tf.constant(start), tf.constant(stop), total)
+            total[0].numpy()  # wait for it
+            self._pace.took(-(-(stop - start) // size), time.perf_counter() - begin, self._traced)
             self._traced = True
             start = stop
             interrupt()
-        return total
+        return [tensor.numpy() for tensor in total]
 
     def results(self, sums: Sequence[np.ndarray]) -> tuple[float, list[float]]:
         """Return (loss, values of the metrics) of the rows summed."""
@@ -387,31 +399,34 @@ class Evaluator:
             values.append(float(np.mean(metric.stateless_result(tensors))))
         return float(loss / rows), values
 
-    def _sums(self, vector: Any, other: Any, x: Any, y: Any, start: Any, stop: Any) -> list[Any]:
+    def _sums(self, vector: Any, other: Any, x: Any, y: Any, start: Any, stop: Any, sums: Any) -> list[Any]:
+        """The compiled part: add the batches from row `start` to before row `stop` to the sums, one after the other.
+
+        Where a call begins and ends follows the clock, so the sums go in and come out: the order of additions does not.
+        """
         weights = self.network.unflatten(vector)
-        variables = [variable for metric in self._metrics for variable in metric.variables]
+        size = self.network.evaluation_batch
 
         def step(at: Any, rows: Any, loss: Any, *states: Any) -> tuple[Any, ...]:
-            end = tf.minimum(at + EVALUATION_BATCH, stop)
+            end = tf.minimum(at + size, stop)
             y_true = y[at:end]
             y_pred, _, added = self.network.call(weights, other, x[at:end], False)
             count = tf.cast(end - at, tf.float64)
             batch = self._loss_weight * self._loss(y_true, y_pred) + added
-            updated = self._update(states, y_true, y_pred)
-            return (end, rows + count, loss + count * tf.cast(batch, tf.float64), *updated)
+            counted = zip(states, self._of_batch(y_true, y_pred), strict=True)
+            more = [tf.ensure_shape(old + new, old.shape) for old, new in counted]
+            return (end, rows + count, loss + count * tf.cast(batch, tf.float64), *more)
 
-        zero = tf.constant(0.0, tf.float64)
-        first = [start, zero, zero, *(tf.zeros(v.shape, v.dtype) for v in variables)]
-        last: list[Any] = tf.while_loop(lambda at, *_: at < stop, step, first, parallel_iterations=1)
+        last: list[Any] = tf.while_loop(lambda at, *_: at < stop, step, [start, *sums], parallel_iterations=1)
         return last[1:]
 
-    def _update(self, states: Sequence[Any], y_true: Any, y_pred: Any) -> list[Any]:
-        updated: list[Any] = []
+    def _of_batch(self, y_true: Any, y_pred: Any) -> list[Any]:
+        """Return what one batch adds to the variables of the metrics."""
+        states: list[Any] = []
         for metric in self._metrics:
-            own = states[len(updated) : len(updated) + len(metric.variables)]
-            after = metric.stateless_update_state(list(own), y_true, y_pred)
-            updated += [tf.ensure_shape(new, old.shape) for new, old in zip(after, own, strict=True)]
-        return updated
+            zeros = [tf.zeros(variable.shape, variable.dtype) for variable in metric.variables]
+            states += metric.stateless_update_state(zeros, y_true, y_pred)
+        return [tf.cast(state, tf.float64) for state in states]
 
 
 class Predictor:
@@ -425,8 +440,9 @@ class Predictor:
     def predict(self, vector: Any, other: Sequence[Any], x: np.ndarray, interrupt: Interrupt) -> np.ndarray:
         """Return the outputs (rows, ...) float32 of the rows of `x`, a batch at a time."""
         parts = []
-        for start in range(0, len(x), EVALUATION_BATCH):
-            parts.append(self._forward(vector, other, x[start : start + EVALUATION_BATCH]).numpy())
+        size = self.network.evaluation_batch
+        for start in range(0, len(x), size):
+            parts.append(self._forward(vector, other, x[start : start + size]).numpy())
             interrupt()
         return np.concatenate(parts) if parts else np.zeros((0, *self.network.output_shape), np.float32)
 

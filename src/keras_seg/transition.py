@@ -57,8 +57,12 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     cache = gd.setdefault(CACHE, Cache())
     cache.clear()
     cache.setup = json.loads(setup)
+    threads = int(cache.setup.get("threads", 1))
     if cache.runtime is None:
-        cache.runtime = Runtime(int(cache.setup.get("threads", 1)), tuple(cache.setup.get("gpus", ())))
+        cache.runtime = Runtime(threads, tuple(cache.setup.get("gpus", ())))
+    if cache.runtime.threads != threads:
+        began = f"TensorFlow began in this session with {cache.runtime.threads} threads and cannot change to {threads}"
+        _stop(plpy, f"keras_automl.threads: {began}", "Connect anew, or set it back.")
     try:
         cache.runtime.wait(lambda: plpy.execute("SELECT 1"))
     except RuntimeProblem as problem:
@@ -297,7 +301,7 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
         network = _network(cache, order["model"])
     except Exception as error:  # whatever Keras raises is the answer here
         return "model_arch_table", f"{name}: {_sentence(error)}"
-    unfit = _unfit(network, tuple(order["x_shape"]), order["labels"], order["compile"]["loss"])
+    unfit = _unfit(network, tuple(order["x_shape"]), order["labels"])
     if unfit is not None:
         return "model_id_list", f"{name}: {unfit}"
     try:
@@ -309,11 +313,11 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _unfit(network: Network, x_shape: tuple[int, ...], labels: int, loss: str) -> str | None:
+def _unfit(network: Network, x_shape: tuple[int, ...], labels: int) -> str | None:
     if network.input_shape != x_shape:
         return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(x_shape)}"
     outputs = network.output_shape[-1] if network.output_shape else 1
-    if outputs != labels and not loss.lower().replace("_", "").startswith("sparse"):
+    if outputs != labels:
         return f"the network's last layer has {outputs} units, the dependent variable has {labels} classes"
     return None
 

@@ -296,6 +296,11 @@ class CompileParams:
     weighted_metrics: tuple[str, ...] = ()
     sample_weight_mode: str | None = None
 
+    @property
+    def all_metrics(self) -> tuple[str, ...]:
+        """The metrics and the weighted ones: rows have no weights of their own here, so both are computed alike."""
+        return tuple(dict.fromkeys((*self.metrics, *self.weighted_metrics)))
+
 
 @dataclass(frozen=True)
 class FitParams:
