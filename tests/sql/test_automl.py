@@ -467,8 +467,8 @@ def test_hostile_names_are_names_and_nothing_else(canary: Session, sessions: int
     assert canary.value("SELECT one FROM canary") == 1
 
 
-TEXTS = """source_table model_output_table model_arch_table model_selection_table compile_params_grid fit_params_grid
-    automl_method automl_params validation_table""".split()
+TABLES = ["source_table", "validation_table", "model_output_table", "model_arch_table", "model_selection_table"]
+TEXTS = [*TABLES, "compile_params_grid", "fit_params_grid", "automl_method", "automl_params"]
 
 
 @pytest.mark.parametrize("argument", TEXTS)

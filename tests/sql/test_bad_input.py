@@ -1,0 +1,351 @@
+"""Bad input to madlib.madlib_keras_automl: an error that names argument, rule, value and remedy, and nothing is created."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+
+from fix_db import Session, connect_to
+from fix_search import FOUR_CLASSES, LAMBDA, NOTHING, SMALL, WEIGHTED, WIDE, search
+
+INVALID, NULL, NO_TABLE, NO_COLUMN, EXISTS = "22023", "22004", "42P01", "42703", "42P07"
+NOT_READY, NOT_THERE_YET, NO_RIGHT, NO_SCHEMA = "55000", "0A000", "42501", "3F000"
+Case = tuple[str, Any, str, str]  # argument, value, SQLSTATE, the message after "argument: "
+
+
+def loss(value: str) -> str:
+    return f"{{'loss': {value}, 'optimizer_params_list': [{{'optimizer': ['SGD'], 'lr': [0.01, 0.1, 'log']}}]}}"
+
+
+def optimizer(entry: str) -> str:
+    return f"{{'loss': ['mse'], 'optimizer_params_list': [{entry}]}}"
+
+
+def fit(entry: str) -> str:
+    return f"{{'batch_size': [8], {entry}}}"
+
+
+DICT = r"must be a dict of lists in Python's notation"
+TABLE = "must be the name of a table"
+
+TABLES: list[Case] = [
+    ("source_table", None, NULL, rf"{TABLE}, got NULL"),
+    ("source_table", "", NULL, rf"{TABLE}, got ''"),
+    ("source_table", "a.b.c", INVALID, rf"{TABLE}, perhaps with its schema, got 'a\.b\.c'"),
+    ("source_table", "nowhere", NO_TABLE, r'table "nowhere" does not exist'),
+    ("source_table", "s.train", NO_TABLE, r'table "s\.train" does not exist'),
+    ("source_table", "iris_train", NOT_READY,
+     r'table "\w+\.iris_train" has no summary table "\w+\.iris_train_summary" beside it'),
+    ("source_table", "lone", NOT_READY, r'table "\w+\.lone" has no summary table "\w+\.lone_summary" beside it'),
+    ("source_table", "odd", NOT_READY, r'table "\w+\.odd" has a summary table without the column "\w+"'),
+    ("source_table", "plain", NOT_READY, r'table "\w+\.plain" has no packed column "attributes"'),
+    ("source_table", "hollow", INVALID, r'table "\w+\.hollow" is empty'),
+    ("source_table", "headless", NOT_READY,
+     r'table "\w+\.headless" must have one row in its summary table "\w+\.headless_summary"'),
+    ("validation_table", "nowhere", NO_TABLE, r'table "nowhere" does not exist'),
+    ("validation_table", "", NULL, rf"{TABLE}, got ''"),
+    ("validation_table", "iris_test", NOT_READY,
+     r'table "\w+\.iris_test" has no summary table "\w+\.iris_test_summary" beside it'),
+    ("validation_table", "narrow", INVALID,
+     r'table "\w+\.narrow" must have features of shape \{4\} as "\w+\.train" has, not \{2\}'),
+    ("validation_table", "two_classes", INVALID,
+     r'table "\w+\.two_classes" must have labels of length 3 as "\w+\.train" has, not 2'),
+    ("model_output_table", None, NULL, rf"{TABLE}, got NULL"),
+    ("model_output_table", "taken", EXISTS, r'table "\w+\.taken" already exists'),
+    ("model_output_table", "half", EXISTS, r'table "\w+\.half_info" already exists'),
+    ("model_output_table", "third", EXISTS, r'table "\w+\.third_summary" already exists'),
+    ("model_output_table", "pg_temp.out", INVALID, "pg_temp is not allowed as the schema of an output table"),
+    ("model_output_table", "nowhere.out", NO_SCHEMA, 'schema "nowhere" does not exist'),
+    ("model_output_table", "o" * 56, INVALID, rf"""must leave room for "{"o" * 56}_summary" in 63 bytes, got '{"o" * 56}'"""),
+    ("model_selection_table", None, NULL, rf"{TABLE}, got NULL"),
+    ("model_selection_table", "taken", EXISTS, r'table "\w+\.taken" already exists'),
+    ("model_selection_table", "third", EXISTS, r'table "\w+\.third_summary" already exists'),
+    ("model_selection_table", "pg_temp.best", INVALID, "pg_temp is not allowed as the schema of an output table"),
+    ("model_selection_table", "bad", INVALID, r'must not name the same table as model_output_table: "\w+\.bad"'),
+    ("model_selection_table", "bad_info", INVALID, r'must not name the same table as model_output_table: "\w+\.bad_info"'),
+    ("model_arch_table", None, NULL, rf"{TABLE}, got NULL"),
+    ("model_arch_table", "nowhere", NO_TABLE, r'table "nowhere" does not exist'),
+    ("model_arch_table", "train", NO_COLUMN, r'column "model_id" does not exist in table "\w+\.train"'),
+    ("model_arch_table", "no_models", INVALID, r'table "\w+\.no_models" is empty'),
+]  # fmt: skip
+
+MODELS: list[Case] = [
+    ("model_id_list", None, NULL, "must be a list of model ids, got NULL"),
+    ("model_id_list", [], INVALID, r"must have at least one model id, got \[\]"),
+    ("model_id_list", [1, None], NULL, r"must not hold NULL, got \[1, None\]"),
+    ("model_id_list", [2, 1, 2, 1], INVALID, "must have each model id once; repeated: 1, 2"),
+    ("model_id_list", [1, 99], INVALID, r'every id must be in table "\w+\.lib", which has \[1, 2, 3, 4, 5, 6, 7, 8\], got 99'),
+    ("model_id_list", [0, 1, -5], INVALID, r'every id must be in table "\w+\.lib", which has \[.*\], got \[-5, 0\]'),
+]
+
+GRIDS: list[Case] = [
+    *(
+        (grid, value, sqlstate, message)
+        for grid in ("compile_params_grid", "fit_params_grid")
+        for value, sqlstate, message in [
+            (None, NULL, rf"{DICT}, got NULL"),
+            ("", NULL, rf"{DICT}, got ''"),
+            ("{}", INVALID, rf"{DICT}, with one key at least, got '\{{\}}'"),
+            ("[1, 2]", INVALID, rf"{DICT}, with one key at least, got '\[1, 2\]'"),
+            ("{'a': [1}", INVALID, rf"{DICT}, got .*"),
+            ("{'loss': ['mse'], 'loss': ['mae']}", INVALID, "must have each key once; repeated: 'loss'"),
+            ("{'loss': [open('/etc/passwd')]}", INVALID, rf"{DICT}, got .*"),
+        ]
+    ),
+    ("compile_params_grid", "{'metrics': ['accuracy']}", INVALID, '"loss" is required'),
+    ("compile_params_grid", loss("'mse'"), INVALID, "\"loss\" must be a list of values, got 'mse'"),
+    ("compile_params_grid", loss("[]"), INVALID, r'"loss" must have at least one value, got \[\]'),
+    ("compile_params_grid", loss("[3]"), INVALID, '"loss" must be the name of a loss, got 3'),
+    ("compile_params_grid", loss("['mse'], 'metric': ['accuracy']"), INVALID,
+     '"metric" is not one of .*; did you mean "metrics"\?'),
+    ("compile_params_grid", loss("['mse'], 'metrics': [[3]]"), INVALID,
+     r'"metrics" must be a list of names of metrics, or None, .*'),
+    ("compile_params_grid", optimizer("{}"), INVALID,
+     '"optimizer_params_list" entry 1 must be a dict with one key at least, .*'),
+    ("compile_params_grid", optimizer("'SGD'"), INVALID, '"optimizer_params_list" entry 1 must be a dict .*, got \'SGD\''),
+    ("compile_params_grid", optimizer("{'optimizer': ['SGD'], 'lr': 0.1}"), INVALID,
+     '"optimizer_params_list" entry 1: "lr" must be a list of values, got 0.1'),
+    ("compile_params_grid", optimizer("{'optimizer': ['SGD'], 'lr': [0.1, 0.01, 'log']}"), INVALID,
+     r'"optimizer_params_list" entry 1: "lr" must have a lower bound below its upper bound, got \[0\.1, 0\.01, \'log\'\]'),
+    ("compile_params_grid", optimizer("{'optimizer': ['SGD'], 'lr': [0, 0.01, 'log']}"), INVALID,
+     r'"optimizer_params_list" entry 1: "lr" must have a lower bound above 0 on the scale "log", .*'),
+    ("compile_params_grid", optimizer("{'optimizer': ['SGD'], 'momentum': [0.9, 1.0, 'log_near_one']}"), INVALID,
+     '.*"momentum" must have bounds from 0 to below 1 on the scale "log_near_one", .*'),
+    ("compile_params_grid", optimizer("{'optimizer': ['SGD'], 'lr': [0.1, 0.2, 'lin']}"), INVALID,
+     ".*must have one of the scales linear, log, log_near_one, not 'lin'.*"),
+    ("compile_params_grid", optimizer("{'optimizer': ['SGD'], 'lr': [0.1, 'log']}"), INVALID,
+     r'.*"lr" must be \[low, high, scale\] to be drawn from a distribution, got .*'),
+    ("fit_params_grid", "{'batch_size': 8}", INVALID, '"batch_size" must be a list of values, got 8'),
+    ("fit_params_grid", "{'batch_size': []}", INVALID, r'"batch_size" must have at least one value, got \[\]'),
+    ("fit_params_grid", "{'batch_size': [0]}", INVALID, '"batch_size" must be an integer of at least 1, got 0'),
+    ("fit_params_grid", "{'batch_size': [8.5]}", INVALID, '"batch_size" must be an integer of at least 1, got 8.5'),
+    ("fit_params_grid", fit("'epochs': [True]"), INVALID, '"epochs" must be an integer of at least 1, got True'),
+    ("fit_params_grid", fit("'epoch': [1]"), INVALID, '"epoch" is not one of .*; did you mean "epochs"\?'),
+    ("fit_params_grid", fit("'epochs': [1.5, 3, 'linear']"), INVALID, '"epochs" must have integers as bounds, got 1.5'),
+    ("fit_params_grid", fit("'callbacks': ['[TensorBoard()]']"), NOT_THERE_YET,
+     '"callbacks" must be left out: TensorBoard callbacks are not there yet, got .*'),
+]  # fmt: skip
+
+METHODS: list[Case] = [
+    ("automl_method", "hyperopt", NOT_THERE_YET, "'hyperopt' is not there yet in this version"),
+    ("automl_method", "HyperOpt", NOT_THERE_YET, "'hyperopt' is not there yet in this version"),
+    ("automl_method", "random", INVALID, "must be 'hyperband' or 'hyperopt', got 'random'"),
+    ("automl_method", "", INVALID, "must be 'hyperband' or 'hyperopt', got ''"),
+    ("automl_params", "R=1, eta=3", INVALID, '"R" must be an integer of at least eta.*got 1'),
+    ("automl_params", "R=9, eta=1", INVALID, '"eta" must be an integer of at least 2, got 1'),
+    ("automl_params", "R=9, skip_last=3", INVALID, '"skip_last" .*, got 3'),
+    ("automl_params", "R=9, skip_last=-1", INVALID, '"skip_last" must be .*, got -1'),
+    ("automl_params", "R=9.5", INVALID, "\"R\" must be an integer of at least eta, got '9.5'"),
+    ("automl_params", "R=ten", INVALID, "\"R\" must be an integer of at least eta, got 'ten'"),
+    ("automl_params", "R=99999999999999999999", INVALID, '"R" must be .*'),
+    ("automl_params", "R=9, skip=1", INVALID, '"skip" is not one of R, eta, skip_last.*'),
+    ("automl_params", "R=9, R=27", INVALID, '"R" must be given once'),
+    ("automl_params", "R", INVALID, "must be key=value pairs parted by commas, got 'R'"),
+    ("automl_params", "num_configs=20", INVALID, '"num_configs" is not one of R, eta, skip_last'),
+    ("metrics_compute_frequency", 0, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got 0"),
+    ("metrics_compute_frequency", -1, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got -1"),
+    ("metrics_compute_frequency", 3, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got 3"),
+    ("object_table", "custom", NOT_THERE_YET, "custom functions are not there yet in this version; leave it out, got 'custom'"),
+    ("use_gpus", True, NOT_THERE_YET, "training on GPUs is not there yet in this version; leave it out, got True"),
+]  # fmt: skip
+
+# What only Keras knows: found on a session, before anything is trained.
+KERAS: list[Case] = [
+    (
+        "compile_params_grid",
+        loss("['categorical_crosentropy']"),
+        INVALID,
+        '.*"?categorical_crosentropy.*"categorical_crossentropy".*',
+    ),
+    ("compile_params_grid", loss("['mse'], 'metrics': ['acuracy']"), INVALID, '(?i:.*acuracy.*"accuracy".*)'),
+    ("compile_params_grid", optimizer("{'optimizer': ['RMSProb']}"), INVALID, '.*RMSProb.*"RMSprop".*'),
+    ("compile_params_grid", optimizer("{'optimizer': ['Adam'], 'beta1': [0.9]}"), INVALID, '.*beta1.*"beta_1".*'),
+]
+
+
+def created(db: Session) -> list[Any]:
+    """Everything that has a name among tables, and the runs that are not over."""
+    names = db.fetch(
+        "SELECT relnamespace::regnamespace::text, relname FROM pg_class WHERE relkind IN ('r', 'v', 'S') ORDER BY 1, 2"
+    )
+    return [*names, *db.fetch("SELECT run_id FROM madlib.automl_runs WHERE status = 'running'")]
+
+
+@pytest.fixture(scope="module")
+def bad(quick: Session) -> Iterator[Session]:
+    """The session `quick` in a schema with tables that are wrong in many ways beside good ones."""
+    quick.run("SET client_min_messages = warning; DROP SCHEMA IF EXISTS t_bad CASCADE; CREATE SCHEMA t_bad")
+    quick.run("RESET client_min_messages; SET search_path = t_bad")
+    for table in ("train", "train_summary", "lib", "iris_train", "iris_test", "val", "val_summary"):
+        quick.run(f"CREATE TABLE {table} AS TABLE t_quick.{table}")
+    quick.run("CREATE TABLE lone AS TABLE train")
+    quick.run("CREATE TABLE odd AS TABLE train; CREATE TABLE odd_summary AS SELECT 1 AS one")
+    quick.run("CREATE TABLE plain AS TABLE iris_train; CREATE TABLE plain_summary AS TABLE train_summary")
+    quick.run("CREATE TABLE hollow AS SELECT * FROM train LIMIT 0; CREATE TABLE hollow_summary AS TABLE train_summary")
+    quick.run("CREATE TABLE headless AS TABLE train; CREATE TABLE headless_summary AS SELECT * FROM train_summary LIMIT 0")
+    quick.run("CREATE TABLE taken (); CREATE TABLE half_info (); CREATE TABLE third_summary ()")
+    quick.run("CREATE TABLE no_models AS SELECT * FROM lib LIMIT 0")
+    quick.run("CREATE TABLE narrow_data AS SELECT attributes[1:2] AS attributes, class_text FROM iris_train")
+    quick.run("SELECT madlib.training_preprocessor_dl('narrow_data', 'narrow', 'class_text', 'attributes')")
+    quick.run("CREATE TABLE two_data AS SELECT * FROM iris_train WHERE class_text <> 'Iris-setosa'")
+    quick.run("SELECT madlib.training_preprocessor_dl('two_data', 'two_classes', 'class_text', 'attributes')")
+    yield quick
+    quick.run("SET search_path = t_quick; SET client_min_messages = warning; DROP SCHEMA t_bad CASCADE")
+    quick.run("RESET client_min_messages")
+
+
+def failure_of(db: Session, **given: Any) -> tuple[str, str]:
+    """SQLSTATE and message of a search into `bad` and `bad_best`, which must leave nothing behind."""
+    before = created(db)
+    with pytest.raises(psycopg2.Error) as caught:
+        search(db, "bad", **given)
+    assert created(db) == before
+    diag = caught.value.diag
+    assert diag.sqlstate is not None and diag.message_primary is not None
+    return diag.sqlstate, diag.message_primary.removeprefix("plpy.Error: ")
+
+
+def identity(value: object) -> str:
+    return re.sub(r"\W+", "-", str(value))[:60]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "sqlstate", "message"), [*TABLES, *MODELS, *GRIDS, *METHODS, *KERAS], ids=identity
+)
+def test_an_error_names_argument_rule_and_value(bad: Session, argument: str, value: Any, sqlstate: str, message: str) -> None:
+    found = failure_of(bad, **{argument: value})
+    assert found[0] == sqlstate
+    assert re.fullmatch(f"{argument}: {message}", found[1], re.S), found[1]
+
+
+NETWORKS: list[tuple[int, str]] = [
+    (WIDE, "model_id_list: model_id 3: the network takes rows of shape [5], the table holds rows of shape [4]"),
+    (FOUR_CLASSES, "model_id_list: model_id 4: the network's last layer has 4 units, the dependent variable has 3 classes"),
+    (NOTHING, "model_arch_table: model_arch of model_id 7 must not be NULL"),
+]
+
+
+@pytest.mark.parametrize(("model_id", "message"), NETWORKS)
+def test_a_network_that_does_not_fit(bad: Session, model_id: int, message: str) -> None:
+    assert failure_of(bad, model_id_list=[SMALL, model_id]) == (INVALID, message)
+
+
+@pytest.mark.parametrize(("model_id", "word"), [(LAMBDA, "Lambda"), (WEIGHTED, "weights")])
+def test_a_network_that_cannot_be_built(bad: Session, model_id: int, word: str) -> None:
+    sqlstate, message = failure_of(bad, model_id_list=[SMALL, model_id])
+    assert sqlstate == INVALID
+    assert message.startswith(f"model_arch_table: model_id {model_id}: ")
+    assert word in message
+
+
+def test_what_keras_refuses_is_found_wherever_the_trials_train(bad: Session) -> None:
+    bad.run("SET keras_automl.sessions = 1")
+    try:
+        assert failure_of(bad, model_id_list=[SMALL, WIDE]) == (INVALID, NETWORKS[0][1])
+    finally:
+        bad.run("SET keras_automl.sessions = 0")
+    sql = "SELECT status, error FROM madlib.automl_runs WHERE model_output_table = 't_bad.bad'"
+    assert bad.fetch(sql) == [("failed", NETWORKS[0][1])]
+
+
+def test_several_problems_are_reported_at_once(bad: Session) -> None:
+    sqlstate, message = failure_of(
+        bad,
+        source_table="nowhere",
+        model_output_table="taken",
+        model_id_list=[1, 1],
+        compile_params_grid="{'metrics': 3, 'lost': ['mse']}",
+        fit_params_grid="{'batch_size': [0], 'epoch': [1]}",
+        automl_params="R=x, eta=0.5",
+    )
+    first, *lines = message.splitlines()
+    assert sqlstate == INVALID
+    assert re.fullmatch(r"\d+ problems were found:", first)
+    joined = "\n".join(lines)
+    for part in (
+        "automl_params: \"R\" must be an integer of at least eta, got 'x'",
+        "automl_params: \"eta\" must be an integer of at least 2, got '0.5'",
+        "model_id_list: must have each model id once; repeated: 1",
+        'compile_params_grid: "loss" is required',
+        'compile_params_grid: "metrics" must be a list of values, got 3',
+        'compile_params_grid: "lost" is not one of ',
+        'fit_params_grid: "batch_size" must be an integer of at least 1, got 0',
+        'fit_params_grid: "epoch" is not one of ',
+        'model_output_table: table "t_bad.taken" already exists',
+        'source_table: table "nowhere" does not exist',
+    ):
+        assert part in joined
+
+
+@pytest.mark.xfail(strict=True, reason="errors.together puts one list of problems into the other, with counts of both")
+def test_problems_of_all_arguments_form_one_list(bad: Session) -> None:
+    message = failure_of(bad, source_table="nowhere", automl_params="R=x, eta=0.5")[1]
+    assert message.splitlines() == [
+        "3 problems were found:",
+        "  automl_params: \"R\" must be an integer of at least eta, got 'x'",
+        "  automl_params: \"eta\" must be an integer of at least 2, got '0.5'",
+        '  source_table: table "nowhere" does not exist',
+    ]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the name that is meant is not the class Accuracy, which compares raw outputs with labels"
+)
+def test_the_usual_name_of_a_metric_is_the_one_suggested(bad: Session) -> None:
+    assert 'did you mean "accuracy"?' in failure_of(bad, compile_params_grid=loss("['mse'], 'metrics': ['acuracy']"))[1]
+
+
+def test_several_problems_of_keras_are_reported_at_once(bad: Session) -> None:
+    grid = loss("['mse', 'mean_squred_error'], 'metrics': ['acuracy']")
+    sqlstate, message = failure_of(bad, compile_params_grid=grid, model_id_list=[SMALL, WIDE])
+    assert sqlstate == INVALID
+    for part in ("mean_squred_error", "acuracy", "model_id 3"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("missing", "argument"),
+    [
+        ("train", "source_table"),
+        ("train_summary", "source_table"),
+        ("val", "validation_table"),
+        ("val_summary", "validation_table"),
+        ("lib", "model_arch_table"),
+    ],
+)
+def test_a_role_without_rights_on_a_table(bad: Session, database: str, role: str, missing: str, argument: str) -> None:
+    bad.run(f"GRANT USAGE, CREATE ON SCHEMA t_bad TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA t_bad TO {role}")
+    bad.run(f"REVOKE SELECT ON {missing} FROM {role}")
+    other = connect_to(database, user=role)
+    other.run("SET search_path = t_bad; SET keras_automl.sessions = 0")
+    expected = NO_RIGHT, f'{argument}: role "{role}" has no SELECT privilege on table "t_bad.{missing}"'
+    assert failure_of(other, validation_table="val") == expected
+    other.close()
+
+
+def test_a_role_that_may_not_make_tables(bad: Session, database: str, role: str) -> None:
+    bad.run(f"GRANT USAGE ON SCHEMA t_bad TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA t_bad TO {role}")
+    other = connect_to(database, user=role)
+    other.run("SET search_path = t_bad")
+    sqlstate, message = failure_of(other)
+    assert sqlstate == NO_RIGHT
+    assert f'model_output_table: role "{role}" may not create tables in schema "t_bad"' in message
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("sessions", "-1"), ("threads", "0"), ("threads", "many"), ("state_memory_mb", "0")]
+)
+def test_a_setting_out_of_range(bad: Session, setting: str, value: str) -> None:
+    bad.run(f"BEGIN; SET LOCAL keras_automl.{setting} = '{value}'")
+    try:
+        with pytest.raises(psycopg2.Error) as caught:
+            search(bad, "bad")
+    finally:
+        bad.run("ROLLBACK")
+    assert caught.value.pgcode == INVALID
+    assert f"setting keras_automl.{setting} must be a whole number from " in str(caught.value)
