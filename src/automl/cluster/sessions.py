@@ -44,6 +44,7 @@ class _Session:
     current: Work | None = None
     begun: float = 0.0
     ready: bool = False
+    broken: str | None = None
 
     @property
     def pgconn(self) -> pq.abc.PGconn:
@@ -114,7 +115,9 @@ class Sessions:
         while not outcomes:
             self._interrupt()
             idle_before = len(self.idle())
-            for key, _ in self._selector.select(_LOOK_FOR_CANCEL):
+            for session in [each for each in self._sessions if each.broken]:
+                outcomes += self._died(session, str(session.broken))
+            for key, _ in self._selector.select(0 if outcomes else _LOOK_FOR_CANCEL):
                 outcomes += self._serve(key.data)
             if len(self.idle()) > idle_before:
                 break
@@ -177,8 +180,8 @@ class Sessions:
         try:
             session.send(work)
             self._flush(session)
-        except psycopg.OperationalError:
-            pass  # a session that died; its socket tells in _serve
+        except (psycopg.OperationalError, ValueError) as error:  # a ValueError where libpq has closed the socket
+            session.broken = str(error).strip()
 
     def _flush(self, session: _Session) -> None:
         events = _WRITE if session.pgconn.flush() else selectors.EVENT_READ
@@ -219,16 +222,15 @@ class Sessions:
         return []
 
     def _failed(self, session: _Session, work: Work, result: pq.abc.PGresult) -> list[Outcome]:
-        message = result.get_error_message().strip()
+        message, hint = (
+            (result.error_field(field) or b"").decode()
+            for field in (pq.DiagnosticField.MESSAGE_PRIMARY, pq.DiagnosticField.MESSAGE_HINT)
+        )
         if session.pgconn.status == pq.ConnStatus.BAD:
             session.current = work
             return self._died(session, message)
         if not session.ready:
-            primary, hint = (
-                (result.error_field(field) or b"").decode()
-                for field in (pq.DiagnosticField.MESSAGE_PRIMARY, pq.DiagnosticField.MESSAGE_HINT)
-            )
-            raise OperatorError(f"a session of the search could not be prepared: {primary}", hint=hint or None)
+            raise OperatorError(f"a session of the search could not be prepared: {message}", hint=hint or None)
         # The statement failed as a whole, so its transaction did too.
         session.pgconn.nonblocking = 0
         session.pgconn.exec_(b"ROLLBACK")
@@ -240,14 +242,17 @@ class Sessions:
         """Replace a session that died; its work comes back as lost."""
         self._replaced += 1
         work, was_ready = session.current, session.ready
-        self._selector.unregister(session.pgconn.socket if session.pgconn.socket >= 0 else _key(self._selector, session))
+        self._selector.unregister(_key(self._selector, session))
         session.connection.close()
         if self._replaced > _MOST_REPLACEMENTS:
             raise OperatorError(
                 f"{self._replaced} sessions of the search died, the last with: {why}",
                 hint="The server's log says why; memory is the usual reason: lower keras_automl.sessions.",
             )
-        fresh = self._open(session.number)
+        try:
+            fresh = self._open(session.number)
+        except Unreachable as problem:
+            raise OperatorError(f"a session of the search died ({why}) and cannot be replaced: {problem}") from None
         self._sessions[session.number] = fresh
         self._prepare_session(fresh)
         if work is None or not was_ready:
@@ -265,4 +270,5 @@ def _cancel(session: _Session) -> None:
 
 
 def _key(selector: selectors.BaseSelector, session: _Session) -> int:
+    # Not the connection's own number, which is gone when libpq has closed the socket.
     return next(key.fd for key in selector.get_map().values() if key.data is session)
