@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from automl.database import Database
 from automl.names import quoted
 from automl.packed import PackedTable
 
@@ -23,3 +26,10 @@ def fingerprint(table: PackedTable) -> str:
         "SELECT pg_catalog.count(*)::text || ' ' || coalesce(pg_catalog.md5(pg_catalog.string_agg("
         f"buffer_id::text || ' ' || {version}, ',' ORDER BY buffer_id)), '') AS fingerprint FROM {table.relation.sql}"
     )
+
+
+def decoded_bytes(db: Database, table: PackedTable) -> int:
+    """Return the bytes that the rows of a packed table take as float32 tensors."""
+    shape = quoted(table.independent + "_shape")
+    rows = db.execute(f"SELECT coalesce(pg_catalog.sum({shape}[1]), 0)::bigint AS rows FROM {table.relation.sql}")[0]["rows"]
+    return 4 * int(rows) * (math.prod(table.x_shape) + table.labels)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from automl import library, packing, predict, request, run, schedule, split
-from automl.cluster import usual_sessions
+from automl.cluster import this_machine
 from automl.database import CallerDatabase
 from automl.errors import AutomlError
 
@@ -31,7 +31,7 @@ def _entry(function: Callable[..., None]) -> Callable[..., None]:
 
 def _madlib_keras_automl(db: CallerDatabase, *arguments: object) -> None:
     given = request.Arguments(*arguments)  # type: ignore[arg-type]  # SQL has checked their types
-    run.search(db, given, request.parse(db, given, usual_sessions()))
+    run.search(db, given, request.parse(db, given, this_machine()))
 
 
 train_test_split = _entry(split.train_test_split)

@@ -11,7 +11,7 @@ import numpy as np
 
 from automl import catalog
 from automl.catalog import ColumnType, Relation
-from automl.cluster import usual_sessions
+from automl.cluster import this_machine
 from automl.cluster.base import PREDICT, Cluster, Definition, Outcome, Setup, Work
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
@@ -193,7 +193,7 @@ def _create(db: CallerDatabase, output: Name, source: Source, model: Model, sele
 
 def _open(db: CallerDatabase, model: Model, source: Source) -> Cluster:
     setup = Setup(definitions=(model.definition,), threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256))
-    most = catalog.whole_setting(db, "keras_automl.sessions", usual_sessions(), 0, 256)
+    most = catalog.whole_setting(db, "keras_automl.sessions", this_machine().sessions, 0, 256)
     try:
         if most == 0:
             raise Unreachable("keras_automl.sessions is 0")

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from automl import architectures, catalog, packed
+from automl import architectures, catalog, dataset, packed
+from automl.cluster import Machine
 from automl.cluster.base import Definition
 from automl.database import Database
-from automl.errors import FEATURE_NOT_SUPPORTED, AutomlError, UsageError, together
+from automl.errors import FEATURE_NOT_SUPPORTED, INSUFFICIENT_RESOURCES, AutomlError, UsageError, together
 from automl.names import Name, table_name
 from automl.packed import PackedTable
 from automl.search import hyperband
@@ -19,7 +20,7 @@ from automl.search.space import Space
 
 Checked = TypeVar("Checked")
 METHODS = ("hyperband", "hyperopt")
-INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
+_MB = 2**20
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,13 @@ class Resources:
         sessions: how many sessions train at the same time, at most.
         threads: threads of TensorFlow a session.
         memory: bytes of resting states in the coordinator's memory.
+        cache: bytes of decoded rows in the memory of all sessions together.
     """
 
     sessions: int
     threads: int
     memory: int
+    cache: int
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,11 @@ class Arguments:
     use_caching: bool | None = False
 
 
-def parse(db: Database, given: Arguments, sessions: int) -> Request:
+def parse(db: Database, given: Arguments, machine: Machine) -> Request:
     """Check everything that can be checked without Keras and return the request.
 
     Args:
-        sessions: how many are opened where the caller has not set keras_automl.sessions.
+        machine: what the server's machine carries: the defaults of the settings.
 
     Raises:
         AutomlError: all problems found, together.
@@ -139,6 +142,9 @@ def parse(db: Database, given: Arguments, sessions: int) -> Request:
     models = attempt(
         lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ())
     )
+    resources = _resources(db, machine)
+    if given.use_caching and training is not None:
+        attempt(lambda: _require_cache(db, [training, validation], resources))
     if problems:
         raise together(problems)
     assert params and space and outputs and training and models is not None
@@ -159,7 +165,7 @@ def parse(db: Database, given: Arguments, sessions: int) -> Request:
         name=given.name,
         description=given.description,
         caching=bool(given.use_caching),
-        resources=_resources(db, sessions),
+        resources=resources,
     )
 
 
@@ -220,9 +226,25 @@ def _validation(db: Database, value: str | None, training: PackedTable | None) -
     return validation
 
 
-def _resources(db: Database, sessions: int) -> Resources:
+def _resources(db: Database, machine: Machine) -> Resources:
     return Resources(
-        sessions=catalog.whole_setting(db, "keras_automl.sessions", sessions, 0, 256),
+        sessions=catalog.whole_setting(db, "keras_automl.sessions", machine.sessions, 0, 256),
         threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
-        memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * 2**20,
+        memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * _MB,
+        cache=catalog.whole_setting(db, "keras_automl.cache_memory_mb", machine.memory // 2 // _MB, 1, 100_000_000) * _MB,
     )
+
+
+def _require_cache(db: Database, tables: Sequence[PackedTable | None], resources: Resources) -> None:
+    """Raise unless the decoded rows fit into the memory of the sessions, each of which may come to hold all of them."""
+    one = sum(dataset.decoded_bytes(db, table) for table in tables if table is not None)
+    sessions = max(1, resources.sessions)
+    if one * sessions > resources.cache:
+        raise UsageError(
+            "use_caching",
+            f"needs {one // _MB} MB in each of {sessions} sessions, and keras_automl.cache_memory_mb allows"
+            f" {resources.cache // _MB} MB together",
+            True,
+            hint="Leave it out, lower keras_automl.sessions, or raise keras_automl.cache_memory_mb.",
+            sqlstate=INSUFFICIENT_RESOURCES,
+        )

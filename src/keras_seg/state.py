@@ -66,6 +66,11 @@ class State:
 
 def encode(state: State) -> bytes:
     """Return the state as bytes; `decode` is the reverse, bit for bit."""
+    return b"".join(encoded_parts(state))
+
+
+def encoded_parts(state: State) -> list[bytes | memoryview]:
+    """Return what `encode` joins, without a copy of the arrays: a state can be large, and it may go into larger bytes."""
     header = {
         "arrays": [[array.dtype.name, list(array.shape)] for array in state.arrays],
         "trainable": len(state.trainable),
@@ -73,7 +78,7 @@ def encode(state: State) -> bytes:
         "weights": [[part.index, part.start, part.stop] for part in state.weights],
     }
     text = json.dumps(header, separators=(",", ":")).encode()
-    return b"".join((_PREFIX.pack(MAGIC, len(text)), text, *(_raw(array) for array in state.arrays)))
+    return [_PREFIX.pack(MAGIC, len(text)), text, *(_raw(array) for array in state.arrays)]
 
 
 def decode(raw: bytes) -> State:

@@ -110,7 +110,7 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     except plpy.SPIError:
         raise  # a cancellation, or a table that cannot be read
     except Exception as error:
-        return _envelope({"error": f"{type(error).__name__}: {_sentence(error)}"}, b"")
+        return _envelope({"error": f"{type(error).__name__}: {_sentence(error)}"}, [])
     return _envelope(task.report, task.new_state())
 
 
@@ -163,9 +163,9 @@ class Visit:
         if self._sums:
             self.report["sums"] = {name: [array.tolist() for array in sums] for name, sums in self._sums.items()}
 
-    def new_state(self) -> bytes:
-        """Return the state after the visit; nothing where it only evaluated, for then it is the one that came."""
-        return codec.encode(self._now()) if self._trained else b""
+    def new_state(self) -> list[bytes | memoryview]:
+        """Return the parts of the state after the visit; none where it only evaluated, for then it is the one that came."""
+        return codec.encoded_parts(self._now()) if self._trained else []
 
     def _train(self, stop: dict[str, Any]) -> None:
         begin = time.perf_counter()
@@ -327,6 +327,6 @@ def _sentence(error: Exception) -> str:
     return " ".join(lines)[:500] if lines else type(error).__name__
 
 
-def _envelope(report: dict[str, Any], state: bytes) -> bytes:
+def _envelope(report: dict[str, Any], state: list[bytes | memoryview]) -> bytes:
     text = json.dumps(report).encode()
-    return b"".join((_LENGTH.pack(len(text)), text, state))
+    return b"".join((_LENGTH.pack(len(text)), text, *state))

@@ -12,14 +12,31 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 
 _SESSION_MEMORY = 1024**3  # bytes; TensorFlow alone takes about 600 MB
 
 
-def usual_sessions() -> int:
-    """Return how many sessions this machine carries: one a processor, as far as the memory that is free now reaches."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    free = page * os.sysconf("SC_AVPHYS_PAGES")
+@dataclass(frozen=True)
+class Machine:
+    """What the server's machine carries.
+
+    Attributes:
+        sessions: that can train at the same time: one a processor, as far as the memory that is free now reaches.
+        memory: bytes that could be taken now without swapping.
+    """
+
+    sessions: int
+    memory: int
+
+
+def this_machine() -> Machine:
+    """Return what the machine of this backend carries now."""
+    memory = _free_memory()
+    return Machine(max(1, min(len(os.sched_getaffinity(0)), memory // _SESSION_MEMORY)), memory)
+
+
+def _free_memory() -> int:
     with suppress(OSError), open("/proc/meminfo") as lines:
-        free = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    return max(1, min(len(os.sched_getaffinity(0)), free // _SESSION_MEMORY))
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
