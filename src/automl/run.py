@@ -115,11 +115,12 @@ class Run:
         What could be drawn is checked too: a mistake in the grids is one whether chance brings it up or not.
         """
         corners = plan.make_trials(self._request, self._request.space.corners())
-        programs = {trial.program: trial for trial in (*corners, *self._trials.values())}
+        different = {(trial.model, trial.configuration.compile_params): trial for trial in corners}
+        programs = {trial.program: trial for trial in self._trials.values()}
         orders = [
             {**trial.order(), "x_shape": self._request.training.x_shape, "labels": self._request.training.labels,
              "name": f"model_id {trial.configuration.model_id}"}
-            for trial in programs.values()
+            for trial in (*different.values(), *programs.values())
         ]  # fmt: skip
         answer = self._ask(Work("check", CHECK, (json.dumps(orders),)))
         problems = [UsageError(each["argument"], each["problem"]) for each in json.loads(answer)]

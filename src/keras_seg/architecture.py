@@ -165,7 +165,7 @@ def _built(config: dict[str, Any]) -> Any:
 
     try:
         with keras.StatelessScope(initialize_variables=False):
-            model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)  # it takes things out
+            model = _made(config)
         _check_size(model)
         with keras.StatelessScope():
             pass  # its end gives the variables their initial values
@@ -175,6 +175,17 @@ def _built(config: dict[str, Any]) -> Any:
             raise
         raise ArchitectureError(f"Keras cannot build the architecture: {_culprit(config)}{_reason(problem)}") from problem
     return model
+
+
+def _made(config: dict[str, Any]) -> Any:
+    import keras
+
+    fresh = copy.deepcopy(config)  # deserialising takes things out
+    if fresh["class_name"] != "Sequential" or set(fresh["config"]) - {"name", "trainable", "layers"}:
+        return keras.saving.deserialize_keras_object(fresh, safe_mode=True)
+    # `Sequential.from_config` adds the layers one by one, and makes the whole graph anew after each of them.
+    layers = [keras.saving.deserialize_keras_object(layer, safe_mode=True) for layer in fresh["config"].pop("layers")]
+    return keras.Sequential(layers, **fresh["config"])
 
 
 def _check_size(model: Any) -> None:

@@ -18,6 +18,8 @@ import tensorflow as tf
 
 # Optimizers that treat every weight alike, wherever it stands: on one flat vector of all weights they give the same numbers.
 ELEMENTWISE = frozenset(("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion"))
+# Of those, the ones whose variables begin with a value that a parameter sets; those of the others begin with zeros.
+STARTING_VALUES = frozenset(("Adagrad", "Ftrl"))
 _NOT_TRIAL_OPTIMIZERS = frozenset(("Optimizer", "LossScaleOptimizer", "MultiOptimizer"))
 _ACCURACY = {"accuracy", "acc"}
 _CROSSENTROPY = {"crossentropy", "ce"}
@@ -221,6 +223,17 @@ def free_numbers(optimizer: keras.optimizers.Optimizer) -> tuple[Numbers, list[f
         setattr(owner, key, numbers.add(key, value))
         values.append(value)
     return numbers, values
+
+
+def number_of(name: str, params: Mapping[str, Any], number: str) -> float | None:
+    """Return one of an optimizer's numbers as a trial gives it; None where it leaves the default."""
+    value = optimizer_params(name, params).get("learning_rate" if number == "initial" else number)
+    return None if value is None else float(value)
+
+
+def default_rate(name: str) -> float:
+    """Return the learning rate of an optimizer that is given none."""
+    return float(inspect.signature(optimizer_class(name).__init__).parameters["learning_rate"].default)
 
 
 def structure_of(name: str, params: Mapping[str, Any]) -> str:

@@ -205,7 +205,8 @@ class Trainer:
         )
         self._parameters = self._make_parameters()
         self._optimizer.build(self._parameters)
-        self._numbers, _ = compiling.free_numbers(self._optimizer)
+        self._fresh = tuple(np.asarray(variable.numpy()) for variable in self._optimizer.variables)
+        self._numbers, self._defaults = compiling.free_numbers(self._optimizer)
         self._pace = Pace()
         self._traced = False
         scalars = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)]
@@ -226,12 +227,30 @@ class Trainer:
     def initial(self, compiled: Compile, seed: int) -> State:
         """Return the state of a trial before its first step."""
         trainable, other = self.network.initial(seed, self.flat)
+        slots = self._begun(compiled) or self._begun_anew(compiled, trainable)
+        return State(trainable, other, slots, self.network.slices(self.flat))
+
+    def _begun(self, compiled: Compile) -> tuple[np.ndarray, ...] | None:
+        """Return the optimizer's variables at the start if they are zeros and a learning rate, without making them again."""
+        name = type(self._optimizer).__name__
+        if name not in compiling.ELEMENTWISE - compiling.STARTING_VALUES:
+            return None
+        rate = compiling.number_of(name, compiled.params, "learning_rate") if self._rate is not None else None
+        start = compiling.default_rate(name) if rate is None else rate
+        return tuple(np.array(start, np.float32) if at == self._rate else array for at, array in enumerate(self._fresh))
+
+    def _begun_anew(self, compiled: Compile, trainable: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         for variable, array in zip(self._parameters, trainable, strict=True):
             variable.assign(array)
         optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
         optimizer.build(self._parameters)  # after the weights: some optimizers begin with a copy of them
-        slots = tuple(np.asarray(variable.numpy()) for variable in optimizer.variables)
-        return State(trainable, other, slots, self.network.slices(self.flat))
+        return tuple(np.asarray(variable.numpy()) for variable in optimizer.variables)
+
+    @cached_property
+    def _rate(self) -> int | None:
+        """Where the learning rate stands among the optimizer's variables; None where it follows a schedule."""
+        names = [variable.name for variable in self._optimizer.variables]
+        return names.index("learning_rate") if "learning_rate" in names else None
 
     def load(self, state: State) -> None:
         """Take over a trial's state.
@@ -287,8 +306,9 @@ class Trainer:
         """Return the numbers of a trial's optimizer, shape (numbers,)."""
         key = repr(sorted(compiled.params.items()))
         if key not in self._numbers_of_trial:
-            optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
-            self._numbers_of_trial[key] = tf.constant(compiling.free_numbers(optimizer)[1], tf.float32)
+            given = [compiling.number_of(compiled.optimizer, compiled.params, name) for name in self._numbers.names]
+            values = [default if value is None else value for value, default in zip(given, self._defaults, strict=True)]
+            self._numbers_of_trial[key] = tf.constant(values, tf.float32)
         return self._numbers_of_trial[key]
 
     def _in_chunks(

@@ -296,6 +296,8 @@ def _fit(given: dict[str, Any]) -> Fit:
 
 def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
     """Return what is wrong with one network and its parameters: (argument, sentence), or None."""
+    from keras_seg.compiling import make_optimizer
+
     name = order["name"]
     try:
         network = _network(cache, order["model"])
@@ -306,6 +308,7 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
         return "model_id_list", f"{name}: {unfit}"
     try:
         compiled = _compile(order["compile"])
+        make_optimizer(compiled.optimizer, compiled.params)  # its own numbers: a trainer serves others too
         _trainer(cache, order["model"], compiled, _fit(order["fit"]), order["labels"])
         _evaluator(cache, order["model"], compiled, order["labels"])
     except Exception as error:  # likewise
