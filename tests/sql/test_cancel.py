@@ -1,0 +1,242 @@
+"""Cancelling: the statement ends within a second, at any moment, and leaves no session, table or run under way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg2
+import pytest
+
+from fix_db import Session, connect_to
+from fix_search import in_schema, load, make_iris, search, sequential
+
+ENDS_WITHIN = 1.0  # seconds, of the statement
+GONE_WITHIN = 2.0  # seconds more, for the sessions
+PATIENCE = 30.0  # seconds for a moment to come
+CANCELLED = "57014"
+OURS = "application_name ~ '^keras_automl' AND datname = current_database() AND pid <> pg_backend_pid()"
+
+Moment = Callable[[Session], bool]
+Statement = Callable[[Session], None]
+
+
+class Call(threading.Thread):
+    """A statement that runs on a session of its own while the test looks on."""
+
+    def __init__(self, session: Session, statement: Statement) -> None:
+        super().__init__(daemon=True)
+        self._session = session
+        self._statement = statement
+        self.error: psycopg2.Error | None = None
+        self.ended = 0.0
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._statement(self._session)
+        except psycopg2.Error as error:
+            self.error = error
+        self.ended = time.monotonic()
+
+
+def waited(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether a condition came true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def at_work_on(statement: str) -> Moment:
+    """The moment when one of our sessions executes a statement that calls a function."""
+    sql = f"SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND state = 'active' AND query ~ %s"
+    return lambda watcher: watcher.value(sql, statement) > 0
+
+
+def trained(watcher: Session) -> bool:
+    """The moment when the search has evaluated some trials."""
+    sql = "SELECT count(*) FROM madlib.automl_metrics JOIN madlib.automl_runs USING (run_id) WHERE status = 'running'"
+    return watcher.value(sql) > 3
+
+
+def at_once(watcher: Session) -> bool:
+    """The moment when the statement has begun."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT madlib.madlib_keras%' AND state = 'active'"
+    return watcher.value(sql) > 0
+
+
+def long_search(session: Session) -> None:
+    """A search of minutes."""
+    search(session, "long", model_id_list=[1], automl_params="R=2000, eta=10", metrics_compute_frequency=1)
+
+
+def wide_search(session: Session) -> None:
+    """A search whose every pass takes seconds."""
+    grid = "{'batch_size': [1], 'epochs': [500]}"
+    search(session, "wide", model_id_list=[3], automl_params="R=100, eta=10", fit_params_grid=grid)
+
+
+def predict(session: Session) -> None:
+    session.run("SELECT madlib.madlib_keras_predict('made', 'many', 'id', 'attributes', 'predicted')")
+
+
+@pytest.fixture(scope="module")
+def dsn(database: str) -> str:
+    """The database with a schema `t_cancel`: packed tables, a library, a model and a table of many rows."""
+    session = in_schema(database, "t_cancel")
+    make_iris(session)
+    wide = [
+        ("Dense", {"units": 400, "activation": "relu", **({} if at else {"batch_input_shape": [None, 4]})}) for at in range(4)
+    ]
+    for layers in ([("Dense", {"units": 3, "activation": "softmax", "batch_input_shape": [None, 4]})],) * 2:
+        load(session, "lib", sequential(*layers))
+    load(session, "lib", sequential(*wide, ("Dense", {"units": 3, "activation": "softmax"})))
+    session.run("CREATE TABLE many AS SELECT n AS id, attributes FROM iris_data, generate_series(1, 10000) n")
+    session.run("CREATE TABLE made AS SELECT 1 AS mst_key, decode(repeat('00', 60), 'hex') AS model_weights, model_arch"
+                " FROM lib WHERE model_id = 1")  # fmt: skip
+    session.run("CREATE TABLE made_summary AS SELECT 'y'::text AS dependent_varname, '{a,b,c}'::text[] AS class_values,"
+                " 1.0::real AS normalizing_const")  # fmt: skip
+    session.close()
+    return database
+
+
+@pytest.fixture
+def watcher(dsn: str) -> Iterator[Session]:
+    """A session that looks on; afterwards nothing of ours may be left."""
+    session = connect_to(dsn)
+    session.run("SET search_path = t_cancel")
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def caller(dsn: str, watcher: Session) -> Iterator[Session]:
+    """The session whose statement is cancelled; the test's end ends it, whatever it is doing."""
+    session = connect_to(dsn)
+    session.run("SET search_path = t_cancel")
+    yield session
+    watcher.run("SELECT pg_terminate_backend(%s)", session.info.backend_pid)
+    watcher.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}")
+    watcher.run("UPDATE madlib.automl_runs SET status = 'lost' WHERE status = 'running'")
+
+
+def left(watcher: Session) -> list[str]:
+    return [name for (name,) in watcher.fetch(f"SELECT application_name || ': ' || query FROM pg_stat_activity WHERE {OURS}")]
+
+
+def made(watcher: Session) -> list[str]:
+    """Tables that a search or prediction made."""
+    sql = """SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(long|wide|predicted)'"""
+    return [name for (name,) in watcher.fetch(sql)]
+
+
+def require_nothing_left(watcher: Session) -> None:
+    assert waited(lambda: not left(watcher), GONE_WITHIN), left(watcher)
+    assert made(watcher) == []
+    assert watcher.value("SELECT count(*) FROM madlib.automl_runs WHERE status = 'running'") == 0
+
+
+def require_cancelled(call: Call, asked: float) -> None:
+    call.join(PATIENCE)
+    assert not call.is_alive()
+    assert call.error is not None and call.error.pgcode == CANCELLED
+    assert call.ended - asked < ENDS_WITHIN
+
+
+MOMENTS: list[tuple[str, Statement, Moment, float]] = [
+    ("at once", long_search, at_once, 0.0),
+    ("a moment later", long_search, at_once, 0.3),
+    ("while TensorFlow is imported", long_search, at_work_on("automl_open"), 0.0),
+    ("in the middle of the import", long_search, at_work_on("automl_open"), 1.0),
+    ("while models are checked", wide_search, at_work_on("automl_check"), 0.0),
+    ("while small networks train", long_search, trained, 0.0),
+    ("in a long visit", wide_search, at_work_on("automl_visit"), 1.0),
+    ("while a prediction imports", predict, at_work_on("automl_open"), 0.5),
+    ("while rows are predicted", predict, at_work_on("automl_predict"), 0.5),
+]
+
+
+@pytest.mark.parametrize(("statement", "moment", "later"), [case[1:] for case in MOMENTS], ids=[case[0] for case in MOMENTS])
+def test_a_statement_can_be_cancelled(
+    watcher: Session, caller: Session, statement: Statement, moment: Moment, later: float
+) -> None:
+    last = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
+    call = Call(caller, statement)
+    assert waited(lambda: moment(watcher) or not call.is_alive(), PATIENCE)
+    time.sleep(later)
+    assert call.is_alive(), call.error
+    asked = time.monotonic()
+    watcher.run("SELECT pg_cancel_backend(%s)", caller.info.backend_pid)
+    require_cancelled(call, asked)
+    require_nothing_left(watcher)
+    # A search that had opened its record closed it; a prediction has none.
+    for status, error in watcher.fetch("SELECT status, error FROM madlib.automl_runs WHERE run_id > %s", last):
+        assert status == "cancelled"
+        assert "canceling statement due to user request" in error
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 5.0])
+def test_a_statement_can_time_out(watcher: Session, caller: Session, seconds: float) -> None:
+    caller.run(f"SET statement_timeout = {int(1000 * seconds)}")
+    begin = time.monotonic()
+    call = Call(caller, long_search)
+    require_cancelled(call, begin + seconds)
+    require_nothing_left(watcher)
+
+
+@pytest.mark.parametrize("moment", [at_work_on("automl_open"), trained], ids=["import", "training"])
+def test_the_sessions_of_a_caller_that_is_gone_go_too(watcher: Session, caller: Session, moment: Moment) -> None:
+    call = Call(caller, long_search)
+    assert waited(lambda: moment(watcher), PATIENCE)
+    watcher.run("SELECT pg_terminate_backend(%s)", caller.info.backend_pid)
+    call.join(PATIENCE)
+    assert call.error is not None
+    assert waited(lambda: not left(watcher), GONE_WITHIN), left(watcher)
+    assert made(watcher) == []
+    watcher.run("UPDATE madlib.automl_runs SET status = 'lost' WHERE status = 'running'")  # nobody was left to close it
+
+
+def test_a_session_in_a_long_visit_goes_with_its_caller(watcher: Session, caller: Session) -> None:
+    call = Call(caller, wide_search)
+    assert waited(lambda: at_work_on("automl_visit")(watcher), PATIENCE)
+    time.sleep(1)
+    watcher.run("SELECT pg_terminate_backend(%s)", caller.info.backend_pid)
+    call.join(PATIENCE)
+    assert waited(lambda: not left(watcher), GONE_WITHIN), left(watcher)
+    watcher.run("UPDATE madlib.automl_runs SET status = 'lost' WHERE status = 'running'")
+
+
+def test_training_in_the_caller_s_session_can_be_cancelled_and_tried_again(watcher: Session, caller: Session) -> None:
+    caller.run("SET keras_automl.sessions = 0")
+    for statement, seconds in ((long_search, 0.7), (long_search, 2.0), (long_search, 8.0), (wide_search, 3.0), (predict, 1.0)):
+        call = Call(caller, statement)
+        time.sleep(seconds)
+        assert call.is_alive(), call.error
+        asked = time.monotonic()
+        watcher.run("SELECT pg_cancel_backend(%s)", caller.info.backend_pid)
+        require_cancelled(call, asked)
+        require_nothing_left(watcher)
+    search(caller, "after", model_id_list=[1])
+    assert caller.value("SELECT count(*) FROM after") == 4
+    caller.run("DROP TABLE after, after_info, after_summary, after_best, after_best_summary")
+
+
+def test_a_cancelled_session_searches_again(watcher: Session, caller: Session) -> None:
+    caller.run("SET statement_timeout = 1000")
+    with pytest.raises(psycopg2.Error):
+        long_search(caller)
+    caller.run("RESET statement_timeout")
+    search(caller, "again", model_id_list=[1])
+    assert caller.value("SELECT count(*) FROM again") == 4
+    require_nothing_left(watcher)
+
+
+def test_a_rollback_takes_the_tables_back(watcher: Session, caller: Session) -> None:
+    caller.run("SET keras_automl.sessions = 0; BEGIN")
+    search(caller, "long", model_id_list=[1])
+    caller.run("ROLLBACK")
+    require_nothing_left(watcher)

@@ -1,0 +1,204 @@
+"""The extension as a thing of the database: made, dropped, dumped; and what an ordinary role may do with it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg2.extensions
+import pytest
+
+from fix_db import Session, connect_to
+from fix_search import dense, load, make_iris, search
+
+
+@contextmanager
+def scratch_database(server: str, name: str) -> Iterator[str]:
+    """The DSN of a new, empty database."""
+    name = f"{name}_{os.getpid()}"
+    admin = connect_to(server)
+    admin.run(f"DROP DATABASE IF EXISTS {name}")
+    admin.run(f"CREATE DATABASE {name}")
+    yield psycopg2.extensions.make_dsn(server, dbname=name)
+    admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+    admin.run(f"DROP DATABASE {name}")
+    admin.close()
+
+
+def everything(session: Session) -> list[object]:
+    """What has a name in the catalogs, apart from PostgreSQL's own."""
+    catalogs = {
+        "pg_namespace": "nspname",
+        "pg_proc": "proname",
+        "pg_class": "relname",
+        "pg_type": "typname",
+        "pg_extension": "extname",
+        "pg_cast": "oid::text",
+        "pg_operator": "oprname",
+        "pg_event_trigger": "evtname",
+        "pg_default_acl": "oid::text",
+    }
+    return [
+        row for table, name in catalogs.items() for row in session.fetch(f"SELECT '{table}', {name} FROM {table} ORDER BY 2")
+    ]
+
+
+def test_dropping_leaves_nothing(server: str) -> None:
+    with scratch_database(server, "automl_drop") as dsn:
+        session = connect_to(dsn)
+        session.run("CREATE EXTENSION plpython3u")
+        before = everything(session)
+        session.run("CREATE EXTENSION keras_automl")
+        session.run("SELECT madlib.hyperband_schedule('schedule', 9); DROP TABLE schedule")
+        session.run("DROP EXTENSION keras_automl")
+        assert everything(session) == before
+        session.run("CREATE EXTENSION keras_automl")  # and it can come back
+        assert session.value("SELECT count(*) FROM madlib.automl_runs") == 0
+        session.close()
+
+
+def test_it_needs_plpython(server: str) -> None:
+    with scratch_database(server, "automl_needs") as dsn:
+        session = connect_to(dsn)
+        failure = session.error_of("CREATE EXTENSION keras_automl")
+        assert (failure.sqlstate, failure.message) == ("42704", 'required extension "plpython3u" is not installed')
+        assert failure.hint is not None and "CASCADE" in failure.hint
+        session.close()
+
+
+RUN = """INSERT INTO madlib.automl_runs (method, params, source_table, status, random_state) VALUES
+    ('hyperband', 'R=9', 'train', 'finished', 7) RETURNING run_id"""
+TRIAL = "INSERT INTO madlib.automl_trials (run_id, mst_key, compile_params) VALUES (%s, 1, 'optimizer=''SGD()''')"
+METRIC = "INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, training_loss) VALUES (%s, 1, 1, 0.25)"
+CHECKPOINT = """INSERT INTO madlib.automl_checkpoints (run_id, mst_key, iteration, visits, state)
+    VALUES (%s, 1, 1, 1, '\\x00ff')"""
+VIEWS = ("automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints")
+
+
+def test_a_dump_keeps_the_runs_of_every_role(server: str, role: str) -> None:
+    with scratch_database(server, "automl_dump") as source, scratch_database(server, "automl_restore") as target:
+        rows, last = {}, 0
+        for user in ("", role):
+            session = connect_to(source, **({"user": user} if user else {}))
+            if not user:
+                session.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
+            last = session.value(RUN)
+            for statement in (TRIAL, METRIC, CHECKPOINT):
+                session.run(statement, last)
+            rows[user] = [session.fetch(f"SELECT * FROM madlib.{view}") for view in VIEWS]
+            session.close()
+        dump = subprocess.run(["pg_dump", "--dbname", source], check=True, capture_output=True, text=True).stdout
+        restore = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", target]
+        subprocess.run(restore, input=dump, check=True, capture_output=True, text=True)
+        for user, expected in rows.items():
+            session = connect_to(target, **({"user": user} if user else {}))
+            assert [session.fetch(f"SELECT * FROM madlib.{view}") for view in VIEWS] == expected
+            assert all(len(view) == 1 for view in expected)
+            session.close()
+        session = connect_to(target)
+        assert session.value(RUN) == last + 1
+        session.close()
+
+
+@pytest.mark.parametrize(
+    ("catalog", "name", "where"),
+    [
+        ("pg_proc", "oid::regprocedure", "pronamespace = 'madlib'::regnamespace"),
+        ("pg_class", "oid::regclass", "relnamespace = 'madlib'::regnamespace AND relkind IN ('r', 'v')"),
+        ("pg_namespace", "nspname", "nspname = 'madlib'"),
+        ("pg_extension", "extname", "extname = 'keras_automl'"),
+    ],
+)
+def test_everything_has_a_comment(db: Session, catalog: str, name: str, where: str) -> None:
+    assert db.value(f"SELECT count(*) FROM {catalog} WHERE {where}") > 0
+    assert db.fetch(f"SELECT {name}::text FROM {catalog} WHERE {where} AND obj_description(oid, '{catalog}') IS NULL") == []
+
+
+def test_every_object_belongs_to_the_extension(db: Session) -> None:
+    for catalog, column in (("pg_proc", "pronamespace"), ("pg_class", "relnamespace")):
+        sql = f"""SELECT oid FROM {catalog} WHERE {column} = 'madlib'::regnamespace AND oid NOT IN (SELECT objid FROM pg_depend
+            WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid = '{catalog}'::regclass)"""
+        if catalog == "pg_class":
+            sql += " AND relkind IN ('r', 'v', 'S')"
+        assert db.fetch(sql) == []
+
+
+def test_no_function_runs_with_its_owner_s_rights(db: Session) -> None:
+    assert db.value("SELECT count(*) FROM pg_proc WHERE pronamespace = 'madlib'::regnamespace AND prosecdef") == 0
+
+
+# --- ordinary roles -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(db: Session) -> Iterator[str]:
+    """The name of a second role without rights."""
+    name = f"automl_other_{os.getpid()}"
+    db.run(f"CREATE ROLE {name} LOGIN")
+    yield name
+    db.run(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
+
+
+def test_an_ordinary_role_searches_from_beginning_to_end(db: Session, role: str, connect: Callable[..., Session]) -> None:
+    session = connect(user=role)
+    make_iris(session)
+    load(session, "lib", dense(3))
+    search(session, "out", validation_table="val")
+    assert session.notices[-1].startswith("INFO:  bracket s=")
+    assert session.fetch("SELECT status, executor, owner FROM madlib.automl_runs") == [("finished", "sessions", role)]
+    assert session.value("SELECT count(*) FROM out JOIN out_info USING (mst_key)") == 4
+    assert session.value("SELECT tableowner FROM pg_tables WHERE tablename = 'out'") == role
+    session.run("SELECT madlib.madlib_keras_predict('out', 'iris_test', 'id', 'attributes', 'p', 'response', FALSE, 1)")
+    assert session.value("SELECT count(*) FROM p") == 30
+
+
+def test_roles_do_not_see_each_other_s_runs(db: Session, role: str, other: str, connect: Callable[..., Session]) -> None:
+    first, second = connect(user=role), connect(user=other)
+    run = first.value(RUN)
+    for statement in (TRIAL, METRIC, CHECKPOINT):
+        first.run(statement, run)
+    for view in VIEWS:
+        assert first.value(f"SELECT count(*) FROM madlib.{view} WHERE run_id = %s", run) == 1
+        for session in (second, db):
+            assert session.value(f"SELECT count(*) FROM madlib.{view} WHERE run_id = %s", run) == 0
+            with session.cursor() as cursor:
+                cursor.execute(f"DELETE FROM madlib.{view} WHERE run_id = %s", (run,))
+                assert cursor.rowcount == 0
+    second.run("SET ROLE NONE")
+    assert second.error_of(f"SET SESSION AUTHORIZATION {role}").sqlstate == "42501"
+
+
+def test_no_role_writes_into_another_one_s_run(db: Session, role: str, other: str, connect: Callable[..., Session]) -> None:
+    first, second = connect(user=role), connect(user=other)
+    run = first.value(RUN)
+    first.run(TRIAL, run)
+    for statement in (TRIAL.replace("1,", "2,"), METRIC, CHECKPOINT):
+        assert second.error_of(statement, run).sqlstate == "23503"  # the run is not one of this owner
+    forged = "INSERT INTO madlib.automl_trials (run_id, mst_key, owner) VALUES (%s, 3, %s)"
+    assert second.error_of(forged, run, role).sqlstate == "44000"  # WITH CHECK OPTION
+    assert second.error_of("INSERT INTO madlib.automl_runs (owner) VALUES (%s)", role).sqlstate == "44000"
+    mine = second.value(RUN)
+    assert second.error_of("UPDATE madlib.automl_runs SET owner = %s WHERE run_id = %s", role, mine).sqlstate == "44000"
+    assert first.value("SELECT count(*) FROM madlib.automl_trials WHERE run_id = %s", run) == 1
+
+
+@pytest.mark.parametrize("log", ["automl_run_log", "automl_trial_log", "automl_metric_log", "automl_checkpoint_log"])
+def test_the_tables_behind_the_views_are_closed(role: str, connect: Callable[..., Session], log: str) -> None:
+    session = connect(user=role)
+    for statement in (
+        "SELECT 1 FROM {}",
+        "DELETE FROM {}",
+        "UPDATE {} SET owner = current_user",
+        "TRUNCATE {}",
+        "DROP TABLE {}",
+    ):
+        assert session.error_of(statement.format(f"madlib.{log}")).sqlstate == "42501"
+
+
+def test_an_ordinary_role_cannot_put_things_into_the_schema(role: str, connect: Callable[..., Session]) -> None:
+    session = connect(user=role)
+    assert session.error_of("CREATE TABLE madlib.mine ()").sqlstate == "42501"
+    body = "AS 'SELECT 1' LANGUAGE sql"
+    assert session.error_of(f"CREATE FUNCTION madlib.automl_load(integer) RETURNS integer {body}").sqlstate == "42501"
