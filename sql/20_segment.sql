@@ -23,7 +23,7 @@ CREATE FUNCTION madlib.automl_check(orders text) RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$
 if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['keras_seg'].check(GD, orders)
+return GD['keras_seg'].check(plpy, GD, orders)
 $$;
 COMMENT ON FUNCTION madlib.automl_check(text) IS
 'Internal: builds and compiles networks without training them; returns the problems found as JSON.';

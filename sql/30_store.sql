@@ -75,7 +75,8 @@ COMMENT ON TABLE madlib.automl_checkpoint_log IS
 'The latest state of each trial under way, of any role; read it through the view automl_checkpoints';
 
 CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
-    SELECT * FROM madlib.automl_run_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+    SELECT *, status = 'running' AND EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = backend) AS alive
+    FROM madlib.automl_run_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_trials WITH (security_barrier) AS

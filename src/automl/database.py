@@ -12,7 +12,10 @@ from typing import Any, Protocol
 
 Row = dict[str, Any]
 
-_PARAMETER = re.compile(r"\$(\d+)::((?:double precision|[a-z_0-9.]+)(?:\[\])?)")
+# Quoted names and texts are passed over: what stands in them is a name, whatever it looks like.
+_PARAMETER = re.compile(
+    r""""(?:[^"]|"")*"(?:\."(?:[^"]|"")*")?|'(?:[^']|'')*'|\$(\d+)::((?:double precision|[a-z_0-9.]+)(?:\[\])?)"""
+)
 
 
 class Database(Protocol):
@@ -46,10 +49,10 @@ class Talk(Protocol):
 def parameter_types(sql: str) -> list[str]:
     """Return the types written beside `$1`, `$2`, ... in order.
 
-    >>> parameter_types("SELECT $2::integer[], $1::text, $1::text")
+    >>> parameter_types('SELECT $2::integer[], $1::text, $1::text FROM "$3::evil"')
     ['text', 'integer[]']
     """
-    types = {int(number): kind for number, kind in _PARAMETER.findall(sql)}
+    types = {int(number): kind for number, kind in _PARAMETER.findall(sql) if number}
     return [types[number] for number in sorted(types)]
 
 

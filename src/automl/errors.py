@@ -68,17 +68,26 @@ class OperatorError(AutomlError):
     """The operator must act: something is not installed, not reachable or broken."""
 
 
-def together(problems: Sequence[AutomlError]) -> AutomlError:
-    """One error that reports all `problems`, each on its own line, with the SQLSTATE of the first."""
+class SeveralErrors(AutomlError):
+    """Several problems of one call.
+
+    Attributes:
+        problems: each of them.
+    """
+
+    def __init__(self, problems: Sequence[AutomlError], message: str, hint: str | None) -> None:
+        super().__init__(message, sqlstate=problems[0].sqlstate, hint=hint)
+        self.problems = tuple(problems)
+
+
+def together(found: Sequence[AutomlError]) -> AutomlError:
+    """One error that reports all problems found, each on its own line, with the SQLSTATE of the first."""
+    problems = [each for error in found for each in (error.problems if isinstance(error, SeveralErrors) else (error,))]
     if len(problems) == 1:
         return problems[0]
     lines = "\n".join(f"  {problem.message}" for problem in problems)
     hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
-    return AutomlError(
-        f"{len(problems)} problems were found:\n{lines}",
-        sqlstate=problems[0].sqlstate,
-        hint=" ".join(hints) or None,
-    )
+    return SeveralErrors(problems, f"{len(problems)} problems were found:\n{lines}", " ".join(hints) or None)
 
 
 def shown(value: object, limit: int = 200) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from automl import catalog
 from automl.catalog import ColumnType, Relation
 from automl.cluster import this_machine
-from automl.cluster.base import PREDICT, Cluster, Definition, Outcome, Setup, Work
+from automl.cluster.base import CHECK, PREDICT, Cluster, Definition, Outcome, Setup, Work, ask
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.sessions import Sessions
@@ -82,12 +83,13 @@ def madlib_keras_predict(
     source = _source(db, test_table, id_col, independent_varname)
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     _create(db, output, source, model, selection)
-    with_sessions = _open(db, model, source)
+    cluster = _open(db, model, source)
     try:
-        for ids, probabilities in _predicted(db, with_sessions, source, model):
+        _require_fit(cluster, source)
+        for ids, probabilities in _predicted(db, cluster, source, model):
             _insert(db, output, model, source, ids, selection, probabilities)
     finally:
-        with_sessions.close()
+        cluster.close()
 
 
 def parse_pred_type(value: str | int | float | None) -> Selection:
@@ -202,6 +204,13 @@ def _open(db: CallerDatabase, model: Model, source: Source) -> Cluster:
     except Unreachable as problem:
         db.notice(f"the prediction runs in this session: {problem}")
         return CallerSession(db, setup)
+
+
+def _require_fit(cluster: Cluster, source: Source) -> None:
+    order = {"name": "the model", "model": _KEY, "x_shape": source.shape}
+    problems = json.loads(ask(cluster, Work("check", CHECK, (json.dumps([order]),))))
+    if problems:
+        raise UsageError("independent_varname", f'column "{source.features}": {problems[0]["problem"]}')
 
 
 def _predicted(

@@ -18,13 +18,13 @@ from typing import Any
 import psycopg
 
 from automl import outputs, plan
-from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Setup, Work, split_answer
+from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Setup, Work, ask, split_answer
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Connection, Unreachable, own_address
 from automl.cluster.sessions import Invisible, Sessions
 from automl.database import CallerDatabase, Journal
 from automl.dataset import fingerprint, partition_query
-from automl.errors import AutomlError, OperatorError, UsageError, together
+from automl.errors import AutomlError, UsageError, together
 from automl.hopper import Hopper, Visit
 from automl.outputs import Curve, Result
 from automl.plan import Trial
@@ -122,24 +122,10 @@ class Run:
              "name": f"model_id {trial.configuration.model_id}"}
             for trial in (*different.values(), *programs.values())
         ]  # fmt: skip
-        answer = self._ask(Work("check", CHECK, (json.dumps(orders),)))
+        answer = ask(self._cluster, Work("check", CHECK, (json.dumps(orders),)))
         problems = [UsageError(each["argument"], each["problem"]) for each in json.loads(answer)]
         if problems:
             raise together(list({problem.message: problem for problem in problems}.values()))
-
-    def _ask(self, work: Work) -> Any:
-        """Have one session do something that all others wait for."""
-        outcome: Outcome | None = None
-        for _ in range(_TRIES):
-            while not self._cluster.idle():
-                self._cluster.wait()
-            self._cluster.begin(self._cluster.idle()[0], work)
-            while not (outcomes := self._cluster.wait()):
-                pass
-            outcome = outcomes[0]
-            if outcome.lost is None:
-                return outcome.answer
-        raise OperatorError(f"a session of the search failed {_TRIES} times: {outcome.lost if outcome else None}")
 
     def _hand_out(self) -> None:
         for session in self._cluster.idle():

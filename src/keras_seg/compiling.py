@@ -332,7 +332,7 @@ def _public(module: Any) -> list[str]:
 
 def _close(name: str, known: Sequence[str]) -> str:
     matches = difflib.get_close_matches(name.lower(), [each.lower() for each in known], 1, 0.6)
-    exact = {each.lower(): each for each in known}
+    exact = {each.lower(): each for each in sorted(known, key=str.islower)}  # "accuracy" rather than "Accuracy"
     return f'; did you mean "{exact[matches[0]]}"?' if matches else ""
 
 

@@ -42,6 +42,15 @@ if TYPE_CHECKING:
 
 _LENGTH = struct.Struct("<I")
 CACHE = "keras_seg.cache"
+_NOT_SAID = (
+    "Graph execution error",
+    "Detected at node",
+    "File ",
+    "<stack traces",
+    "[[{{",
+    "Stack trace",
+    "Exception encountered",
+)
 
 
 def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
@@ -80,17 +89,23 @@ def define(gd: dict[str, Any], key: str, architecture: str, weights: bytes | Non
     gd[CACHE].definitions[key] = Definition(architecture, weights)
 
 
-def check(gd: dict[str, Any], orders: str) -> str:
+def check(plpy: Any, gd: dict[str, Any], orders: str) -> str:
     """Build and compile what the orders name, once, without training.
 
     Args:
-        orders: JSON list of {"model", "compile", "fit", "x_shape", "labels", "name"}.
+        orders: JSON list of {"name", "model", "x_shape", "labels", "compile", "fit"}; without "labels" and what follows only
+            the network is looked at.
 
     Returns:
         JSON list of problems, each {"argument", "problem"}: which SQL argument to blame, and why; empty where all is well.
     """
-    found = (_problem(gd[CACHE], order) for order in json.loads(orders))
-    return json.dumps([{"argument": each[0], "problem": each[1]} for each in found if each is not None])
+    problems = []
+    for order in json.loads(orders):
+        plpy.execute("SELECT 1")  # looks for a cancellation
+        found = _problem(gd[CACHE], order)
+        if found is not None:
+            problems.append({"argument": found[0], "problem": found[1]})
+    return json.dumps(problems)
 
 
 def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> bytes:
@@ -303,9 +318,11 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
         network = _network(cache, order["model"])
     except Exception as error:  # whatever Keras raises is the answer here
         return "model_arch_table", f"{name}: {_sentence(error)}"
-    unfit = _unfit(network, tuple(order["x_shape"]), order["labels"])
+    unfit = _unfit(network, tuple(order["x_shape"]), order.get("labels"))
     if unfit is not None:
         return "model_id_list", f"{name}: {unfit}"
+    if "compile" not in order:
+        return None
     try:
         compiled = _compile(order["compile"])
         make_optimizer(compiled.optimizer, compiled.params)  # its own numbers: a trainer serves others too
@@ -316,18 +333,20 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _unfit(network: Network, x_shape: tuple[int, ...], labels: int) -> str | None:
+def _unfit(network: Network, x_shape: tuple[int, ...], labels: int | None) -> str | None:
     if network.input_shape != x_shape:
         return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(x_shape)}"
     outputs = network.output_shape[-1] if network.output_shape else 1
-    if outputs != labels:
+    if labels is not None and outputs != labels:
         return f"the network's last layer has {outputs} units, the dependent variable has {labels} classes"
     return None
 
 
 def _sentence(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    return " ".join(lines)[:500] if lines else type(error).__name__
+    """Return what an error says, without the stack and the operations that TensorFlow writes before and behind it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    said = [line for line in lines if line and not line.startswith(_NOT_SAID)]
+    return " ".join(said)[:500] if said else type(error).__name__
 
 
 def _envelope(report: dict[str, Any], state: list[bytes | memoryview]) -> bytes:

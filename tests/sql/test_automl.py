@@ -371,7 +371,6 @@ def test_all_trials_failing_is_an_error(quick: Session) -> None:
     assert quick.value("SELECT count(*) FROM pg_class WHERE relname LIKE 'all_failed%'") == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the first 500 characters of TensorFlow's message are its own stack, without the reason")
 def test_why_a_trial_failed_is_told(quick: Session) -> None:
     message = quick.error_of(ALL_FAIL, [FRAGILE], COMPILE, FIT).message
     assert re.search(r"indices\[\d+,\d+\] = \d+ is not in \[0, 2\)", message)
@@ -398,8 +397,6 @@ HOSTILE_NAMES = {
     "a parameter": "$1 and $2",
     "a typed parameter": "$1::bytea",
 }
-TAKEN_FOR_A_TYPE = "database.parameter_types also reads what stands in a quoted name"
-TAKEN_FOR_A_PARAMETER = "Sessions._prepare_session replaces $1 in a quoted name"
 
 
 def quoted(name: str) -> str:
@@ -439,8 +436,8 @@ def test_upper_case_and_schemas_in_every_table_argument(quick: Session) -> None:
         (0, "quotes"),
         (1, "quotes"),
         (0, "a parameter"),
-        pytest.param(1, "a parameter", marks=pytest.mark.xfail(strict=True, reason=TAKEN_FOR_A_PARAMETER)),
-        pytest.param(0, "a typed parameter", marks=pytest.mark.xfail(strict=True, reason=TAKEN_FOR_A_TYPE)),
+        (1, "a parameter"),
+        (0, "a typed parameter"),
     ],
 )
 def test_hostile_names_are_names_and_nothing_else(canary: Session, sessions: int, which: str) -> None:

@@ -281,7 +281,6 @@ def test_several_problems_are_reported_at_once(bad: Session) -> None:
         assert part in joined
 
 
-@pytest.mark.xfail(strict=True, reason="errors.together puts one list of problems into the other, with counts of both")
 def test_problems_of_all_arguments_form_one_list(bad: Session) -> None:
     message = failure_of(bad, source_table="nowhere", automl_params="R=x, eta=0.5")[1]
     assert message.splitlines() == [
@@ -292,9 +291,6 @@ def test_problems_of_all_arguments_form_one_list(bad: Session) -> None:
     ]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the name that is meant is not the class Accuracy, which compares raw outputs with labels"
-)
 def test_the_usual_name_of_a_metric_is_the_one_suggested(bad: Session) -> None:
     assert 'did you mean "accuracy"?' in failure_of(bad, compile_params_grid=loss("['mse'], 'metrics': ['acuracy']"))[1]
 

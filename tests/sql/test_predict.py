@@ -230,7 +230,6 @@ def test_rows_that_differ_from_the_first_are_refused(hand: Session, bad: str) ->
     assert error(hand, PREDICT.format("'prob'")) == ("22023", SHAPE)
 
 
-@pytest.mark.xfail(strict=True, reason="the rows' shape is not compared with the network's: a ValueError of numpy comes out")
 @pytest.mark.parametrize("shape", ["'{1,2,3}'", "'{1,2,3,4,5}'", "'{}'"])
 def test_rows_that_do_not_fit_the_network_are_refused(hand: Session, shape: str) -> None:
     hand.run(f"UPDATE rows SET x = {shape}")
@@ -240,7 +239,6 @@ def test_rows_that_do_not_fit_the_network_are_refused(hand: Session, shape: str)
     assert "[4]" in message
 
 
-@pytest.mark.xfail(strict=True, reason="rows of another shape with as many values are predicted as if they fitted")
 def test_rows_of_another_shape_with_as_many_values_are_refused(hand: Session) -> None:
     hand.run("UPDATE rows SET x = '{{1,2},{3,4}}'")
     assert error(hand, PREDICT.format("'prob'"))[0] == "22023"

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from automl.errors import OperatorError
+
 _LENGTH = struct.Struct("<I")
 
 VISIT = "SELECT madlib.automl_visit($1::text, $2::bytea) AS answer"
@@ -115,6 +117,25 @@ class Cluster(Protocol):
 
     def close(self) -> None:
         """End all sessions at once, whatever they are doing."""
+
+
+def ask(cluster: Cluster, work: Work, tries: int = 3) -> Any:
+    """Have one session do something that all others wait for, and return the answer.
+
+    Raises:
+        OperatorError: it failed `tries` times.
+    """
+    why: str | None = None
+    for _ in range(tries):
+        while not cluster.idle():
+            cluster.wait()
+        cluster.begin(cluster.idle()[0], work)
+        while not (outcomes := cluster.wait()):
+            pass
+        why = outcomes[0].lost
+        if why is None:
+            return outcomes[0].answer
+    raise OperatorError(f"a session failed {tries} times: {why}")
 
 
 def split_answer(answer: bytes) -> tuple[dict[str, Any], bytes]:
