@@ -24,7 +24,7 @@ from itertools import chain
 
 TRAINING = "training"
 COMPILE_SECONDS = 0.5  # what a session loses by taking up a program that it has not compiled
-_FIRST_GUESS = 0.01  # seconds a visit, before one has been seen
+_FIRST_GUESS = 0.01  # seconds a stop, before one has been seen
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class _Way:
 
 @dataclass
 class _Pace:
-    """How long the visits of a program take, as a mean that forgets."""
+    """How long the stops of a program take, as a mean that forgets."""
 
     seconds: float = _FIRST_GUESS
     seen: bool = False
@@ -147,6 +147,7 @@ class Hopper:
     _resting: dict[int, _Way] = field(default_factory=dict)
     _running: dict[int, tuple[Visit, _Way]] = field(default_factory=dict)
     _compiled: list[set[Hashable]] = field(default_factory=list)
+    _cold: dict[int, bool] = field(default_factory=dict)
     _paces: dict[Hashable, _Pace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -161,20 +162,23 @@ class Hopper:
 
     def next_visit(self, session: int) -> Visit | None:
         """Return what the idle session is to do now, or None if nothing that it reaches is resting."""
-        candidates = [way for way in self._resting.values() if way.next and _reaches(self.reaches[session], way.next)]
+        within_reach = [way for way in self._resting.values() if way.next and _reaches(self.reaches[session], way.next)]
+        candidates = [way for way in within_reach if self._worth_compiling(way, session, within_reach)]
         if not candidates:
             return None
         way = max(candidates, key=lambda way: self._urgency(way, session))
         del self._resting[way.leg.trial]
         visit = Visit(way.leg.trial, way.take(self.reaches[session]))
         self._running[session] = visit, way
+        self._cold[session] = way.leg.program not in self._compiled[session]
         self._compiled[session].add(way.leg.program)
         return visit
 
     def arrived(self, session: int, seconds: float) -> bool:
         """Note that the session's visit is over. Return whether the trial has finished its leg."""
-        _, way = self._running.pop(session)
-        self._paces.setdefault(way.leg.program, _Pace()).add(seconds)
+        visit, way = self._running.pop(session)
+        if not self._cold[session]:  # the first visit compiles, which says nothing about the next ones
+            self._paces.setdefault(way.leg.program, _Pace()).add(seconds / len(visit.stops))
         if way.next is None:
             return True
         self._resting[way.leg.trial] = way
@@ -198,11 +202,29 @@ class Hopper:
         """Whether a trial is resting or under way."""
         return bool(self._resting or self._running)
 
+    def _worth_compiling(self, way: _Way, session: int, within_reach: Sequence[_Way]) -> bool:
+        """Whether a session should take up a trial though it may have to compile its program for it.
+
+        It should unless another session that reaches the trial has the program, and would be done with all that rests of such
+        programs before this one had compiled and taken half of it over.
+        """
+        own, program = self._compiled[session], way.leg.program
+        others = [
+            compiled
+            for other, compiled in enumerate(self._compiled)
+            if other != session and way.next and _reaches(self.reaches[other], way.next)
+        ]
+        if program in own or program not in self._paces or not any(program in compiled for compiled in others):
+            return True
+        foreign = [each for each in within_reach if each.leg.program not in own]
+        seconds = sum(each.left * self._paces.get(each.leg.program, _Pace()).seconds for each in foreign)
+        return seconds > 2 * COMPILE_SECONDS
+
     def _urgency(self, way: _Way, session: int) -> tuple[float, int]:
         """How soon the session should take up a trial: the seconds of its way, and what compiling elsewhere would cost."""
         pace = self._paces.get(way.leg.program, _Pace()).seconds
-        visits = way.left + way.leg.ahead * self.layout.training
-        return visits * pace + self._saved(way.leg.program, session), -way.leg.trial
+        stops = way.left + way.leg.ahead * self.layout.training
+        return stops * pace + self._saved(way.leg.program, session), -way.leg.trial
 
     def _saved(self, program: Hashable, session: int) -> float:
         """Seconds of compiling that are saved if the session takes up a program, rather than another session."""
