@@ -128,6 +128,11 @@ class _Pace:
     seconds: float = _FIRST_GUESS
     seen: bool = False
 
+    def guess(self, seconds: float) -> None:
+        """Take what the first visit tells, which compiles: a guess until a second one has been seen."""
+        if not self.seen:
+            self.seconds = max(_FIRST_GUESS, seconds)
+
     def add(self, seconds: float) -> None:
         self.seconds = 0.7 * self.seconds + 0.3 * seconds if self.seen else seconds
         self.seen = True
@@ -177,8 +182,11 @@ class Hopper:
     def arrived(self, session: int, seconds: float) -> bool:
         """Note that the session's visit is over. Return whether the trial has finished its leg."""
         visit, way = self._running.pop(session)
-        if not self._cold[session]:  # the first visit compiles, which says nothing about the next ones
-            self._paces.setdefault(way.leg.program, _Pace()).add(seconds / len(visit.stops))
+        pace = self._paces.setdefault(way.leg.program, _Pace())
+        if self._cold[session]:
+            pace.guess((seconds - COMPILE_SECONDS) / len(visit.stops))
+        else:
+            pace.add(seconds / len(visit.stops))
         if way.next is None:
             return True
         self._resting[way.leg.trial] = way
@@ -214,7 +222,8 @@ class Hopper:
             for other, compiled in enumerate(self._compiled)
             if other != session and way.next and _reaches(self.reaches[other], way.next)
         ]
-        if program in own or program not in self._paces or not any(program in compiled for compiled in others):
+        known = program in self._paces and self._paces[program].seen
+        if program in own or not known or not any(program in compiled for compiled in others):
             return True
         foreign = [each for each in within_reach if each.leg.program not in own]
         seconds = sum(each.left * self._paces.get(each.leg.program, _Pace()).seconds for each in foreign)
