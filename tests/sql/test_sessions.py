@@ -1,0 +1,119 @@
+"""The executors: whichever sessions train, and whatever becomes of them, the weights are the same bits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from fix_db import Session
+from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, load, make_iris, search, sequential
+
+TWO_LAYERS = sequential(
+    ("Dense", {"units": 6, "activation": "relu", "batch_input_shape": [None, 4]}),
+    ("Dropout", {"rate": 0.2}),
+    ("Dense", {"units": 3, "activation": "softmax"}),
+)
+MD5 = "SELECT md5(string_agg(md5(model_weights), ',' ORDER BY mst_key)) FROM {}"
+CURVES = "SELECT md5(string_agg(training_loss::text || validation_metrics::text, ',' ORDER BY mst_key)) FROM {}_info"
+EXECUTORS = {"the caller's session": 0, "one session": 1, "two sessions": 2, "four sessions": 4}
+
+
+def small_search(session: Session, name: str, **arguments: object) -> tuple[str, str]:
+    given: dict[str, object] = {
+        "model_arch_table": "nets",
+        "model_id_list": [1],
+        "compile_params_grid": COMPILE,
+        "fit_params_grid": FIT,
+        "automl_params": "R=3, eta=3",
+        "random_state": 5,
+        "validation_table": "val",
+        "metrics_compute_frequency": 1,
+    }
+    search(session, name, **{**given, **arguments})
+    return session.value(MD5.format(name)), session.value(CURVES.format(name))
+
+
+@pytest.fixture
+def prepared(db: Session) -> Session:
+    make_iris(db)
+    load(db, "nets", TWO_LAYERS)
+    return db
+
+
+def test_all_executors_give_the_same_bits(prepared: Session) -> None:
+    found = set()
+    for number, sessions in enumerate(EXECUTORS.values()):
+        prepared.run(f"SET keras_automl.sessions = {sessions}")
+        found.add(small_search(prepared, f"found_{number}", use_caching=number % 2 == 1))
+    assert len(found) == 1
+
+
+def test_a_session_that_is_killed_is_replaced(prepared: Session, connect: Callable[..., Session]) -> None:
+    prepared.run("SET keras_automl.sessions = 2")
+    page = {"compile_params_grid": PAGE_COMPILE, "fit_params_grid": PAGE_FIT, "automl_params": "R=9, eta=3"}
+    untouched = small_search(prepared, "untouched", **page)
+    watcher, killed = connect(), 0
+
+    def kill() -> None:
+        nonlocal killed
+        progress = "SELECT coalesce(max(iteration), 0) FROM madlib.automl_trials WHERE run_id = %s"
+        run = watcher.value("SELECT max(run_id) FROM madlib.automl_runs") + 1
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not watcher.value(progress, run):
+            time.sleep(0.01)
+        killed = watcher.value(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'keras_automl session 1'"
+            " AND datname = current_database()"
+        )
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    again = small_search(prepared, "disturbed", **page)
+    killer.join()
+    assert killed == 1
+    assert again == untouched
+
+
+def test_rows_that_are_not_committed_are_searched_in_the_callers_session(prepared: Session) -> None:
+    prepared.run("SET keras_automl.sessions = 2")
+    committed = small_search(prepared, "committed")
+    prepared.notices.clear()
+    prepared.autocommit = False
+    try:
+        prepared.run("CREATE TABLE mine AS TABLE train; CREATE TABLE mine_summary AS TABLE train_summary")
+        assert small_search(prepared, "uncommitted", source_table="mine") == committed
+        prepared.rollback()
+    finally:
+        prepared.autocommit = True
+    assert any("the search runs in this session" in notice for notice in prepared.notices)
+    assert prepared.value("SELECT to_regclass('uncommitted') IS NULL")
+
+
+def test_changed_rows_of_a_committed_table_are_seen(prepared: Session) -> None:
+    prepared.run("SET keras_automl.sessions = 1")
+    prepared.notices.clear()
+    prepared.autocommit = False
+    try:
+        prepared.run("UPDATE train SET class_text = class_text")
+        small_search(prepared, "changed")
+        prepared.rollback()
+    finally:
+        prepared.autocommit = True
+    assert any("another session sees other rows" in notice for notice in prepared.notices)
+
+
+def test_more_states_than_memory_holds_rest_in_the_table(prepared: Session) -> None:
+    prepared.run("SET keras_automl.sessions = 2")
+    plenty = small_search(prepared, "plenty")
+    wide = sequential(
+        ("Dense", {"units": 40_000, "activation": "relu", "batch_input_shape": [None, 4]}),
+        ("Dense", {"units": 3, "activation": "softmax"}),
+    )
+    load(prepared, "nets", wide)
+    prepared.run("SET keras_automl.state_memory_mb = 1")
+    few = small_search(prepared, "few", model_id_list=[2])
+    prepared.run("SET keras_automl.state_memory_mb = 1000")
+    assert small_search(prepared, "many", model_id_list=[2]) == few != plenty

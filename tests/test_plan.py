@@ -1,0 +1,98 @@
+"""The plan of a search: trials, programs, legs and orders as data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from automl.hopper import Stop, Visit
+from automl.plan import Trial, evaluated, leg, visit_order
+from automl.search.grammar import parse_compile_params, parse_fit_params
+from automl.search.hyperband import Assignment, Rung
+from automl.search.space import Configuration
+
+
+def trial(compile_params: str, fit_params: str = "batch_size=8", model: str = "m", key: int = 3) -> Trial:
+    compiled, fit = parse_compile_params(compile_params), parse_fit_params(fit_params)
+    return Trial(key, Configuration(1, compile_params, fit_params), model, compiled, fit)
+
+
+@pytest.mark.parametrize(
+    ("offset", "iterations", "frequency", "expected"),
+    [
+        (0, 1, 1, {1}),
+        (4, 9, 1, {5, 6, 7, 8, 9, 10, 11, 12, 13}),
+        (0, 5, 2, {2, 4, 5}),
+        (1, 3, None, {4}),
+        (4, 9, 20, {13}),
+        (10, 6, 3, {13, 16}),
+    ],
+)
+def test_metrics_are_computed_every_so_often_and_at_the_end(
+    offset: int, iterations: int, frequency: int | None, expected: set[int]
+) -> None:
+    assert evaluated(offset, iterations, frequency) == expected
+
+
+ADAM = "optimizer='Adam(lr=0.1)',loss='mse',metrics=['accuracy']"
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["optimizer='Adam(lr=0.2)',loss='mse',metrics=['accuracy']", "optimizer='adam(lr=0.3)',loss='mse',metrics=['accuracy']"],
+)
+def test_trials_that_differ_in_numbers_share_a_program(other: str) -> None:
+    assert trial(ADAM).program == trial(other, "batch_size=32,epochs=5").program
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "optimizer='SGD(lr=0.1)',loss='mse',metrics=['accuracy']",
+        "optimizer='Adam(lr=0.1,decay=0.1)',loss='mse',metrics=['accuracy']",
+        "optimizer='Adam(lr=0.1,amsgrad=True)',loss='mse',metrics=['accuracy']",
+        "optimizer='Adam(lr=0.1)',loss='mae',metrics=['accuracy']",
+        "optimizer='Adam(lr=0.1)',loss='mse',metrics=['AUC']",
+    ],
+)
+def test_trials_that_differ_in_anything_else_do_not(other: str) -> None:
+    assert trial(ADAM).program != trial(other).program
+
+
+def test_trials_of_other_models_or_with_class_weights_do_not_either() -> None:
+    assert trial(ADAM).program != trial(ADAM, model="n").program
+    assert trial(ADAM).program != trial(ADAM, "batch_size=8,class_weight={0: 2.0}").program
+
+
+def test_a_leg_lies_on_the_axis_of_the_search() -> None:
+    made = leg(trial(ADAM), Assignment(3, Rung(bracket=1, round=0, configurations=3, iterations=3, offset=1)), 9, 2)
+    assert (made.trial, made.first, made.iterations, made.ahead) == (3, 2, 3, 9)
+    assert made.evaluated == {3, 4}
+
+
+def test_an_order_is_json_with_all_that_a_session_needs() -> None:
+    schedule = "optimizer='Adam(learning_rate=ExponentialDecay(0.1, 100, decay_rate=0.9))',loss='mse',loss_weights=[0.5]"
+    visit = Visit(3, (Stop(4, 1, None, True), Stop(4, 0, "training", False), Stop(4, 1, "training", True)))
+    order = visit_order(trial(schedule, "batch_size=4,epochs=3,initial_epoch=1,class_weight={0: 2.0}"), visit, 42, 3, {})
+    assert json.loads(json.dumps(order)) == {
+        "model": "m",
+        "compile": {
+            "optimizer": "Adam",
+            "params": {
+                "learning_rate": {"schedule": "ExponentialDecay", "positional": [0.1, 100], "keywords": {"decay_rate": 0.9}}
+            },
+            "loss": "mse",
+            "metrics": [],
+            "loss_weight": 0.5,
+        },
+        "fit": {"batch_size": 4, "epochs": 2, "shuffle": True, "class_weight": {"0": 2.0}, "steps_per_epoch": None},
+        "seed": [42, 3],
+        "labels": 3,
+        "stops": [
+            {"train": 1, "iteration": 4},
+            {"evaluate": "training", "partition": 0, "last": False},
+            {"evaluate": "training", "partition": 1, "last": True},
+        ],
+        "sums": {},
+    }
