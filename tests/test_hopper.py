@@ -337,8 +337,6 @@ def too_low(sessions: int, utilisation: float, why: str) -> object:
     return pytest.param(sessions, marks=pytest.mark.xfail(strict=True, reason=f"measured {utilisation:.1%}: {why}"))
 
 
-UNSEEN = "a program that was not seen yet is taken for fast (0.01 s a visit) and begins last, though its way is the longest"
-SHARED = "the pace is that of a program and not of a trial; with a pace for each trial more than 98 % are reached"
 GRAINS = "80 equal ways of 43 stops over 64 sessions do not come out even; knowing every cost before gives the same"
 
 
@@ -349,14 +347,11 @@ def test_utilisation_of_trials_of_one_cost(sessions: int) -> None:
     assert simulation.utilisation >= 0.95, f"{simulation.utilisation:.3f}"
 
 
-@pytest.mark.parametrize("sessions", [1, 4, 16, 32, too_low(48, 0.936, SHARED), 64])
+@pytest.mark.parametrize("sessions", [1, 4, 16, 32, 48, 64])
 def test_utilisation_of_trials_of_one_program(sessions: int) -> None:
     assert utilisation(sessions, lambda trial: "one") >= 0.95
 
 
-@pytest.mark.parametrize(
-    "sessions",
-    [1, 4, *(too_low(*found, UNSEEN) for found in ((16, 0.875), (32, 0.737), (48, 0.615), (64, 0.802)))],
-)
+@pytest.mark.parametrize("sessions", [1, 4, 16, 32, 48, 64])
 def test_utilisation_of_trials_with_a_program_each(sessions: int) -> None:
     assert utilisation(sessions, str) >= 0.95

@@ -45,7 +45,7 @@ def same(one: State, other: State) -> bool:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_type_and_shape_comes_back(dtype: str, shape: tuple[int, ...]) -> None:
     array = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
-    state = State((array,), (array,), (array, array), (Slice(0, 0, 1),))
+    state = State((array,), (array,), (array, array), (Slice(0, 0, array.size),))
     assert same(decode(encode(state)), state)
 
 
@@ -97,8 +97,8 @@ def test_weights_of_other_types_become_float32() -> None:
         (with_header({}), "the header of the state is damaged: 'arrays'"),
         (forged([["object", [1]]], bytes(8)), "the header of the state is damaged: type 'object'"),
         (forged([["float32", [3]]], bytes(8)), "the state is cut off: "),
-        (forged([["float32", [-1]]], bytes(4)), "the state is cut off: "),
-        (forged([["float32", [-1, -1]]], bytes(4)), "the state is cut off: "),
+        (forged([["float32", [-1]]], bytes(4)), "the header of the state is damaged: "),
+        (forged([["float32", [-1, -1]]], bytes(4)), "the header of the state is damaged: "),
         (forged([[["float32"], [1]]], bytes(4)), "the header of the state is damaged: "),
         (forged([["float32", ["x"]]], bytes(4)), "the header of the state is damaged: "),
         (forged([["float32"]], bytes(4)), "the header of the state is damaged: "),
@@ -128,10 +128,6 @@ def outcome(raw: bytes) -> str:
     return "ok"
 
 
-OTHER_ERRORS = "decode checks neither that sizes are finite and multiply to int64, nor where groups and weights lie"
-
-
-@pytest.mark.xfail(strict=True, reason=OTHER_ERRORS)
 def test_flipped_bytes_are_refused_or_harmless() -> None:
     drawn, found = random.Random(1), set()
     for _ in range(20_000):
@@ -158,7 +154,6 @@ FORGERIES = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason=OTHER_ERRORS)
 @pytest.mark.parametrize("name", FORGERIES)
 def test_forged_headers_are_refused(name: str) -> None:
     assert outcome(FORGERIES[name]) == "StateError"

@@ -123,19 +123,45 @@ class _Way:
 
 @dataclass
 class _Pace:
-    """How long the stops of a program take, as a mean that forgets."""
+    """Seconds a stop, as a mean that forgets.
+
+    A first visit compiles, so what it took is only a guess until a second one has been seen.
+    """
 
     seconds: float = _FIRST_GUESS
     seen: bool = False
 
     def guess(self, seconds: float) -> None:
-        """Take what the first visit tells, which compiles: a guess until a second one has been seen."""
         if not self.seen:
-            self.seconds = max(_FIRST_GUESS, seconds)
+            self.seconds = seconds
 
     def add(self, seconds: float) -> None:
         self.seconds = 0.7 * self.seconds + 0.3 * seconds if self.seen else seconds
         self.seen = True
+
+
+@dataclass
+class _Paces:
+    """How long the stops of each trial take, and what to expect of a trial that has made none."""
+
+    of_trial: dict[int, _Pace] = field(default_factory=dict)
+    seconds: float = 0.0
+    stops: int = 0
+
+    def arrived(self, trial: int, seconds: float, stops: int, compiled: bool) -> None:
+        """Note a visit; `compiled` if it was the first of its program on its session."""
+        pace = self.of_trial.setdefault(trial, _Pace())
+        if compiled:
+            pace.guess(seconds / stops)
+            return
+        pace.add(seconds / stops)
+        self.seconds, self.stops = self.seconds + seconds, self.stops + stops
+
+    def expected(self, trial: int) -> float:
+        """Return the seconds a stop of a trial. One that is not known is taken for a slow one: it is found out early if so."""
+        if trial in self.of_trial:
+            return self.of_trial[trial].seconds
+        return 2 * self.seconds / self.stops if self.stops else _FIRST_GUESS
 
 
 @dataclass
@@ -153,7 +179,8 @@ class Hopper:
     _running: dict[int, tuple[Visit, _Way]] = field(default_factory=dict)
     _compiled: list[set[Hashable]] = field(default_factory=list)
     _cold: dict[int, bool] = field(default_factory=dict)
-    _paces: dict[Hashable, _Pace] = field(default_factory=dict)
+    _paces: _Paces = field(default_factory=_Paces)
+    _seen: set[Hashable] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._compiled = [set() for _ in self.reaches]
@@ -182,11 +209,10 @@ class Hopper:
     def arrived(self, session: int, seconds: float) -> bool:
         """Note that the session's visit is over. Return whether the trial has finished its leg."""
         visit, way = self._running.pop(session)
-        pace = self._paces.setdefault(way.leg.program, _Pace())
-        if self._cold[session]:
-            pace.guess((seconds - COMPILE_SECONDS) / len(visit.stops))
-        else:
-            pace.add(seconds / len(visit.stops))
+        compiled = self._cold[session]
+        self._paces.arrived(visit.trial, seconds, len(visit.stops), compiled)
+        if not compiled:
+            self._seen.add(way.leg.program)
         if way.next is None:
             return True
         self._resting[way.leg.trial] = way
@@ -222,18 +248,16 @@ class Hopper:
             for other, compiled in enumerate(self._compiled)
             if other != session and way.next and _reaches(self.reaches[other], way.next)
         ]
-        known = program in self._paces and self._paces[program].seen
-        if program in own or not known or not any(program in compiled for compiled in others):
+        if program in own or program not in self._seen or not any(program in compiled for compiled in others):
             return True
         foreign = [each for each in within_reach if each.leg.program not in own]
-        seconds = sum(each.left * self._paces.get(each.leg.program, _Pace()).seconds for each in foreign)
+        seconds = sum(each.left * self._paces.expected(each.leg.trial) for each in foreign)
         return seconds > 2 * COMPILE_SECONDS
 
     def _urgency(self, way: _Way, session: int) -> tuple[float, int]:
         """How soon the session should take up a trial: the seconds of its way, and what compiling elsewhere would cost."""
-        pace = self._paces.get(way.leg.program, _Pace()).seconds
         stops = way.left + way.leg.ahead * self.layout.training
-        return stops * pace + self._saved(way.leg.program, session), -way.leg.trial
+        return stops * self._paces.expected(way.leg.trial) + self._saved(way.leg.program, session), -way.leg.trial
 
     def _saved(self, program: Hashable, session: int) -> float:
         """Seconds of compiling that are saved if the session takes up a program, rather than another session."""

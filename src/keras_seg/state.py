@@ -17,6 +17,7 @@ wrong, but it cannot run.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -89,20 +90,21 @@ def decode(raw: bytes) -> State:
     """
     header, at = _header(raw)
     try:
-        shapes = [(_dtype(name), tuple(int(size) for size in shape)) for name, shape in header["arrays"]]
-        slices = tuple(Slice(int(index), int(start), int(stop)) for index, start, stop in header["weights"])
-        trainable, other = int(header["trainable"]), int(header["other"])
+        shapes = [(_dtype(name), tuple(_whole(size) for size in shape)) for name, shape in header["arrays"]]
+        slices = tuple(Slice(_whole(index), _whole(start), _whole(stop)) for index, start, stop in header["weights"])
+        trainable, other = _whole(header["trainable"]), _whole(header["other"])
     except (KeyError, TypeError, ValueError) as error:
         raise StateError(f"the header of the state is damaged: {error}") from None
     arrays = []
     for dtype, shape in shapes:
-        count = int(np.prod(shape, dtype=np.int64))
-        if min(shape, default=0) < 0 or at + count * dtype.itemsize > len(raw):
+        count = math.prod(shape)
+        if at + count * dtype.itemsize > len(raw):
             raise StateError(f"the state is cut off: {len(raw)} bytes came")
-        arrays.append(np.frombuffer(raw, dtype, count, at).reshape(shape))
+        arrays.append(_array(raw, dtype, count, at, shape))
         at += count * dtype.itemsize
     if at != len(raw):
         raise StateError(f"the state is {len(raw) - at} bytes longer than its header says")
+    _require_places(arrays, trainable + other, slices)
     return State(
         tuple(arrays[:trainable]),
         tuple(arrays[trainable : trainable + other]),
@@ -126,11 +128,33 @@ def _header(raw: bytes) -> tuple[dict[str, Any], int]:
         raise StateError("the bytes are not a state")
     try:
         header = json.loads(raw[_PREFIX.size : _PREFIX.size + length])
-    except ValueError:
+    except (ValueError, RecursionError):
         raise StateError("the header of the state is damaged") from None
     if not isinstance(header, dict):
         raise StateError("the header of the state is damaged")
     return header, _PREFIX.size + length
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _array(raw: bytes, dtype: np.dtype, count: int, at: int, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.frombuffer(raw, dtype, count, at).reshape(shape)
+    except ValueError as error:  # more dimensions than numpy has
+        raise StateError(f"the header of the state is damaged: {error}") from None
+
+
+def _require_places(arrays: list[np.ndarray], grouped: int, slices: tuple[Slice, ...]) -> None:
+    """Raise unless the groups and the weights lie within the arrays."""
+    if grouped > len(arrays):
+        raise StateError(f"the header of the state is damaged: {grouped} arrays in groups of {len(arrays)}")
+    for part in slices:
+        if part.index >= len(arrays) or not part.start <= part.stop <= arrays[part.index].size:
+            raise StateError(f"the header of the state is damaged: there are no weights at {part}")
 
 
 def _dtype(name: str) -> np.dtype:

@@ -349,6 +349,7 @@ class Trainer:
             trainable = self.network.unflatten(parameters[0]) if self.flat else parameters
             outputs, other_after, added = self.network.call(trainable, other, x, True)
             loss = self._loss_weight * self._loss(y, outputs, sample_weight) + added
+            loss = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, parameters)
         self._optimizer.apply_gradients(zip(gradients, self._parameters, strict=True))
         return [tf.ensure_shape(after, before.shape) for after, before in zip(other_after, other, strict=True)]
