@@ -81,6 +81,7 @@ class Run:
         self._partial: dict[int, dict[str, Any]] = {}
         self._tries: dict[Visit, int] = {}
         self._begun = 0.0
+        self._lowest: tuple[float, int] | None = None
         self.started = ""
 
     @property
@@ -176,6 +177,8 @@ class Run:
 
     def _report(self, key: int, loss: float | None) -> None:
         """Tell the ladder how a trial's rung ended, and follow what it says."""
+        if loss is not None and not math.isnan(loss):
+            self._lowest = min(self._lowest or (loss, key), (loss, key))
         progress = self._ladder.report(key, loss)
         self._progress(key, "finished" if loss is not None else "failed")
         if progress.finished is not None:
@@ -191,10 +194,11 @@ class Run:
 
     def _say(self, rung: Rung) -> None:
         which = "training" if self._request.validation is None else "validation"
-        text, best = "no trial has a loss yet", self.best
-        if best is not None:
-            self._store.best(*best)
-            text = f"best {which} loss so far {best[1]:.6g} (mst_key {best[0]})"
+        text = "no trial has a loss yet"
+        if self._lowest is not None:
+            loss, key = self._lowest
+            self._store.best(key, loss)
+            text = f"best {which} loss so far {loss:.6g} (mst_key {key})"
         self._store.flush(now=True)
         trials = sum(each == rung for each in self._rungs.values())
         self._db.info(
