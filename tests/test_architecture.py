@@ -98,7 +98,8 @@ def test_a_model_computes_what_it_did_in_the_keras_that_wrote_it(
     numbers = np.arange(2 * int(np.prod(inputs)))
     rows = numbers % 20 if name.endswith("_text") else numbers % 7 / 7.0
     predicted = np.asarray(model(rows.reshape(2, *inputs).astype(np.float32)))
-    np.testing.assert_allclose(predicted, expected, atol=6e-6)
+    # Measured on one processor. float32 of another kind (AVX-512) lies up to 2.4e-5 away, double precision between the two.
+    np.testing.assert_allclose(predicted, expected, atol=4e-5)
 
 
 def test_an_embedding_with_an_lstm_of_keras_1_builds() -> None:
