@@ -9,7 +9,7 @@ import pytest
 from automl.hopper import Stop, Visit
 from automl.plan import Trial, evaluated, leg, visit_order
 from automl.search.grammar import parse_compile_params, parse_fit_params
-from automl.search.hyperband import Assignment, Rung
+from automl.search.scheduler import Task
 from automl.search.space import Configuration
 
 
@@ -66,7 +66,7 @@ def test_trials_of_other_models_or_with_class_weights_do_not_either() -> None:
 
 
 def test_a_leg_lies_on_the_axis_of_the_search() -> None:
-    made = leg(trial(ADAM), Assignment(3, Rung(bracket=1, round=0, configurations=3, iterations=3, offset=1)), 9, 2)
+    made = leg(trial(ADAM), Task(3, iterations=3, offset=1, ahead=9, bracket=1, round=0), 2)
     assert (made.trial, made.first, made.iterations, made.ahead) == (3, 2, 3, 9)
     assert made.evaluated == {3, 4}
 

@@ -180,10 +180,10 @@ def test_points_are_all_combinations() -> None:
     space = Space.parse([1, 2], "{'loss': ['mse'], 'optimizer': ['SGD', 'Adam']}", FIT)
     others = ((("loss", "mse"),), (("batch_size", 8),))
     assert list(space.points()) == [
-        Point(1, "SGD", (), *others),
-        Point(2, "SGD", (), *others),
-        Point(1, "Adam", (), *others),
-        Point(2, "Adam", (), *others),
+        Point(1, 0, "SGD", (), *others),
+        Point(2, 0, "SGD", (), *others),
+        Point(1, 0, "Adam", (), *others),
+        Point(2, 0, "Adam", (), *others),
     ]
 
 

@@ -7,7 +7,7 @@ In reading order:
     split, packing, labels, packed      tables of rows -> packed tables, with their summaries
     library        the library of architectures
     request, architectures              the arguments of a search, checked once and frozen
-    search         configurations and the Hyperband ladder; pure
+    search         configurations, and the methods that decide what trains for how long; pure
     schedule       the ladder as a table
     plan           the trials and their orders, as data
     hopper         which trial visits which partition next; pure

@@ -6,29 +6,20 @@ They are made, empty, before the search begins, so that nobody can take their na
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from automl import __version__
 from automl.database import CallerDatabase, Database
-from automl.names import quoted
+from automl.names import Name, quoted
 from automl.plan import Trial
 from automl.request import Request
+from automl.search.scheduler import Task
 from automl.store import Evaluation
 from keras_seg import state as codec
 
 _MODELS = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json)"
-_INFO = """CREATE TABLE {name} (
-    mst_key integer PRIMARY KEY, model_id integer, compile_params text, fit_params text, model_type text,
-    model_size double precision, metrics_elapsed_time double precision[], metrics_type text[], loss_type text,
-    training_metrics_final double precision, training_loss_final double precision, training_metrics double precision[],
-    training_loss double precision[], validation_metrics_final double precision, validation_loss_final double precision,
-    validation_metrics double precision[], validation_loss double precision[], metrics_iters integer[], s integer, i integer)"""
-_INFO_ROW = """INSERT INTO {name} VALUES ($1::integer, $2::integer, $3::text, $4::text, 'madlib_keras',
-    $5::double precision, $6::double precision[], $7::text[], $8::text, $9::double precision, $10::double precision,
-    $11::double precision[], $12::double precision[], $13::double precision, $14::double precision,
-    $15::double precision[], $16::double precision[], $17::integer[], $18::integer, $19::integer)"""
 _SELECTION = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_id integer, compile_params text, fit_params text)"
 _SELECTION_SUMMARY = "CREATE TABLE {name} (model_arch_table varchar, object_table varchar)"
 
@@ -59,11 +50,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Result:
-    """A trial at the end of the search: its bracket, the last round it was in, its curve."""
+    """A trial at the end of the search: the last task that it had, and its curve."""
 
     trial: Trial
-    bracket: int
-    round: int
+    task: Task
     curve: Curve
 
 
@@ -72,9 +62,8 @@ def reserve(db: CallerDatabase, request: Request) -> None:
     out = request.outputs
     db.execute(_MODELS.format(name=out.model.sql))
     db.execute(f"ALTER TABLE {out.model.sql} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
-    db.execute(_INFO.format(name=out.info.sql))
-    columns = ", ".join(f"{quoted(name)} {kind}" for name, kind, _ in _summary_columns(request, "", ""))
-    db.execute(f"CREATE TABLE {out.summary.sql} ({columns})")
+    _create(db, out.info, _info_columns(request), key="mst_key")
+    _create(db, out.summary, _summary_columns(request))
     db.execute(_SELECTION.format(name=out.selection.sql))
     db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql))
 
@@ -90,8 +79,8 @@ def fill(
     """
     sizes = _models(db, request, results, state_of)
     for result in results:
-        db.execute(_INFO_ROW.format(name=request.outputs.info.sql), *_info_row(result, sizes[result.trial.mst_key]))
-    _summary(db, request, started)
+        _insert(db, request.outputs.info, _info_columns(request), Line(result, sizes[result.trial.mst_key]))
+    _insert(db, request.outputs.summary, _summary_columns(request), (started, now(db)))
     _selection(db, request, best(results))
 
 
@@ -127,85 +116,156 @@ def _models(
     return sizes
 
 
-def _info_row(result: Result, size: int | None) -> tuple[object, ...]:
-    trial, evaluations = result.trial, result.curve.evaluations
-    configuration = trial.configuration
-    training = [each.training for each in evaluations]
-    validation = [each.validation for each in evaluations if each.validation is not None]
+# --- columns ------------------------------------------------------------------------------------------------------------
+
+Source = TypeVar("Source")
+
+
+@dataclass(frozen=True)
+class Column(Generic[Source]):
+    """A column of an output table: what it is called, and where its value comes from.
+
+    Attributes:
+        kind: its type in SQL.
+        of: takes the value from what a row is made of.
+        comes_as: the type that the value has on its way, where that is not `kind`.
+    """
+
+    name: str
+    kind: str
+    of: Callable[[Source], Any]
+    comes_as: str | None = None
+
+
+def _create(db: Database, name: Name, columns: Sequence[Column[Any]], key: str | None = None) -> None:
+    kinds = (f"{quoted(each.name)} {each.kind}{' PRIMARY KEY' if each.name == key else ''}" for each in columns)
+    db.execute(f"CREATE TABLE {name.sql} ({', '.join(kinds)})")
+
+
+def _insert(db: Database, name: Name, columns: Sequence[Column[Source]], source: Source) -> None:
+    """Write one row into a table that has these columns."""
+    names = ", ".join(quoted(each.name) for each in columns)
+    values = ", ".join(
+        f"${at}::{each.kind if each.comes_as is None else f'{each.comes_as}::{each.kind}'}"
+        for at, each in enumerate(columns, 1)
+    )
+    db.execute(f"INSERT INTO {name.sql} ({names}) SELECT {values}", *(each.of(source) for each in columns))
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a row of the info table is made of: a trial at its end, and the bytes of its weights, None if it has none."""
+
+    result: Result
+    size: int | None
+
+    @property
+    def trial(self) -> Trial:
+        return self.result.trial
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        return self.result.curve.evaluations
+
+
+def _list(values: Iterable[Any]) -> list[Any] | None:
+    return list(values) or None
+
+
+def _last(values: Sequence[Any] | None) -> Any:
+    return values[-1] if values else None
+
+
+def _losses(dataset: str) -> Callable[[Line], list[float] | None]:
+    return lambda line: _list(scores[0] for scores in _scores(line, dataset))
+
+
+def _metrics(dataset: str) -> Callable[[Line], list[float] | None]:
+    """Of several metrics the first stands in the tables."""
+    return lambda line: _list(scores[1][0] for scores in _scores(line, dataset) if scores[1])
+
+
+def _scores(line: Line, dataset: str) -> list[tuple[float, tuple[float, ...]]]:
+    return [scores for each in line.evaluations if (scores := getattr(each, dataset)) is not None]
+
+
+def _curves(dataset: str) -> tuple[Column[Line], ...]:
+    losses, metrics = _losses(dataset), _metrics(dataset)
     return (
-        trial.mst_key,
-        configuration.model_id,
-        configuration.compile_params,
-        configuration.fit_params,
-        None if size is None else size / 1024,
-        [each.elapsed for each in evaluations] or None,
-        list(trial.compiled.all_metrics) or None,
-        trial.compiled.loss,
-        *_finals(training),
-        *_arrays(training),
-        *_finals(validation),
-        *_arrays(validation),
-        [each.iteration for each in evaluations] or None,
-        result.bracket,
-        result.round,
+        Column(f"{dataset}_metrics_final", _REAL, lambda line: _last(metrics(line))),
+        Column(f"{dataset}_loss_final", _REAL, lambda line: _last(losses(line))),
+        Column(f"{dataset}_metrics", _REALS, metrics),
+        Column(f"{dataset}_loss", _REALS, losses),
     )
 
 
-Scores = Sequence[tuple[float, tuple[float, ...]]]
+_REAL, _REALS = "double precision", "double precision[]"
+_CONFIGURATION: tuple[Column[Line], ...] = (
+    Column("mst_key", "integer", lambda line: line.trial.mst_key),
+    Column("model_id", "integer", lambda line: line.trial.configuration.model_id),
+    Column("compile_params", "text", lambda line: line.trial.configuration.compile_params),
+    Column("fit_params", "text", lambda line: line.trial.configuration.fit_params),
+)
+_TRAINED: tuple[Column[Line], ...] = (
+    Column("model_type", "text", lambda line: "madlib_keras"),
+    Column("model_size", _REAL, lambda line: None if line.size is None else line.size / 1024),
+    Column("metrics_elapsed_time", _REALS, lambda line: _list(each.elapsed for each in line.evaluations)),
+    Column("metrics_type", "text[]", lambda line: _list(line.trial.compiled.all_metrics)),
+    Column("loss_type", "text", lambda line: line.trial.compiled.loss),
+    *_curves("training"),
+    *_curves("validation"),
+    Column("metrics_iters", "integer[]", lambda line: _list(each.iteration for each in line.evaluations)),
+)
+# Columns that a method has for itself.
+_OF_METHOD: Mapping[str, Column[Line]] = {
+    "s": Column("s", "integer", lambda line: line.result.task.bracket),
+    "i": Column("i", "integer", lambda line: line.result.task.round),
+}
 
 
-def _finals(scores: Scores) -> tuple[float | None, float | None]:
-    """Return the final (metric, loss); of several metrics the first stands in the tables."""
-    if not scores:
-        return None, None
-    loss, metrics = scores[-1]
-    return (metrics[0] if metrics else None), loss
+def _info_columns(request: Request) -> tuple[Column[Line], ...]:
+    return (*_CONFIGURATION, *_TRAINED, *(_OF_METHOD[name] for name in request.params.columns))
 
 
-def _arrays(scores: Scores) -> tuple[list[float] | None, list[float] | None]:
-    """Return the curves (metric, loss)."""
-    metrics = [metrics[0] for _, metrics in scores if metrics]
-    return metrics or None, [loss for loss, _ in scores] or None
+Times = tuple[str, str]  # when training began and ended
 
 
-def _summary(db: CallerDatabase, request: Request, started: str) -> None:
-    columns = list(_summary_columns(request, started, now(db)))
-    # Class values come as text; the table keeps them as what they are.
-    select = ", ".join(
-        f"${at}::text[]::{kind}" if kind.endswith("[]") else f"${at}::{kind}" for at, (_, kind, _) in enumerate(columns, 1)
-    )
-    db.execute(f"INSERT INTO {request.outputs.summary.sql} SELECT {select}", *(value for _, _, value in columns))
-
-
-def _summary_columns(request: Request, started: str, ended: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield (name, type, value) of the summary table's columns, in the page's order."""
+def _summary_columns(request: Request) -> tuple[Column[Times], ...]:
+    """Return the columns of the summary table, in the page's order."""
     training, out = request.training, request.outputs
-    values = None if training.class_values is None else list(training.class_values)
+
+    def fixed(name: str, kind: str, value: object, comes_as: str | None = None) -> Column[Times]:
+        return Column(name, kind, lambda _: value, comes_as)
+
+    classes = None if training.class_values is None else list(training.class_values)
     class_type = f"{training.class_values_type}[]"
-    yield "source_table", "text", training.given
-    yield "validation_table", "text", None if request.validation is None else request.validation.given
-    yield "model", "text", out.given_model
-    yield "model_info", "text", out.given_info
-    yield "dependent_varname", "text", training.dependent
-    yield "independent_varname", "text", training.independent
-    yield "model_arch_table", "text", request.architecture_table
-    yield "model_selection_table", "text", out.given_selection
-    yield "automl_method", "text", request.method_given
-    yield "automl_params", "text", request.params_given
-    yield "random_state", "text", None if request.random_state is None else str(request.random_state)
-    yield "object_table", "text", None
-    yield "use_gpus", "boolean", False
-    yield "metrics_compute_frequency", "integer", request.frequency or max(rung.iterations for rung in request.params.rungs)
-    yield "name", "text", request.name
-    yield "description", "text", request.description
-    yield "start_training_time", "timestamp", started
-    yield "end_training_time", "timestamp", ended
-    yield "madlib_version", "text", f"keras_automl {__version__}"
-    yield "num_classes", "integer", training.summary["num_classes"]
-    yield "class_values", class_type, values
-    yield f"{training.dependent}_class_values", class_type, values
-    yield "dependent_vartype", "text", training.summary["dependent_vartype"]
-    yield "normalizing_const", "real", training.summary["normalizing_const"]
+    return (
+        fixed("source_table", "text", training.given),
+        fixed("validation_table", "text", None if request.validation is None else request.validation.given),
+        fixed("model", "text", out.given_model),
+        fixed("model_info", "text", out.given_info),
+        fixed("dependent_varname", "text", training.dependent),
+        fixed("independent_varname", "text", training.independent),
+        fixed("model_arch_table", "text", request.architecture_table),
+        fixed("model_selection_table", "text", out.given_selection),
+        fixed("automl_method", "text", request.method_given),
+        fixed("automl_params", "text", request.params_given),
+        fixed("random_state", "text", None if request.random_state is None else str(request.random_state)),
+        fixed("object_table", "text", None),
+        fixed("use_gpus", "boolean", False),
+        fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.longest),
+        fixed("name", "text", request.name),
+        fixed("description", "text", request.description),
+        Column("start_training_time", "timestamp", lambda times: times[0]),
+        Column("end_training_time", "timestamp", lambda times: times[1]),
+        fixed("madlib_version", "text", f"keras_automl {__version__}"),
+        fixed("num_classes", "integer", training.summary["num_classes"]),
+        # Class values come as text; the table keeps them as what they are.
+        fixed("class_values", class_type, classes, "text[]"),
+        fixed(f"{training.dependent}_class_values", class_type, classes, "text[]"),
+        fixed("dependent_vartype", "text", training.summary["dependent_vartype"]),
+        fixed("normalizing_const", "real", training.summary["normalizing_const"]),
+    )
 
 
 def _selection(db: CallerDatabase, request: Request, result: Result) -> None:

@@ -1,4 +1,4 @@
-"""What a search will do, as data, before anything is touched: the trials, their brackets, the orders that sessions will get."""
+"""What a search will do, as data, before anything is touched: the trials and the orders that sessions will get."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from automl.hopper import Layout, Leg, Stop, Visit
 from automl.request import Request
 from automl.search.grammar import Call, CompileParams, FitParams, is_number, parse_compile_params, parse_fit_params
-from automl.search.hyperband import Assignment
+from automl.search.scheduler import Task
 from automl.search.space import Configuration
 
 
@@ -44,8 +44,8 @@ class Trial:
         return {"model": self.model, "compile": compile_order(self.compiled), "fit": fit_order(self.fit)}
 
 
-def make_trials(request: Request, configurations: Iterable[Configuration], first: int = 1) -> tuple[Trial, ...]:
-    """Number the configurations and parse them."""
+def make_trials(request: Request, numbered: Iterable[tuple[int, Configuration]]) -> tuple[Trial, ...]:
+    """Parse configurations that have their numbers."""
     return tuple(
         Trial(
             number,
@@ -54,30 +54,28 @@ def make_trials(request: Request, configurations: Iterable[Configuration], first
             parse_compile_params(configuration.compile_params),
             parse_fit_params(configuration.fit_params),
         )
-        for number, configuration in enumerate(configurations, first)
+        for number, configuration in numbered
     )
 
 
-def leg(trial: Trial, assignment: Assignment, ahead: int, frequency: int | None) -> Leg:
-    """Return the iterations that a rung asks of a trial, on the search's own axis of iterations.
+def leg(trial: Trial, task: Task, frequency: int | None) -> Leg:
+    """Return the iterations that a task asks of a trial, on the search's own axis of iterations.
 
     Args:
-        ahead: iterations that the trial makes in later rungs if it survives.
         frequency: as in `evaluated`.
     """
-    rung = assignment.rung
     return Leg(
         trial=trial.mst_key,
         program=trial.program,
-        first=rung.offset + 1,
-        iterations=rung.iterations,
-        evaluated=evaluated(rung.offset, rung.iterations, frequency),
-        ahead=ahead,
+        first=task.offset + 1,
+        iterations=task.iterations,
+        evaluated=evaluated(task.offset, task.iterations, frequency),
+        ahead=task.ahead,
     )
 
 
 def evaluated(offset: int, iterations: int, frequency: int | None) -> frozenset[int]:
-    """Return the iterations after which metrics are computed: every `frequency`-th of this round, and its last.
+    """Return the iterations after which metrics are computed: every `frequency`-th of a task, and its last.
 
     >>> sorted(evaluated(0, 5, 2))
     [2, 4, 5]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,12 +14,18 @@ from automl.database import Database
 from automl.errors import FEATURE_NOT_SUPPORTED, INSUFFICIENT_RESOURCES, AutomlError, UsageError, together
 from automl.names import Name, table_name
 from automl.packed import PackedTable
-from automl.search import hyperband
+from automl.search import hyperband, proposals
 from automl.search.hyperband import HyperbandParams
+from automl.search.proposals import HyperoptParams
+from automl.search.scheduler import Plan
 from automl.search.space import Space
 
 Checked = TypeVar("Checked")
-METHODS = ("hyperband", "hyperopt")
+Params = HyperbandParams | HyperoptParams
+METHODS: Mapping[str, Callable[[str | None], Params]] = {
+    "hyperband": hyperband.parse_params,
+    "hyperopt": proposals.parse_params,
+}
 _MB = 2**20
 
 
@@ -62,8 +68,9 @@ class Request:
         method: hyperband or hyperopt.
         method_given, params_given: as they go into the summary table.
         params: of the method.
+        plan: what is tried, for how long.
         seed: from which all randomness derives; drawn if the caller gave none.
-        frequency: metrics are computed every so many iterations; None for the end of each round.
+        frequency: metrics are computed every so many iterations; None for the end of each task (a round of Hyperband).
     """
 
     training: PackedTable
@@ -71,11 +78,11 @@ class Request:
     outputs: Outputs
     architecture_table: str
     architectures: dict[int, Definition]
-    space: Space
     method: str
     method_given: str
-    params: HyperbandParams
+    params: Params
     params_given: str
+    plan: Plan
     random_state: int | None
     seed: int
     frequency: int | None
@@ -133,7 +140,7 @@ def parse(db: Database, given: Arguments, machine: Machine) -> Request:
             return None
 
     method = attempt(lambda: _method(given.automl_method))
-    params = attempt(lambda: hyperband.parse_params(given.automl_params)) if method == "hyperband" else None
+    params = attempt(lambda: METHODS[method](given.automl_params)) if method else None
     frequency = attempt(lambda: _frequency(given.metrics_compute_frequency, params)) if params else None
     space = attempt(lambda: Space.parse(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
     outputs = attempt(lambda: _outputs(db, given))
@@ -147,20 +154,21 @@ def parse(db: Database, given: Arguments, machine: Machine) -> Request:
         attempt(lambda: _require_cache(db, [training, validation], resources))
     if problems:
         raise together(problems)
-    assert params and space and outputs and training and models is not None
+    assert method and params and space and outputs and training and models is not None
+    seed = secrets.randbelow(2**31) if given.random_state is None else given.random_state % 2**32
     return Request(
         training=training,
         validation=validation,
         outputs=outputs,
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models,
-        space=space,
-        method="hyperband",
-        method_given=given.automl_method or "hyperband",
+        method=method,
+        method_given=given.automl_method or method,
         params=params,
         params_given=given.automl_params or str(params),
+        plan=params.plan(space, seed, training.partitions),
         random_state=given.random_state,
-        seed=secrets.randbelow(2**31) if given.random_state is None else given.random_state % 2**32,
+        seed=seed,
         frequency=frequency,
         name=given.name,
         description=given.description,
@@ -183,22 +191,13 @@ def _method(value: str | None) -> str:
     method = "hyperband" if value is None else value.strip().lower()
     if method not in METHODS:
         raise UsageError("automl_method", "must be 'hyperband' or 'hyperopt'", value)
-    if method == "hyperopt":
-        raise UsageError(
-            "automl_method",
-            "'hyperopt' is not there yet in this version",
-            hint="Use 'hyperband'.",
-            sqlstate=FEATURE_NOT_SUPPORTED,
-        )
     return method
 
 
-def _frequency(value: int | None, params: HyperbandParams) -> int | None:
-    longest = max(rung.iterations for rung in params.rungs)
-    if value is not None and not 1 <= value <= longest:
-        raise UsageError(
-            "metrics_compute_frequency", f"must be from 1 to {longest}, the iterations of the longest round, or NULL", value
-        )
+def _frequency(value: int | None, params: Params) -> int | None:
+    if value is not None and not 1 <= value <= params.longest:
+        rule = f"must be from 1 to {params.longest}, {params.longest_of}, or NULL"
+        raise UsageError("metrics_compute_frequency", rule, value)
     return value
 
 

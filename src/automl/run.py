@@ -1,7 +1,7 @@
 """A search from its request to its tables: the plan, the sessions, the hopper and the store brought together.
 
 Everything here happens in one thread. It gives every idle session a visit, waits for whatever comes first, notes it, and asks
-the ladder what follows when a round is complete.
+the scheduler what follows when a trial has ended its task. Which method that is, a run does not know.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from automl.hopper import Hopper, Visit
 from automl.outputs import Curve, Result
 from automl.plan import Trial
 from automl.request import Arguments, Request
-from automl.search.hyperband import Assignment, Ladder, Rung, allotted
+from automl.search.scheduler import Milestone, Scheduler, Step, Task
 from automl.store import Evaluation, Store
 
 _TRIES = 3  # of one visit, when its session dies
@@ -41,15 +41,15 @@ def search(db: CallerDatabase, given: Arguments, request: Request) -> None:
     Raises:
         AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
     """
-    wanted = request.params.configurations
-    trials = plan.make_trials(request, request.space.sample(wanted, request.seed))
-    if len(trials) < wanted:
-        db.notice(f"the search space holds {len(trials)} different configurations where {wanted} would be tried: all are tried")
+    scheduler = request.plan.scheduler()
+    wanted, count = request.plan.wanted, scheduler.count
+    if count < wanted:
+        db.notice(f"the search space holds {count} different configurations where {wanted} would be tried: all are tried")
     outputs.reserve(db, request)
-    with _opened(db, request, trials) as (cluster, journal):
+    with _opened(db, request, count) as (cluster, journal):
         store = Store(journal, request.resources.memory, durable=journal is not db)
         store.begin(_record(given, request, cluster))
-        run = Run(db, request, trials, cluster, store)
+        run = Run(db, request, scheduler, cluster, store)
         try:
             results = run.train()
             outputs.fill(db, request, results, run.started, store.get)
@@ -66,17 +66,16 @@ class Run:
         started: when it began to train.
     """
 
-    def __init__(self, db: CallerDatabase, request: Request, trials: tuple[Trial, ...], cluster: Cluster, store: Store) -> None:
+    def __init__(self, db: CallerDatabase, request: Request, scheduler: Scheduler, cluster: Cluster, store: Store) -> None:
         self._db = db
         self._request = request
-        self._trials = {trial.mst_key: trial for trial in trials}
+        self._scheduler = scheduler
         self._cluster = cluster
         self._store = store
-        self._members = allotted(request.params, list(self._trials))
-        self._ladder = Ladder(request.params, self._members)
         self._hopper = Hopper(plan.layout(request), cluster.reaches)
-        self._curves = {trial.mst_key: Curve() for trial in trials}
-        self._rungs: dict[int, Rung] = {}
+        self._trials: dict[int, Trial] = {}
+        self._tasks: dict[int, Task] = {}
+        self._curves: dict[int, Curve] = {}
         self._sums: dict[int, dict[str, Any]] = {}
         self._partial: dict[int, dict[str, Any]] = {}
         self._tries: dict[Visit, int] = {}
@@ -92,32 +91,30 @@ class Run:
         return (ranked[0][1], ranked[0][0]) if ranked else None
 
     def train(self) -> list[Result]:
-        """Train all trials as the ladder says and return what became of them."""
-        self._check()
+        """Train what the scheduler says and return what became of the trials."""
+        first = self._scheduler.start()  # while the sessions import TensorFlow
+        self._check(first)
         self.started = outputs.now(self._db)
         self._begun = time.monotonic()
-        bracket_of = {key: bracket for bracket, keys in self._members.items() for key in keys}
-        self._store.trials([_row(trial, bracket_of[key]) for key, trial in self._trials.items()])
-        self._follow(self._ladder.start())
+        self._follow(first)
         while self._hopper.busy:
             self._hand_out()
             for outcome in self._cluster.wait():
                 self._take(outcome)
             self._store.flush()
         if all(curve.error for curve in self._curves.values()):
-            raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {self._curves[1].error}")
-        return [
-            Result(trial, bracket_of[key], self._rungs[key].round, self._curves[key]) for key, trial in self._trials.items()
-        ]
+            curve = next(iter(self._curves.values()))
+            raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {curve.error}")
+        return [Result(trial, self._tasks[key], self._curves[key]) for key, trial in sorted(self._trials.items())]
 
-    def _check(self) -> None:
+    def _check(self, first: Step) -> None:
         """Build and compile every distinct network once, on a session, and report all problems together.
 
         What could be drawn is checked too: a mistake in the grids is one whether chance brings it up or not.
         """
-        corners = plan.make_trials(self._request, self._request.space.corners())
+        corners = plan.make_trials(self._request, enumerate(self._request.plan.corners(), 1))
         different = {(trial.model, trial.configuration.compile_params): trial for trial in corners}
-        programs = {trial.program: trial for trial in self._trials.values()}
+        programs = {trial.program: trial for trial in plan.make_trials(self._request, first.trials)}
         orders = [
             {**trial.order(), "x_shape": self._request.training.x_shape, "labels": self._request.training.labels,
              "name": f"model_id {trial.configuration.model_id}"}
@@ -176,23 +173,25 @@ class Run:
         self._store.evaluated(key, evaluation)
 
     def _report(self, key: int, loss: float | None) -> None:
-        """Tell the ladder how a trial's rung ended, and follow what it says."""
+        """Tell the scheduler how a trial's task ended, and follow what it says."""
         if loss is not None and not math.isnan(loss):
             self._lowest = min(self._lowest or (loss, key), (loss, key))
-        progress = self._ladder.report(key, loss)
+        step = self._scheduler.report(key, loss)
         self._progress(key, "finished" if loss is not None else "failed")
-        if progress.finished is not None:
-            self._say(progress.finished)
-        self._follow(progress.assignments)
+        if step.milestone is not None:
+            self._say(step.milestone)
+        self._follow(step)
 
-    def _follow(self, assignments: tuple[Assignment, ...]) -> None:
-        for assignment in assignments:
-            self._rungs[assignment.mst_key] = assignment.rung
-            trial = self._trials[assignment.mst_key]
-            ahead = self._ladder.iterations_after(assignment.rung)
-            self._hopper.add(plan.leg(trial, assignment, ahead, self._request.frequency))
+    def _follow(self, step: Step) -> None:
+        trials = plan.make_trials(self._request, step.trials)
+        self._trials.update({trial.mst_key: trial for trial in trials})
+        self._curves.update({trial.mst_key: Curve() for trial in trials})
+        self._tasks.update({task.mst_key: task for task in step.tasks})
+        self._store.trials([_row(trial, self._tasks[trial.mst_key]) for trial in trials])
+        for task in step.tasks:
+            self._hopper.add(plan.leg(self._trials[task.mst_key], task, self._request.frequency))
 
-    def _say(self, rung: Rung) -> None:
+    def _say(self, milestone: Milestone) -> None:
         which = "training" if self._request.validation is None else "validation"
         text = "no trial has a loss yet"
         if self._lowest is not None:
@@ -200,11 +199,8 @@ class Run:
             self._store.best(key, loss)
             text = f"best {which} loss so far {loss:.6g} (mst_key {key})"
         self._store.flush(now=True)
-        trials = sum(each == rung for each in self._rungs.values())
-        self._db.info(
-            f"bracket s={rung.bracket}, round i={rung.round} done after {time.monotonic() - self._begun:.1f} s: "
-            f"{trials} x {rung.iterations} iterations; {text}"
-        )
+        seconds = time.monotonic() - self._begun
+        self._db.info(f"{milestone.name} done after {seconds:.1f} s: {milestone.detail}; {text}")
 
     def _lost(self, outcome: Outcome, visit: Visit) -> None:
         """Let a visit be repeated whose session died, from the state that went in; but not forever."""
@@ -223,12 +219,11 @@ class Run:
 
     def _progress(self, key: int, status: str) -> None:
         curve = self._curves[key]
-        round_ = self._rungs[key].round if key in self._rungs else None
-        self._store.progress(key, status, round_, curve.iteration, curve.loss, curve.seconds, curve.error)
+        self._store.progress(key, status, self._tasks[key].round, curve.iteration, curve.loss, curve.seconds, curve.error)
 
 
 @contextmanager
-def _opened(db: CallerDatabase, request: Request, trials: tuple[Trial, ...]) -> Iterator[tuple[Cluster, Journal]]:
+def _opened(db: CallerDatabase, request: Request, trials: int) -> Iterator[tuple[Cluster, Journal]]:
     """Open the sessions of a search and the one that keeps its record, and close them whatever happens."""
     setup = Setup(
         datasets={
@@ -242,7 +237,7 @@ def _opened(db: CallerDatabase, request: Request, trials: tuple[Trial, ...]) -> 
     cluster: Cluster
     journal: Connection | None = None
     try:
-        journal, cluster = _connected(db, request, setup, min(request.resources.sessions, len(trials)))
+        journal, cluster = _connected(db, request, setup, min(request.resources.sessions, trials))
     except (Unreachable, Invisible) as problem:
         db.notice(f"the search runs in this session, one hop after the other: {problem}")
         cluster = CallerSession(db, setup)
@@ -287,9 +282,9 @@ def _record(given: Arguments, request: Request, cluster: Cluster) -> dict[str, A
     }
 
 
-def _row(trial: Trial, bracket: int) -> tuple[object, ...]:
+def _row(trial: Trial, task: Task) -> tuple[object, ...]:
     configuration = trial.configuration
-    return trial.mst_key, configuration.model_id, configuration.compile_params, configuration.fit_params, bracket, None
+    return trial.mst_key, configuration.model_id, configuration.compile_params, configuration.fit_params, task.bracket, None
 
 
 def _status(error: BaseException) -> str:

@@ -96,8 +96,8 @@ class Store:
         return self._run
 
     def trials(self, rows: Sequence[tuple[object, ...]]) -> None:
-        """Write the trials: (mst_key, model_id, compile_params, fit_params, s, i) each."""
-        self._journal.batch([(_TRIAL, (self._run, *row)) for row in rows])
+        """Note new trials: (mst_key, model_id, compile_params, fit_params, s, i) each."""
+        self._pending += [(_TRIAL, (self._run, *row)) for row in rows]
 
     def progress(
         self, trial: int, status: str, i: int | None, iteration: int, loss: float | None, seconds: float, error: str | None

@@ -131,8 +131,6 @@ GRIDS: list[Case] = [
 ]  # fmt: skip
 
 METHODS: list[Case] = [
-    ("automl_method", "hyperopt", NOT_THERE_YET, "'hyperopt' is not there yet in this version"),
-    ("automl_method", "HyperOpt", NOT_THERE_YET, "'hyperopt' is not there yet in this version"),
     ("automl_method", "random", INVALID, "must be 'hyperband' or 'hyperopt', got 'random'"),
     ("automl_method", "", INVALID, "must be 'hyperband' or 'hyperopt', got ''"),
     ("automl_params", "R=1, eta=3", INVALID, '"R" must be an integer of at least eta.*got 1'),
@@ -146,12 +144,24 @@ METHODS: list[Case] = [
     ("automl_params", "R=9, R=27", INVALID, '"R" must be given once'),
     ("automl_params", "R", INVALID, "must be key=value pairs parted by commas, got 'R'"),
     ("automl_params", "num_configs=20", INVALID, '"num_configs" is not one of R, eta, skip_last'),
+    ("automl_params", "R=2, algorithm=tpe", INVALID, '"algorithm" is not one of R, eta, skip_last'),
     ("metrics_compute_frequency", 0, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got 0"),
     ("metrics_compute_frequency", -1, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got -1"),
     ("metrics_compute_frequency", 3, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got 3"),
     ("object_table", "custom", NOT_THERE_YET, "custom functions are not there yet in this version; leave it out, got 'custom'"),
     ("use_gpus", True, NOT_THERE_YET, "training on GPUs is not there yet in this version; leave it out, got True"),
 ]  # fmt: skip
+
+HYPEROPT: list[Case] = [
+    ("automl_params", "num_configs=0", INVALID, "\"num_configs\" must be an integer from 1 to 100000, got '0'"),
+    ("automl_params", "num_configs=2.5", INVALID, "\"num_configs\" must be an integer from 1 to 100000, got '2.5'"),
+    ("automl_params", "num_iterations=0", INVALID, "\"num_iterations\" must be an integer from 1 to 1000000, got '0'"),
+    ("automl_params", "num_iters=3", INVALID, '"num_iters" is not one of .*; did you mean "num_iterations"\\?'),
+    ("automl_params", "algorithm=atpe", INVALID, "\"algorithm\" must be 'tpe' or 'rand', got 'atpe'"),
+    ("automl_params", "R=9", INVALID, '"R" is not one of num_configs, num_iterations, algorithm'),
+    ("metrics_compute_frequency", 0, INVALID, "must be from 1 to 5, the iterations of a trial, or NULL, got 0"),
+    ("metrics_compute_frequency", 6, INVALID, "must be from 1 to 5, the iterations of a trial, or NULL, got 6"),
+]
 
 # What only Keras knows: found on a session, before anything is trained.
 KERAS: list[Case] = [
@@ -218,6 +228,13 @@ def identity(value: object) -> str:
 )
 def test_an_error_names_argument_rule_and_value(bad: Session, argument: str, value: Any, sqlstate: str, message: str) -> None:
     found = failure_of(bad, **{argument: value})
+    assert found[0] == sqlstate
+    assert re.fullmatch(f"{argument}: {message}", found[1], re.S), found[1]
+
+
+@pytest.mark.parametrize(("argument", "value", "sqlstate", "message"), HYPEROPT, ids=identity)
+def test_an_error_of_hyperopt(bad: Session, argument: str, value: Any, sqlstate: str, message: str) -> None:
+    found = failure_of(bad, **{"automl_method": "hyperopt", "automl_params": None, argument: value})
     assert found[0] == sqlstate
     assert re.fullmatch(f"{argument}: {message}", found[1], re.S), found[1]
 

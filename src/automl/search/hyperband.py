@@ -24,11 +24,13 @@ from dataclasses import dataclass, field, replace
 
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError, together
 from automl.search.grammar import parse_pairs
+from automl.search.scheduler import Milestone, Plan, Scheduler, Step, Task
+from automl.search.space import Configuration, Space
 
 MOST_ITERATIONS = 1_000_000
 MOST_CONFIGURATIONS = 100_000
 AUTOML_PARAMS = "automl_params"
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------------
@@ -67,6 +69,9 @@ class HyperbandParams:
     eta: int = 3
     skip_last: int = 0
 
+    columns = ("s", "i")  # that the info table has for this method alone
+    longest_of = "the iterations of the longest round"
+
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """The plan."""
@@ -76,6 +81,15 @@ class HyperbandParams:
     def configurations(self) -> int:
         """How many configurations the plan begins with, over all brackets."""
         return sum(rung.configurations for rung in self.rungs if rung.round == 0)
+
+    @property
+    def longest(self) -> int:
+        """Iterations of the longest round."""
+        return max(rung.iterations for rung in self.rungs)
+
+    def plan(self, space: Space, seed: int, partitions: int) -> Plan:
+        """Return the plan of a search in `space`; the number of partitions does not matter to it."""
+        return HyperbandPlan(self, space, seed)
 
     def __str__(self) -> str:
         return f"R={self.R}, eta={self.eta}, skip_last={self.skip_last}"
@@ -143,7 +157,7 @@ def parse_params(text: str | None) -> HyperbandParams:
     """
     defaults = HyperbandParams()
     given = parse_pairs(AUTOML_PARAMS, text, _RULES)
-    wrong = [_in_params(key, _RULES[key], value) for key, value in given.items() if not _INTEGER.fullmatch(value)]
+    wrong = [_in_params(key, _RULES[key], value) for key, value in given.items() if not INTEGER.fullmatch(value)]
     if wrong:
         raise together(wrong)
     params = replace(defaults, **{key: int(value) for key, value in given.items()})
@@ -165,7 +179,7 @@ def schedule_params(R: int | None, eta: int | None, skip_last: int | None) -> Hy
 
 
 def _in_params(key: str, rule: str, value: object) -> UsageError:
-    shown = int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else value
+    shown = int(value) if isinstance(value, str) and INTEGER.fullmatch(value) else value
     return UsageError(AUTOML_PARAMS, f'"{key}" {rule}', shown)
 
 
@@ -341,3 +355,72 @@ def _ranked(losses: Mapping[int, float | None]) -> tuple[int, ...]:
         return 0, loss, key
 
     return tuple(sorted(losses, key=rank))
+
+
+# --- the scheduler ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HyperbandPlan:
+    """Hyperband in a search space: configurations drawn at random before anything is trained."""
+
+    params: HyperbandParams
+    space: Space
+    seed: int
+
+    @property
+    def wanted(self) -> int:
+        return self.params.configurations
+
+    @property
+    def longest(self) -> int:
+        return self.params.longest
+
+    def corners(self) -> tuple[Configuration, ...]:
+        return self.space.corners()
+
+    def scheduler(self) -> Scheduler:
+        return Brackets(self.params, self.space.sample(self.wanted, self.seed))
+
+
+class Brackets:
+    """The scheduler of Hyperband: the ladder, over numbered configurations.
+
+    Args:
+        params: the plan.
+        configurations: at most as many as planned; number 1 is the first.
+    """
+
+    def __init__(self, params: HyperbandParams, configurations: Sequence[Configuration]) -> None:
+        self._trials = tuple(enumerate(configurations, 1))
+        self._ladder = Ladder(params, allotted(params, [key for key, _ in self._trials]))
+
+    @property
+    def count(self) -> int:
+        return len(self._trials)
+
+    def start(self) -> Step:
+        return Step(self._trials, self._tasks(self._ladder.start()))
+
+    def report(self, mst_key: int, loss: float | None) -> Step:
+        progress = self._ladder.report(mst_key, loss)
+        finished = progress.finished
+        milestone = None if finished is None else _milestone(finished, len(progress.ranking))
+        return Step((), self._tasks(progress.assignments), milestone)
+
+    def _tasks(self, assignments: Sequence[Assignment]) -> tuple[Task, ...]:
+        return tuple(
+            Task(
+                each.mst_key,
+                each.rung.iterations,
+                each.rung.offset,
+                self._ladder.iterations_after(each.rung),
+                each.rung.bracket,
+                each.rung.round,
+            )
+            for each in assignments
+        )
+
+
+def _milestone(rung: Rung, trials: int) -> Milestone:
+    return Milestone(f"bracket s={rung.bracket}, round i={rung.round}", f"{trials} x {rung.iterations} iterations")

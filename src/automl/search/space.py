@@ -7,10 +7,10 @@ space branches over the entries of `optimizer_params_list`; everything else is c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, cast, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from automl.search.grammar import (
 
 Scale = Literal["linear", "log", "log_near_one"]
 Values = tuple[tuple[str, object], ...]
+Coordinates = Mapping[str, float]  # by the label of the axis: the number of a choice, the quantile of a range
 
 MODELS, COMPILE, FIT = "model_id_list", "compile_params_grid", "fit_params_grid"
 SCALES: tuple[str, ...] = get_args(Scale)
@@ -46,6 +47,7 @@ _INTEGERS = frozenset(
     ("batch_size", "epochs", "steps_per_epoch", "initial_epoch", "gradient_accumulation_steps", "ema_overwrite_frequency")
 )
 _METRICS = ("metrics", "weighted_metrics")
+BRANCH, _MODEL = "branch", "model"  # labels of axes
 _NEVER_DISTRIBUTED = frozenset(
     (*_METRICS, "optimizer", "loss", "sample_weight_mode", "shuffle", "class_weight", "verbose", "callbacks")
 )
@@ -72,6 +74,14 @@ class Choice:
     def all(self) -> Iterable[object]:
         """Return every value."""
         return self.values
+
+    def value(self, coordinate: float) -> object:
+        """Return the value with this number."""
+        return self.values[int(coordinate)]
+
+    def coordinate(self, value: object) -> float:
+        """Return the number of a value."""
+        return [repr(each) for each in self.values].index(repr(value))  # repr: 1, 1.0 and True are three values
 
     @property
     def extremes(self) -> tuple[object, ...]:
@@ -110,6 +120,19 @@ class Uniform:
             return min(int(_between(self.low, self.high + 1, quantile, self.scale)), int(self.high))
         return min(max(_between(self.low, self.high, quantile, self.scale), self.low), self.high)
 
+    def value(self, coordinate: float) -> float:
+        """Return the value at a quantile."""
+        return self.at(coordinate)
+
+    def coordinate(self, value: float) -> float:
+        """Return the quantile of a value; of an integer the middle of its share.
+
+        >>> round(Uniform(0.001, 0.1, "log").coordinate(0.01), 12)
+        0.5
+        """
+        low, high, middle = (self.low, self.high + 1, value + 0.5) if self.integer else (self.low, self.high, value)
+        return min(max(_quantile(low, high, middle, self.scale), 0.0), 1.0)
+
     def all(self) -> Iterable[int]:
         """Return every value of an integer dimension."""
         if not self.integer:
@@ -132,6 +155,15 @@ def _between(low: float, high: float, quantile: float, scale: Scale) -> float:
     if scale == "log":
         return math.exp(_between(math.log(low), math.log(high), quantile, "linear"))
     return low * (1 - quantile) + high * quantile
+
+
+def _quantile(low: float, high: float, value: float, scale: Scale) -> float:
+    """Return where a value lies between two bounds; the reverse of `_between`."""
+    if scale == "log_near_one":
+        return _quantile(1 - low, 1 - high, 1 - value, "log")
+    if scale == "log":
+        return _quantile(math.log(low), math.log(high), math.log(value), "linear")
+    return (value - low) / (high - low)
 
 
 def _size(dimensions: Iterable[Dimension]) -> int | None:
@@ -169,10 +201,30 @@ class Configuration:
 
 
 @dataclass(frozen=True)
+class Axis:
+    """One dimension of the space as a method sees it that reasons about where good points lie.
+
+    Attributes:
+        label: its name, unique in the space.
+        size: how many values it has, where they have no order; None for a range, whose coordinate is a quantile.
+        branch: the branch that it belongs to; None if all points have it.
+    """
+
+    label: str
+    size: int | None
+    branch: int | None = None
+
+
+@dataclass(frozen=True)
 class Point:
-    """One point of the space: a value for every dimension."""
+    """One point of the space: a value for every dimension.
+
+    Attributes:
+        branch: which entry of `optimizer_params_list` it comes from, from 0.
+    """
 
     model_id: int
+    branch: int
     optimizer: str
     optimizer_params: Values
     compile_params: Values
@@ -243,17 +295,70 @@ class Space:
     def draw(self, random: np.random.Generator) -> Point:
         """Draw one point."""
         model_id = self.model_ids[int(random.integers(len(self.model_ids)))]
-        branch = self.optimizers[int(random.integers(len(self.optimizers)))]
+        number = int(random.integers(len(self.optimizers)))
+        branch = self.optimizers[number]
         name = cast(str, branch.names.at(random.random()))
         params = _draw(branch.params, random)
-        return Point(model_id, name, params, _draw(self.compile_params, random), _draw(self.fit_params, random))
+        return Point(model_id, number, name, params, _draw(self.compile_params, random), _draw(self.fit_params, random))
 
     def points(self) -> Iterator[Point]:
         """Yield every point of a discrete space; the model varies fastest."""
-        for branch in self.optimizers:
+        for number, branch in enumerate(self.optimizers):
             own = product(branch.names.all(), _all(branch.params))
             for (name, params), others, fit in product(own, _all(self.compile_params), _all(self.fit_params)):
-                yield from (Point(model_id, cast(str, name), params, others, fit) for model_id in self.model_ids)
+                yield from (Point(model_id, number, cast(str, name), params, others, fit) for model_id in self.model_ids)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The dimensions that leave a choice, as coordinates name them."""
+        only = len(self.optimizers) == 1
+        axes = [
+            Axis(label, dimension.size if isinstance(dimension, Choice) else None, None if only else branch)
+            for branch in (None, *range(len(self.optimizers)))
+            for label, dimension in self._dimensions(branch).items()
+        ]
+        return tuple(axis for axis in axes if axis.size != 1)
+
+    def coordinates(self, point: Point) -> Coordinates:
+        """Return where a point lies on each of its axes."""
+        params = ("optimizer", point.optimizer), *point.optimizer_params
+        values: dict[str, object] = {_MODEL: point.model_id, BRANCH: point.branch}
+        values.update(_labelled(str(point.branch), params))
+        values.update({**_labelled(COMPILE, point.compile_params), **_labelled(FIT, point.fit_params)})
+        dimensions = {**self._dimensions(None), **self._dimensions(point.branch)}
+        own = [axis.label for axis in self.axes if axis.branch in (None, point.branch)]
+        return {label: dimensions[label].coordinate(values[label]) for label in own}  # type: ignore[arg-type]
+
+    def at(self, coordinates: Coordinates) -> Point:
+        """Return the point at these coordinates; the reverse of `coordinates`."""
+        branch = int(coordinates.get(BRANCH, 0))
+
+        def values(owner: int | None, prefix: str, keys: Iterable[str]) -> Values:
+            dimensions, labels = self._dimensions(owner), [(key, f"{prefix}.{key}") for key in keys]
+            return tuple((key, dimensions[label].value(coordinates.get(label, 0))) for key, label in labels)
+
+        ((_, name),) = values(branch, str(branch), ("optimizer",))
+        return Point(
+            self.model_ids[int(coordinates.get(_MODEL, 0))],
+            branch,
+            cast(str, name),
+            values(branch, str(branch), (key for key, _ in self.optimizers[branch].params)),
+            values(None, COMPILE, (key for key, _ in self.compile_params)),
+            values(None, FIT, (key for key, _ in self.fit_params)),
+        )
+
+    def _dimensions(self, branch: int | None) -> dict[str, Dimension]:
+        """Return the dimensions of a branch by label, or those that all points share."""
+        if branch is not None:
+            entry = self.optimizers[branch]
+            return _labelled(str(branch), (("optimizer", entry.names), *entry.params))
+        models, branches = Choice(self.model_ids), Choice(tuple(range(len(self.optimizers))))
+        return {
+            _MODEL: models,
+            BRANCH: branches,
+            **_labelled(COMPILE, self.compile_params),
+            **_labelled(FIT, self.fit_params),
+        }
 
     def corners(self) -> tuple[Configuration, ...]:
         """Return configurations that together hold every model, every listed value and both bounds of every range.
@@ -261,13 +366,24 @@ class Space:
         What is wrong with a value shows in one of them, whether it will be drawn or not.
         """
         found: dict[Configuration, None] = {}
-        for branch in self.optimizers:
+        for number, branch in enumerate(self.optimizers):
             dimensions = [branch.names, *(each for _, each in (*branch.params, *self.compile_params, *self.fit_params))]
             for turn in range(max(len(self.model_ids), *(len(dimension.extremes) for dimension in dimensions))):
                 name = cast(str, _extreme(branch.names, turn))
                 values = [_extremes(each, turn) for each in (branch.params, self.compile_params, self.fit_params)]
-                found[Point(self.model_ids[turn % len(self.model_ids)], name, *values).configuration] = None
+                found[Point(self.model_ids[turn % len(self.model_ids)], number, name, *values).configuration] = None
         return tuple(found)
+
+    def count(self, wanted: int) -> int:
+        """Return how many configurations `sample` finds if it is to draw `wanted`: fewer where a discrete space has fewer."""
+        crossed = _size(dimension for _, dimension in (*self.compile_params, *self.fit_params))
+        branches = [branch.size for branch in self.optimizers]
+        if crossed is None or None in branches:
+            return wanted
+        # Within a branch no two points read the same, so the largest one alone may have enough.
+        if max(size for size in branches if size is not None) * crossed * len(self.model_ids) >= wanted:
+            return wanted
+        return min(wanted, len({point.configuration for point in self.points()}))
 
     def sample(self, count: int, seed: int) -> tuple[Configuration, ...]:
         """Draw configurations at random (Li et al. 2018, Algorithm 1, `get_hyperparameter_configuration`), no two alike.
@@ -279,23 +395,36 @@ class Space:
         Returns:
             `count` of them, or all there are, in random order, where a discrete space has fewer.
         """
+        return tuple(point.configuration for point in self.sample_points(count, seed))
+
+    def sample_points(self, count: int, seed: int, tried: Collection[Configuration] = ()) -> tuple[Point, ...]:
+        """Draw points as `sample` draws configurations, none of which is in `tried`."""
         random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed % 2**64, spawn_key=(_STREAM,))))
         if self.size is not None and self.size <= count:
-            return self._rest(random, {})
-        found: dict[Configuration, None] = {}
+            return self._rest(random, tried)
+        found: dict[Configuration, Point] = {}
         misses = 0
         while len(found) < count and misses < REDRAWS:
-            before = len(found)
-            found[self.draw(random).configuration] = None
-            misses = misses + 1 if len(found) == before else 0
+            point = self.draw(random)
+            new = point.configuration not in found and point.configuration not in tried
+            misses = 0 if new else misses + 1
+            if new:
+                found[point.configuration] = point
         if len(found) < count and self.size is not None and self.size <= ENUMERABLE:
-            return (*found, *self._rest(random, found)[: count - len(found)])
-        return tuple(found)
+            return (*found.values(), *self._rest(random, {*found, *tried})[: count - len(found)])
+        return tuple(found.values())
 
-    def _rest(self, random: np.random.Generator, found: dict[Configuration, None]) -> tuple[Configuration, ...]:
-        """Return the configurations that are not in `found`, in random order."""
-        rest = [each for each in dict.fromkeys(point.configuration for point in self.points()) if each not in found]
+    def _rest(self, random: np.random.Generator, tried: Collection[Configuration]) -> tuple[Point, ...]:
+        """Return the points whose configurations are not in `tried`, in random order."""
+        rest = list({point.configuration: point for point in self.points() if point.configuration not in tried}.values())
         return tuple(rest[int(index)] for index in random.permutation(len(rest)))
+
+
+Part = TypeVar("Part")
+
+
+def _labelled(prefix: str, pairs: Iterable[tuple[str, Part]]) -> dict[str, Part]:
+    return {f"{prefix}.{key}": each for key, each in pairs}
 
 
 # --- reading the arguments ----------------------------------------------------------------------------------------------

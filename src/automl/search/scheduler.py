@@ -1,0 +1,154 @@
+"""What a run asks of a search method: which trials there are, what each of them trains next, and what has come to its end.
+
+A run knows no method by name. It starts a scheduler, trains what the steps say, and reports every loss; the scheduler answers
+with the next step. Whatever the order in which losses arrive, the trials and their tasks are the same: that is what makes a
+search repeat itself bit for bit on any number of sessions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from automl.search.space import Configuration
+
+
+@dataclass(frozen=True)
+class Task:
+    """Iterations that a trial is to train before its loss is reported.
+
+    Attributes:
+        mst_key: the trial.
+        iterations: how many.
+        offset: iterations on the axis of the search (`metrics_iters`) that lie before them.
+        ahead: iterations that may follow; a trial with a long way goes first.
+        bracket, round: where Hyperband has put it: s and i; None for other methods.
+    """
+
+    mst_key: int
+    iterations: int
+    offset: int = 0
+    ahead: int = 0
+    bracket: int | None = None
+    round: int | None = None
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A part of the search that has come to its end, for a line of progress: `<name> done after 1.2 s: <detail>; ...`."""
+
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a run is to do now.
+
+    Attributes:
+        trials: new trials; each has a task in the same step.
+        tasks: what is to be trained.
+        milestone: what has come to its end, if anything has.
+    """
+
+    trials: tuple[tuple[int, Configuration], ...] = ()
+    tasks: tuple[Task, ...] = ()
+    milestone: Milestone | None = None
+
+
+class Scheduler(Protocol):
+    """Decides what is trained next.
+
+    Attributes:
+        count: how many trials there will be.
+    """
+
+    @property
+    def count(self) -> int: ...
+
+    def start(self) -> Step:
+        """Return the first step."""
+
+    def report(self, mst_key: int, loss: float | None) -> Step:
+        """Tell the loss with which a trial has ended its task, None if it failed, and return what follows from it."""
+
+
+class Plan(Protocol):
+    """A search as data, before anything is trained.
+
+    Attributes:
+        wanted: trials that would be made if the search space holds as many configurations.
+        longest: iterations of the longest task.
+    """
+
+    @property
+    def wanted(self) -> int: ...
+
+    @property
+    def longest(self) -> int: ...
+
+    def corners(self) -> tuple[Configuration, ...]:
+        """Return configurations that show every mistake in what may be tried."""
+
+    def scheduler(self) -> Scheduler:
+        """Return a scheduler at its beginning."""
+
+
+@dataclass
+class Tally:
+    """Counts trials that have come to their end, and says so about ten times in a search."""
+
+    count: int
+    iterations: int
+    ended: int = field(default=0, init=False)
+
+    def add(self) -> Milestone | None:
+        """Count one more."""
+        self.ended += 1
+        every = math.ceil(self.count / 10)
+        if self.ended % every and self.ended < self.count:
+            return None
+        return Milestone(f"{self.ended} of {self.count} trials", f"{self.iterations} iterations each")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The plan that trains given configurations, all of them for the same number of iterations."""
+
+    trials: tuple[tuple[int, Configuration], ...]
+    iterations: int
+
+    @property
+    def wanted(self) -> int:
+        return len(self.trials)
+
+    @property
+    def longest(self) -> int:
+        return self.iterations
+
+    def corners(self) -> tuple[Configuration, ...]:
+        return tuple(dict.fromkeys(configuration for _, configuration in self.trials))
+
+    def scheduler(self) -> Scheduler:
+        return All(self.trials, self.iterations)
+
+
+class All:
+    """The scheduler of a fixed list of trials: all of them start at once."""
+
+    def __init__(self, trials: Sequence[tuple[int, Configuration]], iterations: int) -> None:
+        self._trials = tuple(trials)
+        self._iterations = iterations
+        self._tally = Tally(len(trials), iterations)
+
+    @property
+    def count(self) -> int:
+        return len(self._trials)
+
+    def start(self) -> Step:
+        return Step(self._trials, tuple(Task(key, self._iterations) for key, _ in self._trials))
+
+    def report(self, mst_key: int, loss: float | None) -> Step:
+        return Step(milestone=self._tally.add())
