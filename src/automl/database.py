@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from keras_seg.failure import fail
+
 Row = dict[str, Any]
 
 # Quoted names and texts are passed over: what stands in them is a name, whatever it looks like.
@@ -100,8 +102,4 @@ class CallerDatabase:
 
     def raise_error(self, message: str, sqlstate: str, hint: str | None) -> None:
         """End the statement with an ERROR that carries the SQLSTATE and the hint."""
-        details = {"hint": hint} if hint else {}
-        try:
-            self._plpy.error(message, sqlstate=sqlstate, **details)
-        except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments
-            self._plpy.error(message + (f"\nHINT: {hint}" if hint else ""))
+        fail(self._plpy, message, sqlstate, hint)

@@ -20,6 +20,7 @@ import numpy as np
 
 from keras_seg import state as codec
 from keras_seg.cache import Cache, Definition
+from keras_seg.failure import fail
 from keras_seg.runtime import Runtime, RuntimeProblem
 from keras_seg.wire import encoded as pack_encoded
 from keras_seg.wire import features as pack_features
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 _LENGTH = struct.Struct("<I")
 CACHE = "keras_seg.cache"
+OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
+INSTALL = "Run deploy/install of keras_automl on the host of the server, as root."
 _NOT_SAID = (
     "Graph execution error",
     "Detected at node",
@@ -71,11 +74,11 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
         cache.runtime = Runtime(threads, tuple(cache.setup.get("gpus", ())))
     if cache.runtime.threads != threads:
         began = f"TensorFlow began in this session with {cache.runtime.threads} threads and cannot change to {threads}"
-        _stop(plpy, f"keras_automl.threads: {began}", "Connect anew, or set it back.")
+        fail(plpy, f"keras_automl.threads: {began}", OBJECT_NOT_IN_PREREQUISITE_STATE, "Connect anew, or set it back.")
     try:
         cache.runtime.wait(lambda: plpy.execute("SELECT 1"))
     except RuntimeProblem as problem:
-        _stop(plpy, f"keras_automl: {problem}", "Run deploy/install of keras_automl on the host of the server, as root.")
+        fail(plpy, f"keras_automl: {problem}", OBJECT_NOT_IN_PREREQUISITE_STATE, INSTALL)
     return json.dumps(cache.runtime.versions())
 
 
@@ -261,13 +264,6 @@ class Visit:
 
     def _interrupt(self) -> None:
         self._plpy.execute("SELECT 1")
-
-
-def _stop(plpy: Any, message: str, hint: str) -> None:
-    try:
-        plpy.error(message, hint=hint, sqlstate="55000")
-    except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments
-        plpy.error(f"{message}\nHINT: {hint}")
 
 
 def _network(cache: Cache, key: str) -> Network:
