@@ -19,6 +19,23 @@ $$;
 COMMENT ON FUNCTION madlib.automl_define(text, text, bytea) IS
 'Internal: lets later orders of this session name an architecture, and its initial weights, by a key.';
 
+CREATE FUNCTION madlib.automl_feed(
+    dataset text,
+    part integer,
+    buffer integer,
+    x bytea,
+    x_shape integer[],
+    y bytea,
+    y_shape integer[]
+) RETURNS integer
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].feed(GD, *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_feed(text, integer, integer, bytea, integer[], bytea, integer[]) IS
+'Internal: hands a buffer of a packed table to a session that cannot read tables, as those on segments of Greenplum.';
+
 CREATE FUNCTION madlib.automl_check(orders text) RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$

@@ -49,6 +49,11 @@ def test_hyperopt_is_imported_in_one_adapter() -> None:
     assert importers_of("hyperopt") <= {"automl/search/hyperopt_adapter.py"}
 
 
+def test_psycopg_is_imported_in_one_file() -> None:
+    # It must be loaded in a way of its own, whoever comes first.
+    assert importers_of("psycopg") == {"automl/cluster/driver.py"}
+
+
 def test_keras_seg_never_imports_automl() -> None:
     assert {module for module in importers_of("automl") if module.startswith("keras_seg/")} == set()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from keras_seg.failure import fail
@@ -83,9 +84,14 @@ class CallerDatabase:
             cursor.close()
 
     def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        with self._plpy.subtransaction():
+        with self.subtransaction():
             for sql, values in statements:
                 self.execute(sql, *values)
+
+    def subtransaction(self) -> AbstractContextManager[object]:
+        """Statements that are undone together where one of them fails, so that the error can be caught."""
+        held: AbstractContextManager[object] = self._plpy.subtransaction()
+        return held
 
     def interrupt(self) -> None:
         # Any statement checks for interrupts; nothing else that PL/Python offers does.

@@ -5,18 +5,30 @@ from __future__ import annotations
 import math
 
 from automl.database import Database
+from automl.greenplum import KEY
 from automl.names import quoted
 from automl.packed import PackedTable
 
 
 def partition_query(table: PackedTable) -> str:
     """Return the statement that gives the buffers of partition $1, in their order."""
-    x, y = quoted(table.independent), quoted(table.dependent)
-    x_shape, y_shape = quoted(table.independent + "_shape"), quoted(table.dependent + "_shape")
+    x, x_shape, y, y_shape = _columns(table)
     return (
         f"SELECT {x} AS x, {x_shape} AS x_shape, {y} AS y, {y_shape} AS y_shape FROM {table.relation.sql}"
         f" WHERE buffer_id % {table.partitions} = $1 ORDER BY buffer_id"
     )
+
+
+def feed_statement(table: PackedTable, key: int) -> str:
+    """Return the statement that hands the buffers of partition $2 of dataset $1 to the segment where they lie."""
+    return (
+        f"SELECT madlib.automl_feed($1::text, $2::integer, buffer_id, {', '.join(_columns(table))}) AS answer"
+        f" FROM {table.relation.sql} WHERE {KEY} = {key}"
+    )
+
+
+def _columns(table: PackedTable) -> tuple[str, ...]:
+    return tuple(quoted(name + suffix) for name in (table.independent, table.dependent) for suffix in ("", "_shape"))
 
 
 def fingerprint(table: PackedTable) -> str:

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from typing import TypeVar
 
-from automl import library, packing, predict, request, run, schedule, split
+from automl import doctor, library, packing, predict, request, run, schedule, split
 from automl.cluster import this_machine
 from automl.database import CallerDatabase
 from automl.errors import AutomlError
 
+Result = TypeVar("Result")
 
-def _entry(function: Callable[..., None]) -> Callable[..., None]:
+
+def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
     """Give a function the caller's session, and its errors the form that PostgreSQL reports."""
 
     @wraps(function)
-    def called(*arguments: object) -> None:
+    def called(*arguments: object) -> Result | None:
         db = CallerDatabase()
         try:
-            function(db, *arguments)
+            return function(db, *arguments)
         except AutomlError as error:
             problem = error
-        else:
-            return
         # Outside of the handler, so that the traceback of our own exception is not shown to the caller.
         db.raise_error(problem.message, problem.sqlstate, problem.hint)
+        return None
 
     return called
 
@@ -42,3 +44,4 @@ delete_keras_model = _entry(library.delete_keras_model)
 hyperband_schedule = _entry(schedule.hyperband_schedule)
 madlib_keras_automl = _entry(_madlib_keras_automl)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
+automl_doctor = _entry(doctor.automl_doctor)

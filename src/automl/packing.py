@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from automl import distribution
 from automl.catalog import (
     ColumnType,
     Relation,
     column_type,
-    find_table,
+    exists,
     readable_table,
     require_absent,
     require_column,
@@ -26,10 +27,12 @@ from automl.catalog import (
 from automl.database import CallerDatabase, Database
 from automl.errors import (
     DATATYPE_MISMATCH,
+    DUPLICATE_TABLE,
     FEATURE_NOT_SUPPORTED,
     OBJECT_NOT_IN_PREREQUISITE_STATE,
     UsageError,
 )
+from automl.greenplum import KEY, distributed_by, keys
 from automl.labels import (
     INT16,
     NUMBERS,
@@ -43,7 +46,7 @@ from automl.labels import (
     validation_labels,
 )
 from automl.names import LONGEST_NAME, Name, column_names, quoted, table_name
-from automl.packed import ALL_SEGMENTS, SUFFIX, Summary, braces, read, write_summary
+from automl.packed import SUFFIX, Summary, braces, read, write_summary
 
 PARTITIONS = "keras_automl.partitions"
 MOST_PARTITIONS = 1024
@@ -94,6 +97,7 @@ class Packing:
         normalizing_const: divisor of the features.
         layout: the buffers.
         shuffled: whether rows are taken in random order.
+        segments: numbers of the segments that get a partition each; none on PostgreSQL.
     """
 
     source: Relation
@@ -104,6 +108,12 @@ class Packing:
     normalizing_const: float
     layout: Layout
     shuffled: bool
+    segments: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The segment of each partition; none on PostgreSQL."""
+        return self.segments[: self.layout.partitions]
 
 
 def training_preprocessor_dl(
@@ -128,18 +138,18 @@ def training_preprocessor_dl(
         buffer_size: rows a buffer at most; by default a partition is one buffer, as long as that stays below 64 MB.
         normalizing_const: positive divisor of the features.
         num_classes: length of the one-hot rows, at least the number of classes found, which is the default.
-        distribution_rules: for Greenplum; recorded.
+        distribution_rules: which segments of Greenplum get rows: 'all_segments', 'gpu_segments', or a table of dbids.
     """
     source = readable_table(db, "source_table", source_table)
     outputs = _outputs(db, output_table)
     dependent, independent = _variables(db, source, dependent_varname, independent_varname)
     classes, divisor = requested_classes(num_classes), _divisor(normalizing_const)
-    rules = _distribution_rules(db, distribution_rules)
+    rules, segments = distribution.read(db, distribution_rules)
     kind = _features(db, source, independent)
     shape = _first_shape(db, source, independent)
     labels = training_labels(db, source, dependent, classes)
-    layout = _layout(db, source, shape, labels, buffer_size)
-    packing = Packing(source, independent, kind, shape, labels, divisor, layout, shuffled=True)
+    layout = _layout(db, source, shape, labels, buffer_size, len(segments))
+    packing = Packing(source, independent, kind, shape, labels, divisor, layout, True, segments)
     _pack(db, packing, outputs, (_typed(source_table), _typed(output_table), rules))
 
 
@@ -163,18 +173,18 @@ def validation_preprocessor_dl(
         independent_varname: column of the features, likewise.
         training_preprocessor_table: a table that `training_preprocessor_dl` has made.
         buffer_size: rows a buffer at most.
-        distribution_rules: for Greenplum; recorded.
+        distribution_rules: as for training.
     """
     source = readable_table(db, "source_table", source_table)
     outputs = _outputs(db, output_table)
     dependent, independent = _variables(db, source, dependent_varname, independent_varname)
     training = read(db, "training_preprocessor_table", training_preprocessor_table)
-    rules = _distribution_rules(db, distribution_rules)
+    rules, segments = distribution.read(db, distribution_rules)
     kind = _features(db, source, independent)
     labels = validation_labels(db, source, dependent, training)
-    layout = _layout(db, source, training.x_shape, labels, buffer_size)
+    layout = _layout(db, source, training.x_shape, labels, buffer_size, len(segments))
     divisor = float(training.summary["normalizing_const"])
-    packing = Packing(source, independent, kind, training.x_shape, labels, divisor, layout, shuffled=False)
+    packing = Packing(source, independent, kind, training.x_shape, labels, divisor, layout, False, segments)
     _pack(db, packing, outputs, (_typed(source_table), _typed(output_table), rules))
 
 
@@ -201,9 +211,12 @@ def layout(rows: int, partitions: int, largest: int, requested: int | None) -> L
 def _pack(db: Database, packing: Packing, outputs: tuple[Name, Name], typed: tuple[str, str, str]) -> None:
     """Make the packed table and its summary."""
     labels, (table, summary) = packing.labels, outputs
-    _create(db, table, packing.independent, labels.column)
+    _create(db, table, packing)
     with settings(db, _IN_ORDER):
-        _insert(db, table, packing)
+        if packing.segments:
+            _spread(db, table, packing)
+        else:
+            _insert(db, table, packing)
     _require_packed(db, table, packing)
     source_text, output_text, rules = typed
     write_summary(
@@ -227,11 +240,13 @@ def _pack(db: Database, packing: Packing, outputs: tuple[Name, Name], typed: tup
     )
 
 
-def _create(db: Database, table: Name, independent: str, dependent: str) -> None:
-    x, y = quoted(independent), quoted(dependent)
+def _create(db: Database, table: Name, packing: Packing) -> None:
+    x, y = quoted(packing.independent), quoted(packing.labels.column)
+    key = f"{KEY} integer, " if packing.segments else ""
     db.execute(
-        f"CREATE TABLE {table.sql} ({x} bytea, {y} bytea, {quoted(independent + '_shape')} integer[],"
-        f" {quoted(dependent + '_shape')} integer[], buffer_id integer)"
+        f"CREATE TABLE {table.sql} ({key}{x} bytea, {y} bytea, {quoted(packing.independent + '_shape')} integer[],"
+        f" {quoted(packing.labels.column + '_shape')} integer[], buffer_id integer)"
+        + (distributed_by(db, KEY) if packing.segments else "")
     )
     # Before the first row, and no compression: packed numbers hardly shrink, and trying to costs more than writing them.
     for column in (x, y):
@@ -239,42 +254,112 @@ def _create(db: Database, table: Name, independent: str, dependent: str) -> None
 
 
 def _insert(db: Database, table: Name, packing: Packing) -> None:
-    labels = packing.labels
-    x_shape = f"ARRAY[count(*)::integer, {_numbers(packing.shape)}]"
-    y_shape = f"ARRAY[count(*)::integer, {labels.width}]"
-    sql = (
-        f"INSERT INTO {table.sql} SELECT"
-        f" madlib.automl_pack_features({_joined(f'array_send({_as_real(packing)})')}, {x_shape}, $2::real),"
-        f" {_packed_labels(labels, y_shape)}, {x_shape}, {y_shape}, buffer_id"
-        f" FROM ({_rows(packing)}) AS ordered GROUP BY buffer_id"
+    """Pack the rows as they come: the subquery sorts them."""
+    rows = f"SELECT * FROM ({_labelled(packing, _numbered(packing))}) AS labelled ORDER BY buffer_id, place"
+    columns = _buffer_columns(packing, "")
+    db.execute(
+        f"INSERT INTO {table.sql} SELECT {columns}, buffer_id FROM ({rows}) AS ordered GROUP BY buffer_id",
+        list(packing.labels.levels or ()),
+        packing.normalizing_const,
     )
-    db.execute(sql, list(labels.levels or ()), packing.normalizing_const)
 
 
-def _rows(packing: Packing) -> str:
-    """The rows in the order they are packed in, each with its buffer: x, y and, if there are classes, the class number."""
-    labels, cut = packing.labels, packing.layout
-    numbered = (
-        f"SELECT {quoted(packing.independent)} AS x, {comparable(labels, quoted(labels.column))} AS y,"
+def _spread(db: Database, table: Name, packing: Packing) -> None:
+    """Pack the rows on Greenplum, where each step runs on all segments.
+
+    The rows are copied (a view has no `gp_segment_id`), numbered on each segment, sent to the segment of their partition, and
+    packed there.
+    """
+    rows, placed = _free(db, "keras_automl_rows"), _free(db, "keras_automl_placed")
+    x, y = quoted(packing.independent), quoted(packing.labels.column)
+    db.execute(
+        f"CREATE TEMPORARY TABLE {rows} AS SELECT {x} AS x, {comparable(packing.labels, y)} AS y FROM {packing.source.sql}"
+        " DISTRIBUTED RANDOMLY"
+    )
+    sizes = db.execute(f"SELECT gp_segment_id AS segment, count(*) AS rows FROM pg_temp.{rows} GROUP BY 1 ORDER BY 1")
+    numbered = _interleaved(f"pg_temp.{rows}", {row["segment"]: row["rows"] for row in sizes}, packing.shuffled)
+    key = f"(ARRAY[{_numbers(keys(db, packing.places))}])[buffer_id % {packing.layout.partitions} + 1]"
+    levels = list(packing.labels.levels or ())
+    db.execute(
+        f"CREATE TEMPORARY TABLE {placed} AS SELECT {key} AS {KEY}, * FROM ({_labelled(packing, numbered)}) AS labelled"
+        f" DISTRIBUTED BY ({KEY})",
+        levels,
+    )
+    db.execute(
+        f"INSERT INTO {table.sql} SELECT {KEY}, {_buffer_columns(packing, ' ORDER BY place')}, buffer_id"
+        f" FROM pg_temp.{placed} WHERE $1::text[] IS NOT NULL GROUP BY {KEY}, buffer_id",
+        levels,
+        packing.normalizing_const,
+    )
+    db.execute(f"DROP TABLE pg_temp.{rows}, pg_temp.{placed}")
+
+
+def _free(db: Database, name: str) -> str:
+    """Return the name of a temporary table, which the caller must not have."""
+    if exists(db, Name(name, "pg_temp")):
+        raise UsageError(
+            "output_table",
+            f'packing needs the name of the temporary table "{name}" for itself',
+            hint=f"DROP TABLE pg_temp.{name}",
+            sqlstate=DUPLICATE_TABLE,
+        )
+    return name
+
+
+def _numbered(packing: Packing) -> str:
+    """The rows x and y, each with its place from 0 on."""
+    return (
+        f"SELECT {quoted(packing.independent)} AS x, {comparable(packing.labels, quoted(packing.labels.column))} AS y,"
         f" row_number() OVER ({'ORDER BY random()' if packing.shuffled else ''}) - 1 AS place FROM {packing.source.sql}"
     )
+
+
+def _interleaved(rows: str, sizes: Mapping[int, int], shuffled: bool) -> str:
+    """The rows x and y, each with its place, as a merge of the segments in proportion to their sizes.
+
+    No row has to go anywhere for it: the i-th of n rows of a segment stands at (2i - 1) / 2n of the way, and how many rows of
+    another segment stand before that point is arithmetic. So every buffer has rows of all segments.
+    """
+    before = " + ".join(
+        f"((2 * i - 1) * {count}::bigint + n - (segment <= {segment})::integer) / (2 * n)" for segment, count in sizes.items()
+    )
+    size = " ".join(f"WHEN {segment} THEN {count}::bigint" for segment, count in sizes.items())
+    return (
+        f"SELECT x, y, {before} AS place FROM (SELECT x, y, gp_segment_id AS segment, CASE gp_segment_id {size} END AS n,"
+        f" row_number() OVER (PARTITION BY gp_segment_id {'ORDER BY random()' if shuffled else ''}) AS i FROM {rows}) AS ranked"
+    )
+
+
+def _labelled(packing: Packing, numbered: str) -> str:
+    """The rows with their place and buffer: x, and the class number if there are classes, else y."""
+    labels, cut = packing.labels, packing.layout
     # Rows that others add meanwhile go to the last buffer.
-    buffer = f"LEAST(place * {cut.buffers} / {cut.rows}, {cut.buffers - 1})::integer AS buffer_id"
+    buffer = f"place, LEAST(place * {cut.buffers} / {cut.rows}, {cut.buffers - 1})::integer AS buffer_id"
     if labels.levels is None:
         # Statements take $1 whether they need it or not.
-        return f"SELECT x, y, {buffer} FROM ({numbered}) AS numbered WHERE $1::text[] IS NOT NULL ORDER BY buffer_id, place"
+        return f"SELECT x, y, {buffer} FROM ({numbered}) AS numbered WHERE $1::text[] IS NOT NULL"
     of_null = "0" if labels.levels[0] is None else "NULL"
     return (
         f"SELECT x, CASE WHEN y IS NULL THEN {of_null} ELSE number - 1 END::integer AS class, {buffer}"
         f" FROM ({numbered}) AS numbered LEFT JOIN {unnested(labels)} WITH ORDINALITY AS known(level, number) ON level = y"
-        " ORDER BY buffer_id, place"
     )
 
 
-def _packed_labels(labels: Labels, shape: str) -> str:
+def _buffer_columns(packing: Packing, order: str) -> str:
+    """What a buffer is made of its rows: both variables and both shapes."""
+    x_shape = f"ARRAY[count(*)::integer, {_numbers(packing.shape)}]"
+    y_shape = f"ARRAY[count(*)::integer, {packing.labels.width}]"
+    features = _joined(f"array_send({_as_real(packing)})", order)
+    return (
+        f"madlib.automl_pack_features({features}, {x_shape}, $2::real), {_packed_labels(packing.labels, y_shape, order)},"
+        f" {x_shape}, {y_shape}"
+    )
+
+
+def _packed_labels(labels: Labels, shape: str, order: str) -> str:
     if labels.levels is not None:
-        return f"madlib.automl_pack_classes({_joined('int4send(class)')}, {shape})"
-    sent = _joined(f"array_send(y{_through_integer(labels.type)}::{encoded_type(labels.dtype)})")
+        return f"madlib.automl_pack_classes({_joined('int4send(class)', order)}, {shape})"
+    sent = _joined(f"array_send(y{_through_integer(labels.type)}::{encoded_type(labels.dtype)})", order)
     return (
         f"madlib.automl_pack_encoded({sent}, {shape})"
         if labels.dtype == INT16
@@ -282,8 +367,8 @@ def _packed_labels(labels: Labels, shape: str) -> str:
     )
 
 
-def _joined(expression: str) -> str:
-    return f"string_agg({expression}, ''::bytea)"
+def _joined(expression: str, order: str) -> str:
+    return f"string_agg({expression}, ''::bytea{order})"
 
 
 def _as_real(packing: Packing) -> str:
@@ -347,7 +432,7 @@ def _variables(db: Database, source: Relation, dependent: str | None, independen
     x = _variable(db, source, "independent_varname", independent)
     if x == y:
         raise UsageError("independent_varname", "must be another column than dependent_varname", independent)
-    made = [x, y, f"{x}_shape", f"{y}_shape", "buffer_id"]
+    made = [x, y, f"{x}_shape", f"{y}_shape", "buffer_id", KEY]
     twice = [name for name in made if made.count(name) > 1]
     if twice:
         raise UsageError(
@@ -377,16 +462,6 @@ def _divisor(value: float | None) -> float:
     return value
 
 
-def _distribution_rules(db: Database, value: str | None) -> str:
-    """Check the rules, which only mean something where there are segments, and return them as they will be recorded."""
-    text = (value or "").strip()
-    if text.lower() in ("", ALL_SEGMENTS, "gpu_segments"):
-        return text.lower() or ALL_SEGMENTS
-    table = find_table(db, "distribution_rules", table_name("distribution_rules", text))
-    require_column(db, "distribution_rules", table, "dbid")
-    return text
-
-
 def _features(db: Database, source: Relation, column: str) -> ColumnType:
     kind = column_type(db, source, column)
     if kind.element is None or kind.element.name not in NUMBERS:
@@ -408,12 +483,14 @@ def _first_shape(db: Database, source: Relation, column: str) -> tuple[int, ...]
     return tuple(int(size) for size in rows[0]["shape"].strip("{}").split(","))
 
 
-def _layout(db: Database, source: Relation, shape: Sequence[int], labels: Labels, requested: int | None) -> Layout:
+def _layout(
+    db: Database, source: Relation, shape: Sequence[int], labels: Labels, requested: int | None, segments: int
+) -> Layout:
     if requested is not None and requested <= 0:
         raise UsageError("buffer_size", "must be at least 1", requested)
     rows = int(db.execute(f"SELECT count(*) AS rows FROM {source.sql}")[0]["rows"])
     values = max(math.prod(shape), labels.width)
-    partitions = whole_setting(db, PARTITIONS, os.cpu_count() or 1, 1, MOST_PARTITIONS)
+    partitions = segments or whole_setting(db, PARTITIONS, os.cpu_count() or 1, 1, MOST_PARTITIONS)
     cut = layout(rows, partitions, max(1, DEFAULT_BUFFER_VALUES // values), requested)
     most = MOST_BUFFER_BYTES // (12 + 8 * len(shape) + 8 * values)  # see keras_seg/wire.py
     if cut.buffer_size > most:

@@ -96,6 +96,11 @@ class Request:
         """The packed tables: training, and validation if there is one."""
         return (self.training,) if self.validation is None else (self.training, self.validation)
 
+    @property
+    def datasets(self) -> dict[str, PackedTable]:
+        """The packed tables by the names that sessions know them by."""
+        return dict(zip(("training", "validation"), self.tables, strict=False))
+
 
 @dataclass(frozen=True)
 class Arguments:

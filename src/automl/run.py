@@ -15,16 +15,17 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-import psycopg
-
 from automl import outputs, plan
 from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Setup, Work, ask, split_answer
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Connection, Unreachable, own_address
+from automl.cluster.driver import psycopg
+from automl.cluster.greenplum import CallerSegments, Ground, SegmentSessions, ground
 from automl.cluster.sessions import Invisible, Sessions
 from automl.database import CallerDatabase, Journal
 from automl.dataset import fingerprint, partition_query
 from automl.errors import AutomlError, UsageError, together
+from automl.greenplum import is_greenplum
 from automl.hopper import Hopper, Visit
 from automl.outputs import Curve, Result
 from automl.plan import Trial
@@ -226,9 +227,7 @@ class Run:
 def _opened(db: CallerDatabase, request: Request, trials: int) -> Iterator[tuple[Cluster, Journal]]:
     """Open the sessions of a search and the one that keeps its record, and close them whatever happens."""
     setup = Setup(
-        datasets={
-            name: partition_query(table) for name, table in zip(("training", "validation"), request.tables, strict=False)
-        },
+        datasets={name: partition_query(table) for name, table in request.datasets.items()},
         definitions=tuple({definition.key: definition for definition in request.architectures.values()}.values()),
         fingerprints=tuple(fingerprint(table) for table in request.tables),
         threads=request.resources.threads,
@@ -236,11 +235,13 @@ def _opened(db: CallerDatabase, request: Request, trials: int) -> Iterator[tuple
     )
     cluster: Cluster
     journal: Connection | None = None
+    lies = ground(db, request.datasets, request.caching) if is_greenplum(db) else None
     try:
-        journal, cluster = _connected(db, request, setup, min(request.resources.sessions, trials))
+        journal, cluster = _connected(db, request, setup, min(request.resources.sessions, trials), lies)
     except (Unreachable, Invisible) as problem:
-        db.notice(f"the search runs in this session, one hop after the other: {problem}")
-        cluster = CallerSession(db, setup)
+        turn = "one hop after the other" if lies is None else "one hop of each segment at a time"
+        db.notice(f"the search runs in this session, {turn}: {problem}")
+        cluster = CallerSession(db, setup) if lies is None else CallerSegments(db, setup, lies)
     try:
         yield cluster, journal or db
     finally:
@@ -249,7 +250,9 @@ def _opened(db: CallerDatabase, request: Request, trials: int) -> Iterator[tuple
             journal.close()
 
 
-def _connected(db: CallerDatabase, request: Request, setup: Setup, count: int) -> tuple[Connection, Cluster]:
+def _connected(
+    db: CallerDatabase, request: Request, setup: Setup, count: int, lies: Ground | None
+) -> tuple[Connection, Cluster]:
     if count == 0:
         raise Unreachable("keras_automl.sessions is 0")
     address = own_address(db)
@@ -257,6 +260,8 @@ def _connected(db: CallerDatabase, request: Request, setup: Setup, count: int) -
     try:
         journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
         expected = [db.execute(statement)[0]["fingerprint"] for statement in setup.fingerprints]
+        if lies is not None:
+            return journal, SegmentSessions(address, setup, lies, expected, db.interrupt, "keras_automl")
         return journal, Sessions(address, setup, count, expected, db.interrupt, "keras_automl")
     except psycopg.Error as problem:
         journal.close()

@@ -58,6 +58,7 @@ class Cache:
         definitions: architectures by key.
         networks, trainers, evaluators, predictors: what was built and compiled.
         data: decoded partitions, where the run asked for caching: (dataset, partition) -> buffers.
+        fed: packed partitions that statements brought to a session that cannot read tables: likewise -> buffer -> columns.
     """
 
     runtime: Runtime | None = None
@@ -68,11 +69,12 @@ class Cache:
     evaluators: Recent[Any] = field(default_factory=Recent)
     predictors: Recent[Any] = field(default_factory=Recent)
     data: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    fed: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = field(default_factory=dict)
 
     def clear(self) -> None:
         """Drop what a run left here."""
         self.setup = {}
         self.definitions = {}
-        self.data = {}
+        self.data, self.fed = {}, {}
         for made in (self.networks, self.trainers, self.evaluators, self.predictors):
             made.clear()

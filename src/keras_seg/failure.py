@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 
 def fail(plpy: Any, message: str, sqlstate: str, hint: str | None = None) -> None:
     """End the statement with an ERROR."""
     details = {"hint": hint} if hint else {}
-    try:
+    with suppress(TypeError):
         plpy.error(message, sqlstate=sqlstate, **details)
-    except TypeError:
-        pass
-    else:
-        return
     # Greenplum 6: plpy.error takes no keywords. What a statement of its own has failed with passes through whole, so the
     # exception takes that form. The server writes its class before the message: hence the name.
     error = type("keras_automl", (plpy.SPIError,), {"__module__": "builtins"})(message)

@@ -21,6 +21,7 @@ import numpy as np
 from keras_seg import state as codec
 from keras_seg.cache import Cache, Definition
 from keras_seg.failure import fail
+from keras_seg.inspection import inspect
 from keras_seg.runtime import Runtime, RuntimeProblem
 from keras_seg.wire import encoded as pack_encoded
 from keras_seg.wire import features as pack_features
@@ -30,6 +31,8 @@ __all__ = [
     "check",
     "close_session",
     "define",
+    "feed",
+    "inspect",
     "open_session",
     "pack_classes",
     "pack_encoded",
@@ -92,6 +95,20 @@ def define(gd: dict[str, Any], key: str, architecture: str, weights: bytes | Non
     gd[CACHE].definitions[key] = Definition(architecture, weights)
 
 
+def feed(gd: dict[str, Any], dataset: str, partition: int, buffer: int, *columns: Any) -> int:
+    """Take a buffer of a partition, for the visits of a session that cannot read tables.
+
+    Args:
+        columns: x, x_shape, y, y_shape, as the packed table has them.
+
+    Returns:
+        How many buffers of the partition are there now.
+    """
+    buffers = gd[CACHE].fed.setdefault((dataset, partition), {})
+    buffers[buffer] = columns
+    return len(buffers)
+
+
 def check(plpy: Any, gd: dict[str, Any], orders: str) -> str:
     """Build and compile what the orders name, once, without training.
 
@@ -129,6 +146,9 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
         raise  # a cancellation, or a table that cannot be read
     except Exception as error:
         return _envelope({"error": f"{type(error).__name__}: {_sentence(error)}"}, [])
+    finally:
+        if not gd[CACHE].setup.get("caching"):
+            gd[CACHE].fed.clear()
     return _envelope(task.report, task.new_state())
 
 
@@ -250,11 +270,16 @@ class Visit:
             return
         if (name, partition) not in self._cache.data:
             self._cache.data[name, partition] = list(self._read(name, partition))
+            self._cache.fed.pop((name, partition), None)
         yield from self._cache.data[name, partition]
 
     def _read(self, name: str, partition: int) -> Iterator[Buffer]:
         from keras_seg.data import decode
 
+        fed = self._cache.fed.get((name, partition))
+        if fed is not None:
+            yield from (decode(*columns) for _, columns in sorted(fed.items()))
+            return
         dataset = self._cache.setup["datasets"][name]
         plan = self._plpy.prepare(dataset["query"], ["integer"])
         cursor = self._plpy.cursor(plan, [partition])

@@ -3,8 +3,10 @@
 In reading order:
 
     base        what a run asks of a cluster; the statements that go to a session
+    driver      psycopg, for use inside a server
     connection  connecting back to the server that called us
     sessions    one database connection a session, all of them at work at the same time
+    greenplum   a session for each partition, at work on its segment; the same from the caller's own session
     caller      the caller's own session, where no connection back is possible
 """
 

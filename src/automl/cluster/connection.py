@@ -17,11 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import dict_row
-from psycopg.types.string import BytesBinaryDumper
-
+from automl.cluster.driver import BytesBinaryDumper, dict_row, psycopg, sql
 from automl.database import Database, Row
 
 _SESSION_SETTINGS = {

@@ -18,11 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
-from psycopg import pq
-
 from automl.cluster.base import DEFINE, OPEN, Outcome, Setup, Work
 from automl.cluster.connection import Address, Unreachable, connect
+from automl.cluster.driver import pq, psycopg
 from automl.errors import OperatorError
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
@@ -52,7 +50,7 @@ class _Session:
 
     def send(self, work: Work) -> None:
         """Send a statement without waiting for anything."""
-        self.current, self.begun = work, time.monotonic()
+        self.current = work
         values = [value.encode() if isinstance(value, str) else value for value in map(_plain, work.values)]
         formats = [pq.Format.BINARY if isinstance(value, bytes) else pq.Format.TEXT for value in map(_plain, work.values)]
         self.pgconn.send_query_params(work.sql.encode(), values, None, formats, pq.Format.BINARY)
@@ -108,6 +106,7 @@ class Sessions:
         return [session.number for session in self._sessions if session.ready and session.current is None]
 
     def begin(self, session: int, work: Work) -> None:
+        self._sessions[session].begun = time.monotonic()
         self._start(self._sessions[session], work)
 
     def wait(self) -> list[Outcome]:
@@ -139,13 +138,17 @@ class Sessions:
             try:
                 session = self._open(number)
             except Unreachable:
-                if not self._sessions:
+                if not self._sessions or self._all_needed():
                     raise
                 return  # fewer sessions (max_connections, CONNECTION LIMIT) do as well
             self._sessions.append(session)
             if number == 0:
                 self._compare(session)
             self._prepare_session(session)
+
+    def _all_needed(self) -> bool:
+        """Whether fewer sessions than asked for are of no use."""
+        return False
 
     def _open(self, number: int) -> _Session:
         connection = connect(self._address, f"{self._name} session {number + 1}")
@@ -166,15 +169,19 @@ class Sessions:
             raise Invisible("another session sees other rows")
 
     def _prepare_session(self, session: _Session) -> None:
-        """Queue what a session does before its first order: the transaction, the locks, TensorFlow, the architectures."""
+        """Queue what a session does before its first order."""
         session.ready = False
+        session.queue = deque(self._first_work(session))
+        self._start(session, session.queue.popleft())
+
+    def _first_work(self, session: _Session) -> list[Work]:
+        """Return what a session does before its first order: the transaction, the locks, TensorFlow, the architectures."""
         setup = self._setup
         first = [Work(None, "BEGIN", ())]
         first += [Work(None, f"SELECT 1 FROM ({query}) q LIMIT 0", (0,)) for query in setup.datasets.values()]
         first += [Work("open", OPEN, (setup.as_json(),))]
         first += [Work(None, DEFINE, (each.key, each.architecture, each.weights)) for each in setup.definitions]
-        session.queue = deque(first)
-        self._start(session, session.queue.popleft())
+        return first
 
     def _start(self, session: _Session, work: Work) -> None:
         try:
@@ -211,14 +218,14 @@ class Sessions:
         if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
             return self._failed(session, work, result)
         answer = result.get_value(0, 0) if result.ntuples and result.nfields else None
-        if session.ready:
-            return [Outcome(session.number, work.task, answer, None, time.monotonic() - session.begun)]
         if work.task == "open" and answer and not self._versions:
             self._versions = json.loads(answer)
         if session.queue:
             self._start(session, session.queue.popleft())
-        else:
-            session.ready = True
+            return []
+        if session.ready:
+            return [Outcome(session.number, work.task, answer, None, time.monotonic() - session.begun)]
+        session.ready = True
         return []
 
     def _failed(self, session: _Session, work: Work, result: pq.abc.PGresult) -> list[Outcome]:

@@ -1,0 +1,87 @@
+"""automl_doctor: looks at every place where networks would train, and says what to mend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from automl import __version__
+from automl.catalog import whole_setting
+from automl.database import CallerDatabase
+from automl.greenplum import is_greenplum
+
+SERVER = -1
+_SESSION_MB = 1024  # what a session should find free; TensorFlow alone takes about 600
+_PACKAGES = ("python", "tensorflow", "keras", "numpy")
+_SEGMENTS = """SELECT content, hostname::text AS host, status::text AS status FROM pg_catalog.gp_segment_configuration
+    WHERE role = 'p' AND content >= 0 ORDER BY content"""
+
+Row = tuple[object, ...]
+
+
+def automl_doctor(db: CallerDatabase) -> list[Row]:
+    """Return a row for the server, and on Greenplum one for each segment.
+
+    Each has: segment (-1 for the server or coordinator), host, version of the package, Python, TensorFlow, Keras, NumPy, the
+    folder that is imported from, processors, threads a session, free memory in MB, devices, and what to mend (NULL where all
+    is well).
+    """
+    threads = whole_setting(db, "keras_automl.threads", 1, 1, 256)
+    places = [(SERVER, "", _asked(db, "SELECT madlib.automl_inspect() AS found")), *_segments(db)]
+    (_, _, server), *_ = places
+    return [_row(segment, host, found, server, threads) for segment, host, found in places]
+
+
+def _segments(db: CallerDatabase) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    if not is_greenplum(db):
+        return
+    for segment in db.execute(_SEGMENTS):
+        statement = (
+            "SELECT madlib.automl_inspect() AS found FROM gp_dist_random('gp_id')"
+            f" WHERE gp_segment_id = {int(segment['content'])}"
+        )
+        down = {"problem": "the segment is down: gpstate shows it, gprecoverseg brings it back"}
+        yield segment["content"], segment["host"], _asked(db, statement) if segment["status"] == "u" else down
+
+
+def _asked(db: CallerDatabase, statement: str) -> dict[str, Any]:
+    """Return what a place says about itself, or the problem that keeps it from saying anything."""
+    try:
+        with db.subtransaction():
+            found: dict[str, Any] = json.loads(db.execute(statement)[0]["found"])
+    except Exception as error:  # the driver's own classes: whatever it is, this row is where it is told
+        if type(error).__name__ in ("QueryCanceled", "KeyboardInterrupt"):
+            raise
+        return {"problem": str(error).strip()}
+    return found
+
+
+def _row(segment: int, host: str, found: dict[str, Any], server: dict[str, Any], threads: int) -> Row:
+    return (
+        segment,
+        found.get("host", host),
+        None if "problem" in found else __version__,
+        *(found.get(package) for package in _PACKAGES),
+        found.get("site"),
+        found.get("processors"),
+        threads,
+        found.get("memory_mb"),
+        found.get("gpus"),
+        "; ".join(_problems(found, server, threads)) or None,
+    )
+
+
+def _problems(found: dict[str, Any], server: dict[str, Any], threads: int) -> Iterator[str]:
+    if "problem" in found:
+        yield found["problem"]
+        return
+    for package in _PACKAGES:
+        if found[package] is None:
+            yield f"{package} is missing in {found['site']}: run deploy/install on this host, as root"
+        elif found[package] != server.get(package, found[package]):
+            yield f"{package} is {found[package]} here and {server[package]} on the server: run deploy/install on both"
+    if (found["memory_mb"] or _SESSION_MB) < _SESSION_MB:
+        yield f"only {found['memory_mb']} MB of memory are free, a session takes {_SESSION_MB}"
+    if threads > found["processors"]:
+        yield f"keras_automl.threads is {threads}, and there are {found['processors']} processors: RESET keras_automl.threads"
