@@ -101,3 +101,17 @@ SELECT pg_catalog.pg_extension_config_dump('madlib.automl_run_log_run_id_seq', '
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_trial_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_metric_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_checkpoint_log', '');
+
+-- Greenplum has no foreign keys: there these rules delete what belongs to a run.
+DO $$
+DECLARE
+    child text;
+BEGIN
+    IF version() LIKE '%Greenplum%' THEN
+        FOREACH child IN ARRAY ARRAY['automl_trial_log', 'automl_metric_log', 'automl_checkpoint_log'] LOOP
+            EXECUTE format('CREATE RULE %I AS ON DELETE TO madlib.automl_run_log'
+                ' DO ALSO DELETE FROM madlib.%I WHERE run_id = OLD.run_id', child || '_too', child);
+        END LOOP;
+    END IF;
+END
+$$;

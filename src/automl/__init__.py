@@ -4,7 +4,8 @@ In reading order:
 
     entry          the functions that SQL calls
     errors, names, database, catalog    the ground: errors, quoting, the caller's session, what the catalog says
-    split, packing, labels, packed      tables of rows -> packed tables, with their summaries
+    greenplum      what is different where rows lie on segments
+    split, packing, labels, packed, distribution    tables of rows -> packed tables, with their summaries
     library        the library of architectures
     request, architectures              the arguments of a search, checked once and frozen
     search         configurations, and the methods that decide what trains for how long; pure
@@ -17,6 +18,7 @@ In reading order:
     store          runs, trials, metrics and checkpoints, while it goes
     outputs        the tables that the caller asked for
     predict        prediction with what was found
+    doctor         what is installed where
 """
 
 __version__ = "0.1.0"

@@ -14,4 +14,6 @@ In reading order:
     data          the bytes of a packed table -> tensors
     wire          rows on their way into a packed table
     runtime       TensorFlow inside a database backend
+    inspection    what a session finds where it runs
+    failure       errors with SQLSTATE and hint
 """
