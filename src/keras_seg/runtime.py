@@ -8,13 +8,15 @@ next call waits for it.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,8 +110,8 @@ def _import_tensorflow(threads: int, gpus: tuple[int, ...]) -> None:
     for name in kept_out:
         sys.modules[name] = None  # type: ignore[assignment]  # makes its import an ImportError, which Keras expects
     try:
-        import tensorflow as tf
-
+        with _own_symbols():
+            import tensorflow as tf
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -124,3 +126,30 @@ def _import_tensorflow(threads: int, gpus: tuple[int, ...]) -> None:
     finally:
         for name in kept_out:
             del sys.modules[name]
+
+
+@contextmanager
+def _own_symbols() -> Iterator[None]:
+    """While this lasts, libraries are loaded so that TensorFlow and PostgreSQL's JIT compiler can live in one process.
+
+    Both hold an LLVM, of different versions. Each calls into the other one's and crashes, unless PostgreSQL's is there first
+    and TensorFlow's libraries look for symbols among themselves before they look elsewhere.
+    """
+    compiler = _jit_compiler()
+    if compiler is not None:
+        with suppress(OSError):  # where it cannot be loaded, PostgreSQL does without it too
+            ctypes.CDLL(str(compiler), os.RTLD_NOW | os.RTLD_GLOBAL)
+    flags = sys.getdlopenflags()
+    sys.setdlopenflags(os.RTLD_NOW | os.RTLD_DEEPBIND)
+    try:
+        yield
+    finally:
+        sys.setdlopenflags(flags)
+
+
+def _jit_compiler() -> Path | None:
+    """Return PostgreSQL's JIT compiler, which lies beside PL/Python; None in a process that is no backend or has none."""
+    with open("/proc/self/maps") as lines:
+        languages = {Path(line.split(maxsplit=5)[5].strip()) for line in lines if "/plpython3.so" in line}
+    found = [language.with_name("llvmjit.so") for language in languages]
+    return next((path for path in found if path.is_file()), None)

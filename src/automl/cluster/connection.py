@@ -28,6 +28,7 @@ _SESSION_SETTINGS = {
     "idle_session_timeout": "0",
     "client_connection_check_interval": "200ms",  # a session whose coordinator is gone ends itself
     "client_min_messages": "error",
+    "jit": "off",  # a hop reads some buffers: compiling its query costs more than it saves
 }
 
 
