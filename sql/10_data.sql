@@ -72,7 +72,7 @@ if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].training_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, text, text) IS
-'Packs a table of labels and arrays of features for training; num_classes as NULL or as a literal.';
+'Packs a table of labels and arrays of features for training; num_classes as NULL or as a literal. Without it fractions are numbers to be predicted.';
 
 CREATE FUNCTION madlib.validation_preprocessor_dl(
     source_table varchar,

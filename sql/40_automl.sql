@@ -45,7 +45,7 @@ if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_predict(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_predict(varchar, varchar, varchar, varchar, varchar, varchar, boolean, integer) IS
-'Predicts with a trained model: the class of each row (pred_type response), the probabilities of all (prob).';
+'Predicts with a trained model: the class of each row (pred_type response), the probabilities of all (prob), the outputs as they are (value).';
 
 CREATE FUNCTION madlib.madlib_keras_predict(
     model_table varchar,

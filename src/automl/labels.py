@@ -1,7 +1,8 @@
 """The dependent variable: its classes, or the encoding that it has already.
 
-A scalar is one-hot encoded over its distinct values. An array of numbers is taken as encoded: class indicators or other
-integers as int16, soft labels as float32.
+A scalar is one-hot encoded over its distinct values, unless its type holds fractions: such a column is a number to be
+predicted, packed as one float32. An array of numbers is taken as encoded: class indicators or other integers as int16, soft
+labels as float32.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from automl.packed import PackedTable
 INT16, FLOAT32 = "int16", "float32"
 MOST_CLASSES = 65_536
 NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric", "boolean")
+FRACTIONS = ("real", "double precision", "numeric")
+LARGEST_REAL = "3.4028235e38"
 _ARGUMENT = "dependent_varname"
 _EXACT = {"extra_float_digits": "3"}  # floats go through text and come back the same
 _COMPARABLE = "SNBDET"  # strings, numbers, booleans, dates, enumerations, intervals
@@ -32,7 +35,7 @@ class Labels:
     Attributes:
         column: its name.
         type: its type.
-        levels: the classes as text, in order; a NULL is a class and comes first. None if it is encoded already.
+        levels: the classes as text, in order; a NULL is a class and comes first. None if it is encoded already, or a number.
         level_type: type that the levels have; on validation that of the training table.
         width: number of values in a packed row.
         dtype: int16 or float32.
@@ -50,12 +53,25 @@ class Labels:
         """The levels, filled up with NULL to the number of classes."""
         return None if self.levels is None else self.levels + (None,) * (self.width - len(self.levels))
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number to be predicted."""
+        return self.levels is None and self.type.element is None
+
+    @property
+    def num_classes(self) -> int | None:
+        """The number of values in a packed row; None for a number to be predicted."""
+        return None if self.is_number else self.width
+
 
 def training_labels(db: Database, source: Relation, column: str, num_classes: int | None) -> Labels:
     """Return how the labels of a training table are packed.
 
+    Args:
+        num_classes: makes classes also of a column of fractions.
+
     Raises:
-        UsageError: the type has no classes, there are too many, or more than `num_classes`.
+        UsageError: the type has no classes, there are too many, or more than `num_classes`; or a number is missing.
     """
     kind = column_type(db, source, column)
     if kind.element is not None:
@@ -63,6 +79,8 @@ def training_labels(db: Database, source: Relation, column: str, num_classes: in
         if num_classes not in (None, width):
             raise UsageError("num_classes", f'must be the length of the arrays in column "{column}", {width}', num_classes)
         return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
+    if num_classes is None and kind.name in FRACTIONS:
+        return _number(db, source, column, kind)
     found = levels(db, source, column, kind)
     if num_classes is not None and num_classes < len(found):
         raise UsageError(
@@ -80,7 +98,9 @@ def validation_labels(db: Database, source: Relation, column: str, training: Pac
         UsageError: a class that training has not seen, or labels of another kind.
     """
     kind = column_type(db, source, column)
-    if (kind.element is None) != (training.class_values is not None):
+    if training.is_number and kind.name in NUMBERS and kind.name != "boolean":
+        return _number(db, source, column, kind)
+    if training.is_number or (kind.element is None) != (training.class_values is not None):
         raise _unlike_training(column, kind, training)
     if kind.element is not None:
         width = _encoded_width(db, source, column, kind)
@@ -96,6 +116,22 @@ def validation_labels(db: Database, source: Relation, column: str, training: Pac
     labels = Labels(column, kind, training.levels, level_type, training.labels, INT16)
     _require_known(db, source, labels, training)
     return labels
+
+
+def _number(db: Database, source: Relation, column: str, kind: ColumnType) -> Labels:
+    name = quoted(column)
+    rows = db.execute(
+        f"SELECT count(*) AS rows FROM {source.sql} WHERE {name} IS NULL"
+        f" OR NOT ({name} >= -{LARGEST_REAL} AND {name} <= {LARGEST_REAL})"
+    )[0]["rows"]
+    if rows:
+        raise UsageError(
+            _ARGUMENT,
+            f'column "{column}" is a number to be predicted ({kind.name}) and must be finite in every row, it is NULL, NaN or'
+            f" beyond the range of real in {rows} rows",
+            hint="Leave these rows out in a view; or give num_classes to make classes of its distinct values.",
+        )
+    return Labels(column, kind, None, None, 1, FLOAT32)
 
 
 def levels(db: Database, source: Relation, column: str, kind: ColumnType) -> tuple[str | None, ...]:

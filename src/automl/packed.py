@@ -26,10 +26,10 @@ class Summary:
         independent_varname: name of the column of features.
         dependent_vartype: type of the labels in the source.
         class_values: the classes as text in the order of the one-hot columns, NULL for unused ones at the end; a first
-            NULL is a class. None if the labels were encoded already.
+            NULL is a class. None if the labels were encoded already, or are numbers to be predicted.
         buffer_size: rows of the largest buffer.
         normalizing_const: what the features were divided by.
-        num_classes: length of a row of labels.
+        num_classes: length of a row of labels; None if a row is one number to be predicted.
         distribution_rules: as it was typed.
         partitions: number of parts that stay together; a buffer is in part `buffer_id` modulo this.
         dependent_dtype: int16 or float32, the numbers that the labels are packed as.
@@ -43,7 +43,7 @@ class Summary:
     class_values: tuple[str | None, ...] | None
     buffer_size: int
     normalizing_const: float
-    num_classes: int
+    num_classes: int | None
     distribution_rules: str
     partitions: int
     dependent_dtype: str
@@ -90,7 +90,8 @@ class PackedTable:
         x_shape: shape of one row of features.
         labels: number of values in one row of labels.
         partitions: number of parts that stay together; a buffer is in part `buffer_id` modulo this.
-        class_values: the classes as text in the order of the one-hot columns; None if the labels were encoded already.
+        class_values: the classes as text in the order of the one-hot columns; None if the labels were encoded already, or
+            are numbers.
         class_type: type of one class value.
         summary: the row of the summary table, all of it.
     """
@@ -105,6 +106,11 @@ class PackedTable:
     class_values: tuple[str | None, ...] | None
     class_type: ColumnType
     summary: dict[str, Any]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the dependent variable is a number to be predicted, and has no classes."""
+        return self.class_values is None and self.summary["num_classes"] is None
 
     @property
     def levels(self) -> tuple[str | None, ...]:
@@ -144,7 +150,7 @@ def read(db: Database, argument: str, value: str | None) -> PackedTable:
         dependent=dependent,
         independent=independent,
         x_shape=_x_shape(db, argument, relation, independent),
-        labels=row["num_classes"],
+        labels=1 if row["num_classes"] is None else row["num_classes"],
         partitions=row["partitions"],
         class_values=None if values is None else tuple(values),
         class_type=of_values.element or of_values,

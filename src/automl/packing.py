@@ -1,7 +1,7 @@
 """The preprocessors: a table of rows becomes a packed table of buffers, each a few MB of numbers in one bytea.
 
 A packed table has the layout of Apache MADlib: `<independent>` (native float32, row-major), `<dependent>` (native int16, or
-float32 for soft labels), the shape of each, and `buffer_id`. Rows are numbered at random (training) or as they lie
+float32 for soft labels and numbers), the shape of each, and `buffer_id`. Rows are numbered at random (training) or as they lie
 (validation), cut into buffers of even size, and become bytes by one call a buffer: no row passes through Python on its own.
 """
 
@@ -133,11 +133,13 @@ def training_preprocessor_dl(
         db: the caller's session.
         source_table: table of the rows.
         output_table: new packed table; `<output_table>_summary` is made beside it.
-        dependent_varname: column of the labels: a scalar with distinct classes, or an array of numbers.
+        dependent_varname: column of the labels: a scalar with distinct classes, a number to be predicted (real, double
+            precision or numeric), or an array of numbers.
         independent_varname: column of the features: arrays of numbers, all of one shape.
         buffer_size: rows a buffer at most; by default a partition is one buffer, as long as that stays below 64 MB.
         normalizing_const: positive divisor of the features.
-        num_classes: length of the one-hot rows, at least the number of classes found, which is the default.
+        num_classes: length of the one-hot rows, at least the number of classes found, which is the default; makes classes
+            also of a column of fractions.
         distribution_rules: which segments of Greenplum get rows: 'all_segments', 'gpu_segments', or a table of dbids.
     """
     source = readable_table(db, "source_table", source_table)
@@ -231,7 +233,7 @@ def _pack(db: Database, packing: Packing, outputs: tuple[Name, Name], typed: tup
             class_values=labels.class_values,
             buffer_size=packing.layout.buffer_size,
             normalizing_const=packing.normalizing_const,
-            num_classes=labels.width,
+            num_classes=labels.num_classes,
             distribution_rules=rules,
             partitions=packing.layout.partitions,
             dependent_dtype=labels.dtype,
@@ -359,7 +361,8 @@ def _buffer_columns(packing: Packing, order: str) -> str:
 def _packed_labels(labels: Labels, shape: str, order: str) -> str:
     if labels.levels is not None:
         return f"madlib.automl_pack_classes({_joined('int4send(class)', order)}, {shape})"
-    sent = _joined(f"array_send(y{_through_integer(labels.type)}::{encoded_type(labels.dtype)})", order)
+    row = "ARRAY[y]" if labels.is_number else f"y{_through_integer(labels.type)}"
+    sent = _joined(f"array_send({row}::{encoded_type(labels.dtype)})", order)
     return (
         f"madlib.automl_pack_encoded({sent}, {shape})"
         if labels.dtype == INT16
@@ -388,7 +391,7 @@ def _require_packed(db: Database, table: Name, packing: Packing) -> None:
     )[0]
     if failed["x"]:
         _explain(db, "independent_varname", packing.source, packing.independent, packing.shape)
-    if failed["y"] and labels.levels is None:
+    if failed["y"] and labels.levels is None and not labels.is_number:
         _explain(db, "dependent_varname", packing.source, labels.column, (labels.width,))
     if failed["x"] or failed["y"]:
         raise UsageError(

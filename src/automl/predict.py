@@ -32,22 +32,28 @@ _COLUMNS = struct.Struct("<I")
 @dataclass(frozen=True)
 class Selection:
     """Which classes of a row go into the table: all, the k most probable, or those above a threshold; with their ranks or
-    not."""
+    not. Or the outputs as they are."""
 
     most: int | None = None
     above: float | None = None
     ranked: bool = True
+    raw: bool = False
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model as its tables describe it."""
+    """A trained model as its tables describe it.
+
+    Attributes:
+        is_number: whether it predicts a number, and no classes.
+    """
 
     definition: Definition
     dependent: str
     class_type: str
     class_values: tuple[str | None, ...] | None
     normalizing_const: float
+    is_number: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,16 @@ def madlib_keras_predict(
     use_gpus: bool | None = False,
     mst_key: int | None = None,
 ) -> None:
-    """Predict the rows of `test_table` and make `output_table`: id, dependent variable, `prob`, `rank` if asked for."""
+    """Predict the rows of `test_table` and make `output_table`: id, dependent variable, `prob`, `rank` if asked for; or id and
+    the value, if the model predicts a number."""
     if use_gpus:
         raise UsageError(
             "use_gpus", "prediction on GPUs is not there yet in this version", True, sqlstate=FEATURE_NOT_SUPPORTED
         )
     selection = parse_pred_type(pred_type)
     model = _model(db, model_table, mst_key)
+    if model.is_number:
+        selection = _of_number(selection, pred_type)
     source = _source(db, test_table, id_col, independent_varname)
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     _create(db, output, source, model, selection)
@@ -93,7 +102,7 @@ def madlib_keras_predict(
 
 
 def parse_pred_type(value: str | int | float | None) -> Selection:
-    """Return what `pred_type` asks for: 'prob' (NULL too), 'response', a number of classes, or a threshold.
+    """Return what `pred_type` asks for: 'prob' (NULL too), 'response', 'value', a number of classes, or a threshold.
 
     >>> parse_pred_type("response")
     Selection(most=1, above=None, ranked=False)
@@ -102,13 +111,25 @@ def parse_pred_type(value: str | int | float | None) -> Selection:
         return Selection()
     if isinstance(value, str) and value.strip().lower() == "response":
         return Selection(most=1, ranked=False)
+    if isinstance(value, str) and value.strip().lower() == "value":
+        return Selection(ranked=False, raw=True)
     if isinstance(value, int) and value >= 1:
         return Selection(most=value)
     if isinstance(value, float) and 0 <= value < 1:
         return Selection(above=value)
     raise UsageError(
-        "pred_type", "must be 'prob', 'response', a whole number of at least 1, or a threshold from 0 to below 1", value
+        "pred_type",
+        "must be 'prob', 'response', 'value', a whole number of at least 1, or a threshold from 0 to below 1",
+        value,
     )
+
+
+def _of_number(selection: Selection, pred_type: str | int | float | None) -> Selection:
+    """Return the selection for a model that predicts a number: it has one value a row, whatever text asks for it."""
+    if isinstance(pred_type, int | float):
+        rule = "must be 'response', or be left out: this model predicts a number, which has no classes"
+        raise UsageError("pred_type", rule, pred_type)
+    return Selection(ranked=False, raw=True)
 
 
 def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Model:
@@ -127,8 +148,11 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
     )[0]
     if row["model_weights"] is None:
         raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
+    # Summaries of other makers may not have the column; then there are classes.
+    is_number = "num_classes IS NULL" if "num_classes" in catalog.columns(db, summary) else "false"
     about = db.execute(
-        f"SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const FROM {summary.sql} LIMIT 1"
+        "SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const,"
+        f" class_values IS NULL AND {is_number} AS is_number FROM {summary.sql} LIMIT 1"
     )[0]
     element = catalog.column_type(db, summary, "class_values").element
     values = about["class_values"]
@@ -138,6 +162,7 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
         element.sql if element and values is not None else "pg_catalog.int4",
         None if values is None else tuple(values),
         float(about["normalizing_const"]),
+        bool(about["is_number"]),
     )
 
 
@@ -187,9 +212,11 @@ def _create(db: CallerDatabase, output: Name, source: Source, model: Model, sele
         raise UsageError("id_col", f'must differ from "{model.dependent}", "prob" and "rank", the other columns of the output',
                          source.id_column)  # fmt: skip
     rank = ", rank integer" if selection.ranked else ""
+    predicted = f"{model.class_type}, prob real{rank}"
+    if selection.raw:
+        predicted = "real" if model.is_number else "real[]"
     db.execute(
-        f"CREATE TABLE {output.sql} ({quoted(source.id_column)} {source.id_type.sql},"
-        f" {quoted(model.dependent)} {model.class_type}, prob real{rank})"
+        f"CREATE TABLE {output.sql} ({quoted(source.id_column)} {source.id_type.sql}, {quoted(model.dependent)} {predicted})"
     )
 
 
@@ -281,6 +308,9 @@ def _insert(
     selection: Selection,
     probabilities: np.ndarray,
 ) -> None:
+    if selection.raw:
+        _insert_raw(db, output, model, source, ids, probabilities)
+        return
     rows, classes, ranks = select(probabilities, selection)
     rank = ", r" if selection.ranked else ""
     value = "($5::text[])[c + 1]" if model.class_values is not None else "c::text"
@@ -293,6 +323,21 @@ def _insert(
         probabilities[rows, classes].tolist(),
         ranks.tolist(),
         None if model.class_values is None else list(model.class_values),
+    )
+
+
+def _insert_raw(
+    db: CallerDatabase, output: Name, model: Model, source: Source, ids: Sequence[str | None], outputs: np.ndarray
+) -> None:
+    """Insert the outputs as they are: a number, or an array a row."""
+    columns = outputs.shape[1]
+    value = "outputs[1]" if model.is_number else "outputs"
+    db.execute(
+        f"INSERT INTO {output.sql} SELECT i::{source.id_type.sql}, {value} FROM (SELECT i, array(SELECT ($2::real[])[at]"
+        f" FROM generate_series((row::integer - 1) * {columns} + 1, row::integer * {columns}) AS at ORDER BY at) AS outputs"
+        " FROM unnest($1::text[]) WITH ORDINALITY AS q(i, row)) AS rows",
+        list(ids),
+        outputs.reshape(-1).tolist(),
     )
 
 

@@ -154,6 +154,8 @@ def parse(db: Database, given: Arguments, machine: Machine) -> Request:
     models = attempt(
         lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ())
     )
+    if space is not None and training is not None:
+        attempt(lambda: _require_classes(space, training))
     resources = _resources(db, machine)
     if given.use_caching and training is not None:
         attempt(lambda: _require_cache(db, [training, validation], resources))
@@ -228,6 +230,14 @@ def _validation(db: Database, value: str | None, training: PackedTable | None) -
     if training is not None:
         packed.same_shape(training, validation)
     return validation
+
+
+def _require_classes(space: Space, training: PackedTable) -> None:
+    """Raise if classes are to have weights, and there are none."""
+    weights = dict(space.fit_params).get("class_weight")
+    if training.is_number and weights is not None and any(weights.extremes):
+        rule = f'"class_weight" must be left out: "{training.dependent}" is a number, which has no classes'
+        raise UsageError("fit_params_grid", rule)
 
 
 def _resources(db: Database, machine: Machine) -> Resources:

@@ -6,7 +6,8 @@ In reading order:
     cache         what a session keeps in GD
     state         what hops: weights, optimizer variables, generator states, as bytes
     trainer       compiled training, evaluation and prediction
-    compiling     compile parameters -> Keras' optimizer, loss and metrics
+    compiling     compile parameters -> Keras' optimizer
+    objectives    names -> Keras' losses and metrics
     architecture  architecture JSON of any Keras generation -> a model; weights <-> bytes
     catalogue     what of Keras an architecture may name
     conversion    the JSON of Keras 1, 2 and 3 -> one form, which Keras 3 deserialises

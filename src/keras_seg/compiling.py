@@ -1,4 +1,4 @@
-"""Compile parameters -> the optimizer, loss and metrics of Keras that they name.
+"""Compile parameters -> the optimizer of Keras that they name; `objectives` has the losses and metrics.
 
 The numbers of an optimizer (momentum, beta_1, ...) become inputs of the compiled step rather than constants in it, so that
 trials which differ only in numbers share one compiled program: see `Number`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -21,8 +21,6 @@ ELEMENTWISE = frozenset(("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad
 # Of those, the ones whose variables begin with a value that a parameter sets; those of the others begin with zeros.
 STARTING_VALUES = frozenset(("Adagrad", "Ftrl"))
 _NOT_TRIAL_OPTIMIZERS = frozenset(("Optimizer", "LossScaleOptimizer", "MultiOptimizer"))
-_ACCURACY = {"accuracy", "acc"}
-_CROSSENTROPY = {"crossentropy", "ce"}
 
 
 class CompileProblem(ValueError):
@@ -149,7 +147,7 @@ def optimizer_class(name: str) -> type[keras.optimizers.Optimizer]:
     known = _optimizers()
     found = known.get(name.lower())
     if found is None:
-        raise CompileProblem(f'optimizer "{name}" is not one of Keras{_close(name, [c.__name__ for c in known.values()])}')
+        raise CompileProblem(f'optimizer "{name}" is not one of Keras{close(name, [c.__name__ for c in known.values()])}')
     return found
 
 
@@ -171,7 +169,7 @@ def optimizer_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     for given, value in params.items():
         key = "learning_rate" if given == "lr" else given
         if key not in known:
-            raise CompileProblem(f'optimizer {cls.__name__} has no parameter "{given}"{_close(given, sorted(known | {"lr"}))}')
+            raise CompileProblem(f'optimizer {cls.__name__} has no parameter "{given}"{close(given, sorted(known | {"lr"}))}')
         if key in result:
             raise CompileProblem(f'optimizer {cls.__name__} is given "learning_rate" twice')
         result[key] = value
@@ -194,7 +192,7 @@ def make_optimizer(name: str, params: Mapping[str, Any]) -> keras.optimizers.Opt
     try:
         optimizer = cls(**given)
     except (TypeError, ValueError) as error:
-        raise CompileProblem(f"optimizer {cls.__name__}: {_first_line(error)}") from None
+        raise CompileProblem(f"optimizer {cls.__name__}: {first_line(error)}") from None
     if decay:
         if isinstance(rate, Mapping):
             raise CompileProblem(f'optimizer {cls.__name__}: "decay" and a schedule cannot both set the learning rate')
@@ -247,76 +245,15 @@ def structure_of(name: str, params: Mapping[str, Any]) -> str:
     return f"{optimizer_class(name).__name__}({','.join(parts)})"
 
 
-class FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
-    """A loss function of Keras (a value a row) as a loss (their mean over the batch)."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__(name=function.__name__, reduction="sum_over_batch_size")
-        self._function = function
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self._function(y_true, y_pred)
-
-
-def make_loss(name: str) -> keras.losses.Loss:
-    """Return the loss of Keras with this name or alias, `mse` or `MeanSquaredError`.
-
-    Raises:
-        CompileProblem: there is none; names the closest.
-    """
-    _refuse_class_numbers("loss", name)
-    if name in _CROSSENTROPY:
-        name = "categorical_crossentropy"
-    try:
-        found = keras.losses.get(name)
-    except ValueError:
-        found = None
-    if found is None or name in ("serialize", "deserialize", "get", "Loss"):
-        raise CompileProblem(f'loss "{name}" is not one of Keras{_close(name, _public(keras.losses))}')
-    return found if isinstance(found, keras.losses.Loss) else FunctionLoss(found)
-
-
-def make_metric(name: str, outputs: int) -> keras.metrics.Metric:
-    """Return the metric of Keras with this name or alias; `accuracy` is the one that fits the outputs, as in Keras.
-
-    Args:
-        outputs: size of the network's last dimension.
-
-    Raises:
-        CompileProblem: there is none; names the closest.
-    """
-    _refuse_class_numbers("metric", name)
-    found = None
-    with suppress(ValueError, TypeError):
-        found = keras.metrics.get(_fitting(name, outputs))
-    if found is None or name in ("serialize", "deserialize", "get", "Metric"):
-        raise CompileProblem(f'metric "{name}" is not one of Keras{_close(name, ["accuracy", *_public(keras.metrics)])}')
-    return found if isinstance(found, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(found, name=name)
-
-
-def _refuse_class_numbers(what: str, name: str) -> None:
-    if name.lower().startswith("sparse"):
-        dense = name.replace("sparse_", "").replace("Sparse", "")
-        raise CompileProblem(f'{what} "{name}" wants class numbers, but packed rows are one-hot; use "{dense}"')
-
-
-def _fitting(name: str, outputs: int) -> str:
-    """Return the metric that an alias means: with one output the binary one, else the categorical one, as in Keras."""
-    kind = "binary" if outputs == 1 else "categorical"
-    if name in _ACCURACY:
-        return f"{kind}_accuracy"
-    return f"{kind}_crossentropy" if name in _CROSSENTROPY else name
-
-
 def _schedule(described: Mapping[str, Any]) -> keras.optimizers.schedules.LearningRateSchedule:
     name = described["schedule"]
     found = getattr(keras.optimizers.schedules, name, None)
     if not (isinstance(found, type) and issubclass(found, keras.optimizers.schedules.LearningRateSchedule)):
-        raise CompileProblem(f'schedule "{name}" is not one of Keras{_close(name, _public(keras.optimizers.schedules))}')
+        raise CompileProblem(f'schedule "{name}" is not one of Keras{close(name, _public(keras.optimizers.schedules))}')
     try:
         return found(*described.get("positional", ()), **described.get("keywords", {}))
     except (TypeError, ValueError) as error:
-        raise CompileProblem(f"schedule {name}: {_first_line(error)}") from None
+        raise CompileProblem(f"schedule {name}: {first_line(error)}") from None
 
 
 @cache
@@ -330,11 +267,13 @@ def _public(module: Any) -> list[str]:
     return [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
 
 
-def _close(name: str, known: Sequence[str]) -> str:
+def close(name: str, known: Sequence[str]) -> str:
+    """Return the end of a sentence that names the known name closest to `name`, or nothing."""
     matches = difflib.get_close_matches(name.lower(), [each.lower() for each in known], 1, 0.6)
     exact = {each.lower(): each for each in sorted(known, key=str.islower)}  # "accuracy" rather than "Accuracy"
     return f'; did you mean "{exact[matches[0]]}"?' if matches else ""
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says."""
     return str(error).strip().splitlines()[0]

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seg import compiling
+from keras_seg import compiling, objectives
 from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape
 from keras_seg.state import Slice, State
 
@@ -196,7 +196,7 @@ class Trainer:
     def __init__(self, network: Network, compiled: Compile, labels: int, weighted: bool) -> None:
         self.network = network
         self._weighted = weighted
-        self._loss = compiling.make_loss(compiled.loss)
+        self._loss = objectives.make_loss(compiled.loss, objectives.Shape(labels, network.output_shape))
         self._loss_weight = compiled.loss_weight
         self._numbers_of_trial: dict[str, Any] = {}
         self._optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
@@ -360,12 +360,10 @@ class Evaluator:
 
     def __init__(self, network: Network, compiled: Compile, labels: int) -> None:
         self.network = network
-        self._labels = labels
-        self._loss = compiling.make_loss(compiled.loss)
+        shape = objectives.Shape(labels, network.output_shape)
+        self._loss = objectives.make_loss(compiled.loss, shape)
         self._loss_weight = compiled.loss_weight
-        outputs = network.output_shape[-1] if network.output_shape else 1
-        self._metrics = [compiling.make_metric(name, outputs) for name in compiled.metrics]
-        self._build()
+        self._metrics = [objectives.make_metric(name, shape) for name in compiled.metrics]
         self._pace = Pace()
         self._traced = False
         scalar = tf.TensorSpec((), tf.int32)
@@ -381,13 +379,6 @@ class Evaluator:
         """Return the sums before the first row: rows, loss times rows, and the variables of the metrics."""
         sums = [np.zeros((), np.float64), np.zeros((), np.float64)]
         return sums + [np.zeros(tuple(v.shape), np.float64) for metric in self._metrics for v in metric.variables]
-
-    def _build(self) -> None:
-        # Some metrics make their variables when they see the first values.
-        for metric in self._metrics:
-            if not metric.variables:
-                metric.update_state(tf.zeros((1, self._labels)), tf.zeros((1, *self.network.output_shape)))
-            metric.reset_state()
 
     def add(self, sums: Sequence[np.ndarray], frozen: Any, buffer: Buffer, interrupt: Interrupt) -> list[np.ndarray]:
         """Return the sums with the rows of a buffer added, batch by batch in double precision.

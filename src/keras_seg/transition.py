@@ -339,12 +339,12 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
         network = _network(cache, order["model"])
     except Exception as error:  # whatever Keras raises is the answer here
         return "model_arch_table", f"{name}: {_sentence(error)}"
-    unfit = _unfit(network, tuple(order["x_shape"]), order.get("labels"))
-    if unfit is not None:
-        return "model_id_list", f"{name}: {unfit}"
-    if "compile" not in order:
-        return None
     try:
+        unfit = _unfit(network, order)
+        if unfit is not None:
+            return "model_id_list", f"{name}: {unfit}"
+        if "compile" not in order:
+            return None
         compiled = _compile(order["compile"])
         make_optimizer(compiled.optimizer, compiled.params)  # its own numbers: a trainer serves others too
         _trainer(cache, order["model"], compiled, _fit(order["fit"]), order["labels"])
@@ -354,13 +354,22 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _unfit(network: Network, x_shape: tuple[int, ...], labels: int | None) -> str | None:
-    if network.input_shape != x_shape:
+def _unfit(network: Network, order: dict[str, Any]) -> str | None:
+    """Return why rows of the order's shapes do not fit the network; None if they do."""
+    from keras_seg.objectives import wants_class_numbers
+
+    x_shape, labels = order["x_shape"], order.get("labels")
+    if network.input_shape != tuple(x_shape):
         return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(x_shape)}"
     outputs = network.output_shape[-1] if network.output_shape else 1
-    if labels is not None and outputs != labels:
-        return f"the network's last layer has {outputs} units, the dependent variable has {labels} classes"
-    return None
+    if labels in (None, outputs) or (labels == 1 and wants_class_numbers(order["compile"]["loss"])):
+        return None
+    if labels == 1:
+        return (
+            f"the network's last layer has {outputs} units, the dependent variable is one number a row;"
+            " to make classes of it, give num_classes to training_preprocessor_dl"
+        )
+    return f"the network's last layer has {outputs} units, the dependent variable has {labels} classes"
 
 
 def _sentence(error: Exception) -> str:

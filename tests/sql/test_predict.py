@@ -101,7 +101,7 @@ def test_a_fraction_as_it_is_typed_is_a_threshold(hand: Session) -> None:
 def test_another_pred_type_is_refused(hand: Session, pred_type: str) -> None:
     sqlstate, message = error(hand, PREDICT.format(pred_type))
     assert sqlstate == "22023"
-    rule = "must be 'prob', 'response', a whole number of at least 1, or a threshold from 0 to below 1, got "
+    rule = "must be 'prob', 'response', 'value', a whole number of at least 1, or a threshold from 0 to below 1, got "
     assert message.startswith(f"pred_type: {rule}")
 
 

@@ -89,8 +89,21 @@ def _is_learning_rate(value: object) -> bool:
     return is_number(value) or isinstance(value, Call) or (isinstance(value, str) and _call(value) is not None)
 
 
-def _are_names(value: object) -> bool:
-    return value is None or (isinstance(value, list) and all(is_name(item) for item in value))
+def is_objective(value: object) -> bool:
+    """Whether a value can name a loss or a metric, perhaps with arguments: `AUC`, `Huber(delta=2.0)`."""
+    if not isinstance(value, str) or is_name(value):
+        return is_name(value)
+    call = _call(value)
+    return call is not None and not call.positional and all(_is_argument(each) for _, each in call.keywords)
+
+
+def _is_argument(value: object) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return all(item is None or isinstance(item, bool | str) or is_number(item) for item in items)
+
+
+def _are_objectives(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(is_objective(item) for item in value))
 
 
 def _are_loss_weights(value: object) -> bool:
@@ -106,10 +119,10 @@ def _are_class_weights(value: object) -> bool:
 
 COMPILE_RULES: Mapping[str, Rule] = {
     "optimizer": Rule("must be the name of an optimizer", is_name),
-    "loss": Rule("must be the name of a loss", is_name),
-    "metrics": Rule("must be a list of names of metrics, or None", _are_names),
+    "loss": Rule("must be the name of a loss", is_objective),
+    "metrics": Rule("must be a list of names of metrics, or None", _are_objectives),
     "loss_weights": Rule("must be a number, a list or dict of numbers, or None", _are_loss_weights),
-    "weighted_metrics": Rule("must be a list of names of metrics, or None", _are_names),
+    "weighted_metrics": Rule("must be a list of names of metrics, or None", _are_objectives),
     "sample_weight_mode": Rule("must be 'temporal' or None", lambda value: value in (None, "temporal")),
 }
 
@@ -281,8 +294,8 @@ class CompileParams:
     Attributes:
         optimizer: its name, as spelled by the user; the sessions look it up in Keras.
         optimizer_params: its parameters by name: numbers, booleans, None, text; a `Call` is a learning rate schedule.
-        loss: name of a loss or of a custom function.
-        metrics: names of metrics or of custom functions.
+        loss: name of a loss or of a custom function, or a class of Keras with arguments: `Huber(delta=2.0)`.
+        metrics: likewise names of metrics.
         loss_weights: a number, or a list or dict of numbers.
         weighted_metrics: names of metrics.
         sample_weight_mode: 'temporal' or None.
@@ -332,6 +345,7 @@ def parse_compile_params(text: str | None, argument: str = "compile_params") -> 
     given = _keywords(argument, text, COMPILE_RULES)
     missing = [UsageError(argument, f'"{key}" is required') for key in ("optimizer", "loss") if key not in given]
     optimizer = _optimizer(argument, given.pop("optimizer")) if "optimizer" in given else Call(DEFAULT_OPTIMIZER)
+    given = {key: _spelled(value) for key, value in given.items()}
     _check(argument, given, COMPILE_RULES, missing)
     for key in ("metrics", "weighted_metrics"):
         given[key] = tuple(given.get(key) or ())
@@ -390,6 +404,13 @@ def _check(argument: str, given: Mapping[str, object], rules: Mapping[str, Rule]
     broken = [rules[key].error(argument, key, value) for key, value in given.items() if not rules[key].holds(value)]
     if problems or broken:
         raise together([*problems, *broken])
+
+
+def _spelled(value: object) -> object:
+    """Return losses and metrics that were written as calls, without quotes, as text."""
+    if isinstance(value, list):
+        return [_spelled(each) for each in value]
+    return render_call(value.name, value.keywords) if isinstance(value, Call) and not value.positional else value
 
 
 def _optimizer(argument: str, given: object) -> Call:

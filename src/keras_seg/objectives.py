@@ -1,0 +1,283 @@
+"""Names of losses and metrics -> the objects of Keras that they stand for.
+
+A row of labels is what a packed table holds: one-hot, soft, or a number. Losses and metrics that want the number of a class
+(`sparse_*`) get the place of the largest value of such a row, so they fit every packed table that the others fit.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_seg.compiling import CompileProblem, close, first_line
+
+_ACCURACY = frozenset(("accuracy", "acc"))
+_CROSSENTROPY = frozenset(("crossentropy", "ce"))
+# Names that Keras 1 and 2 knew.
+_FORMER = {
+    "cosine_proximity": "cosine_similarity",
+    "cosine": "cosine_similarity",
+    "kullback_leibler_divergence": "kl_divergence",
+    "logcosh": "log_cosh",
+    # A function whose one parameter has no default; its class has one.
+    "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy",
+}
+_WANT_NUMBERS = frozenset(
+    (
+        "circle",
+        "categorical_generalized_cross_entropy",
+        "sparse_categorical_crossentropy",
+        "CategoricalGeneralizedCrossEntropy",
+        "Circle",
+        "SparseCategoricalCrossentropy",
+    )
+)
+_WANT_NUMBERS_METRICS = _WANT_NUMBERS | frozenset(
+    (
+        "sparse_categorical_accuracy",
+        "sparse_top_k_categorical_accuracy",
+        "SparseCategoricalAccuracy",
+        "SparseTopKCategoricalAccuracy",
+    )
+)
+# What Keras has beside losses and metrics of rows, and why it is none here.
+_NO_LOSSES = {
+    "ctc": "compares sequences",
+    "loss": "is the class of all losses",
+    "lossfunctionwrapper": "is the class of losses that are functions",
+}
+_NO_METRICS = {
+    "mean": "averages values, not predictions",
+    "sum": "adds up values, not predictions",
+    "metric": "is the class of all metrics",
+    "meanmetricwrapper": "is the class of metrics that are functions",
+}
+_UTILITIES = frozenset(("serialize", "deserialize", "get"))
+_NO_ARGUMENTS = ("self", "name", "dtype", "reduction", "fn")  # what is not for a trial to choose
+_LARGEST_ARGUMENT = 10_000  # of whole numbers: thresholds and classes take memory
+
+
+@dataclass(frozen=True)
+class Named:
+    """A loss or a metric as it was written: `AUC`, `Huber(delta=2.0)`."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What stands in a row: the values of the dependent variable, and those that the network gives.
+
+    Attributes:
+        labels: number of values of a packed row of labels.
+        outputs: shape of what the network gives for a row.
+    """
+
+    labels: int
+    outputs: tuple[int, ...]
+
+    @property
+    def units(self) -> int:
+        """The size of the network's last dimension."""
+        return self.outputs[-1] if self.outputs else 1
+
+    @property
+    def numbered(self) -> bool:
+        """Whether a row of labels is one class number for a network with an output a class."""
+        return self.labels == 1 and self.units > 1
+
+
+class ClassNumbers(keras.losses.Loss):  # type: ignore[misc]
+    """A loss that is given the number of each row's class."""
+
+    def __init__(self, loss: keras.losses.Loss) -> None:
+        super().__init__(name=loss.name, reduction=None)
+        self._inner = loss
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        return self._inner(class_numbers(y_true), y_pred, sample_weight)
+
+
+class ClassNumbersMetric(keras.metrics.Metric):  # type: ignore[misc]
+    """A metric that is given the number of each row's class."""
+
+    def __init__(self, metric: keras.metrics.Metric) -> None:
+        super().__init__(name=metric.name)
+        self._inner = metric
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        return self._inner.update_state(class_numbers(y_true), y_pred, sample_weight)
+
+    def result(self) -> Any:
+        return self._inner.result()
+
+    def reset_state(self) -> None:
+        self._inner.reset_state()
+
+
+class FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
+    """A loss function of Keras (a value a row) as a loss (their mean over the batch)."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(name=function.__name__, reduction="sum_over_batch_size")
+        self._function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self._function(y_true, y_pred)
+
+
+def class_numbers(y: Any) -> Any:
+    """Return the number of each row's class, shape (rows,) int64: the one value of the row, or the place of its largest."""
+    return tf.cast(tf.squeeze(y, -1), tf.int64) if y.shape[-1] == 1 else tf.argmax(y, axis=-1)
+
+
+def wants_class_numbers(loss: str) -> bool:
+    """Whether a loss reads the number of a class, so that one value a row does for a network with many outputs."""
+    return named("loss", loss).name in _WANT_NUMBERS | _CROSSENTROPY
+
+
+def make_loss(text: str, shape: Shape) -> keras.losses.Loss:
+    """Return the loss of Keras with this name or alias, `mse` or `MeanSquaredError`, or `Huber(delta=2.0)`.
+
+    Raises:
+        CompileProblem: there is none (names the closest), or it does not fit the rows.
+    """
+    given = named("loss", text)
+    name = f"{_kind(shape)}_crossentropy" if given.name.lower() in _CROSSENTROPY else given.name
+    made = _made("loss", Named(name, given.arguments), _losses(), _NO_LOSSES, shape)
+    loss = made if isinstance(made, keras.losses.Loss) else FunctionLoss(made)
+    if name in _WANT_NUMBERS:
+        _require_classes("loss", name, shape)
+        loss = ClassNumbers(loss)
+    return _tried("loss", text, loss, shape)
+
+
+def make_metric(text: str, shape: Shape) -> keras.metrics.Metric:
+    """Return the metric of Keras with this name or alias, or `AUC(num_thresholds=50)`; it has made its variables.
+
+    `accuracy` is the one that fits the rows, as in Keras.
+
+    Raises:
+        CompileProblem: there is none (names the closest), or it does not fit the rows.
+    """
+    given = named("metric", text)
+    name = _fitting(given.name, shape)
+    made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape)
+    metric = made if isinstance(made, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(made, name=given.name)
+    if name in _WANT_NUMBERS_METRICS:
+        _require_classes("metric", name, shape)
+        metric = ClassNumbersMetric(metric)
+    metric = _tried("metric", text, metric, shape)
+    metric.reset_state()
+    return metric
+
+
+def named(what: str, text: str) -> Named:
+    """Read a name, or a class with arguments that are literals.
+
+    Raises:
+        CompileProblem: the text is neither.
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        if isinstance(node, ast.Name):
+            return Named(node.id)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+            return Named(node.func.id, {str(each.arg): ast.literal_eval(each.value) for each in node.keywords if each.arg})
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        pass
+    raise CompileProblem(f'{what} "{text}" must be a name, or a class with arguments by name such as Huber(delta=2.0)')
+
+
+def _made(what: str, given: Named, known: Mapping[str, Any], refused: Mapping[str, str], shape: Shape) -> Any:
+    """Return the function of this name, or an object of the class of this name."""
+    why = refused.get(given.name.lower().replace("_", ""))
+    if why is not None:
+        raise CompileProblem(f'{what} "{given.name}" {why}')
+    found = known.get(_FORMER.get(given.name, given.name))
+    if found is None:
+        raise CompileProblem(f'{what} "{given.name}" is not one of Keras{close(given.name, ["accuracy", *known])}')
+    if not isinstance(found, type):
+        if given.arguments:
+            raise CompileProblem(f'{what} "{given.name}" takes no arguments; its class in Keras may')
+        return found
+    return _object(what, given, found, shape)
+
+
+def _object(what: str, given: Named, found: type, shape: Shape) -> Any:
+    parameters = dict(inspect.signature(found.__init__).parameters)  # type: ignore[misc]
+    for key in _NO_ARGUMENTS:
+        parameters.pop(key, None)
+    for key, value in given.arguments.items():
+        if key not in parameters:
+            raise CompileProblem(f'{what} "{given.name}" has no argument "{key}"{close(key, list(parameters))}')
+        if isinstance(value, int) and abs(value) > _LARGEST_ARGUMENT:
+            raise CompileProblem(f'{what} "{given.name}": "{key}" must be at most {_LARGEST_ARGUMENT}, got {value}')
+    arguments = {**_usual(parameters, shape), **given.arguments}
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD and key not in arguments:
+            raise CompileProblem(f'{what} "{given.name}" needs "{key}": write {found.__name__}({key}=...)')
+    try:
+        return found(**arguments)
+    except (TypeError, ValueError) as error:
+        raise CompileProblem(f'{what} "{given.name}": {first_line(error)}') from None
+
+
+def _usual(parameters: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """Return the arguments that the shape of the rows decides: how many classes there are, and whether rows are numbers."""
+    usual = {"num_classes": max(shape.units, shape.labels), "sparse_y_true": shape.numbered, "sparse_y_pred": False}
+    return {key: value for key, value in usual.items() if key in parameters}
+
+
+def _tried(what: str, text: str, made: Any, shape: Shape) -> Any:
+    """Return a loss or metric that has seen rows: one that does not fit the rows says so now, not in the middle."""
+    try:
+        made(tf.zeros((2, shape.labels)), tf.zeros((2, *shape.outputs)))  # two, for one row would be stretched to any shape
+    except Exception as error:  # whatever Keras raises is the answer here
+        fit = f"labels of length {shape.labels} and outputs of shape {list(shape.outputs)}"
+        raise CompileProblem(f'{what} "{text}" does not fit {fit}: {first_line(error)}') from None
+    return made
+
+
+def _require_classes(what: str, name: str, shape: Shape) -> None:
+    if shape.units == 1:
+        raise CompileProblem(f'{what} "{name}" wants a network with an output for each class, this one has a single output')
+
+
+def _fitting(name: str, shape: Shape) -> str:
+    """Return the metric that an alias means: with one output the binary one, else the categorical one, as in Keras."""
+    if name.lower() in _ACCURACY:
+        return f"{_kind(shape)}_accuracy"
+    return f"{_kind(shape)}_crossentropy" if name.lower() in _CROSSENTROPY else name
+
+
+def _kind(shape: Shape) -> str:
+    return "binary" if shape.units == 1 else "sparse_categorical" if shape.numbered else "categorical"
+
+
+@cache
+def _losses() -> Mapping[str, Any]:
+    from keras.src.losses import ALL_OBJECTS_DICT
+
+    return _all(ALL_OBJECTS_DICT, keras.losses)
+
+
+@cache
+def _metrics() -> Mapping[str, Any]:
+    from keras.src.metrics import ALL_OBJECTS_DICT
+
+    return _all(ALL_OBJECTS_DICT, keras.metrics)
+
+
+def _all(aliases: Mapping[str, Any], module: Any) -> Mapping[str, Any]:
+    public = {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
+    return {name: value for name, value in {**aliases, **public}.items() if name not in _UTILITIES}

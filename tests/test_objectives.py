@@ -1,0 +1,201 @@
+"""Every loss and metric of Keras that fits the rows, by name or alias: the value of Keras' `evaluate` on the whole table."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+import keras  # noqa: E402  # after the skip
+
+from keras_seg.compiling import CompileProblem  # noqa: E402
+from keras_seg.objectives import Shape, make_loss, make_metric, named, wants_class_numbers  # noqa: E402
+from keras_seg.trainer import Buffer, Compile, Evaluator, Network, Trainer  # noqa: E402
+
+ROWS, CUTS = 1301, (0, 700, 703, 1300, 1301)
+CLASSES, NUMBER, NUMBERED = Shape(3, (3,)), Shape(1, (1,)), Shape(1, (3,))
+# Reduced over a batch and not over a row: their value depends on how rows fall into batches, in Keras too.
+OF_BATCHES = {"dice", "tversky", "circle"}
+NO_LOSSES = {"get", "serialize", "deserialize", "Loss", "CTC", "ctc"}
+NO_METRICS = {"get", "serialize", "deserialize", "Metric", "MeanMetricWrapper", "Mean", "Sum"}
+ARGUMENTS = {
+    "IoU": "target_class_ids=[0, 2]",
+    "OneHotIoU": "target_class_ids=[1]",
+    "PrecisionAtRecall": "recall=0.6",
+    "RecallAtPrecision": "precision=0.4",
+    "SensitivityAtSpecificity": "specificity=0.5",
+    "SpecificityAtSensitivity": "sensitivity=0.5",
+}
+
+
+def names_in(module: Any, without: set[str]) -> list[str]:
+    return sorted(name for name, value in vars(module).items() if callable(value) and name[0] != "_" and name not in without)
+
+
+LOSSES = names_in(keras.losses, NO_LOSSES)
+METRICS = [f"{name}({ARGUMENTS[name]})" if name in ARGUMENTS else name for name in names_in(keras.metrics, NO_METRICS)]
+ALIASES = ["mse", "MAE", "mape", "MSLE", "bce", "kld"]
+
+
+def architecture(units: int, activation: str) -> str:
+    config = {"units": units, "activation": activation, "batch_input_shape": [None, 4]}
+    return json.dumps({"class_name": "Sequential", "config": [{"class_name": "Dense", "config": config}]})
+
+
+NETWORKS = {
+    CLASSES: Network(architecture(3, "softmax"), None),
+    NUMBERED: Network(architecture(3, "softmax"), None),
+    NUMBER: Network(architecture(1, "linear"), None),
+}
+
+
+def rows(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(5)
+    x = random.normal(size=(ROWS, 4)).astype(np.float32)
+    classes = random.integers(0, 3, ROWS)
+    if shape == NUMBER:
+        return x, (x @ np.array([[1.0], [0.5], [-0.3], [0.0]]) + 0.2 * random.normal(size=(ROWS, 1))).astype(np.float32)
+    return x, classes.astype(np.float32)[:, None] if shape == NUMBERED else np.eye(3, dtype=np.float32)[classes]
+
+
+def found(shape: Shape, loss: str, metrics: list[str]) -> tuple[list[float], keras.Model]:
+    """Return loss and metrics as ours are merged from uneven partitions, and the same network in Keras."""
+    x, y = rows(shape)
+    network, compiled = NETWORKS[shape], Compile("SGD", {}, loss, tuple(metrics))
+    frozen = network.frozen(Trainer(network, compiled, shape.labels, False).initial(compiled, 1))
+    evaluator = Evaluator(network, compiled, shape.labels)
+    sums = evaluator.zeros()
+    for start, stop in pairwise(CUTS):
+        part = Buffer(tf.constant(x[start:stop]), tf.constant(y[start:stop]))
+        sums = [a + b for a, b in zip(sums, evaluator.add(evaluator.zeros(), frozen, part, lambda: None), strict=True)]
+    value, values = evaluator.results(sums)
+    activation = "linear" if shape == NUMBER else "softmax"
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(shape.units, activation=activation)])
+    model.set_weights([tensor.numpy() for tensor in network.unflatten(frozen[0])])
+    return [value, *values], model
+
+
+def in_keras(text: str, shape: Shape, module: Any) -> Any:
+    """Return Keras' own object, made as a user of Keras makes it for class numbers or one-hot rows."""
+    given = named("metric", text)
+    name = "CategoricalGeneralizedCrossEntropy" if given.name.endswith("generalized_cross_entropy") else given.name
+    each = getattr(module, name, None) or module.get(name)
+    if not isinstance(each, type) or name == "Accuracy":
+        return name if name == "Accuracy" else each
+    arguments = dict(given.arguments)
+    if "IoU" in name and name != "BinaryIoU":
+        arguments["num_classes"] = max(shape.units, shape.labels)
+    if name in ("IoU", "MeanIoU"):
+        arguments |= {"sparse_y_true": shape.numbered, "sparse_y_pred": False}
+    return each(**arguments)
+
+
+def expected(shape: Shape, model: keras.Model, text: str, module: Any) -> float:
+    """Return what Keras' `evaluate` says of the whole table."""
+    x, y = rows(shape)
+    if wants_class_numbers(text) or text.lower().startswith("sparse"):
+        y = y[:, 0] if shape.numbered else y.argmax(-1)
+    made = in_keras(text, shape, module)
+    if module is keras.losses:
+        model.compile(loss=made, run_eagerly=True)
+        return float(model.evaluate(x, y, batch_size=100, verbose=0))
+    y = y if y.ndim == 2 else y[:, None]  # the loss beside it wants it so
+    model.compile(loss="mse", metrics=[made], run_eagerly=True)
+    (value,) = (v for k, v in model.evaluate(x, y, batch_size=100, verbose=0, return_dict=True).items() if k != "loss")
+    return float(np.mean(value))
+
+
+def fits(make: Any, text: str, shape: Shape) -> bool:
+    try:
+        make(text, shape)
+    except CompileProblem:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("shape", [CLASSES, NUMBERED, NUMBER], ids=["one-hot", "class numbers", "number"])
+def test_every_loss_that_fits_equals_keras(shape: Shape) -> None:
+    names = [name for name in LOSSES + ALIASES if fits(make_loss, name, shape) and name.lower() not in OF_BATCHES]
+    assert len(names) > (20 if shape == CLASSES else 2)
+    for name in names:
+        if shape == NUMBERED and not wants_class_numbers(name):
+            continue  # refused with the network: three outputs and one number a row
+        values, model = found(shape, name, [])
+        assert values[0] == pytest.approx(expected(shape, model, name, keras.losses), abs=1e-5, rel=1e-5, nan_ok=True), name
+
+
+@pytest.mark.parametrize("shape", [CLASSES, NUMBERED, NUMBER], ids=["one-hot", "class numbers", "number"])
+def test_every_metric_that_fits_equals_keras(shape: Shape) -> None:
+    names = [name for name in METRICS + ALIASES if fits(make_metric, name, shape)]
+    if shape == NUMBERED:
+        names = [name for name in names if "parse" in name or name == "MeanIoU" or name.startswith("IoU")]
+    values, model = found(shape, "sparse_categorical_crossentropy" if shape == NUMBERED else "mse", names)
+    wrong = {}
+    for name, value in zip(names, values[1:], strict=True):
+        keras_value = expected(shape, model, name, keras.metrics)
+        if not (math.isnan(value) and math.isnan(keras_value)) and value != pytest.approx(keras_value, abs=1e-5, rel=1e-5):
+            wrong[name] = (value, keras_value)
+    assert wrong == {}
+    assert len(names) > (45 if shape == CLASSES else 5)
+
+
+def test_losses_of_batches_are_those_of_keras_for_one_batch() -> None:
+    random = np.random.default_rng(1)
+    y_true = np.eye(3, dtype=np.float32)[random.integers(0, 3, 64)]
+    y_pred = keras.ops.softmax(random.normal(size=(64, 3)).astype(np.float32))
+    for name in ("Dice", "Tversky"):
+        assert float(make_loss(name, CLASSES)(y_true, y_pred)) == float(getattr(keras.losses, name)()(y_true, y_pred))
+    circle = float(keras.losses.Circle()(y_true.argmax(-1), y_pred))
+    assert float(make_loss("Circle", CLASSES)(y_true, y_pred)) == pytest.approx(circle)
+
+
+def test_arguments_reach_keras() -> None:
+    assert make_metric("AUC(num_thresholds=50, curve='PR')", CLASSES).num_thresholds == 50
+    y_true, y_pred = np.array([[0.0], [4.0]], np.float32), np.zeros((2, 1), np.float32)
+    loss = float(make_loss("Huber(delta=2.0)", NUMBER)(y_true, y_pred))
+    assert loss == float(keras.losses.Huber(delta=2.0)(y_true, y_pred)) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [(NUMBER, "binary_accuracy"), (CLASSES, "categorical_accuracy"), (NUMBERED, "sparse_categorical_accuracy")],
+)
+@pytest.mark.parametrize("alias", ["accuracy", "acc", "Accuracy"])
+def test_accuracy_is_the_one_that_fits(shape: Shape, name: str, alias: str) -> None:
+    values, _ = found(shape, "mse" if shape == NUMBER else "sparse_categorical_crossentropy", [alias, name])
+    assert values[1] == values[2]
+
+
+@pytest.mark.parametrize(
+    ("make", "text", "problem"),
+    [
+        (make_loss, "no_such", 'loss "no_such" is not one of Keras'),
+        (make_loss, "categorical_crossentropi", 'is not one of Keras; did you mean "categorical_crossentropy"?'),
+        (make_loss, "ctc", 'loss "ctc" compares sequences'),
+        (make_loss, "mse(delta=2)", 'loss "mse" takes no arguments; its class in Keras may'),
+        (make_loss, "Huber(delt=2)", 'loss "Huber" has no argument "delt"; did you mean "delta"?'),
+        (make_loss, "Huber(2)", "must be a name, or a class with arguments by name such as Huber(delta=2.0)"),
+        (make_loss, "__import__('os').getcwd()", "must be a name, or a class with arguments by name"),
+        (make_metric, "Mean", 'metric "Mean" averages values, not predictions'),
+        (make_metric, "MeanMetricWrapper(fn='x')", 'metric "MeanMetricWrapper" is the class of metrics that are functions'),
+        (make_metric, "AUC(dtype='float16')", 'metric "AUC" has no argument "dtype"'),
+        (make_metric, "AUC(num_thresholds=100000)", '"num_thresholds" must be at most 10000, got 100000'),
+        (make_metric, "AUC(curve='X')", 'metric "AUC": '),
+        (make_metric, "PrecisionAtRecall", 'metric "PrecisionAtRecall" needs "recall": write PrecisionAtRecall(recall=...)'),
+    ],
+)
+def test_what_is_refused_and_why(make: Any, text: str, problem: str) -> None:
+    with pytest.raises(CompileProblem) as caught:
+        make(text, CLASSES)
+    assert problem in str(caught.value)
+
+
+def test_what_does_not_fit_the_rows_says_so_at_once() -> None:
+    with pytest.raises(CompileProblem, match=r'metric "AUC" does not fit labels of length 1 and outputs of shape \[3\]'):
+        make_metric("AUC", NUMBERED)
