@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import statistics
 import subprocess
@@ -65,6 +66,32 @@ def save_iris(connection: Connection, path: Path) -> None:
         arrays["x" + suffix] = np.array([row[0] for row in rows], np.float32)
         arrays["y" + suffix] = np.eye(3, dtype=np.float32)[[classes.index(row[1]) for row in rows]]
     np.savez(path, **arrays)
+
+
+def images(connection: Connection, name: str, rows: int, distinct: int = 6000) -> None:
+    """Make a table (id, image, digit) of images of 28 x 28, ink on white: integers from 0 to 255 as real[].
+
+    Args:
+        rows: how many; beyond `distinct` they repeat.
+    """
+    random = np.random.Generator(np.random.PCG64(1))
+    at = np.arange(28)
+    ink = np.zeros((distinct, 28, 28))
+    for _ in range(4):  # strokes
+        x, y = random.uniform(6, 22, (2, distinct, 1))
+        width = random.uniform(1, 4, (2, distinct, 1))
+        ink += np.exp(-(((at - x) / width[0]) ** 2))[:, :, None] * np.exp(-(((at - y) / width[1]) ** 2))[:, None, :]
+    values = np.minimum(255, 255 * ink).astype(np.int16).reshape(distinct, -1)
+    lines = "".join(f"{number}\t{{{','.join(map(str, row.tolist()))}}}\n" for number, row in enumerate(values))
+    run(connection, "CREATE TEMPORARY TABLE drawn (id integer, image real[])")
+    with connection.cursor() as cursor:
+        cursor.copy_expert("COPY drawn FROM STDIN", io.StringIO(lines))
+    run(
+        connection,
+        f"CREATE TABLE {name} AS SELECT n AS id, image, drawn.id % 10 AS digit"
+        f" FROM generate_series(0, {rows - 1}) AS n JOIN drawn ON drawn.id = n % {distinct}",
+    )
+    run(connection, f"DROP TABLE drawn; ANALYZE {name}; CHECKPOINT")
 
 
 def peer(module: str, *arguments: str) -> None:

@@ -131,6 +131,19 @@ COMMENT ON FUNCTION madlib.hyperband_schedule(varchar, integer, integer, integer
 
 -- The packing itself: one call a buffer. They look at nothing but their arguments.
 
+-- byteasend copies a value as it lies in memory, whatever its type: no function is called for each element.
+CREATE FUNCTION madlib.automl_native(numbers real[]) RETURNS bytea
+LANGUAGE internal IMMUTABLE STRICT
+AS 'byteasend';
+COMMENT ON FUNCTION madlib.automl_native(real[]) IS
+'Internal: the bytes of an array as it lies in memory, without the length that goes before them.';
+
+CREATE FUNCTION madlib.automl_native(numbers smallint[]) RETURNS bytea
+LANGUAGE internal IMMUTABLE STRICT
+AS 'byteasend';
+COMMENT ON FUNCTION madlib.automl_native(smallint[]) IS
+'Internal: the bytes of an array as it lies in memory, without the length that goes before them.';
+
 CREATE FUNCTION madlib.automl_pack_features(wire bytea, shape integer[], normalizing_const real) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$
@@ -138,7 +151,7 @@ if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].pack_features(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
-'Internal: concatenated array_send() of real[] rows to native float32; NULL if a row is not of the shape.';
+'Internal: concatenated automl_native() of real[] rows to native float32; NULL if a row is not of the shape.';
 
 CREATE FUNCTION madlib.automl_pack_encoded(wire bytea, shape integer[]) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
@@ -147,7 +160,7 @@ if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].pack_encoded(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_encoded(bytea, integer[]) IS
-'Internal: concatenated array_send() of smallint[] rows to native int16; NULL if a row is not of the shape.';
+'Internal: concatenated automl_native() of smallint[] rows to native int16; NULL if a row is not of the shape.';
 
 CREATE FUNCTION madlib.automl_pack_classes(wire bytea, shape integer[]) RETURNS bytea
 LANGUAGE plpython3u VOLATILE

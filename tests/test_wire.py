@@ -1,4 +1,4 @@
-"""Packing without a database: even buffers, and the wire format of arrays."""
+"""Packing without a database: even buffers, and arrays as they come from PostgreSQL."""
 
 from __future__ import annotations
 
@@ -32,27 +32,31 @@ def test_buffers_are_even(rows: int, partitions: int, largest: int, requested: i
     assert cut.buffer_size == size
 
 
-def sent(oid: int, values: list[float | None], dims: list[int], *, flag: int = 0, lower: int = 1) -> bytes:
-    """What array_send writes for an array."""
-    code = ">if" if oid == 700 else ">ih"
-    header = struct.pack(">iii", len(dims), flag, oid) + b"".join(struct.pack(">ii", size, lower) for size in dims)
-    items = (struct.pack(">i", -1) if v is None else struct.pack(code, 4 if oid == 700 else 2, v) for v in values)
-    return header + b"".join(items)
+def native(oid: int, values: list[float | None], dims: list[int], *, bitmap: bool = False, lower: int = 1) -> bytes:
+    """An array as it lies in memory, without its length word; with a bitmap where it is asked for or there is a NULL."""
+    bitmap = bitmap or None in values
+    head = 16 + 8 * len(dims)  # the length word counts
+    offset = -(-(head + -(-len(values) // 8)) // 8) * 8 if bitmap else 0
+    header = struct.pack("=iii", len(dims), offset, oid) + struct.pack(f"={2 * len(dims)}i", *dims, *[lower] * len(dims))
+    bits = sum(1 << place for place, value in enumerate(values) if value is not None)
+    there = [value if oid == 700 else int(value) for value in values if value is not None]
+    filled = bits.to_bytes(offset - head, "little") if bitmap else b""
+    return header + filled + struct.pack(f"={len(there)}{'f' if oid == 700 else 'h'}", *there)
 
 
 def test_features_become_native_float32() -> None:
-    raw = sent(700, [1.5, -2.0], [2]) + sent(700, [0.1, 3e38], [2])
+    raw = native(700, [1.5, -2.0], [2]) + native(700, [0.1, 3e38], [2])
     assert wire.features(raw, [2, 2], 1) == np.array([1.5, -2.0, 0.1, 3e38], np.float32).tobytes()
 
 
 def test_features_are_divided_in_float32() -> None:
-    packed = wire.features(sent(700, [1.0, 128.0, 255.0], [3]), [1, 3], 255.0)
+    packed = wire.features(native(700, [1.0, 128.0, 255.0], [3]), [1, 3], 255.0)
     expected = [0.0039215688593685627, 0.501960813999176, 1.0]
     assert np.frombuffer(packed or b"", np.float32).astype(float).tolist() == expected
 
 
 def test_lower_bounds_do_not_matter_and_dimensions_do() -> None:
-    raw = sent(700, [1, 2, 3, 4], [2, 2], lower=0) + sent(700, [5, 6, 7, 8], [2, 2])
+    raw = native(700, [1, 2, 3, 4], [2, 2], lower=0) + native(700, [5, 6, 7, 8], [2, 2])
     assert wire.features(raw, [2, 2, 2], 1) == np.arange(1, 9, dtype=np.float32).tobytes()
     assert wire.features(raw, [2, 4], 1) is None
     assert wire.features(raw, [2, 1, 4], 1) is None
@@ -61,25 +65,45 @@ def test_lower_bounds_do_not_matter_and_dimensions_do() -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        [sent(700, [1, 2], [2]), sent(700, [1, 2, 3], [3])],
-        [sent(700, [1], [1]), sent(700, [1, 2, 3], [3])],  # as many values in all
-        [sent(700, [1, 2], [2])],  # a NULL row is not there
-        [sent(700, [1, 2], [2]), sent(700, [1, None], [2], flag=1)],
-        [sent(21, [1, 2], [2]), sent(21, [1, 2], [2])],
+        [native(700, [1, 2], [2]), native(700, [1, 2, 3], [3])],
+        [native(700, [1], [1]), native(700, [1, 2, 3], [3])],  # as many values in all
+        [native(700, [1, 2], [2])],  # a NULL row is not there
+        [native(700, [1, 2], [2]), native(700, [1, None], [2])],
+        [native(700, [None, *[1] * 9], [10]), native(700, [1, 2], [2])],
+        [native(700, [1, 2], [2]), native(700, [1, 2], [2]) + b"more"],
+        [native(700, [1, 2], [2]), native(700, [1, 2], [2])[:-1]],
+        [native(700, [1, 2], [2]), native(700, [1, 2], [2], bitmap=True), native(700, [1, 2], [2])],
+        [native(21, [1, 2], [2]), native(21, [1, 2], [2])],
     ],
 )
 def test_rows_that_do_not_fit_are_told(rows: list[bytes]) -> None:
     assert wire.features(b"".join(rows), [2, 2], 1) is None
 
 
-def test_a_flag_without_a_null_is_no_null() -> None:
-    assert wire.features(sent(700, [1, 2], [2], flag=1), [1, 2], 1) == np.array([1, 2], np.float32).tobytes()
+def test_a_bitmap_without_a_null_is_no_null() -> None:
+    rows = native(700, [1, 2], [2], bitmap=True) + native(700, [3, 4], [2]) + native(700, [5, 6], [2], bitmap=True)
+    assert wire.features(rows, [3, 2], 2) == np.array([0.5, 1, 1.5, 2, 2.5, 3], np.float32).tobytes()
+    nine = [float(value) for value in range(9)]
+    assert wire.features(native(700, [*nine], [9], bitmap=True), [1, 9], 1) == np.array(nine, np.float32).tobytes()
+
+
+@pytest.mark.parametrize("place", [0, 7, 8, 8999])
+def test_a_null_is_found_wherever_it_is(place: int) -> None:
+    values: list[float | None] = [1.0] * 9000
+    values[place] = None
+    assert wire.features(native(700, values, [9000]), [1, 9000], 1) is None
 
 
 def test_a_null_hidden_by_the_length_is_found() -> None:
-    # -1 for a NULL and 8 bytes more of another value: the total is right, the lengths are not.
-    header = struct.pack(">iiiii", 1, 1, 700, 2, 1)
-    assert wire.features(header + struct.pack(">iiif", -1, 0, 4, 1.0), [1, 2], 1) is None
+    # The value that is missing makes room for the bitmap: the total is right.
+    header = struct.pack("=iiiii", 1, 32, 700, 2, 1)
+    assert wire.features(header + struct.pack("=if", 2, 1.0), [1, 2], 1) is None
+
+
+@pytest.mark.parametrize("offset", [-8, 1, 20, 28, 2**31 - 1])
+def test_a_forged_place_of_the_values_is_told(offset: int) -> None:
+    header = struct.pack("=iiiii", 1, offset, 700, 2, 1)
+    assert wire.features(header + struct.pack("=ff", 1.0, 2.0), [1, 2], 1) is None
 
 
 def test_nothing_at_all_is_told() -> None:
@@ -89,7 +113,7 @@ def test_nothing_at_all_is_told() -> None:
 
 
 def test_encoded_labels_become_native_int16() -> None:
-    assert wire.encoded(sent(21, [0, 1, -7], [3]), [1, 3]) == np.array([0, 1, -7], np.int16).tobytes()
+    assert wire.encoded(native(21, [0, 1, -7], [3]), [1, 3]) == np.array([0, 1, -7], np.int16).tobytes()
 
 
 def test_class_numbers_become_one_hot() -> None:

@@ -50,7 +50,7 @@ from automl.packed import SUFFIX, Summary, braces, read, write_summary
 
 PARTITIONS = "keras_automl.partitions"
 MOST_PARTITIONS = 1024
-DEFAULT_BUFFER_VALUES = 16 * 2**20  # 64 MB of float32; on its way a buffer takes about eight times that
+DEFAULT_BUFFER_VALUES = 16 * 2**20  # 64 MB of float32; on its way a buffer takes about six times that
 MOST_BUFFER_BYTES = 1_000_000_000  # of a buffer on its way; PostgreSQL's limit of a value is 1 GiB
 _MOST_DIMENSIONS = 6  # MAXDIM of PostgreSQL
 
@@ -351,7 +351,7 @@ def _buffer_columns(packing: Packing, order: str) -> str:
     """What a buffer is made of its rows: both variables and both shapes."""
     x_shape = f"ARRAY[count(*)::integer, {_numbers(packing.shape)}]"
     y_shape = f"ARRAY[count(*)::integer, {packing.labels.width}]"
-    features = _joined(f"array_send({_as_real(packing)})", order)
+    features = _joined(f"madlib.automl_native({_as_real(packing)})", order)
     return (
         f"madlib.automl_pack_features({features}, {x_shape}, $2::real), {_packed_labels(packing.labels, y_shape, order)},"
         f" {x_shape}, {y_shape}"
@@ -362,7 +362,7 @@ def _packed_labels(labels: Labels, shape: str, order: str) -> str:
     if labels.levels is not None:
         return f"madlib.automl_pack_classes({_joined('int4send(class)', order)}, {shape})"
     row = "ARRAY[y]" if labels.is_number else f"y{_through_integer(labels.type)}"
-    sent = _joined(f"array_send({row}::{encoded_type(labels.dtype)})", order)
+    sent = _joined(f"madlib.automl_native({row}::{encoded_type(labels.dtype)})", order)
     return (
         f"madlib.automl_pack_encoded({sent}, {shape})"
         if labels.dtype == INT16
@@ -495,7 +495,7 @@ def _layout(
     values = max(math.prod(shape), labels.width)
     partitions = segments or whole_setting(db, PARTITIONS, os.cpu_count() or 1, 1, MOST_PARTITIONS)
     cut = layout(rows, partitions, max(1, DEFAULT_BUFFER_VALUES // values), requested)
-    most = MOST_BUFFER_BYTES // (12 + 8 * len(shape) + 8 * values)  # see keras_seg/wire.py
+    most = MOST_BUFFER_BYTES // (12 + 8 * len(shape) + 4 * values)  # see keras_seg/wire.py
     if cut.buffer_size > most:
         raise UsageError(
             "buffer_size" if most else "independent_varname",

@@ -266,7 +266,7 @@ def _batches(db: CallerDatabase, source: Source, model: Model) -> Iterator[tuple
     size = max(1, min(_BATCH, _BATCH_VALUES // max(1, int(np.prod(source.shape)))))
     column = quoted(source.features)
     query = (
-        f"SELECT {quoted(source.id_column)}::text AS id, pg_catalog.array_send({column}::real[]) AS x FROM {source.table.sql}"
+        f"SELECT {quoted(source.id_column)}::text AS id, madlib.automl_native({column}::real[]) AS x FROM {source.table.sql}"
     )
     for rows in db.stream(query, rows=size):
         yield [row["id"] for row in rows], _features(rows, source, model)

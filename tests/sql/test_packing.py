@@ -450,11 +450,11 @@ def test_ragged_labels(db: Session) -> None:
 
 
 def test_a_buffer_beyond_a_gigabyte(db: Session) -> None:
-    db.run("CREATE TABLE t AS SELECT array_fill(0::real, ARRAY[1000, 1000]) AS x, 'a'::text AS y FROM generate_series(1, 200)")
+    db.run("CREATE TABLE t AS SELECT array_fill(0::real, ARRAY[1000, 1000]) AS x, 'a'::text AS y FROM generate_series(1, 300)")
     db.run("SET keras_automl.partitions = 1")
     assert error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x', 1000)") == (
         "22023",
-        "buffer_size: must be at most 124 for features of shape {1000,1000}, so that a buffer stays below 1 GB, got 200",
+        "buffer_size: must be at most 249 for features of shape {1000,1000}, so that a buffer stays below 1 GB, got 300",
     )
 
 
