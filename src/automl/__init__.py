@@ -8,6 +8,7 @@ In reading order:
     split, packing, labels, packed, distribution    tables of rows -> packed tables, with their summaries
     library        the library of architectures
     request, architectures              the arguments of a search, checked once and frozen
+    selection, fitting                  configurations of one's own choice: their tables, and training them
     search         configurations, and the methods that decide what trains for how long; pure
     schedule       the ladder as a table
     plan           the trials and their orders, as data
@@ -16,8 +17,8 @@ In reading order:
     dataset        the statements with which they read a packed table
     run            a search from its request to its tables
     store          runs, trials, metrics and checkpoints, while it goes
-    outputs        the tables that the caller asked for
-    predict        prediction with what was found
+    outputs, fitted    the tables that the caller asked for
+    predict, byom, evaluate    prediction with what was found or brought along, and how good it is
     doctor         what is installed where
 """
 

@@ -13,8 +13,14 @@ from automl.errors import UsageError
 _COLUMNS = ("model_id", "model_arch", "model_weights")
 
 
-def read(db: Database, argument: str, value: str | None, model_ids: Sequence[int]) -> dict[int, Definition]:
+def read(
+    db: Database, argument: str, value: str | None, model_ids: Sequence[int], ids_argument: str = "model_id_list"
+) -> dict[int, Definition]:
     """Return the architectures with these ids.
+
+    Args:
+        argument: the SQL argument that names the table.
+        ids_argument: the one that names the ids.
 
     Raises:
         UsageError: the table is missing or is none of load_keras_model's, or an id is not in it.
@@ -31,7 +37,7 @@ def read(db: Database, argument: str, value: str | None, model_ids: Sequence[int
     if missing:
         there = db.execute(f"SELECT DISTINCT model_id FROM {relation.sql} ORDER BY 1 LIMIT 20")
         raise UsageError(
-            "model_id_list",
+            ids_argument,
             f'every id must be in table "{relation.name}", which has {[row["model_id"] for row in there]}',
             missing[0] if len(missing) == 1 else missing,
         )

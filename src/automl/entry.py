@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import wraps
 from typing import TypeVar
 
-from automl import doctor, library, packing, predict, request, run, schedule, split
+from automl import byom, doctor, evaluate, fitting, library, packing, predict, request, run, schedule, selection, split
 from automl.cluster import this_machine
 from automl.database import CallerDatabase
 from automl.errors import AutomlError
+from automl.outputs import SearchTables
 
 Result = TypeVar("Result")
 
@@ -33,7 +35,8 @@ def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
 
 def _madlib_keras_automl(db: CallerDatabase, *arguments: object) -> None:
     given = request.Arguments(*arguments)  # type: ignore[arg-type]  # SQL has checked their types
-    run.search(db, given, request.parse(db, given, this_machine()))
+    asked, search = request.parse(db, given, this_machine())
+    run.execute(db, asked, SearchTables(asked, search), asdict(given))
 
 
 train_test_split = _entry(split.train_test_split)
@@ -43,5 +46,11 @@ load_keras_model = _entry(library.load_keras_model)
 delete_keras_model = _entry(library.delete_keras_model)
 hyperband_schedule = _entry(schedule.hyperband_schedule)
 madlib_keras_automl = _entry(_madlib_keras_automl)
+generate_model_configs = _entry(selection.generate_model_configs)
+load_model_selection_table = _entry(selection.load_model_selection_table)
+madlib_keras_fit_multiple_model = _entry(fitting.madlib_keras_fit_multiple_model)
+madlib_keras_fit = _entry(fitting.madlib_keras_fit)
+madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
+madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
 automl_doctor = _entry(doctor.automl_doctor)

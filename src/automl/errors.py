@@ -7,7 +7,10 @@ A usage error names the argument, the rule and the value that came, and where th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Checked = TypeVar("Checked")
 
 INVALID_PARAMETER_VALUE = "22023"
 NULL_VALUE_NOT_ALLOWED = "22004"
@@ -88,6 +91,29 @@ def together(found: Sequence[AutomlError]) -> AutomlError:
     lines = "\n".join(f"  {problem.message}" for problem in problems)
     hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
     return SeveralErrors(problems, f"{len(problems)} problems were found:\n{lines}", " ".join(hints) or None)
+
+
+class Problems:
+    """Gathers what is wrong with a call, so that all of it is reported together."""
+
+    def __init__(self) -> None:
+        self._found: list[AutomlError] = []
+
+    def add(self, problem: AutomlError) -> None:
+        self._found.append(problem)
+
+    def attempt(self, check: Callable[[], Checked]) -> Checked | None:
+        """Return what the check returns; None, and note the problem, if it raises one."""
+        try:
+            return check()
+        except AutomlError as problem:
+            self._found.append(problem)
+            return None
+
+    def stop(self) -> None:
+        """Raise everything found, if anything was."""
+        if self._found:
+            raise together(self._found)
 
 
 def shown(value: object, limit: int = 200) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from automl import __version__
 from automl.database import CallerDatabase, Database
 from automl.names import Name, quoted
 from automl.plan import Trial
-from automl.request import Request
+from automl.request import Request, Search
 from automl.search.scheduler import Task
 from automl.store import Evaluation
 from keras_seg import state as codec
@@ -57,31 +57,71 @@ class Result:
     curve: Curve
 
 
-def reserve(db: CallerDatabase, request: Request) -> None:
-    """Make the five tables of a search, empty."""
-    out = request.outputs
-    db.execute(_MODELS.format(name=out.model.sql))
-    db.execute(f"ALTER TABLE {out.model.sql} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
-    _create(db, out.info, _info_columns(request), key="mst_key")
-    _create(db, out.summary, _summary_columns(request))
-    db.execute(_SELECTION.format(name=out.selection.sql))
-    db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql))
+StateOf = Callable[[int], bytes | None]
 
 
-def fill(
-    db: CallerDatabase, request: Request, results: Sequence[Result], started: str, state_of: Callable[[int], bytes | None]
-) -> None:
-    """Write what a search has found into its tables.
+class Tables(Protocol):
+    """The tables of one call."""
 
-    Args:
-        started: when it began to train, as `now` gives it.
-        state_of: gives the state of a trial by its mst_key, or None if it has none.
-    """
-    sizes = _models(db, request, results, state_of)
-    for result in results:
-        _insert(db, request.outputs.info, _info_columns(request), Line(result, sizes[result.trial.mst_key]))
-    _insert(db, request.outputs.summary, _summary_columns(request), (started, now(db)))
-    _selection(db, request, best(results))
+    def reserve(self, db: CallerDatabase) -> None:
+        """Make them, empty."""
+
+    def fill(self, db: CallerDatabase, results: Sequence[Result], started: str, state_of: StateOf) -> None:
+        """Write what was found into them.
+
+        Args:
+            started: when training began, as `now` gives it.
+            state_of: gives the state of a trial by its mst_key, or None if it has none.
+        """
+
+
+@dataclass(frozen=True)
+class SearchTables:
+    """The five tables of a search."""
+
+    request: Request
+    search: Search
+
+    def reserve(self, db: CallerDatabase) -> None:
+        out = self.search.outputs
+        make_models(db, out.model)
+        create(db, out.info, self._info, key="mst_key")
+        create(db, out.summary, self._summary)
+        db.execute(_SELECTION.format(name=out.selection.sql))
+        db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql))
+
+    def fill(self, db: CallerDatabase, results: Sequence[Result], started: str, state_of: StateOf) -> None:
+        out = self.search.outputs
+        for result in results:
+            size = _write_model(db, out.model, self.request, result, state_of)
+            insert(db, out.info, self._info, Line(result, size))
+        insert(db, out.summary, self._summary, (started, now(db)))
+        _selection(db, self.request, self.search, best(results))
+
+    @property
+    def _info(self) -> tuple[Column[Line], ...]:
+        return (*CONFIGURATION, *TRAINED, *(_OF_METHOD[name] for name in self.search.columns))
+
+    @property
+    def _summary(self) -> tuple[Column[Times], ...]:
+        """The columns of the summary table, in the page's order."""
+        request, search, out = self.request, self.search, self.search.outputs
+        return (
+            *sources(request),
+            fixed("model", "text", out.given_model),
+            fixed("model_info", "text", out.given_info),
+            *variables(request),
+            fixed("model_arch_table", "text", request.architecture_table),
+            fixed("model_selection_table", "text", out.given_selection),
+            fixed("automl_method", "text", search.method),
+            fixed("automl_params", "text", search.params),
+            fixed("random_state", "text", None if search.random_state is None else str(search.random_state)),
+            fixed("object_table", "text", None),
+            fixed("use_gpus", "boolean", False),
+            fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.longest),
+            *about(request),
+            *classes(request),
+        )
 
 
 def best(results: Sequence[Result]) -> Result:
@@ -100,20 +140,25 @@ def now(db: Database) -> str:
     return str(db.execute("SELECT pg_catalog.date_trunc('second', pg_catalog.clock_timestamp())::timestamp::text AS t")[0]["t"])
 
 
-def _models(
-    db: CallerDatabase, request: Request, results: Sequence[Result], state_of: Callable[[int], bytes | None]
-) -> dict[int, int | None]:
-    """Write the weights; return their sizes in bytes."""
-    name = request.outputs.model.sql
-    sizes: dict[int, int | None] = {}
-    for result in results:
-        trial = result.trial
-        state = state_of(trial.mst_key)
-        weights = None if state is None else codec.weights(state)
-        sizes[trial.mst_key] = None if weights is None else len(weights)
-        architecture = request.architectures[trial.configuration.model_id].architecture
-        db.execute(f"INSERT INTO {name} VALUES ($1::integer, $2::bytea, $3::json)", trial.mst_key, weights, architecture)
-    return sizes
+def make_models(db: Database, name: Name) -> None:
+    """Make a model table, empty."""
+    db.execute(_MODELS.format(name=name.sql))
+    db.execute(f"ALTER TABLE {name.sql} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
+
+
+def weights_of(result: Result, state_of: StateOf) -> bytes | None:
+    """Return the weights of a trial; None if it failed before it had any."""
+    state = state_of(result.trial.mst_key)
+    return None if state is None else codec.weights(state)
+
+
+def _write_model(db: Database, name: Name, request: Request, result: Result, state_of: StateOf) -> int | None:
+    """Write a row of the model table; return the bytes of its weights."""
+    weights = weights_of(result, state_of)
+    architecture = request.architectures[result.trial.configuration.model_id].architecture
+    key = result.trial.mst_key
+    db.execute(f"INSERT INTO {name.sql} VALUES ($1::integer, $2::bytea, $3::json)", key, weights, architecture)
+    return None if weights is None else len(weights)
 
 
 # --- columns ------------------------------------------------------------------------------------------------------------
@@ -137,12 +182,13 @@ class Column(Generic[Source]):
     comes_as: str | None = None
 
 
-def _create(db: Database, name: Name, columns: Sequence[Column[Any]], key: str | None = None) -> None:
+def create(db: Database, name: Name, columns: Sequence[Column[Any]], key: str | None = None) -> None:
+    """Make a table of these columns."""
     kinds = (f"{quoted(each.name)} {each.kind}{' PRIMARY KEY' if each.name == key else ''}" for each in columns)
     db.execute(f"CREATE TABLE {name.sql} ({', '.join(kinds)})")
 
 
-def _insert(db: Database, name: Name, columns: Sequence[Column[Source]], source: Source) -> None:
+def insert(db: Database, name: Name, columns: Sequence[Column[Source]], source: Source) -> None:
     """Write one row into a table that has these columns."""
     names = ", ".join(quoted(each.name) for each in columns)
     values = ", ".join(
@@ -200,13 +246,13 @@ def _curves(dataset: str) -> tuple[Column[Line], ...]:
 
 
 _REAL, _REALS = "double precision", "double precision[]"
-_CONFIGURATION: tuple[Column[Line], ...] = (
+CONFIGURATION: tuple[Column[Line], ...] = (
     Column("mst_key", "integer", lambda line: line.trial.mst_key),
     Column("model_id", "integer", lambda line: line.trial.configuration.model_id),
     Column("compile_params", "text", lambda line: line.trial.configuration.compile_params),
     Column("fit_params", "text", lambda line: line.trial.configuration.fit_params),
 )
-_TRAINED: tuple[Column[Line], ...] = (
+TRAINED: tuple[Column[Line], ...] = (
     Column("model_type", "text", lambda line: "madlib_keras"),
     Column("model_size", _REAL, lambda line: None if line.size is None else line.size / 1024),
     Column("metrics_elapsed_time", _REALS, lambda line: _list(each.elapsed for each in line.evaluations)),
@@ -223,59 +269,64 @@ _OF_METHOD: Mapping[str, Column[Line]] = {
 }
 
 
-def _info_columns(request: Request) -> tuple[Column[Line], ...]:
-    return (*_CONFIGURATION, *_TRAINED, *(_OF_METHOD[name] for name in request.params.columns))
-
-
 Times = tuple[str, str]  # when training began and ended
 
 
-def _summary_columns(request: Request) -> tuple[Column[Times], ...]:
-    """Return the columns of the summary table, in the page's order."""
-    training, out = request.training, request.outputs
+def fixed(name: str, kind: str, value: object, comes_as: str | None = None) -> Column[Any]:
+    """A column whose value is known before anything is trained."""
+    return Column(name, kind, lambda _: value, comes_as)
 
-    def fixed(name: str, kind: str, value: object, comes_as: str | None = None) -> Column[Times]:
-        return Column(name, kind, lambda _: value, comes_as)
 
-    classes = None if training.class_values is None else list(training.class_values)
-    class_type = f"{training.class_values_type}[]"
+def sources(request: Request) -> tuple[Column[Any], ...]:
+    """The columns that name the packed tables."""
     return (
-        fixed("source_table", "text", training.given),
+        fixed("source_table", "text", request.training.given),
         fixed("validation_table", "text", None if request.validation is None else request.validation.given),
-        fixed("model", "text", out.given_model),
-        fixed("model_info", "text", out.given_info),
-        fixed("dependent_varname", "text", training.dependent),
-        fixed("independent_varname", "text", training.independent),
-        fixed("model_arch_table", "text", request.architecture_table),
-        fixed("model_selection_table", "text", out.given_selection),
-        fixed("automl_method", "text", request.method_given),
-        fixed("automl_params", "text", request.params_given),
-        fixed("random_state", "text", None if request.random_state is None else str(request.random_state)),
-        fixed("object_table", "text", None),
-        fixed("use_gpus", "boolean", False),
-        fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.longest),
+    )
+
+
+def variables(request: Request) -> tuple[Column[Any], ...]:
+    """The columns that name the variables."""
+    return (
+        fixed("dependent_varname", "text", request.training.dependent),
+        fixed("independent_varname", "text", request.training.independent),
+    )
+
+
+def about(request: Request) -> tuple[Column[Times], ...]:
+    """The columns that tell of the call: its name, when it was, what ran."""
+    return (
         fixed("name", "text", request.name),
         fixed("description", "text", request.description),
         Column("start_training_time", "timestamp", lambda times: times[0]),
         Column("end_training_time", "timestamp", lambda times: times[1]),
         fixed("madlib_version", "text", f"keras_automl {__version__}"),
+    )
+
+
+def classes(request: Request) -> tuple[Column[Any], ...]:
+    """The columns that tell what the model predicts."""
+    training = request.training
+    values = None if training.class_values is None else list(training.class_values)
+    kind = f"{training.class_values_type}[]"
+    return (
         fixed("num_classes", "integer", training.summary["num_classes"]),
         # Class values come as text; the table keeps them as what they are.
-        fixed("class_values", class_type, classes, "text[]"),
-        fixed(f"{training.dependent}_class_values", class_type, classes, "text[]"),
+        fixed("class_values", kind, values, "text[]"),
+        fixed(f"{training.dependent}_class_values", kind, values, "text[]"),
         fixed("dependent_vartype", "text", training.summary["dependent_vartype"]),
         fixed("normalizing_const", "real", training.summary["normalizing_const"]),
     )
 
 
-def _selection(db: CallerDatabase, request: Request, result: Result) -> None:
+def _selection(db: CallerDatabase, request: Request, search: Search, result: Result) -> None:
     configuration = result.trial.configuration
     db.execute(
-        f"INSERT INTO {request.outputs.selection.sql} VALUES ($1::integer, $2::integer, $3::text, $4::text)",
+        f"INSERT INTO {search.outputs.selection.sql} VALUES ($1::integer, $2::integer, $3::text, $4::text)",
         result.trial.mst_key,
         configuration.model_id,
         configuration.compile_params,
         configuration.fit_params,
     )
-    summary = request.outputs.selection_summary.sql
+    summary = search.outputs.selection_summary.sql
     db.execute(f"INSERT INTO {summary} VALUES ($1::varchar, NULL)", request.architecture_table)

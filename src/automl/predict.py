@@ -17,7 +17,7 @@ from automl.cluster.base import CHECK, PREDICT, Cluster, Definition, Outcome, Se
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.sessions import Sessions
-from automl.database import CallerDatabase, Row
+from automl.database import CallerDatabase, Database, Row
 from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, AutomlError, OperatorError, UsageError
 from automl.names import Name, column_names, quoted, table_name
 from keras_seg import wire
@@ -25,7 +25,7 @@ from keras_seg import wire
 _BATCH = 8192  # rows, and at most so many values:
 _BATCH_VALUES = 8 * 2**20
 _ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
-_KEY = "model"
+KEY = "model"
 _COLUMNS = struct.Struct("<I")
 
 
@@ -42,10 +42,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model as its tables describe it.
+    """A trained model as its tables describe it, or the caller.
 
     Attributes:
         is_number: whether it predicts a number, and no classes.
+        named_by_caller: whether the class values are an argument of the call.
     """
 
     definition: Definition
@@ -54,6 +55,7 @@ class Model:
     class_values: tuple[str | None, ...] | None
     normalizing_const: float
     is_number: bool = False
+    named_by_caller: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,19 @@ def madlib_keras_predict(
     model = _model(db, model_table, mst_key)
     if model.is_number:
         selection = _of_number(selection, pred_type)
+    predict_with(db, model, test_table, id_col, independent_varname, output_table, selection)
+
+
+def predict_with(
+    db: CallerDatabase,
+    model: Model,
+    test_table: str | None,
+    id_col: str | None,
+    independent_varname: str | None,
+    output_table: str | None,
+    selection: Selection,
+) -> None:
+    """Predict the rows of a table with a model and write what the selection takes."""
     source = _source(db, test_table, id_col, independent_varname)
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     _create(db, output, source, model, selection)
@@ -134,18 +149,12 @@ def _of_number(selection: Selection, pred_type: str | int | float | None) -> Sel
 
 def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Model:
     table = catalog.readable_table(db, "model_table", model_table)
-    catalog.require_column(db, "model_table", table, "mst_key", "model_weights", "model_arch")
-    summary = _companion(db, table, "_summary")
+    catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
+    summary = companion(db, table, "_summary")
     catalog.require_column(db, "model_table", summary, "dependent_varname", "class_values", "normalizing_const")
-    keys = [row["mst_key"] for row in db.execute(f"SELECT mst_key FROM {table.sql} ORDER BY 1")]
-    if mst_key is None and len(keys) != 1:
-        raise UsageError("mst_key", f'must say which of the {len(keys)} models of "{table.name}" predicts', None)
-    if mst_key is not None and mst_key not in keys:
-        raise UsageError("mst_key", f'must be one of table "{table.name}", which has {keys}', mst_key)
-    row = db.execute(
-        f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE mst_key = $1::integer",
-        keys[0] if mst_key is None else mst_key,
-    )[0]
+    key = keys_of(db, table, mst_key)
+    where = "true" if key is None else f"mst_key = {key}"
+    row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
     if row["model_weights"] is None:
         raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
     # Summaries of other makers may not have the column; then there are classes.
@@ -157,7 +166,7 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
     element = catalog.column_type(db, summary, "class_values").element
     values = about["class_values"]
     return Model(
-        Definition(_KEY, row["architecture"], row["model_weights"]),
+        Definition(KEY, row["architecture"], row["model_weights"]),
         about["dependent_varname"],
         element.sql if element and values is not None else "pg_catalog.int4",
         None if values is None else tuple(values),
@@ -166,13 +175,28 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
     )
 
 
-def _companion(db: CallerDatabase, table: Relation, suffix: str) -> Relation:
+def keys_of(db: Database, table: Relation, mst_key: int | None) -> int | None:
+    """Return the mst_key of the model to use in a model table; None in that of madlib_keras_fit, which has one model."""
+    if "mst_key" not in catalog.columns(db, table):
+        if mst_key is not None:
+            raise UsageError("mst_key", f'must be left out: "{table.name}" holds one model', mst_key)
+        return None
+    keys = [row["mst_key"] for row in db.execute(f"SELECT mst_key FROM {table.sql} ORDER BY 1")]
+    if mst_key is None and len(keys) != 1:
+        raise UsageError("mst_key", f'must say which of the {len(keys)} models of "{table.name}" to use', None)
+    if mst_key is not None and mst_key not in keys:
+        raise UsageError("mst_key", f'must be one of table "{table.name}", which has {keys}', mst_key)
+    return int(keys[0] if mst_key is None else mst_key)
+
+
+def companion(db: Database, table: Relation, suffix: str) -> Relation:
+    """Return a table that belongs to a model table: its summary, or its info table."""
     name = table.name.with_suffix(suffix)
     if not catalog.exists(db, name):
         raise UsageError(
             "model_table",
             f'table "{table.name}" has no table "{name}" beside it',
-            hint="Give the model_output_table of a search.",
+            hint="Give the model table of a search, or of one of the fit functions.",
         )
     return catalog.readable_table(db, "model_table", name.sql)
 
@@ -234,7 +258,7 @@ def _open(db: CallerDatabase, model: Model, source: Source) -> Cluster:
 
 
 def _require_fit(cluster: Cluster, source: Source) -> None:
-    order = {"name": "the model", "model": _KEY, "x_shape": source.shape}
+    order = {"name": "the model", "model": KEY, "x_shape": source.shape}
     problems = json.loads(ask(cluster, Work("check", CHECK, (json.dumps([order]),))))
     if problems:
         raise UsageError("independent_varname", f'column "{source.features}": {problems[0]["problem"]}')
@@ -256,7 +280,7 @@ def _predicted(
             ids, features = batch
             number += 1
             waiting[number] = ids
-            cluster.begin(session, Work(number, PREDICT, (_KEY, features, len(ids))))
+            cluster.begin(session, Work(number, PREDICT, (KEY, features, len(ids))))
         if more or waiting:
             for outcome in cluster.wait():
                 yield waiting.pop(outcome.task), _probabilities(outcome, model)
@@ -295,6 +319,9 @@ def _probabilities(outcome: Outcome, model: Model) -> np.ndarray:
     (columns,) = _COLUMNS.unpack_from(raw)
     table = np.frombuffer(raw, np.float32, offset=_COLUMNS.size).reshape(-1, columns)
     if model.class_values is not None and len(model.class_values) != columns:
+        if model.named_by_caller:
+            rule = f"must have one value for each of the network's {columns} outputs"
+            raise UsageError("class_values", rule, list(model.class_values))
         raise AutomlError(f"the network gives {columns} values a row, but its summary names {len(model.class_values)} classes")
     return table
 

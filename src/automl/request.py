@@ -1,17 +1,16 @@
-"""The arguments of a search: read and checked once, then frozen. What stands behind a request trusts its types."""
+"""What is to be trained: arguments read and checked once, then frozen. What stands behind a request trusts its types."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
 
 from automl import architectures, catalog, dataset, packed
 from automl.cluster import Machine
 from automl.cluster.base import Definition
 from automl.database import Database
-from automl.errors import FEATURE_NOT_SUPPORTED, INSUFFICIENT_RESOURCES, AutomlError, UsageError, together
+from automl.errors import FEATURE_NOT_SUPPORTED, INSUFFICIENT_RESOURCES, Problems, UsageError
 from automl.names import Name, table_name
 from automl.packed import PackedTable
 from automl.search import hyperband, proposals
@@ -20,7 +19,6 @@ from automl.search.proposals import HyperoptParams
 from automl.search.scheduler import Plan
 from automl.search.space import Space
 
-Checked = TypeVar("Checked")
 Params = HyperbandParams | HyperoptParams
 METHODS: Mapping[str, Callable[[str | None], Params]] = {
     "hyperband": hyperband.parse_params,
@@ -61,35 +59,51 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Request:
-    """A search, ready to be planned.
+class Beginning:
+    """Trained weights that trials begin from (warm start).
 
     Attributes:
-        method: hyperband or hyperopt.
-        method_given, params_given: as they go into the summary table.
-        params: of the method.
+        query: gives `model_weights` of the mst_key that it takes as $1.
+        keys: the mst_keys that have some.
+    """
+
+    query: str
+    keys: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained, whichever function was called.
+
+    Attributes:
+        model: name of the model table.
+        architecture_table: as it was typed.
+        architectures: by model id.
         plan: what is tried, for how long.
+        method, params: as they go into the record.
         seed: from which all randomness derives; drawn if the caller gave none.
         frequency: metrics are computed every so many iterations; None for the end of each task (a round of Hyperband).
+        name, description: free text.
+        beginning: weights to begin from, but for those of the library.
+        arguments: what the arguments of a search are called in the function that was called, where that differs.
     """
 
     training: PackedTable
     validation: PackedTable | None
-    outputs: Outputs
+    model: Name
     architecture_table: str
     architectures: dict[int, Definition]
-    method: str
-    method_given: str
-    params: Params
-    params_given: str
     plan: Plan
-    random_state: int | None
+    method: str
+    params: str
     seed: int
     frequency: int | None
     name: str | None
     description: str | None
     caching: bool
     resources: Resources
+    beginning: Beginning | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tables(self) -> tuple[PackedTable, ...]:
@@ -100,6 +114,24 @@ class Request:
     def datasets(self) -> dict[str, PackedTable]:
         """The packed tables by the names that sessions know them by."""
         return dict(zip(("training", "validation"), self.tables, strict=False))
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search puts into its tables beside what it finds.
+
+    Attributes:
+        outputs: the tables.
+        method, params: as they go into the summary table.
+        columns: of the info table that the method has for itself.
+        random_state: as it was given.
+    """
+
+    outputs: Outputs
+    method: str
+    params: str
+    columns: tuple[str, ...]
+    random_state: int | None
 
 
 @dataclass(frozen=True)
@@ -125,8 +157,8 @@ class Arguments:
     use_caching: bool | None = False
 
 
-def parse(db: Database, given: Arguments, machine: Machine) -> Request:
-    """Check everything that can be checked without Keras and return the request.
+def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Search]:
+    """Check everything that can be checked without Keras and return the request, and what is special to a search.
 
     Args:
         machine: what the server's machine carries: the defaults of the settings.
@@ -134,47 +166,39 @@ def parse(db: Database, given: Arguments, machine: Machine) -> Request:
     Raises:
         AutomlError: all problems found, together.
     """
-    _not_there_yet(given)
-    problems: list[AutomlError] = []
-
-    def attempt(check: Callable[[], Checked]) -> Checked | None:
-        try:
-            return check()
-        except AutomlError as problem:
-            problems.append(problem)
-            return None
-
+    require_there(object_table=given.object_table, use_gpus=given.use_gpus)
+    problems = Problems()
+    attempt = problems.attempt
     method = attempt(lambda: _method(given.automl_method))
     params = attempt(lambda: METHODS[method](given.automl_params)) if method else None
-    frequency = attempt(lambda: _frequency(given.metrics_compute_frequency, params)) if params else None
+    frequency = (
+        attempt(lambda: computed_every(given.metrics_compute_frequency, params.longest, params.longest_of)) if params else None
+    )
     space = attempt(lambda: Space.parse(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
     outputs = attempt(lambda: _outputs(db, given))
     training = attempt(lambda: packed.read(db, "source_table", given.source_table))
-    validation = attempt(lambda: _validation(db, given.validation_table, training))
+    validation = attempt(lambda: validation_table(db, given.validation_table, training))
     models = attempt(
         lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ())
     )
     if space is not None and training is not None:
-        attempt(lambda: _require_classes(space, training))
-    resources = _resources(db, machine)
+        weights = dict(space.fit_params).get("class_weight")
+        attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))
+    resources = available(db, machine)
     if given.use_caching and training is not None:
-        attempt(lambda: _require_cache(db, [training, validation], resources))
-    if problems:
-        raise together(problems)
+        attempt(lambda: require_cache(db, [training, validation], resources))
+    problems.stop()
     assert method and params and space and outputs and training and models is not None
     seed = secrets.randbelow(2**31) if given.random_state is None else given.random_state % 2**32
-    return Request(
+    request = Request(
         training=training,
         validation=validation,
-        outputs=outputs,
+        model=outputs.model,
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models,
-        method=method,
-        method_given=given.automl_method or method,
-        params=params,
-        params_given=given.automl_params or str(params),
         plan=params.plan(space, seed, training.partitions),
-        random_state=given.random_state,
+        method=method,
+        params=given.automl_params or str(params),
         seed=seed,
         frequency=frequency,
         name=given.name,
@@ -182,12 +206,14 @@ def parse(db: Database, given: Arguments, machine: Machine) -> Request:
         caching=bool(given.use_caching),
         resources=resources,
     )
+    return request, Search(outputs, given.automl_method or method, request.params, params.columns, given.random_state)
 
 
-def _not_there_yet(given: Arguments) -> None:
+def require_there(*, object_table: str | None = None, use_gpus: bool | None = None) -> None:
+    """Raise if what is asked for is not there yet."""
     for argument, value, what in (
-        ("object_table", given.object_table, "custom functions are"),
-        ("use_gpus", given.use_gpus, "training on GPUs is"),
+        ("object_table", object_table, "custom functions are"),
+        ("use_gpus", use_gpus, "training on GPUs is"),
     ):
         if value:
             rule = f"{what} not there yet in this version; leave it out"
@@ -201,10 +227,10 @@ def _method(value: str | None) -> str:
     return method
 
 
-def _frequency(value: int | None, params: Params) -> int | None:
-    if value is not None and not 1 <= value <= params.longest:
-        rule = f"must be from 1 to {params.longest}, {params.longest_of}, or NULL"
-        raise UsageError("metrics_compute_frequency", rule, value)
+def computed_every(value: int | None, longest: int, longest_of: str) -> int | None:
+    """Check `metrics_compute_frequency` against the iterations of the longest task."""
+    if value is not None and not 1 <= value <= longest:
+        raise UsageError("metrics_compute_frequency", f"must be from 1 to {longest}, {longest_of}, or NULL", value)
     return value
 
 
@@ -219,11 +245,16 @@ def _outputs(db: Database, given: Arguments) -> Outputs:
             "model_selection_table", f'must not name the same table as model_output_table: "{min(map(str, shared))}"'
         )
     as_given = str(given.model_output_table).strip()
-    given_info = f'{as_given[:-1]}_info"' if as_given.endswith('"') else f"{as_given}_info"
-    return Outputs(as_given, given_info, str(given.model_selection_table).strip(), *names, *others)
+    return Outputs(as_given, info_as_typed(as_given), str(given.model_selection_table).strip(), *names, *others)
 
 
-def _validation(db: Database, value: str | None, training: PackedTable | None) -> PackedTable | None:
+def info_as_typed(model: str) -> str:
+    """Return the name of the info table as the caller would type it, who typed the name of the model table so."""
+    return f'{model[:-1]}_info"' if model.endswith('"') else f"{model}_info"
+
+
+def validation_table(db: Database, value: str | None, training: PackedTable | None) -> PackedTable | None:
+    """Read the validation table, if there is one; its rows must fit the model of the training table."""
     if value is None:
         return None
     validation = packed.read(db, "validation_table", value)
@@ -232,15 +263,15 @@ def _validation(db: Database, value: str | None, training: PackedTable | None) -
     return validation
 
 
-def _require_classes(space: Space, training: PackedTable) -> None:
-    """Raise if classes are to have weights, and there are none."""
-    weights = dict(space.fit_params).get("class_weight")
-    if training.is_number and weights is not None and any(weights.extremes):
+def require_classes(weights: object, training: PackedTable, argument: str = "fit_params_grid") -> None:
+    """Raise if classes are to have weights (`class_weight`), and there are none."""
+    if training.is_number and weights:
         rule = f'"class_weight" must be left out: "{training.dependent}" is a number, which has no classes'
-        raise UsageError("fit_params_grid", rule)
+        raise UsageError(argument, rule)
 
 
-def _resources(db: Database, machine: Machine) -> Resources:
+def available(db: Database, machine: Machine) -> Resources:
+    """Read the settings that say what may be used."""
     return Resources(
         sessions=catalog.whole_setting(db, "keras_automl.sessions", machine.sessions, 0, 256),
         threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
@@ -249,7 +280,7 @@ def _resources(db: Database, machine: Machine) -> Resources:
     )
 
 
-def _require_cache(db: Database, tables: Sequence[PackedTable | None], resources: Resources) -> None:
+def require_cache(db: Database, tables: Sequence[PackedTable | None], resources: Resources) -> None:
     """Raise unless the decoded rows fit into the memory of the sessions, each of which may come to hold all of them."""
     one = sum(dataset.decoded_bytes(db, table) for table in tables if table is not None)
     sessions = max(1, resources.sessions)

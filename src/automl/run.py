@@ -10,34 +10,29 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
 from automl import outputs, plan
-from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Setup, Work, ask, split_answer
-from automl.cluster.caller import CallerSession
-from automl.cluster.connection import Connection, Unreachable, own_address
-from automl.cluster.driver import psycopg
-from automl.cluster.greenplum import CallerSegments, Ground, SegmentSessions, ground
-from automl.cluster.sessions import Invisible, Sessions
-from automl.database import CallerDatabase, Journal
-from automl.dataset import fingerprint, partition_query
+from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Work, ask, split_answer
+from automl.cluster.opening import Needs, opened
+from automl.database import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
-from automl.greenplum import is_greenplum
 from automl.hopper import Hopper, Visit
-from automl.outputs import Curve, Result
+from automl.outputs import Curve, Result, Tables
 from automl.plan import Trial
-from automl.request import Arguments, Request
+from automl.request import Request
 from automl.search.scheduler import Milestone, Scheduler, Step, Task
 from automl.store import Evaluation, Store
 
 _TRIES = 3  # of one visit, when its session dies
 
 
-def search(db: CallerDatabase, given: Arguments, request: Request) -> None:
-    """Run a search and make its tables.
+def execute(db: CallerDatabase, request: Request, tables: Tables, arguments: Mapping[str, Any]) -> None:
+    """Train what a request asks for and make its tables.
+
+    Args:
+        arguments: those of the call, for the record.
 
     Raises:
         AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
@@ -46,14 +41,16 @@ def search(db: CallerDatabase, given: Arguments, request: Request) -> None:
     wanted, count = request.plan.wanted, scheduler.count
     if count < wanted:
         db.notice(f"the search space holds {count} different configurations where {wanted} would be tried: all are tried")
-    outputs.reserve(db, request)
-    with _opened(db, request, count) as (cluster, journal):
+    tables.reserve(db)
+    definitions = {definition.key: definition for definition in request.architectures.values()}
+    needs = Needs(request.datasets, tuple(definitions.values()), request.resources, request.caching)
+    with opened(db, needs, count, "the search") as (cluster, journal):
         store = Store(journal, request.resources.memory, durable=journal is not db)
-        store.begin(_record(given, request, cluster))
+        store.begin(_record(arguments, request, cluster))
         run = Run(db, request, scheduler, cluster, store)
         try:
             results = run.train()
-            outputs.fill(db, request, results, run.started, store.get)
+            tables.fill(db, results, run.started, store.get)
         except BaseException as error:
             _close_quietly(store, _status(error), run.best, error, cluster)
             raise
@@ -104,8 +101,10 @@ class Run:
                 self._take(outcome)
             self._store.flush()
         if all(curve.error for curve in self._curves.values()):
-            curve = next(iter(self._curves.values()))
-            raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {curve.error}")
+            error = next(iter(self._curves.values())).error
+            if len(self._trials) == 1:
+                raise AutomlError(f"the only trial failed with: {error}")
+            raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {error}")
         return [Result(trial, self._tasks[key], self._curves[key]) for key, trial in sorted(self._trials.items())]
 
     def _check(self, first: Step) -> None:
@@ -122,7 +121,8 @@ class Run:
             for trial in (*different.values(), *programs.values())
         ]  # fmt: skip
         answer = ask(self._cluster, Work("check", CHECK, (json.dumps(orders),)))
-        problems = [UsageError(each["argument"], each["problem"]) for each in json.loads(answer)]
+        names = self._request.arguments
+        problems = [UsageError(names.get(each["argument"], each["argument"]), each["problem"]) for each in json.loads(answer)]
         if problems:
             raise together(list({problem.message: problem for problem in problems}.values()))
 
@@ -130,11 +130,21 @@ class Run:
         for session in self._cluster.idle():
             visit = self._hopper.next_visit(session)
             if visit is not None:
-                trial = self._trials[visit.trial]
+                trial, state = self._trials[visit.trial], self._store.get(visit.trial)
                 order = plan.visit_order(
                     trial, visit, self._request.seed, self._request.training.labels, self._sums.pop(visit.trial, {})
                 )
-                self._cluster.begin(session, Work(visit, VISIT, (json.dumps(order), self._store.get(visit.trial))))
+                if state is None and self._begins_warm(trial):
+                    state, order["state"] = self._beginning(trial), "weights"
+                self._cluster.begin(session, Work(visit, VISIT, (json.dumps(order), state)))
+
+    def _begins_warm(self, trial: Trial) -> bool:
+        beginning = self._request.beginning
+        return beginning is not None and trial.mst_key in beginning.keys
+
+    def _beginning(self, trial: Trial) -> bytes:
+        assert self._request.beginning is not None
+        return bytes(self._db.execute(self._request.beginning.query, trial.mst_key)[0]["model_weights"])
 
     def _take(self, outcome: Outcome) -> None:
         visit: Visit = outcome.task
@@ -223,61 +233,13 @@ class Run:
         self._store.progress(key, status, self._tasks[key].round, curve.iteration, curve.loss, curve.seconds, curve.error)
 
 
-@contextmanager
-def _opened(db: CallerDatabase, request: Request, trials: int) -> Iterator[tuple[Cluster, Journal]]:
-    """Open the sessions of a search and the one that keeps its record, and close them whatever happens."""
-    setup = Setup(
-        datasets={name: partition_query(table) for name, table in request.datasets.items()},
-        definitions=tuple({definition.key: definition for definition in request.architectures.values()}.values()),
-        fingerprints=tuple(fingerprint(table) for table in request.tables),
-        threads=request.resources.threads,
-        caching=request.caching,
-    )
-    cluster: Cluster
-    journal: Connection | None = None
-    lies = ground(db, request.datasets, request.caching) if is_greenplum(db) else None
-    try:
-        journal, cluster = _connected(db, request, setup, min(request.resources.sessions, trials), lies)
-    except (Unreachable, Invisible) as problem:
-        turn = "one hop after the other" if lies is None else "one hop of each segment at a time"
-        db.notice(f"the search runs in this session, {turn}: {problem}")
-        cluster = CallerSession(db, setup) if lies is None else CallerSegments(db, setup, lies)
-    try:
-        yield cluster, journal or db
-    finally:
-        cluster.close()
-        if journal is not None:
-            journal.close()
-
-
-def _connected(
-    db: CallerDatabase, request: Request, setup: Setup, count: int, lies: Ground | None
-) -> tuple[Connection, Cluster]:
-    if count == 0:
-        raise Unreachable("keras_automl.sessions is 0")
-    address = own_address(db)
-    journal = Connection(address, "keras_automl record")
-    try:
-        journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
-        expected = [db.execute(statement)[0]["fingerprint"] for statement in setup.fingerprints]
-        if lies is not None:
-            return journal, SegmentSessions(address, setup, lies, expected, db.interrupt, "keras_automl")
-        return journal, Sessions(address, setup, count, expected, db.interrupt, "keras_automl")
-    except psycopg.Error as problem:
-        journal.close()
-        raise Invisible(str(problem).splitlines()[0]) from None
-    except BaseException:
-        journal.close()
-        raise
-
-
-def _record(given: Arguments, request: Request, cluster: Cluster) -> dict[str, Any]:
+def _record(arguments: Mapping[str, Any], request: Request, cluster: Cluster) -> dict[str, Any]:
     return {
         "method": request.method,
-        "params": request.params_given,
+        "params": request.params,
         "source_table": str(request.training.relation.name),
-        "model_output_table": str(request.outputs.model),
-        "arguments": json.dumps(asdict(given)),
+        "model_output_table": str(request.model),
+        "arguments": json.dumps(dict(arguments)),
         "random_state": request.seed,
         "executor": cluster.kind,
         "sessions": len(cluster.reaches),

@@ -110,11 +110,18 @@ class Network:
         """Rows evaluated or predicted at once: a number of the network's own, because rounding depends on it."""
         return max(16, min(EVALUATION_BATCH, _EVALUATION_VALUES // max(1, math.prod(self.input_shape))))
 
-    def initial(self, seed: int, flat: bool) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-        """Return fresh weights of a trial (trainable, other): those of the architecture table, or drawn from `seed`."""
+    def initial(
+        self, seed: int, flat: bool, weights: bytes | None = None
+    ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        """Return the weights that a trial begins with (trainable, other).
+
+        Args:
+            weights: to begin from; those of the architecture table if there are none, or drawn from `seed`.
+        """
         fresh = build_model(self.architecture, seed)
-        if self.weights is not None:
-            load_weights(fresh, self.weights)
+        given = self.weights if weights is None else weights
+        if given is not None:
+            load_weights(fresh, given)
         trainable = tuple(v.numpy() for v in fresh.trainable_variables)
         if flat:
             trainable = (np.concatenate([array.reshape(-1) for array in trainable]),)
@@ -224,9 +231,9 @@ class Trainer:
             return list(self.network.trainable)
         return [keras.Variable(np.zeros(sum(self.network.sizes), np.float32), name="weights")]
 
-    def initial(self, compiled: Compile, seed: int) -> State:
-        """Return the state of a trial before its first step."""
-        trainable, other = self.network.initial(seed, self.flat)
+    def initial(self, compiled: Compile, seed: int, weights: bytes | None = None) -> State:
+        """Return the state of a trial before its first step; `weights` as in `Network.initial`."""
+        trainable, other = self.network.initial(seed, self.flat, weights)
         slots = self._begun(compiled) or self._begun_anew(compiled, trainable)
         return State(trainable, other, slots, self.network.slices(self.flat))
 

@@ -133,7 +133,8 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
 
     Args:
         order: JSON {"model", "compile", "fit", "seed", "labels", "stops"}; a stop is {"train": partition, "iteration": n} or
-            {"evaluate": dataset, "partition": p, "last": whether the sums are complete}.
+            {"evaluate": dataset, "partition": p (null where all sums have come), "last": whether the sums are complete}. With
+            "state": "weights" the state that comes is weights alone, as in a model table.
         state: the trial's state, or NULL for one that begins.
 
     Returns:
@@ -228,7 +229,7 @@ class Visit:
         evaluator = self._evaluator()
         sums = self._sums.get(name) or evaluator.zeros()
         part = evaluator.zeros()
-        for buffer in self._buffers(name, stop["partition"]):
+        for buffer in () if stop["partition"] is None else self._buffers(name, stop["partition"]):
             part = evaluator.add(part, self._frozen_weights(evaluator), buffer, self._interrupt)
         self._sums[name] = [whole + piece for whole, piece in zip(sums, part, strict=True)]
         if stop["last"]:
@@ -237,16 +238,20 @@ class Visit:
         self.report["evaluate"] += time.perf_counter() - begin
 
     def _begin(self, trainer: Trainer) -> codec.State:
-        if self._state is not None:
+        warm = self._order.get("state") == "weights"
+        if self._state is not None and not warm:
             return codec.decode(self._state)
         # 0 sets the seed of the weights apart from those of the orders of rows (1).
         seed = np.random.SeedSequence([*self._order["seed"], 0]).generate_state(1)[0]
-        return trainer.initial(self._compile, int(seed))
+        return trainer.initial(self._compile, int(seed), self._state)
 
     def _now(self) -> codec.State:
         if self._current is None:
             if self._trained:
                 self._current = self._trainer().dump()
+            elif self._state is not None and self._order.get("state") == "weights":
+                trainable, other = _network(self._cache, self._order["model"]).initial(0, True, self._state)
+                self._current = codec.State(trainable, other, (), ())
             elif self._state is not None:
                 self._current = codec.decode(self._state)
             else:

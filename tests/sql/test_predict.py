@@ -113,7 +113,7 @@ def test_one_of_several_models_must_be_named(hand: Session) -> None:
     sql = "SELECT madlib.madlib_keras_predict('model', 'rows', 'id', 'x', 'p', 'response', FALSE, {})"
     assert error(hand, sql.format("NULL")) == (
         "22023",
-        'mst_key: must say which of the 2 models of "model" predicts, got NULL',
+        'mst_key: must say which of the 2 models of "model" to use, got NULL',
     )
     assert error(hand, sql.format("6")) == ("22023", 'mst_key: must be one of table "model", which has [5, 7], got 6')
     hand.run(sql.format("7"))
@@ -255,7 +255,7 @@ GOOD = ["'model'", "'rows'", "'id'", "'x'", "'p'"]
     [
         (0, "NULL", "22004", "model_table: must be the name of a table, got NULL"),
         (0, "'nowhere'", "42P01", 'model_table: table "nowhere" does not exist'),
-        (0, "'rows'", "42703", 'model_table: column "mst_key" does not exist in table "rows"'),
+        (0, "'rows'", "42703", 'model_table: column "model_weights" does not exist in table "rows"'),
         (1, "NULL", "22004", "test_table: must be the name of a table, got NULL"),
         (1, "''", "22004", "test_table: must be the name of a table, got ''"),
         (1, "'nowhere'", "42P01", 'test_table: table "nowhere" does not exist'),

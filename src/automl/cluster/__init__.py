@@ -8,6 +8,7 @@ In reading order:
     sessions    one database connection a session, all of them at work at the same time
     greenplum   a session for each partition, at work on its segment; the same from the caller's own session
     caller      the caller's own session, where no connection back is possible
+    opening     opening these for a call
 """
 
 from __future__ import annotations

@@ -276,12 +276,12 @@ class Space:
             AutomlError: several of these; all that were found.
         """
         problems: list[AutomlError] = []
-        model_ids = _model_ids(model_id_list, problems)
+        ids = _attempt_ids(model_id_list, problems)
         optimizers, compile_params = _compile_dimensions(_dict(COMPILE, compile_params_grid, problems), problems)
         fit_params = _fit_dimensions(_dict(FIT, fit_params_grid, problems), problems)
         if problems:
             raise together(problems)
-        return cls(model_ids, optimizers, compile_params, fit_params)
+        return cls(ids, optimizers, compile_params, fit_params)
 
     @property
     def size(self) -> int | None:
@@ -360,6 +360,20 @@ class Space:
             **_labelled(FIT, self.fit_params),
         }
 
+    @property
+    def ranges(self) -> tuple[tuple[str, str], ...]:
+        """The keys that are drawn from a range, each with the argument that it stands in."""
+        entries = [(COMPILE, each) for branch in self.optimizers for each in branch.params]
+        others = [
+            (argument, each) for argument, keys in ((COMPILE, self.compile_params), (FIT, self.fit_params)) for each in keys
+        ]
+        found = [(argument, key) for argument, (key, dimension) in (*entries, *others) if isinstance(dimension, Uniform)]
+        return tuple(dict.fromkeys(found))
+
+    def everything(self) -> tuple[Configuration, ...]:
+        """Return all configurations of a discrete space, in the order of its points."""
+        return tuple(dict.fromkeys(point.configuration for point in self.points()))
+
     def corners(self) -> tuple[Configuration, ...]:
         """Return configurations that together hold every model, every listed value and both bounds of every range.
 
@@ -430,23 +444,34 @@ def _labelled(prefix: str, pairs: Iterable[tuple[str, Part]]) -> dict[str, Part]
 # --- reading the arguments ----------------------------------------------------------------------------------------------
 
 
-def _model_ids(given: Sequence[int | None] | None, problems: list[AutomlError]) -> tuple[int, ...]:
+def model_ids(given: Sequence[int | None] | None) -> tuple[int, ...]:
+    """Read `model_id_list`; return the ids in ascending order.
+
+    Raises:
+        UsageError: NULL, empty, with NULL in it, or an id twice.
+    """
     rule = "must be a list of model ids"
     if given is None:
-        problems.append(UsageError(MODELS, rule, given, sqlstate=NULL_VALUE_NOT_ALLOWED))
-    elif not given:
-        problems.append(UsageError(MODELS, "must have at least one model id", list(given)))
-    elif None in given:
-        problems.append(UsageError(MODELS, "must not hold NULL", list(given), sqlstate=NULL_VALUE_NOT_ALLOWED))
-    elif not all(is_integer(model_id, -(2**31)) for model_id in given):
-        problems.append(UsageError(MODELS, rule, list(given)))
-    else:
-        ids = sorted(model_id for model_id in given if model_id is not None)
-        repeated = sorted({model_id for model_id in ids if ids.count(model_id) > 1})
-        if not repeated:
-            return tuple(ids)
-        problems.append(UsageError(MODELS, f"must have each model id once; repeated: {', '.join(map(str, repeated))}"))
-    return ()
+        raise UsageError(MODELS, rule, given, sqlstate=NULL_VALUE_NOT_ALLOWED)
+    if not given:
+        raise UsageError(MODELS, "must have at least one model id", list(given))
+    if None in given:
+        raise UsageError(MODELS, "must not hold NULL", list(given), sqlstate=NULL_VALUE_NOT_ALLOWED)
+    if not all(is_integer(model_id, -(2**31)) for model_id in given):
+        raise UsageError(MODELS, rule, list(given))
+    ids = sorted(model_id for model_id in given if model_id is not None)
+    repeated = sorted({model_id for model_id in ids if ids.count(model_id) > 1})
+    if repeated:
+        raise UsageError(MODELS, f"must have each model id once; repeated: {', '.join(map(str, repeated))}")
+    return tuple(ids)
+
+
+def _attempt_ids(given: Sequence[int | None] | None, problems: list[AutomlError]) -> tuple[int, ...]:
+    try:
+        return model_ids(given)
+    except UsageError as problem:
+        problems.append(problem)
+        return ()
 
 
 def _dict(argument: str, text: str | None, problems: list[AutomlError]) -> dict[object, object] | None:

@@ -1,0 +1,86 @@
+"""Opening the sessions of a call, and the one that keeps its record; in the caller's own session where that is not possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from automl.cluster.base import Cluster, Definition, Setup
+from automl.cluster.caller import CallerSession
+from automl.cluster.connection import Connection, Unreachable, own_address
+from automl.cluster.driver import psycopg
+from automl.cluster.greenplum import CallerSegments, Ground, SegmentSessions, ground
+from automl.cluster.sessions import Invisible, Sessions
+from automl.database import CallerDatabase, Journal
+from automl.dataset import fingerprint, partition_query
+from automl.greenplum import is_greenplum
+from automl.packed import PackedTable
+from automl.request import Resources
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the sessions of a call need.
+
+    Attributes:
+        datasets: the packed tables by the names that orders know them by.
+        definitions: the architectures.
+        caching: whether a session keeps decoded partitions in memory.
+    """
+
+    datasets: Mapping[str, PackedTable]
+    definitions: tuple[Definition, ...]
+    resources: Resources
+    caching: bool = False
+
+
+@contextmanager
+def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[tuple[Cluster, Journal]]:
+    """Open sessions and the one that keeps the record, and close them whatever happens.
+
+    Args:
+        count: how many sessions are of use; no more are opened.
+        what: runs in them, for the notice that says that none can be opened.
+    """
+    setup = Setup(
+        datasets={name: partition_query(table) for name, table in needs.datasets.items()},
+        definitions=needs.definitions,
+        fingerprints=tuple(fingerprint(table) for table in needs.datasets.values()),
+        threads=needs.resources.threads,
+        caching=needs.caching,
+    )
+    cluster: Cluster
+    journal: Connection | None = None
+    lies = ground(db, needs.datasets, needs.caching) if is_greenplum(db) else None
+    try:
+        journal, cluster = _connected(db, setup, min(needs.resources.sessions, count), lies)
+    except (Unreachable, Invisible) as problem:
+        turn = "one hop after the other" if lies is None else "one hop of each segment at a time"
+        db.notice(f"{what} runs in this session, {turn}: {problem}")
+        cluster = CallerSession(db, setup) if lies is None else CallerSegments(db, setup, lies)
+    try:
+        yield cluster, journal or db
+    finally:
+        cluster.close()
+        if journal is not None:
+            journal.close()
+
+
+def _connected(db: CallerDatabase, setup: Setup, count: int, lies: Ground | None) -> tuple[Connection, Cluster]:
+    if count == 0:
+        raise Unreachable("keras_automl.sessions is 0")
+    address = own_address(db)
+    journal = Connection(address, "keras_automl record")
+    try:
+        journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
+        expected = [db.execute(statement)[0]["fingerprint"] for statement in setup.fingerprints]
+        if lies is not None:
+            return journal, SegmentSessions(address, setup, lies, expected, db.interrupt, "keras_automl")
+        return journal, Sessions(address, setup, count, expected, db.interrupt, "keras_automl")
+    except psycopg.Error as problem:
+        journal.close()
+        raise Invisible(str(problem).splitlines()[0]) from None
+    except BaseException:
+        journal.close()
+        raise

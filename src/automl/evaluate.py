@@ -1,0 +1,167 @@
+"""Evaluation of a trained model on a packed table: every partition on a session, all of them at the same time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl import catalog, packed
+from automl.catalog import Relation
+from automl.cluster import this_machine
+from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask, split_answer
+from automl.cluster.opening import Needs, opened
+from automl.database import CallerDatabase, Database
+from automl.errors import AutomlError, Problems, UsageError
+from automl.hopper import TRAINING
+from automl.names import Name, table_name
+from automl.packed import PackedTable
+from automl.plan import compile_order, fit_order
+from automl.predict import companion, keys_of
+from automl.request import available, require_there
+from automl.search.grammar import CompileParams, FitParams, parse_compile_params
+
+_KEY = "model"
+_TRIES = 3  # of one partition, when its session dies
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model as its tables describe it."""
+
+    architecture: str
+    weights: bytes
+    compiled: CompileParams
+
+
+def madlib_keras_evaluate(
+    db: CallerDatabase,
+    model_table: str | None,
+    test_table: str | None,
+    output_table: str | None,
+    use_gpus: bool | None = False,
+    mst_key: int | None = None,
+) -> None:
+    """Compute loss and metrics of a model on the rows of a packed table, and write them to `output_table`."""
+    require_there(use_gpus=use_gpus)
+    problems = Problems()
+    model = problems.attempt(lambda: _trained(db, model_table, mst_key))
+    table = problems.attempt(lambda: packed.read(db, "test_table", test_table))
+    name = problems.attempt(lambda: table_name("output_table", output_table))
+    output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name)) if name else None
+    problems.stop()
+    assert model and table and output
+    # On Greenplum the first dataset is the one whose segments the sessions reach.
+    needs = Needs({TRAINING: table}, (Definition(_KEY, model.architecture),), available(db, this_machine()))
+    with opened(db, needs, table.partitions, "the evaluation") as (cluster, _):
+        _require_fit(cluster, model, table)
+        loss, metrics = _evaluated(cluster, model, table)
+    _write(db, output[0], model.compiled, loss, metrics)
+
+
+def _trained(db: Database, model_table: str | None, mst_key: int | None) -> Trained:
+    table = catalog.readable_table(db, "model_table", model_table)
+    catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
+    key = keys_of(db, table, mst_key)
+    where = "true" if key is None else f"mst_key = {key}"
+    row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
+    if row["model_weights"] is None:
+        raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
+    params = _compile_params(db, table, where, "_summary" if key is None else "_info")
+    return Trained(row["architecture"], bytes(row["model_weights"]), params)
+
+
+def _compile_params(db: Database, table: Relation, where: str, suffix: str) -> CompileParams:
+    about = companion(db, table, suffix)
+    catalog.require_column(db, "model_table", about, "compile_params")
+    rows = db.execute(f"SELECT compile_params FROM {about.sql} WHERE {where}")
+    if not rows:
+        raise UsageError("mst_key", f'has no row in table "{about.name}"')
+    return parse_compile_params(rows[0]["compile_params"], f"model_table: compile_params in {about.name}")
+
+
+def _order(model: Trained, table: PackedTable) -> dict[str, Any]:
+    return {
+        "model": _KEY,
+        "compile": compile_order(model.compiled),
+        "fit": fit_order(FitParams()),
+        "seed": [0, 0],
+        "labels": table.labels,
+        "state": "weights",
+    }
+
+
+def _require_fit(cluster: Cluster, model: Trained, table: PackedTable) -> None:
+    order = {**_order(model, table), "name": "the model", "x_shape": table.x_shape}
+    problems = json.loads(ask(cluster, Work("check", CHECK, (json.dumps([order]),))))
+    if problems:
+        argument = "test_table" if problems[0]["argument"] == "model_id_list" else "model_table"
+        raise UsageError(argument, problems[0]["problem"])
+
+
+def _evaluated(cluster: Cluster, model: Trained, table: PackedTable) -> tuple[float, list[float]]:
+    """Return (loss, metrics): sums of each partition, added in their order, whoever was ready first."""
+    order = _order(model, table)
+    stops = {
+        partition: [{"evaluate": TRAINING, "partition": partition, "last": False}] for partition in range(table.partitions)
+    }
+    reports = _answers(cluster, {part: {**order, "stops": stop, "sums": {}} for part, stop in stops.items()}, model.weights)
+    parts = [reports[partition]["sums"][TRAINING] for partition in range(table.partitions)]
+    last = {"evaluate": TRAINING, "partition": None, "last": True}
+    whole = {**order, "stops": [last], "sums": {TRAINING: _added(parts)}}
+    result = _answers(cluster, {0: whole}, model.weights)[0][TRAINING]
+    return result["loss"], result["metrics"]
+
+
+def _added(parts: Sequence[Sequence[Any]]) -> list[Any]:
+    """Add the sums of partitions, array by array."""
+    return [sum(map(np.asarray, arrays[1:]), np.asarray(arrays[0], np.float64)).tolist() for arrays in zip(*parts, strict=True)]
+
+
+def _answers(cluster: Cluster, orders: dict[int, dict[str, Any]], weights: bytes) -> dict[int, dict[str, Any]]:
+    """Let sessions carry out orders, each on a session that reaches its partition; return the reports by partition."""
+    waiting, tries = dict(orders), dict.fromkeys(orders, 0)
+    reports: dict[int, dict[str, Any]] = {}
+    while len(reports) < len(orders):
+        for session in cluster.idle():
+            reach = cluster.reaches[session]
+            partition = next((each for each in waiting if reach is None or each in reach), None)
+            if partition is not None:
+                order = waiting.pop(partition)
+                cluster.begin(session, Work(partition, VISIT, (json.dumps(order), weights)))
+        for outcome in cluster.wait():
+            if outcome.lost is None:
+                reports[outcome.task] = _report(outcome.answer)
+                continue
+            tries[outcome.task] += 1
+            if tries[outcome.task] == _TRIES:
+                raise AutomlError(f"the evaluation of partition {outcome.task} failed {_TRIES} times: {outcome.lost}")
+            waiting[outcome.task] = orders[outcome.task]
+    return reports
+
+
+def _report(answer: Any) -> dict[str, Any]:
+    report, _ = split_answer(answer)
+    if "error" in report:
+        raise AutomlError(f"the evaluation failed: {report['error']}")
+    return report
+
+
+def _write(db: Database, output: Name, compiled: CompileParams, loss: float, metrics: Sequence[float]) -> None:
+    """Write the one row; of several metrics the first is `metric`."""
+    db.execute(
+        f"CREATE TABLE {output.sql} (loss double precision, metric double precision, metrics_type text[], loss_type text,"
+        " metrics double precision[])"
+    )
+    db.execute(
+        f"INSERT INTO {output.sql} VALUES ($1::double precision, $2::double precision, $3::text[], $4::text,"
+        " $5::double precision[])",
+        loss,
+        metrics[0] if metrics else None,
+        list(compiled.all_metrics) or None,
+        compiled.loss,
+        list(metrics) or None,
+    )

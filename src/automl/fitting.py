@@ -1,0 +1,234 @@
+"""Training configurations that are given: madlib_keras_fit_multiple_model and madlib_keras_fit.
+
+Both are a request with a fixed list of trials; the run, the sessions and the store are those of a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from automl import architectures, catalog, packed, run, selection
+from automl.catalog import Relation
+from automl.cluster import this_machine
+from automl.database import CallerDatabase, Database
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
+from automl.fitted import ModelTables, SingleTables
+from automl.names import Name, table_name
+from automl.request import (
+    Beginning,
+    Request,
+    available,
+    computed_every,
+    require_cache,
+    require_classes,
+    require_there,
+    validation_table,
+)
+from automl.search.grammar import parse_compile_params, parse_fit_params
+from automl.search.hyperband import MOST_ITERATIONS
+from automl.search.scheduler import Listed
+from automl.search.space import Configuration
+
+_ONLY = 1  # the mst_key of the trial of madlib_keras_fit
+
+
+@dataclass(frozen=True)
+class MultipleArguments:
+    """The arguments of madlib_keras_fit_multiple_model, as they come, in their order."""
+
+    source_table: str | None
+    model_output_table: str | None
+    model_selection_table: str | None
+    num_iterations: int | None
+    use_gpus: bool | None = False
+    validation_table: str | None = None
+    metrics_compute_frequency: int | None = None
+    warm_start: bool | None = False
+    name: str | None = None
+    description: str | None = None
+    use_caching: bool | None = False
+
+
+@dataclass(frozen=True)
+class SingleArguments:
+    """The arguments of madlib_keras_fit, as they come, in their order."""
+
+    source_table: str | None
+    model: str | None
+    model_arch_table: str | None
+    model_id: int | None
+    compile_params: str | None
+    fit_params: str | None
+    num_iterations: int | None
+    use_gpus: bool | None = False
+    validation_table: str | None = None
+    metrics_compute_frequency: int | None = None
+    warm_start: bool | None = False
+    name: str | None = None
+    description: str | None = None
+    object_table: str | None = None
+
+
+def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None:
+    """Train every configuration of a model selection table and make the tables of the models."""
+    given = MultipleArguments(*arguments)
+    require_there(use_gpus=given.use_gpus)
+    problems = Problems()
+    selected = problems.attempt(lambda: selection.read(db, given.model_selection_table))
+    models = None
+    if selected is not None:
+        ids = sorted({each.model_id for _, each in selected.trials})
+        library = selected.architecture_table
+        models = problems.attempt(lambda: architectures.read(db, "model_arch_table", library, ids, "model_selection_table"))
+    suffixes = ("_info", "_summary")
+    name = problems.attempt(lambda: table_name("model_output_table", given.model_output_table, suffixes=suffixes))
+    names: Sequence[Name] | None = None
+    if name is not None:
+        all_names = [name, *(name.with_suffix(suffix) for suffix in suffixes)]
+        names = problems.attempt(lambda: _output(db, "model_output_table", bool(given.warm_start), *all_names))
+    common = _common(db, given, problems)
+    for key, each in selected.trials if selected is not None and common["training"] is not None else ():
+        weights = parse_fit_params(each.fit_params).class_weight if each.fit_params else None
+        problems.attempt(
+            partial(require_classes, weights, common["training"], f"model_selection_table: mst_key {key}: fit_params")
+        )
+    problems.stop()
+    assert selected and models is not None and names
+    keys = frozenset(key for key, _ in selected.trials)
+    request = Request(
+        model=names[0],
+        architecture_table=selected.architecture_table,
+        architectures=models,
+        plan=Listed(selected.trials, common.pop("iterations")),
+        method="fit_multiple",
+        caching=bool(given.use_caching),
+        beginning=_beginning(db, names[0], keys) if given.warm_start else None,
+        arguments={"compile_params_grid": "model_selection_table", "model_id_list": "model_selection_table"},
+        **common,
+    )
+    given_model = str(given.model_output_table).strip()
+    tables = ModelTables(request, given_model, selected.given, names[0], names[1], names[2])
+    run.execute(db, request, tables, asdict(given))
+
+
+def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
+    """Train one model and make its tables."""
+    given = SingleArguments(*arguments)
+    require_there(object_table=given.object_table, use_gpus=given.use_gpus)
+    problems = Problems()
+    problems.attempt(lambda: parse_compile_params(given.compile_params))
+    fit = problems.attempt(lambda: parse_fit_params(given.fit_params))
+    model_id = problems.attempt(lambda: _model_id(given.model_id))
+    ids = () if model_id is None else (model_id,)
+    models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
+    name = problems.attempt(lambda: table_name("model", given.model, suffixes=("_summary",)))
+    names: Sequence[Name] | None = None
+    if name is not None:
+        names = problems.attempt(lambda: _output(db, "model", bool(given.warm_start), name, name.with_suffix("_summary")))
+    common = _common(db, given, problems)
+    if fit is not None and common["training"] is not None:
+        problems.attempt(lambda: require_classes(fit.class_weight, common["training"], "fit_params"))
+    problems.stop()
+    assert model_id is not None and models is not None and names
+    configuration = Configuration(model_id, str(given.compile_params), str(given.fit_params))
+    request = Request(
+        model=names[0],
+        architecture_table=str(given.model_arch_table).strip(),
+        architectures=models,
+        plan=Listed(((_ONLY, configuration),), common.pop("iterations")),
+        method="fit",
+        caching=False,
+        beginning=_only_beginning(db, names[0]) if given.warm_start else None,
+        arguments={"compile_params_grid": "compile_params", "model_id_list": "model_id"},
+        **common,
+    )
+    tables = SingleTables(request, str(given.model).strip(), names[0], names[1])
+    run.execute(db, request, tables, asdict(given))
+
+
+# --- the arguments that both have ---------------------------------------------------------------------------------------
+
+
+def _common(db: Database, given: MultipleArguments | SingleArguments, problems: Problems) -> dict[str, Any]:
+    """Check the arguments that both functions have; return what they become in the request, and the iterations."""
+    iterations = problems.attempt(lambda: _iterations(given.num_iterations))
+    frequency = None
+    if iterations is not None:
+        every = given.metrics_compute_frequency
+        frequency = problems.attempt(lambda: computed_every(every, iterations, "the value of num_iterations"))
+    training = problems.attempt(lambda: packed.read(db, "source_table", given.source_table))
+    validation = problems.attempt(lambda: validation_table(db, given.validation_table, training))
+    resources = available(db, this_machine())
+    if getattr(given, "use_caching", False) and training is not None:
+        problems.attempt(lambda: require_cache(db, [training, validation], resources))
+    return {
+        "iterations": iterations,
+        "training": training,
+        "validation": validation,
+        "params": f"num_iterations={iterations}",
+        "seed": _seed(db),
+        "frequency": frequency,
+        "name": given.name,
+        "description": given.description,
+        "resources": resources,
+    }
+
+
+def _iterations(value: int | None) -> int:
+    if value is None or not 1 <= value <= MOST_ITERATIONS:
+        raise UsageError("num_iterations", f"must be an integer from 1 to {MOST_ITERATIONS}", value)
+    return value
+
+
+def _model_id(value: int | None) -> int:
+    if value is None:
+        raise UsageError("model_id", "must be the id of a model", value)
+    return value
+
+
+def _seed(db: Database) -> int:
+    """Draw a seed from the session's random(), so that setseed() repeats it: these functions have no random_state."""
+    return int(db.execute("SELECT pg_catalog.floor(pg_catalog.random() * 2147483648)::bigint AS seed")[0]["seed"])
+
+
+# --- where it goes, and where it begins ---------------------------------------------------------------------------------
+
+
+def _output(db: Database, argument: str, warm: bool, *names: Name) -> tuple[Name, ...]:
+    """Return the output tables with their schema: new ones, or for a warm start those that are there."""
+    if not warm:
+        return catalog.require_absent(db, argument, *names)
+    missing = [name for name in names if not catalog.exists(db, name)]
+    if missing:
+        raise UsageError(
+            "warm_start",
+            f'needs the tables of an earlier training, and there is no "{missing[0]}"',
+            True,
+            sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+        )
+    return tuple(catalog.find_table(db, argument, name).name for name in names)
+
+
+def _beginning(db: Database, model: Name, keys: frozenset[int]) -> Beginning:
+    relation = _model_table(db, model, "mst_key")
+    rows = db.execute(f"SELECT mst_key FROM {relation.sql} WHERE model_weights IS NOT NULL")
+    query = f"SELECT model_weights FROM {relation.sql} WHERE mst_key = $1::integer"
+    return Beginning(query, keys & frozenset(row["mst_key"] for row in rows))
+
+
+def _only_beginning(db: Database, model: Name) -> Beginning:
+    relation = _model_table(db, model)
+    rows = db.execute(f"SELECT 1 AS one FROM {relation.sql} WHERE model_weights IS NOT NULL LIMIT 2")
+    if len(rows) != 1:
+        raise UsageError("warm_start", f'needs one model with weights in table "{relation.name}"', True)
+    return Beginning(f"SELECT model_weights FROM {relation.sql} WHERE $1::integer = {_ONLY}", frozenset({_ONLY}))
+
+
+def _model_table(db: Database, model: Name, *columns: str) -> Relation:
+    relation = catalog.find_table(db, "warm_start", model)
+    catalog.require_select(db, "warm_start", relation)
+    catalog.require_column(db, "warm_start", relation, "model_weights", "model_arch", *columns)
+    return relation

@@ -1,0 +1,233 @@
+"""Model selection tables: configurations to train, generated from grids or loaded one by one, and read for training."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from automl import architectures, catalog
+from automl.catalog import Relation
+from automl.database import CallerDatabase, Database
+from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
+from automl.names import Name, table_name
+from automl.request import require_there
+from automl.search.grammar import parse_compile_params, parse_fit_params
+from automl.search.hyperband import MOST_CONFIGURATIONS
+from automl.search.space import Configuration, Space, model_ids
+
+_ARGUMENT = "model_selection_table"
+_COLUMNS = ("mst_key", "model_id", "compile_params", "fit_params")
+_SUMMARY_COLUMNS = ("model_arch_table", "object_table")
+_TYPES = ("grid", "random")
+
+
+# --- making them --------------------------------------------------------------------------------------------------------
+
+
+def generate_model_configs(
+    db: CallerDatabase,
+    model_arch_table: str | None,
+    model_selection_table: str | None,
+    model_id_list: Sequence[int | None] | None,
+    compile_params_grid: str | None,
+    fit_params_grid: str | None,
+    search_type: str | None = "grid",
+    num_configs: int | None = None,
+    random_state: int | None = None,
+    object_table: str | None = None,
+) -> None:
+    """Write configurations into a model selection table: all that the grids span, or some drawn at random.
+
+    The table is made if it does not exist; if it does they are added to it, but for those that it has already.
+    """
+    require_there(object_table=object_table)
+    problems = Problems()
+    kind = problems.attempt(lambda: _search_type(search_type))
+    space = problems.attempt(lambda: Space.parse(model_id_list, compile_params_grid, fit_params_grid))
+    if kind is not None:
+        problems.attempt(lambda: _require_count(kind, num_configs, random_state))
+    if kind == "grid" and space is not None:
+        problems.attempt(lambda: _require_grid(space))
+    problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, space.model_ids if space else ()))
+    table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
+    problems.stop()
+    assert space and table
+    name, there = _appendable(db, table, str(model_arch_table).strip())
+    if kind == "grid":
+        wanted = space.everything()
+        fresh = [each for each in wanted if each not in there]
+        if len(fresh) < len(wanted):
+            db.notice(f"{len(wanted) - len(fresh)} of {len(wanted)} configurations are in the table already")
+    else:
+        assert num_configs is not None
+        seed = secrets.randbelow(2**31) if random_state is None else random_state
+        fresh = [point.configuration for point in space.sample_points(num_configs, seed, there)]
+        if len(fresh) < num_configs:
+            db.notice(f"the search space holds {len(fresh)} different configurations where {num_configs} are asked for")
+    _add(db, name, fresh)
+
+
+def load_model_selection_table(
+    db: CallerDatabase,
+    model_arch_table: str | None,
+    model_selection_table: str | None,
+    model_id_list: Sequence[int | None] | None,
+    compile_params_list: Sequence[str | None] | None,
+    fit_params_list: Sequence[str | None] | None,
+    object_table: str | None = None,
+) -> None:
+    """Write every combination of models, compile and fit parameters into a new model selection table."""
+    require_there(object_table=object_table)
+    problems = Problems()
+    compiled = problems.attempt(lambda: _different("compile_params_list", compile_params_list, parse_compile_params))
+    fits = problems.attempt(lambda: _different("fit_params_list", fit_params_list, parse_fit_params))
+    ids = problems.attempt(lambda: model_ids(model_id_list))
+    problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, ids or ()))
+    table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
+    problems.stop()
+    assert compiled and fits and ids and table
+    name = _make(db, table, str(model_arch_table).strip())
+    _add(db, name, (Configuration(number, text, fit) for number in ids for text in compiled for fit in fits))
+
+
+def _search_type(value: str | None) -> str:
+    given = "grid" if value is None else value.strip().lower()
+    found = next((kind for kind in _TYPES if kind.startswith(given)), None)
+    if not given or found is None:
+        raise UsageError("search_type", "must be 'grid' or 'random'", value)
+    return found
+
+
+def _require_count(kind: str, num_configs: int | None, random_state: int | None) -> None:
+    problems = Problems()
+    if kind == "random" and (num_configs is None or not 1 <= num_configs <= MOST_CONFIGURATIONS):
+        rule = f"must be a number from 1 to {MOST_CONFIGURATIONS} for search_type 'random'"
+        state = {"sqlstate": NULL_VALUE_NOT_ALLOWED} if num_configs is None else {}
+        problems.add(UsageError("num_configs", rule, num_configs, **state))
+    for argument, value in (("num_configs", num_configs), ("random_state", random_state)):
+        if kind == "grid" and value is not None:
+            problems.add(UsageError(argument, "must be NULL for search_type 'grid', which takes all configurations", value))
+    problems.stop()
+
+
+def _require_grid(space: Space) -> None:
+    problems = Problems()
+    for argument, key in space.ranges:
+        rule = f"\"{key}\" must be a list of values for search_type 'grid', not a range to draw from"
+        problems.add(UsageError(argument, rule, hint="Use search_type 'random', or list the values."))
+    if space.size is not None and space.size > MOST_CONFIGURATIONS:
+        rule = f"must span at most {MOST_CONFIGURATIONS} configurations"
+        problems.add(UsageError("compile_params_grid", rule, space.size, hint="Use search_type 'random'."))
+    problems.stop()
+
+
+def _different(argument: str, texts: Sequence[str | None] | None, parse: Callable[[str | None, str], object]) -> list[str]:
+    """Return the texts of different meaning, as they came: of several with one meaning the last."""
+    if not texts:
+        state = {"sqlstate": NULL_VALUE_NOT_ALLOWED} if texts is None else {}
+        raise UsageError(argument, "must have at least one text of parameters", texts, **state)
+    problems = Problems()
+    found: dict[str, str] = {}
+    for number, text in enumerate(texts, 1):
+        parsed = problems.attempt(partial(parse, text, f"{argument}: element {number}"))
+        found[repr(parsed)] = str(text)
+    problems.stop()
+    return list(found.values())
+
+
+# --- the table ----------------------------------------------------------------------------------------------------------
+
+
+def _appendable(db: CallerDatabase, table: Name, architecture_table: str) -> tuple[Name, set[Configuration]]:
+    """Return the table to add to, made if it is not there, and the configurations that it has."""
+    if not catalog.exists(db, table):
+        return _make(db, table, architecture_table), set()
+    selected = read(db, table.sql, parsed=False)
+    if selected.architecture_table != architecture_table:
+        rule = f'must be "{selected.architecture_table}", as for the configurations that "{table}" has'
+        raise UsageError("model_arch_table", rule, architecture_table)
+    return selected.relation.name, {configuration for _, configuration in selected.trials}
+
+
+def _make(db: CallerDatabase, table: Name, architecture_table: str) -> Name:
+    name, summary = catalog.require_absent(db, _ARGUMENT, table, table.with_suffix("_summary"))
+    db.execute(
+        f"CREATE TABLE {name.sql} (mst_key serial PRIMARY KEY, model_id integer, compile_params varchar, fit_params varchar)"
+    )
+    db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar)")
+    db.execute(f"INSERT INTO {summary.sql} VALUES ($1::varchar, NULL)", architecture_table)
+    return name
+
+
+def _add(db: CallerDatabase, name: Name, configurations: Iterable[Configuration]) -> None:
+    for each in configurations:
+        db.execute(
+            f"INSERT INTO {name.sql} (model_id, compile_params, fit_params) VALUES ($1::integer, $2::varchar, $3::varchar)",
+            each.model_id,
+            each.compile_params,
+            each.fit_params,
+        )
+
+
+# --- reading it ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What a model selection table holds.
+
+    Attributes:
+        trials: its configurations by mst_key, ascending.
+        architecture_table: the library of their architectures, as it was typed.
+    """
+
+    given: str
+    relation: Relation
+    trials: tuple[tuple[int, Configuration], ...]
+    architecture_table: str
+
+
+def read(db: Database, value: str | None, *, parsed: bool = True) -> Selected:
+    """Return a model selection table.
+
+    Args:
+        value: its name, as it was typed.
+        parsed: whether its parameters must be readable and its keys there and different.
+
+    Raises:
+        UsageError: the table or its summary is missing, or not one of ours.
+        AutomlError: problems of its rows, all of them.
+    """
+    relation = catalog.find_table(db, _ARGUMENT, table_name(_ARGUMENT, value))
+    catalog.require_select(db, _ARGUMENT, relation)
+    catalog.require_column(db, _ARGUMENT, relation, *_COLUMNS)
+    summary = catalog.find_table(db, _ARGUMENT, relation.name.with_suffix("_summary"))
+    catalog.require_select(db, _ARGUMENT, summary)
+    catalog.require_column(db, _ARGUMENT, summary, *_SUMMARY_COLUMNS)
+    tables = db.execute(f"SELECT DISTINCT model_arch_table::text AS name, object_table::text AS object FROM {summary.sql}")
+    if len(tables) != 1 or tables[0]["name"] is None:
+        raise UsageError(_ARGUMENT, f'table "{summary.name}" must name one library of architectures, it names {len(tables)}')
+    require_there(object_table=tables[0]["object"])
+    rows = db.execute(f"SELECT {', '.join(_COLUMNS)} FROM {relation.sql} ORDER BY mst_key")
+    trials = tuple((row["mst_key"], Configuration(row["model_id"], row["compile_params"], row["fit_params"])) for row in rows)
+    if parsed:
+        _require_readable(relation, trials)
+    return Selected(str(value).strip(), relation, trials, tables[0]["name"])
+
+
+def _require_readable(relation: Relation, trials: Sequence[tuple[int, Configuration]]) -> None:
+    problems = Problems()
+    if not trials:
+        problems.add(UsageError(_ARGUMENT, f'table "{relation.name}" is empty'))
+    keys = [key for key, _ in trials]
+    if None in keys or len(set(keys)) < len(keys):
+        problems.add(UsageError(_ARGUMENT, f'column mst_key of table "{relation.name}" must hold different numbers'))
+    for key, each in trials:
+        if each.model_id is None:
+            problems.add(UsageError(_ARGUMENT, f"mst_key {key}: model_id must not be NULL"))
+        where = f"{_ARGUMENT}: mst_key {key}"
+        problems.attempt(partial(parse_compile_params, each.compile_params, f"{where}: compile_params"))
+        problems.attempt(partial(parse_fit_params, each.fit_params, f"{where}: fit_params"))
+    problems.stop()
