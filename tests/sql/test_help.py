@@ -1,0 +1,58 @@
+"""Help in SQL: every function tells about itself what the reference says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fix_db import Session
+
+REFERENCE = (Path(__file__).resolve().parents[2] / "docs" / "reference.md").read_text()
+FUNCTIONS = """SELECT proname AS name, array_agg(DISTINCT argument) AS arguments FROM pg_proc, unnest(proargnames) AS argument
+    WHERE pronamespace = 'madlib'::regnamespace AND proname !~ '^automl_' AND argument <> 'message' GROUP BY 1 ORDER BY 1"""
+
+
+def test_every_function_tells_its_arguments(db: Session) -> None:
+    functions = db.fetch(FUNCTIONS)
+    assert len(functions) >= 14
+    for name, arguments in functions:
+        text = db.value(f"SELECT madlib.{name}('usage')")
+        assert [each for each in arguments if not re.search(rf"^    ([\w, ]+, )?{each}\b", text, re.M)] == [], name
+        assert not re.search(r"[|`]|\*\*|\]\(", text), name
+
+
+def test_all_words_of_the_reference_are_in_the_help(db: Session) -> None:
+    for name, _ in db.fetch(FUNCTIONS):
+        section = re.search(rf"^### madlib\.{name}\n(.*?)(?=^###? )", REFERENCE, re.M | re.S)
+        assert section is not None
+        ours = re.sub(r"\]\([^)]*\)|argument \| type \| default \| rule|column \| type \| meaning|```\w*", "", section.group(1))
+        words = set(re.findall(r"\w+", ours))
+        assert words - set(re.findall(r"\w+", db.value(f"SELECT madlib.{name}('usage')"))) == set(), name
+
+
+@pytest.mark.parametrize("message", ["usage", "USAGE", "help", "?"])
+def test_usage_in_any_case_and_other_words(db: Session, message: str) -> None:
+    assert db.value("SELECT madlib.delete_keras_model(%s)", message).startswith("madlib.delete_keras_model\n\nDeletes a model")
+
+
+def test_a_summary_says_how_to_get_more(db: Session) -> None:
+    assert db.value("SELECT madlib.madlib_keras_fit()") == (
+        "Trains one model, and makes two tables.\n\nMore: SELECT madlib.madlib_keras_fit('usage'), or 'example'"
+    )
+    assert db.value("SELECT madlib.madlib_keras_fit(NULL)") == db.value("SELECT madlib.madlib_keras_fit()")
+
+
+def test_examples_are_statements(db: Session) -> None:
+    assert db.value("SELECT madlib.hyperband_schedule('example')") == (
+        "SELECT madlib.hyperband_schedule('hb_schedule', 9, 3, 0);\nSELECT * FROM hb_schedule ORDER BY s DESC, i;"
+    )
+
+
+def test_another_message_is_an_error(db: Session) -> None:
+    failure = db.error_of("SELECT madlib.madlib_keras_automl('usag')")
+    assert (failure.sqlstate, failure.message) == (
+        "22023",
+        "plpy.Error: message: must be 'usage', 'example' or nothing, got 'usag'",
+    )
