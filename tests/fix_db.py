@@ -6,6 +6,7 @@ import os
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,8 +49,19 @@ class Session(psycopg2.extensions.connection):
         """Return the error that the statement ends with; it is a failure of the test if it ends with none."""
         with pytest.raises(psycopg2.Error) as caught:
             self.run(sql, *params)
-        diag = caught.value.diag
-        return Failure(str(diag.sqlstate), str(diag.message_primary), diag.message_hint)
+        return self.failure(caught.value)
+
+    def failure(self, error: psycopg2.Error) -> Failure:
+        """Return what an error of this session tells a client."""
+        diag = error.diag
+        # The class of the exception stands before its message, on Greenplum perhaps the segment behind it.
+        message = re.sub(r"^(plpy\.Error|keras_automl): | +\(seg\d+ .*\)$", "", str(diag.message_primary))
+        return Failure(str(diag.sqlstate), message, diag.message_hint)
+
+    @cached_property
+    def is_greenplum(self) -> bool:
+        """Whether the server is a Greenplum cluster."""
+        return "Greenplum" in self.value("SELECT version()")
 
 
 def connect_to(dsn: str, **settings: str) -> Session:
@@ -59,16 +71,24 @@ def connect_to(dsn: str, **settings: str) -> Session:
     return session
 
 
-@pytest.fixture(scope="session")
-def server() -> str:
-    """The DSN of a running server with the extension installed, as a superuser; `make test` sets it."""
-    dsn = os.environ.get("AUTOML_TEST_DSN")
+DSNS = {"postgresql": "AUTOML_TEST_DSN", "greenplum": "AUTOML_TEST_GREENPLUM_DSN"}
+PRESENT = [name for name, variable in DSNS.items() if os.environ.get(variable)]
+
+
+@pytest.fixture(scope="session", params=PRESENT or ["postgresql"])
+def server(request: pytest.FixtureRequest) -> str:
+    """The DSN of a running server with the extension installed, as a superuser: each of those there are, in turn.
+
+    `make test` starts a PostgreSQL and sets its DSN; a Greenplum is tested as well if there is one.
+    """
+    variable = DSNS[request.param]
+    dsn = os.environ.get(variable)
     if not dsn:
-        pytest.skip("AUTOML_TEST_DSN is not set; `make test` starts a server and sets it")
+        pytest.skip(f"{variable} is not set; `make test` starts a server and sets it")
     try:
         connect_to(dsn).close()
     except psycopg2.OperationalError as error:
-        pytest.skip(f"no server answers at AUTOML_TEST_DSN: {error}")
+        pytest.skip(f"no server answers at {variable}: {error}")
     return dsn
 
 
@@ -98,12 +118,19 @@ def database(server: str) -> Iterator[str]:
     admin.run(f"CREATE DATABASE {name}")
     dsn = psycopg2.extensions.make_dsn(server, dbname=name)
     maker = connect_to(dsn)
-    maker.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
+    maker.run("CREATE EXTENSION plpython3u")
+    maker.run("CREATE EXTENSION keras_automl")
     maker.close()
     yield dsn
     admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
     admin.run(f"DROP DATABASE {name}")
     admin.close()
+
+
+def only_postgresql(session: Session, why: str) -> None:
+    """Leave a test out on Greenplum, where its outcome must differ."""
+    if session.is_greenplum:
+        pytest.skip(f"PostgreSQL only: {why}")
 
 
 def schema_of(test_name: str) -> str:

@@ -43,7 +43,7 @@ def test_a_missing_package_is_named_with_place_and_remedy(db: Session) -> None:
     loader_like_it(db, site="/nowhere/site-packages")
     assert db.error_of("SELECT loader()") == (
         "55000",
-        "plpy.Error: keras_automl: the Python package automl is not in /nowhere/site-packages",
+        "keras_automl: the Python package automl is not in /nowhere/site-packages",
         f"Run deploy/install of keras_automl {__version__} on the host of the server, as root.",
     )
 
@@ -59,7 +59,7 @@ def test_another_version_names_both_and_the_remedy(db: Session, version: str, hi
     site = site_of(loader(db))
     loader_like_it(db, version=version)
     both = f"the extension is version {version}, but the Python package in {site} is version {__version__}"
-    assert db.error_of("SELECT loader()") == ("55000", f"plpy.Error: keras_automl: {both}", hint)
+    assert db.error_of("SELECT loader()") == ("55000", f"keras_automl: {both}", hint)
 
 
 def test_a_package_of_the_same_name_from_elsewhere_is_refused(db: Session) -> None:

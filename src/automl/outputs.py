@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from automl import __version__
 from automl.database import CallerDatabase, Database
+from automl.greenplum import distributed_by
 from automl.names import Name, quoted
 from automl.plan import Trial
 from automl.request import Request, Search
@@ -88,7 +89,7 @@ class SearchTables:
         create(db, out.info, self._info, key="mst_key")
         create(db, out.summary, self._summary)
         db.execute(_SELECTION.format(name=out.selection.sql))
-        db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql))
+        db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql) + distributed_by(db))
 
     def fill(self, db: CallerDatabase, results: Sequence[Result], started: str, state_of: StateOf) -> None:
         out = self.search.outputs
@@ -185,7 +186,7 @@ class Column(Generic[Source]):
 def create(db: Database, name: Name, columns: Sequence[Column[Any]], key: str | None = None) -> None:
     """Make a table of these columns."""
     kinds = (f"{quoted(each.name)} {each.kind}{' PRIMARY KEY' if each.name == key else ''}" for each in columns)
-    db.execute(f"CREATE TABLE {name.sql} ({', '.join(kinds)})")
+    db.execute(f"CREATE TABLE {name.sql} ({', '.join(kinds)})" + ("" if key else distributed_by(db)))
 
 
 def insert(db: Database, name: Name, columns: Sequence[Column[Source]], source: Source) -> None:

@@ -19,6 +19,7 @@ from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.sessions import Sessions
 from automl.database import CallerDatabase, Database, Row
 from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, AutomlError, OperatorError, UsageError
+from automl.greenplum import distributed_by
 from automl.names import Name, column_names, quoted, table_name
 from keras_seg import wire
 
@@ -26,6 +27,7 @@ _BATCH = 8192  # rows, and at most so many values:
 _BATCH_VALUES = 8 * 2**20
 _ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
 KEY = "model"
+_HASHED = "NSDTBIE"  # categories of types that rows of Greenplum can be distributed by
 _COLUMNS = struct.Struct("<I")
 
 
@@ -241,6 +243,7 @@ def _create(db: CallerDatabase, output: Name, source: Source, model: Model, sele
         predicted = "real" if model.is_number else "real[]"
     db.execute(
         f"CREATE TABLE {output.sql} ({quoted(source.id_column)} {source.id_type.sql}, {quoted(model.dependent)} {predicted})"
+        + distributed_by(db, *((source.id_column,) if source.id_type.category in _HASHED else ()))
     )
 
 

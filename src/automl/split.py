@@ -9,6 +9,7 @@ from decimal import Decimal
 from automl.catalog import Relation, columns, exists, readable_table, require_absent, require_column, settings
 from automl.database import CallerDatabase, Database
 from automl.errors import DUPLICATE_TABLE, NULL_VALUE_NOT_ALLOWED, UsageError
+from automl.greenplum import distributed_by
 from automl.names import Name, column_names, quoted, table_name
 
 # random() is drawn once a row in the order of the scan: one process, from the first page on, repeats after setseed().
@@ -110,14 +111,15 @@ def _columns(db: Database, source: Relation, grouping: str | None, target: str |
 def _make(db: Database, split: Split, outputs: tuple[Name, ...]) -> None:
     drawn = _with_replacement(split) if split.with_replacement else _without_replacement(split)
     if len(outputs) == 1:
-        db.execute(f"CREATE TABLE {outputs[0].sql} AS {drawn}")
+        db.execute(f"CREATE TABLE {outputs[0].sql} AS {drawn}{distributed_by(db)}")
         return
     # One draw serves both tables, so it has to rest somewhere: telling them apart later would compare whole rows.
     _require_free(db)
-    db.execute(f"CREATE TEMPORARY TABLE {quoted(_DRAWN)} AS {drawn}")
+    db.execute(f"CREATE TEMPORARY TABLE {quoted(_DRAWN)} AS {drawn}{distributed_by(db)}")
     part, resting = quoted(_unused("split", split.output)), f"pg_temp.{quoted(_DRAWN)}"
     for name, number in zip(outputs, (1, 0), strict=True):
-        db.execute(f"CREATE TABLE {name.sql} AS SELECT {_list(split.output)} FROM {resting} WHERE {part} = {number}")
+        rows = f"SELECT {_list(split.output)} FROM {resting} WHERE {part} = {number}"
+        db.execute(f"CREATE TABLE {name.sql} AS {rows}{distributed_by(db)}")
     db.execute(f"DROP TABLE {resting}")
 
 

@@ -180,7 +180,7 @@ KERAS: list[Case] = [
 def created(db: Session) -> list[Any]:
     """Everything that has a name among tables, and the runs that are not over."""
     names = db.fetch(
-        "SELECT relnamespace::regnamespace::text, relname FROM pg_class WHERE relkind IN ('r', 'v', 'S') ORDER BY 1, 2"
+        "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'v', 'S') ORDER BY 1, 2"
     )
     return [*names, *db.fetch("SELECT run_id FROM madlib.automl_runs WHERE status = 'running'")]
 
@@ -214,9 +214,8 @@ def failure_of(db: Session, **given: Any) -> tuple[str, str]:
     with pytest.raises(psycopg2.Error) as caught:
         search(db, "bad", **given)
     assert created(db) == before
-    diag = caught.value.diag
-    assert diag.sqlstate is not None and diag.message_primary is not None
-    return diag.sqlstate, diag.message_primary.removeprefix("plpy.Error: ")
+    failure = db.failure(caught.value)
+    return failure.sqlstate, failure.message
 
 
 def identity(value: object) -> str:

@@ -14,7 +14,7 @@ LOAD = "SELECT madlib.load_keras_model('lib', %s)"
 
 
 def tables(db: Session) -> list[str]:
-    sql = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    sql = "SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relkind = 'r'"
     return sorted(name for (name,) in db.fetch(sql))
 
 
@@ -22,7 +22,7 @@ def error(db: Session, sql: str, *params: object) -> tuple[str, str]:
     """SQLSTATE and message, with the test's schema written as {schema}."""
     failure = db.error_of(sql, *params)
     schema = db.value("SELECT current_schema()")
-    return failure.sqlstate, failure.message.removeprefix("plpy.Error: ").replace(f"{schema}.", "{schema}.")
+    return failure.sqlstate, failure.message.replace(f"{schema}.", "{schema}.")
 
 
 def ids(db: Session) -> list[int]:

@@ -52,7 +52,7 @@ def error(db: Session, sql: str, *params: object) -> tuple[str, str]:
     failure: Failure = db.error_of(sql, *params)
     if db.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE:
         assert db.value("SELECT count(*) FROM pg_class WHERE relname = 'p'") == 0
-    return failure.sqlstate, failure.message.removeprefix("plpy.Error: ").replace("t_predict.", "")
+    return failure.sqlstate, failure.message.replace("t_predict.", "")
 
 
 # softmax of (0, 2, 1), (3, 0, 0) and (0, 0, 0)
@@ -168,6 +168,8 @@ def test_it_runs_on_a_session_of_its_own(hand: Session) -> None:
 @pytest.mark.parametrize("kind", ["text", "bigint", "uuid", "numeric(9,2)", "date", "character varying(40)"])
 def test_ids_of_any_type(hand: Session, kind: str) -> None:
     ids = {"uuid": "md5(id::text)::uuid", "date": "date '2024-01-01' + id"}.get(kind, f"id::{kind}")
+    if hand.is_greenplum:  # the column that rows lie by cannot change
+        hand.run("ALTER TABLE rows SET DISTRIBUTED RANDOMLY")
     hand.run(f"ALTER TABLE rows ALTER id TYPE {kind} USING {ids}")
     hand.run(PREDICT.format("'response'"))
     right = "SELECT count(*) FROM rows JOIN p USING (id) WHERE kind = CASE x[2] WHEN 2 THEN 'bee' ELSE 'ant' END"

@@ -23,9 +23,9 @@ from automl.cluster.driver import pq
 from automl.cluster.sessions import Sessions, _Session
 from automl.database import Database
 from automl.dataset import feed_statement
-from automl.greenplum import Place, placement
 from automl.hopper import TRAINING
 from automl.packed import PackedTable
+from automl.placement import Place, placement
 
 
 @dataclass(frozen=True)
