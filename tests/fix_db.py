@@ -16,6 +16,10 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
+# PostgreSQL 9.4, from which Greenplum 6 comes, has no type regnamespace.
+MADLIB = "(SELECT oid FROM pg_namespace WHERE nspname = 'madlib')"
+CURRENT_SCHEMA = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+
 
 class Failure(NamedTuple):
     """What a client sees of an error."""

@@ -16,6 +16,7 @@ from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask, sp
 from automl.cluster.opening import Needs, opened
 from automl.database import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
+from automl.greenplum import distributed_by
 from automl.hopper import TRAINING
 from automl.names import Name, table_name
 from automl.packed import PackedTable
@@ -154,7 +155,7 @@ def _write(db: Database, output: Name, compiled: CompileParams, loss: float, met
     """Write the one row; of several metrics the first is `metric`."""
     db.execute(
         f"CREATE TABLE {output.sql} (loss double precision, metric double precision, metrics_type text[], loss_type text,"
-        " metrics double precision[])"
+        f" metrics double precision[]){distributed_by(db)}"
     )
     db.execute(
         f"INSERT INTO {output.sql} VALUES ($1::double precision, $2::double precision, $3::text[], $4::text,"

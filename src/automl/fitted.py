@@ -12,6 +12,7 @@ from typing import Any
 
 from automl import catalog
 from automl.database import CallerDatabase
+from automl.greenplum import distributed_by
 from automl.names import Name
 from automl.outputs import (
     CONFIGURATION,
@@ -134,7 +135,7 @@ class SingleTables:
             _take(db, self.model, ["model_weights", "model_arch"])
             _take(db, self.summary, [column.name for column in self._summary])
             return
-        db.execute(f"CREATE TABLE {self.model.sql} (model_weights bytea, model_arch json)")
+        db.execute(f"CREATE TABLE {self.model.sql} (model_weights bytea, model_arch json){distributed_by(db)}")
         db.execute(f"ALTER TABLE {self.model.sql} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
         create(db, self.summary, self._summary)
 

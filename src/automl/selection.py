@@ -11,6 +11,7 @@ from automl import architectures, catalog
 from automl.catalog import Relation
 from automl.database import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
+from automl.greenplum import distributed_by
 from automl.names import Name, table_name
 from automl.request import require_there
 from automl.search.grammar import parse_compile_params, parse_fit_params
@@ -156,7 +157,7 @@ def _make(db: CallerDatabase, table: Name, architecture_table: str) -> Name:
     db.execute(
         f"CREATE TABLE {name.sql} (mst_key serial PRIMARY KEY, model_id integer, compile_params varchar, fit_params varchar)"
     )
-    db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar)")
+    db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar){distributed_by(db)}")
     db.execute(f"INSERT INTO {summary.sql} VALUES ($1::varchar, NULL)", architecture_table)
     return name
 

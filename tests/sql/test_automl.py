@@ -186,7 +186,8 @@ ARRAYS = ("metrics_elapsed_time", "training_metrics", "training_loss", "validati
 @pytest.mark.parametrize("array", ARRAYS)
 def test_every_curve_has_a_value_for_each_iteration(searched: Searched, array: str) -> None:
     sql = f"""SELECT count(*) FROM automl_output_info
-        WHERE array_length({array}, 1) = array_length(metrics_iters, 1) AND (SELECT bool_and(v IS NOT NULL) FROM unnest({array}) v)"""
+        WHERE array_length({array}, 1) = array_length(metrics_iters, 1)
+            AND (SELECT bool_and(v IS NOT NULL) FROM unnest({array}) v)"""
     assert searched.db.value(sql) == 15
 
 

@@ -180,7 +180,8 @@ KERAS: list[Case] = [
 def created(db: Session) -> list[Any]:
     """Everything that has a name among tables, and the runs that are not over."""
     names = db.fetch(
-        "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'v', 'S') ORDER BY 1, 2"
+        "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE relkind IN ('r', 'v', 'S') ORDER BY 1, 2"
     )
     return [*names, *db.fetch("SELECT run_id FROM madlib.automl_runs WHERE status = 'running'")]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fix_db import Session
+from fix_db import CURRENT_SCHEMA, MADLIB, Session
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
@@ -62,7 +62,7 @@ def test_the_reference_runs_and_names_every_column_that_it_makes(iris: Session) 
     run_blocks(iris, REFERENCE)
     made = iris.fetch(
         "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
-        " WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relkind = 'r' AND a.attnum > 0"
+        f" WHERE c.relnamespace = {CURRENT_SCHEMA} AND c.relkind = 'r' AND a.attnum > 0"
     )
     own = {"id", "attributes", "class_text"}  # of the data, not of ours
     variables = {"class_text": "<dependent>", "attributes": "<independent>"}
@@ -87,7 +87,7 @@ def test_the_readme_has_the_four_statements() -> None:
 def test_every_function_has_a_comment(db: Session) -> None:
     functions = db.fetch(
         "SELECT oid::regprocedure::text AS name, obj_description(oid, 'pg_proc') AS comment FROM pg_proc"
-        " WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'madlib')"
+        f" WHERE pronamespace = {MADLIB}"
     )
     assert len(functions) > 15
     assert [function.name for function in functions if not (function.comment or "").strip()] == []
@@ -96,7 +96,7 @@ def test_every_function_has_a_comment(db: Session) -> None:
 def test_every_table_and_view_has_a_comment(db: Session) -> None:
     relations = db.fetch(
         "SELECT relname AS name, obj_description(oid, 'pg_class') AS comment FROM pg_class"
-        " WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'madlib') AND relkind IN ('r', 'v')"
+        f" WHERE relnamespace = {MADLIB} AND relkind IN ('r', 'v')"
     )
     assert len(relations) == 8
     assert [relation.name for relation in relations if not relation.comment] == []
@@ -109,7 +109,7 @@ NO_HELP = "NOT (proargnames = '{message}' AND prorettype = 'text'::regtype)"
 def test_every_function_is_in_the_reference_with_its_arguments(db: Session) -> None:
     functions = db.fetch(
         "SELECT proname AS name, coalesce(proargnames, '{}') AS arguments FROM pg_proc"
-        f" WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'madlib') AND coalesce({NO_HELP}, true)"
+        f" WHERE pronamespace = {MADLIB} AND coalesce({NO_HELP}, true)"
     )
     there, internal = sections(), first_cells(sections()["Internal functions"])
     missing = set()
@@ -125,7 +125,7 @@ def test_the_reference_gives_every_default(db: Session) -> None:
     defaults = db.fetch(
         "SELECT DISTINCT proname AS name, trim(argument) AS argument FROM pg_proc,"
         " unnest(string_to_array(pg_get_function_arguments(oid), ', ')) AS argument"
-        f" WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'madlib') AND argument ~ ' DEFAULT ' AND {NO_HELP}"
+        f" WHERE pronamespace = {MADLIB} AND argument ~ ' DEFAULT ' AND {NO_HELP}"
     )
     there = sections()
     wrong = set()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import psycopg2.extensions
 import pytest
 
-from fix_db import Session, connect_to
+from fix_db import MADLIB, Session, connect_to
 from fix_search import dense, load, make_iris, search
 
 
@@ -105,11 +105,11 @@ def test_a_dump_keeps_the_runs_of_every_role(server: str, role: str) -> None:
 @pytest.mark.parametrize(
     ("catalog", "name", "where"),
     [
-        ("pg_proc", "oid::regprocedure", "pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'madlib')"),
+        ("pg_proc", "oid::regprocedure", f"pronamespace = {MADLIB}"),
         (
             "pg_class",
             "oid::regclass",
-            "relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'madlib') AND relkind IN ('r', 'v')",
+            f"relnamespace = {MADLIB} AND relkind IN ('r', 'v')",
         ),
         ("pg_namespace", "nspname", "nspname = 'madlib'"),
         ("pg_extension", "extname", "extname = 'keras_automl'"),
@@ -122,7 +122,7 @@ def test_everything_has_a_comment(db: Session, catalog: str, name: str, where: s
 
 def test_every_object_belongs_to_the_extension(db: Session) -> None:
     for catalog, column in (("pg_proc", "pronamespace"), ("pg_class", "relnamespace")):
-        sql = f"""SELECT oid FROM {catalog} WHERE {column} = (SELECT oid FROM pg_namespace WHERE nspname = 'madlib') AND oid NOT IN (SELECT objid FROM pg_depend
+        sql = f"""SELECT oid FROM {catalog} WHERE {column} = {MADLIB} AND oid NOT IN (SELECT objid FROM pg_depend
             WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid = '{catalog}'::regclass)"""
         if catalog == "pg_class":
             sql += " AND relkind IN ('r', 'v', 'S')"
@@ -130,12 +130,7 @@ def test_every_object_belongs_to_the_extension(db: Session) -> None:
 
 
 def test_no_function_runs_with_its_owner_s_rights(db: Session) -> None:
-    assert (
-        db.value(
-            "SELECT count(*) FROM pg_proc WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'madlib') AND prosecdef"
-        )
-        == 0
-    )
+    assert db.value(f"SELECT count(*) FROM pg_proc WHERE pronamespace = {MADLIB} AND prosecdef") == 0
 
 
 # --- ordinary roles -----------------------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fix_db import Session
+from fix_db import MADLIB, Session
 
 REFERENCE = (Path(__file__).resolve().parents[2] / "docs" / "reference.md").read_text()
-FUNCTIONS = """SELECT proname AS name, array_agg(DISTINCT argument) AS arguments FROM pg_proc, unnest(proargnames) AS argument
-    WHERE pronamespace = 'madlib'::regnamespace AND proname !~ '^automl_' AND argument <> 'message' GROUP BY 1 ORDER BY 1"""
+FUNCTIONS = f"""SELECT proname AS name, array_agg(DISTINCT argument) AS arguments FROM pg_proc, unnest(proargnames) AS argument
+    WHERE pronamespace = {MADLIB} AND proname !~ '^automl_' AND argument <> 'message' GROUP BY 1 ORDER BY 1"""
 
 
 def test_every_function_tells_its_arguments(db: Session) -> None:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from fix_db import Session
+from fix_db import CURRENT_SCHEMA, Session
 
 MODEL = '{"class_name": "Sequential",  "config": []}'
 LOAD = "SELECT madlib.load_keras_model('lib', %s)"
 
 
 def tables(db: Session) -> list[str]:
-    sql = "SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relkind = 'r'"
+    sql = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} AND relkind = 'r'"
     return sorted(name for (name,) in db.fetch(sql))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fix_db import Session
+from fix_db import CURRENT_SCHEMA, Session
 
 TWO_PARTITIONS = "SET keras_automl.partitions = 2"
 
@@ -46,7 +46,7 @@ def summary(db: Session, table: str) -> Any:
 
 
 def tables(db: Session) -> list[str]:
-    sql = "SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relkind = 'r'"
+    sql = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} AND relkind = 'r'"
     return sorted(name for (name,) in db.fetch(sql))
 
 

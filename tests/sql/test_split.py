@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fix_db import Session
+from fix_db import CURRENT_SCHEMA, Session
 
 SPLIT = "SELECT madlib.train_test_split(%s, %s, %s, %s, %s, %s, %s, %s)"
 
@@ -36,7 +36,7 @@ def columns(db: Session, table: str) -> list[str]:
 
 
 def tables(db: Session) -> list[str]:
-    sql = "SELECT relname FROM pg_class WHERE relnamespace IN ((SELECT oid FROM pg_namespace WHERE nspname = current_schema()), pg_my_temp_schema())"
+    sql = f"SELECT relname FROM pg_class WHERE relnamespace IN ({CURRENT_SCHEMA}, pg_my_temp_schema())"
     return sorted(name for (name,) in db.fetch(sql + " AND relkind = 'r'"))
 
 
