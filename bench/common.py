@@ -111,6 +111,26 @@ def in_turn(contestants: Mapping[str, Callable[[], None]], rounds: int) -> dict[
     return seconds
 
 
+def memory_mb(pid: int) -> float:
+    """Return the memory that a process of this machine holds now, in MB."""
+    return _status_mb(pid, "VmRSS")
+
+
+def start_of_peak(pid: int) -> None:
+    """Let `peak_mb` count from now on."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_mb(pid: int) -> float:
+    """Return the most memory that a process has held, in MB."""
+    return _status_mb(pid, "VmHWM")
+
+
+def _status_mb(pid: int, key: str) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
+
+
 def spread(values: Sequence[float], unit: str = "s", scale: float = 1.0) -> str:
     """Return the median with the range: `4.9 s (4.7 to 5.6)`."""
     low, middle, high = (scale * each for each in (min(values), statistics.median(values), max(values)))

@@ -54,6 +54,25 @@ $$;
 COMMENT ON FUNCTION madlib.automl_visit(text, bytea) IS
 'Internal: one hop. A trial''s state goes in, it trains on a partition and evaluates, report and state come out.';
 
+-- A state that is too large for one statement comes and goes in parts, around its visit.
+CREATE FUNCTION madlib.automl_put(part bytea, first boolean) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].put(GD, part, first)
+$$;
+COMMENT ON FUNCTION madlib.automl_put(bytea, boolean) IS
+'Internal: takes a part of a large state; automl_visit takes the last part.';
+
+CREATE FUNCTION madlib.automl_take() RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].take(GD)
+$$;
+COMMENT ON FUNCTION madlib.automl_take() IS
+'Internal: the next part of the state that automl_visit has left, empty after the last.';
+
 CREATE FUNCTION madlib.automl_predict(key text, features bytea, count integer) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from automl import outputs, plan
-from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Work, ask, split_answer
+from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Work, ask
 from automl.cluster.opening import Needs, opened
 from automl.database import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
@@ -151,7 +151,7 @@ class Run:
         if outcome.lost is not None:
             self._lost(outcome, visit)
             return
-        report, state = split_answer(outcome.answer)
+        report, state = outcome.answer
         if "error" in report:
             self._hopper.dropped(outcome.session)
             self._failed(visit.trial, report["error"])

@@ -5,6 +5,7 @@ In reading order:
     transition    the entry points that SQL calls; an order in, a report and a state out
     cache         what a session keeps in GD
     state         what hops: weights, optimizer variables, generator states, as bytes
+    parts         large states in parts, a statement each
     trainer       compiled training, evaluation and prediction
     compiling     compile parameters -> Keras' optimizer
     objectives    names -> Keras' losses and metrics

@@ -7,10 +7,11 @@ which cannot be undone. The number of programs is bounded: the one used longest 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from keras_seg.parts import Arriving
 from keras_seg.runtime import Runtime
 
 Made = TypeVar("Made")
@@ -59,6 +60,7 @@ class Cache:
         networks, trainers, evaluators, predictors: what was built and compiled.
         data: decoded partitions, where the run asked for caching: (dataset, partition) -> buffers.
         fed: packed partitions that statements brought to a session that cannot read tables: likewise -> buffer -> columns.
+        arriving, leaving: the parts of a large state that have come, and those that are still to be taken.
     """
 
     runtime: Runtime | None = None
@@ -70,11 +72,15 @@ class Cache:
     predictors: Recent[Any] = field(default_factory=Recent)
     data: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
     fed: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = field(default_factory=dict)
+    arriving: Arriving = field(default_factory=Arriving)
+    leaving: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
     def clear(self) -> None:
         """Drop what a run left here."""
         self.setup = {}
         self.definitions = {}
         self.data, self.fed = {}, {}
+        self.arriving.begin()
+        self.leaving = iter(())
         for made in (self.networks, self.trainers, self.evaluators, self.predictors):
             made.clear()

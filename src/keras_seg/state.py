@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_seg.parts import Raw
+
 MAGIC = b"KST1"
 _PREFIX = struct.Struct("<4sI")
 _DTYPES = frozenset(
@@ -82,7 +84,7 @@ def encoded_parts(state: State) -> list[bytes | memoryview]:
     return [_PREFIX.pack(MAGIC, len(text)), text, *(_raw(array) for array in state.arrays)]
 
 
-def decode(raw: bytes) -> State:
+def decode(raw: Raw) -> State:
     """Return the state that `raw` holds; its arrays are read-only views of `raw`, nothing is copied.
 
     Raises:
@@ -113,14 +115,14 @@ def decode(raw: bytes) -> State:
     )
 
 
-def weights(raw: bytes) -> bytes:
+def weights(raw: Raw) -> bytes:
     """Return the weights in MADlib's layout: float32, the arrays of `get_weights()` one behind the other, no header."""
     state = decode(raw)
     parts = (state.arrays[part.index].reshape(-1)[part.start : part.stop] for part in state.weights)
     return b"".join(_raw(np.ascontiguousarray(part, np.float32)) for part in parts)
 
 
-def _header(raw: bytes) -> tuple[dict[str, Any], int]:
+def _header(raw: Raw) -> tuple[dict[str, Any], int]:
     if len(raw) < _PREFIX.size:
         raise StateError(f"{len(raw)} bytes are too few for a state")
     magic, length = _PREFIX.unpack_from(raw)
@@ -141,7 +143,7 @@ def _whole(value: object) -> int:
     return value
 
 
-def _array(raw: bytes, dtype: np.dtype, count: int, at: int, shape: tuple[int, ...]) -> np.ndarray:
+def _array(raw: Raw, dtype: np.dtype, count: int, at: int, shape: tuple[int, ...]) -> np.ndarray:
     try:
         return np.frombuffer(raw, dtype, count, at).reshape(shape)
     except ValueError as error:  # more dimensions than numpy has

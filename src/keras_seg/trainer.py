@@ -212,7 +212,7 @@ class Trainer:
         )
         self._parameters = self._make_parameters()
         self._optimizer.build(self._parameters)
-        self._fresh = tuple(np.asarray(variable.numpy()) for variable in self._optimizer.variables)
+        self._fresh = tuple(_light(variable.numpy()) for variable in self._optimizer.variables)
         self._numbers, self._defaults = compiling.free_numbers(self._optimizer)
         self._pace = Pace()
         self._traced = False
@@ -274,7 +274,9 @@ class Trainer:
     def dump(self) -> State:
         """Return the trial's state."""
         arrays = tuple(
-            np.asarray(tf.raw_ops.ReadVariableOp(resource=v.value.handle, dtype=v.dtype).numpy()) for v in self._variables
+            # A view of the variable's memory; a step that follows would write to other memory.
+            np.asarray(tf.raw_ops.ReadVariableOp(resource=v.value.handle, dtype=v.dtype))
+            for v in self._variables
         )
         trainable, other = len(self._parameters), len(self.network.other)
         return State(
@@ -467,6 +469,11 @@ class Predictor:
 
     def _outputs(self, vector: Any, other: Any, x: Any) -> Any:
         return tf.cast(self.network.call(self.network.unflatten(vector), other, x, False)[0], tf.float32)
+
+
+def _light(array: np.ndarray) -> np.ndarray:
+    """Return the array; if it is all zeros as memory that the kernel has not given out yet, and does not need to for reading."""
+    return np.asarray(array) if np.any(array) else np.zeros(array.shape, array.dtype)
 
 
 def _by_class(class_weight: Mapping[str, float] | None, y: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The entry points that SQL calls on a session: open, define, check, visit, predict, close.
+"""The entry points that SQL calls on a session: open, define, check, visit (with put and take), predict, close.
 
 An order is JSON: what to do, in terms of trials and partitions. It knows nothing of brackets, and the only SQL that comes with
 it is the query of each dataset, which runs with the rights of the session. Whatever an order says, it can only train, evaluate
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_seg import parts
 from keras_seg import state as codec
 from keras_seg.cache import Cache, Definition
 from keras_seg.failure import fail
@@ -38,6 +39,8 @@ __all__ = [
     "pack_encoded",
     "pack_features",
     "predict",
+    "put",
+    "take",
     "visit",
 ]
 
@@ -128,6 +131,23 @@ def check(plpy: Any, gd: dict[str, Any], orders: str) -> str:
     return json.dumps(problems)
 
 
+def put(gd: dict[str, Any], part: bytes, first: bool) -> None:
+    """Take a part of a state that is too large for one statement; the visit that follows brings the last part."""
+    arriving = gd[CACHE].arriving
+    if first:
+        arriving.begin()
+    arriving.add(part)
+
+
+def take(gd: dict[str, Any]) -> bytes:
+    """Return the next part of the state that the last visit has left; nothing where there is none."""
+    cache: Cache = gd[CACHE]
+    part = next(cache.leaving, b"")
+    if len(part) < parts.PART:
+        cache.leaving = iter(())  # the last part: what it was cut from need not stay in memory
+    return part
+
+
 def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> bytes:
     """Let a trial visit partitions: train and evaluate as the order's stops say.
 
@@ -135,22 +155,28 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
         order: JSON {"model", "compile", "fit", "seed", "labels", "stops"}; a stop is {"train": partition, "iteration": n} or
             {"evaluate": dataset, "partition": p (null where all sums have come), "last": whether the sums are complete}. With
             "state": "weights" the state that comes is weights alone, as in a model table.
-        state: the trial's state, or NULL for one that begins.
+        state: the trial's state, or the last part of it, or NULL for one that begins.
 
     Returns:
-        Four bytes with the length of the report, the report (JSON), the new state (nothing where the visit only evaluated).
+        Four bytes with the length of the report, the report (JSON) with the `bytes` of the new state (0 where the visit only
+        evaluated), the first part of that state; `take` gives the others.
     """
-    task = Visit(plpy, gd[CACHE], json.loads(order), state)
+    cache: Cache = gd[CACHE]
+    cache.leaving = iter(())
+    task = Visit(plpy, cache, json.loads(order), cache.arriving.complete(state))
+    del state
     try:
         task.run()
     except plpy.SPIError:
         raise  # a cancellation, or a table that cannot be read
     except Exception as error:
-        return _envelope({"error": f"{type(error).__name__}: {_sentence(error)}"}, [])
+        return _envelope({"error": f"{type(error).__name__}: {_sentence(error)}"}, b"")
     finally:
-        if not gd[CACHE].setup.get("caching"):
-            gd[CACHE].fed.clear()
-    return _envelope(task.report, task.new_state())
+        if not cache.setup.get("caching"):
+            cache.fed.clear()
+    pieces = task.new_state()
+    cache.leaving = parts.cut(pieces)
+    return _envelope({**task.report, "bytes": parts.total(pieces)}, take(gd))
 
 
 def predict(plpy: Any, gd: dict[str, Any], key: str, rows: bytes, count: int) -> bytes:
@@ -177,7 +203,7 @@ def predict(plpy: Any, gd: dict[str, Any], key: str, rows: bytes, count: int) ->
 class Visit:
     """One visit while it runs: the program it uses, the trial's state, what it reports."""
 
-    def __init__(self, plpy: Any, cache: Cache, order: dict[str, Any], state: bytes | None) -> None:
+    def __init__(self, plpy: Any, cache: Cache, order: dict[str, Any], state: parts.Raw | None) -> None:
         self._plpy = plpy
         self._cache = cache
         self._order = order
@@ -211,6 +237,7 @@ class Visit:
         trainer = self._trainer()
         if not self._trained:
             trainer.load(self._begin(trainer))
+            self._state = None  # a large one need not stay in memory twice
         ready = time.perf_counter()
         partition = stop["train"]
         for epoch in range(self._fit.epochs):
@@ -384,6 +411,6 @@ def _sentence(error: Exception) -> str:
     return " ".join(said)[:500] if said else type(error).__name__
 
 
-def _envelope(report: dict[str, Any], state: list[bytes | memoryview]) -> bytes:
+def _envelope(report: dict[str, Any], part: bytes) -> bytes:
     text = json.dumps(report).encode()
-    return b"".join((_LENGTH.pack(len(text)), text, *state))
+    return b"".join((_LENGTH.pack(len(text)), text, part))

@@ -3,6 +3,7 @@
 In reading order:
 
     base        what a run asks of a cluster; the statements that go to a session
+    conversation  what is said on a session to have one piece of work done
     driver      psycopg, for use inside a server
     connection  connecting back to the server that called us
     sessions    one database connection a session, all of them at work at the same time

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from automl.errors import OperatorError
 
-_LENGTH = struct.Struct("<I")
-
 VISIT = "SELECT madlib.automl_visit($1::text, $2::bytea) AS answer"
+PUT = "SELECT madlib.automl_put($1::bytea, $2::boolean) AS answer"
+TAKE = "SELECT madlib.automl_take() AS answer"
 OPEN = "SELECT madlib.automl_open($1::text) AS answer"
 DEFINE = "SELECT madlib.automl_define($1::text, $2::text, $3::bytea) AS answer"
 CHECK = "SELECT madlib.automl_check($1::text) AS answer"
 PREDICT = "SELECT madlib.automl_predict($1::text, $2::bytea, $3::integer) AS answer"
 CLOSE = "SELECT madlib.automl_close() AS answer"
+CALLS = frozenset((VISIT, PUT, TAKE, OPEN, DEFINE, CHECK, PREDICT, CLOSE))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class Outcome:
     Attributes:
         session: which session it ran on.
         task: the task of the work.
-        answer: what the statement returned: text or bytes; None where it did not come to that.
+        answer: what the statement returned: text or bytes, of a visit (report, state), whose state is empty where it only
+            evaluated; None where it did not come to that.
         lost: why not: the session died, or the statement failed as a whole.
         seconds: from the statement's start to its answer.
     """
@@ -136,9 +137,3 @@ def ask(cluster: Cluster, work: Work, tries: int = 3) -> Any:
         if why is None:
             return outcomes[0].answer
     raise OperatorError(f"a session failed {tries} times: {why}")
-
-
-def split_answer(answer: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return (report, state) of a visit's answer; the state is empty where the visit only evaluated."""
-    (length,) = _LENGTH.unpack_from(answer)
-    return json.loads(answer[_LENGTH.size : _LENGTH.size + length]), answer[_LENGTH.size + length :]

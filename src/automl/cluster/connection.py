@@ -29,6 +29,7 @@ _SESSION_SETTINGS = {
     "client_connection_check_interval": "200ms",  # a session whose coordinator is gone ends itself
     "client_min_messages": "error",
     "jit": "off",  # a hop reads some buffers: compiling its query costs more than it saves
+    "plan_cache_mode": "force_generic_plan",  # planning for one call copies its parameters several times
 }
 
 

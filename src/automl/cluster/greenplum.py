@@ -14,11 +14,12 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from automl.cluster.base import CLOSE, DEFINE, OPEN, VISIT, Outcome, Setup, Work
 from automl.cluster.connection import Address
+from automl.cluster.conversation import Statement, conversation
 from automl.cluster.driver import pq
 from automl.cluster.sessions import Sessions, _Session
 from automl.database import Database
@@ -102,17 +103,16 @@ class SegmentSessions(Sessions):
 
     def begin(self, session: int, work: Work) -> None:
         there = self._there.setdefault(session, set())
-        here = replace(work, sql=work.sql + self._ground.at(session))
-        first, *rest = [*self._ground.feeding(session, work, there), here]
+        first, *rest = [*self._ground.feeding(session, work, there), work]
         self._sessions[session].queue = deque(rest)
         super().begin(session, first)
 
     def _first_work(self, session: _Session) -> list[Work]:
         self._there[session.number] = set()
-        begin, *rest = super()._first_work(session)
-        calls = (OPEN, DEFINE)
-        at = self._ground.at(session.number)
-        return [begin, *(replace(work, sql=work.sql + at) if work.sql in calls else work for work in rest)]
+        return super()._first_work(session)
+
+    def _place(self, session: _Session) -> str:
+        return self._ground.at(session.number)
 
     def _all_needed(self) -> bool:
         return True
@@ -183,11 +183,35 @@ class CallerSegments:
         for session, work in visits.items():
             for feed in self._ground.feeding(session, work, self._there.setdefault(session, set())):
                 self._db.execute(feed.sql, *feed.values)
+        talks = {session: conversation(work) for session, work in visits.items()}
+        said = {session: next(talk) for session, talk in talks.items()}
+        answers: dict[int, Any] = {}
+        while said:
+            heard = self._said(said)
+            for session, answer in heard.items():
+                try:
+                    said[session] = talks[session].send(answer)
+                except StopIteration as end:
+                    answers[session] = end.value
+                    del said[session]
+        return answers
+
+    def _said(self, said: Mapping[int, Statement]) -> dict[int, Any]:
+        """Have the statements done: parts of large states one by one, the visits together when nothing else is to be said."""
+        parts = {session: statement for session, statement in said.items() if statement.sql != VISIT}
+        if not parts:
+            return self._visit_together({session: statement.values for session, statement in said.items()})
+        return {
+            session: self._db.execute(statement.sql + self._ground.at(session), *statement.values)[0]["answer"]
+            for session, statement in parts.items()
+        }
+
+    def _visit_together(self, visits: Mapping[int, tuple[object, ...]]) -> dict[int, Any]:
         # Arrays with a place for each partition: a join with the orders would move rows.
         orders: list[object] = [None] * len(self._ground.places)
         states: list[object] = [None] * len(self._ground.places)
-        for session, work in visits.items():
-            orders[session], states[session] = work.values
+        for session, values in visits.items():
+            orders[session], states[session] = values
         at = f"[buffer_id % {len(orders)} + 1]"
         rows = self._db.execute(
             f"SELECT buffer_id % {len(orders)} AS part, CASE WHEN ($1::text[]){at} IS NOT NULL"

@@ -18,13 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from automl.cluster.base import DEFINE, OPEN, Outcome, Setup, Work
+from automl.cluster.base import CALLS, DEFINE, OPEN, Outcome, Setup, Work
 from automl.cluster.connection import Address, Unreachable, connect
+from automl.cluster.conversation import Conversation, Statement, conversation
 from automl.cluster.driver import pq, psycopg
 from automl.errors import OperatorError
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
 _MOST_REPLACEMENTS = 8  # of sessions that died, over the whole run
+_RAW = (bytes, bytearray, memoryview)
 _WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
 
 
@@ -34,12 +36,13 @@ class Invisible(Exception):
 
 @dataclass
 class _Session:
-    """One connection and the statements that it still has to make."""
+    """One connection: what it is doing, how far the conversation about that is, and what it still has to do."""
 
     number: int
     connection: psycopg.Connection[Any]
     queue: deque[Work] = field(default_factory=deque)
     current: Work | None = None
+    talk: Conversation | None = None
     begun: float = 0.0
     ready: bool = False
     broken: str | None = None
@@ -48,12 +51,11 @@ class _Session:
     def pgconn(self) -> pq.abc.PGconn:
         return self.connection.pgconn
 
-    def send(self, work: Work) -> None:
+    def send(self, statement: Statement) -> None:
         """Send a statement without waiting for anything."""
-        self.current = work
-        values = [value.encode() if isinstance(value, str) else value for value in map(_plain, work.values)]
-        formats = [pq.Format.BINARY if isinstance(value, bytes) else pq.Format.TEXT for value in map(_plain, work.values)]
-        self.pgconn.send_query_params(work.sql.encode(), values, None, formats, pq.Format.BINARY)
+        values = [_plain(value) for value in statement.values]
+        formats = [pq.Format.BINARY if isinstance(value, _RAW) else pq.Format.TEXT for value in statement.values]
+        self.pgconn.send_query_params(statement.sql.encode(), values, None, formats, pq.Format.BINARY)
 
 
 class Sessions:
@@ -184,8 +186,17 @@ class Sessions:
         return first
 
     def _start(self, session: _Session, work: Work) -> None:
+        at = self._place(session) if work.sql in CALLS else ""
+        session.current, session.talk = work, conversation(work, at)
+        self._say(session, next(session.talk))
+
+    def _place(self, session: _Session) -> str:
+        """The end of a call that makes it run where the session's rows lie."""
+        return ""
+
+    def _say(self, session: _Session, statement: Statement) -> None:
         try:
-            session.send(work)
+            session.send(statement)
             self._flush(session)
         except (psycopg.OperationalError, ValueError) as error:  # a ValueError where libpq has closed the socket
             session.broken = str(error).strip()
@@ -213,11 +224,19 @@ class Sessions:
         return self._finished(session, result)
 
     def _finished(self, session: _Session, result: pq.abc.PGresult) -> list[Outcome]:
-        work, session.current = session.current, None
-        assert work is not None
+        work = session.current
+        assert work is not None and session.talk is not None
         if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+            session.current = None
             return self._failed(session, work, result)
-        answer = result.get_value(0, 0) if result.ntuples and result.nfields else None
+        answer: Any = result.get_value(0, 0) if result.ntuples and result.nfields else None
+        try:
+            following = session.talk.send(answer)
+        except StopIteration as end:
+            session.current, answer = None, end.value
+        else:
+            self._say(session, following)
+            return []
         if work.task == "open" and answer and not self._versions:
             self._versions = json.loads(answer)
         if session.queue:
@@ -267,8 +286,8 @@ class Sessions:
         return [Outcome(session.number, work.task, None, f"the session died: {why}", time.monotonic() - session.begun)]
 
 
-def _plain(value: object) -> bytes | str | None:
-    return value if value is None or isinstance(value, (bytes, str)) else str(value)
+def _plain(value: object) -> Any:
+    return value if value is None or isinstance(value, _RAW) else str(value).encode()
 
 
 def _cancel(session: _Session) -> None:

@@ -1,0 +1,61 @@
+"""Large states on their way, in parts: what does not fit into one part comes and goes in several statements.
+
+PostgreSQL holds the values of a statement several times over (the message, the datum, Python's copy of it; on the way back the
+same once more), and none above 1 GB. Cut into parts, a state is in memory once, whatever its size, and no part is large enough
+for its memory to be given back to the kernel and asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+PART = 4 * 2**20  # bytes
+
+Raw = bytes | bytearray | memoryview
+
+
+class Arriving:
+    """The parts of a state that have come so far."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def begin(self) -> None:
+        """Forget what has come: a new state begins."""
+        self._bytes = bytearray()
+
+    def add(self, part: bytes) -> None:
+        self._bytes += part
+
+    def complete(self, last: bytes | None) -> Raw | None:
+        """Return the state whose last part this is, and forget it; None if nothing came."""
+        if not self._bytes:
+            return last
+        whole, self._bytes = self._bytes, bytearray()
+        whole += last or b""
+        return whole
+
+
+def cut(pieces: Iterable[Raw], size: int = PART) -> Iterator[bytes]:
+    """Yield the bytes of all pieces, one after the other, in parts of `size` bytes; the last one may be shorter.
+
+    >>> list(cut([b"abc", b"defg"], 3))
+    [b'abc', b'def', b'g']
+    """
+    gathered: list[memoryview] = []
+    missing = size
+    for piece in pieces:
+        view = memoryview(piece).cast("B")
+        while len(view) >= missing:
+            yield b"".join((*gathered, view[:missing]))
+            view, gathered, missing = view[missing:], [], size
+        if view:
+            gathered.append(view)
+            missing -= len(view)
+    if gathered:
+        yield b"".join(gathered)
+
+
+def total(pieces: Sequence[Raw]) -> int:
+    """Return how many bytes the pieces hold together."""
+    return sum(memoryview(piece).nbytes for piece in pieces)
