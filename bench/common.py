@@ -133,8 +133,12 @@ def _status_mb(pid: int, key: str) -> float:
 
 def spread(values: Sequence[float], unit: str = "s", scale: float = 1.0) -> str:
     """Return the median with the range: `4.9 s (4.7 to 5.6)`."""
-    low, middle, high = (scale * each for each in (min(values), statistics.median(values), max(values)))
-    return f"{middle:.3g} {unit} ({low:.3g} to {high:.3g})"
+    low, middle, high = (_figure(scale * each) for each in (min(values), statistics.median(values), max(values)))
+    return f"{middle} {unit} ({low} to {high})"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def ratio(slow: Sequence[float], fast: Sequence[float]) -> str:

@@ -129,7 +129,7 @@ def _header(raw: Raw) -> tuple[dict[str, Any], int]:
     if magic != MAGIC or len(raw) < _PREFIX.size + length:
         raise StateError("the bytes are not a state")
     try:
-        header = json.loads(raw[_PREFIX.size : _PREFIX.size + length])
+        header = json.loads(bytes(raw[_PREFIX.size : _PREFIX.size + length]))
     except (ValueError, RecursionError):
         raise StateError("the header of the state is damaged") from None
     if not isinstance(header, dict):

@@ -472,7 +472,7 @@ class Predictor:
 
 
 def _light(array: np.ndarray) -> np.ndarray:
-    """Return the array; if it is all zeros as memory that the kernel has not given out yet, and does not need to for reading."""
+    """Return the array; zeros as memory that the kernel need not give out, not even for reading them."""
     return np.asarray(array) if np.any(array) else np.zeros(array.shape, array.dtype)
 
 
