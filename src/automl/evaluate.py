@@ -12,7 +12,7 @@ import numpy as np
 from automl import catalog, packed
 from automl.catalog import Relation
 from automl.cluster import this_machine
-from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask, split_answer
+from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
 from automl.cluster.opening import Needs, opened
 from automl.database import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
@@ -145,7 +145,7 @@ def _answers(cluster: Cluster, orders: dict[int, dict[str, Any]], weights: bytes
 
 
 def _report(answer: Any) -> dict[str, Any]:
-    report, _ = split_answer(answer)
+    report: dict[str, Any] = answer[0]
     if "error" in report:
         raise AutomlError(f"the evaluation failed: {report['error']}")
     return report

@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_seg import catalogue, conversion
 from keras_seg.catalogue import ArchitectureError
+from keras_seg.parts import Raw
 from keras_seg.seeding import Seeding, undisturbed_random
 
 __all__ = ["ArchitectureError", "build_model", "dump_weights", "input_shape", "load_weights", "modern_config", "output_shape"]
@@ -87,7 +88,7 @@ def output_shape(model: Any) -> tuple[int, ...]:
     return _row_shape(model.output_shape, len(model.outputs), "output")
 
 
-def load_weights(model: Any, raw: bytes) -> None:
+def load_weights(model: Any, raw: Raw) -> None:
     """Set a model's weights from MADlib's layout: the arrays of `get_weights()`, flat, one after the other, as native float32.
 
     Raises:

@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from keras_seg import compiling, objectives
 from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape
+from keras_seg.parts import Raw
 from keras_seg.state import Slice, State
 
 EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
@@ -111,7 +112,7 @@ class Network:
         return max(16, min(EVALUATION_BATCH, _EVALUATION_VALUES // max(1, math.prod(self.input_shape))))
 
     def initial(
-        self, seed: int, flat: bool, weights: bytes | None = None
+        self, seed: int, flat: bool, weights: Raw | None = None
     ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
         """Return the weights that a trial begins with (trainable, other).
 
@@ -231,7 +232,7 @@ class Trainer:
             return list(self.network.trainable)
         return [keras.Variable(np.zeros(sum(self.network.sizes), np.float32), name="weights")]
 
-    def initial(self, compiled: Compile, seed: int, weights: bytes | None = None) -> State:
+    def initial(self, compiled: Compile, seed: int, weights: Raw | None = None) -> State:
         """Return the state of a trial before its first step; `weights` as in `Network.initial`."""
         trainable, other = self.network.initial(seed, self.flat, weights)
         slots = self._begun(compiled) or self._begun_anew(compiled, trainable)

@@ -105,11 +105,11 @@ def test_changed_rows_of_a_committed_table_are_seen(prepared: Session) -> None:
     assert any("another session sees other rows" in notice for notice in prepared.notices)
 
 
-def test_more_states_than_memory_holds_rest_in_the_table(prepared: Session) -> None:
+def test_large_states_in_parts_and_in_the_table_are_the_same_bits(prepared: Session) -> None:
     prepared.run("SET keras_automl.sessions = 2")
     plenty = small_search(prepared, "plenty")
     wide = sequential(
-        ("Dense", {"units": 40_000, "activation": "relu", "batch_input_shape": [None, 4]}),
+        ("Dense", {"units": 70_000, "activation": "relu", "batch_input_shape": [None, 4]}),
         ("Dense", {"units": 3, "activation": "softmax"}),
     )
     load(prepared, "nets", wide)
@@ -117,3 +117,5 @@ def test_more_states_than_memory_holds_rest_in_the_table(prepared: Session) -> N
     few = small_search(prepared, "few", model_id_list=[2])
     prepared.run("SET keras_automl.state_memory_mb = 1000")
     assert small_search(prepared, "many", model_id_list=[2]) == few != plenty
+    prepared.run("SET keras_automl.sessions = 0")
+    assert small_search(prepared, "alone", model_id_list=[2]) == few
