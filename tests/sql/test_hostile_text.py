@@ -1,0 +1,137 @@
+"""Hostile names and strings in every text argument of every function: they work or get a clear error; nothing is injected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+
+from fix_db import Session
+from fix_search import COMPILE, FIT, SMALL, dense, in_schema, load, make_iris
+
+PARAMS = {"compile_params": "optimizer='SGD',loss='mse'", "fit_params": "batch_size=64"}
+TRAINING = {"source_table": "train", "num_iterations": 1, "validation_table": "val", "name": "n", "description": "d"}
+PREDICTION = {"test_table": "iris_test", "id_col": "id", "independent_varname": "attributes", "output_table": "made"}
+PACKING = {
+    "source_table": "iris_train",
+    "output_table": "made",
+    "dependent_varname": "class_text",
+    "independent_varname": "attributes",
+    "distribution_rules": "all_segments",
+}
+# A call of each function that works, with all of its text arguments.
+CALLS: dict[str, dict[str, Any]] = {
+    "train_test_split": {"source_table": "iris_data", "output_table": "made", "train_proportion": 0.5,
+                         "grouping_cols": "class_text", "target_cols": "id"},
+    "training_preprocessor_dl": {**PACKING, "buffer_size": 50, "normalizing_const": 1.0, "num_classes": "3"},
+    "validation_preprocessor_dl": {**PACKING, "training_preprocessor_table": "train"},
+    "load_keras_model": {"keras_model_arch_table": "made", "model_arch": dense(3), "name": "n", "description": "d"},
+    "delete_keras_model": {"keras_model_arch_table": "lib", "model_id": SMALL},
+    "hyperband_schedule": {"schedule_table": "made", "r": 3},
+    "madlib_keras_automl": {
+        "source_table": "train", "model_output_table": "made", "model_arch_table": "lib", "model_selection_table": "made_best",
+        "model_id_list": [SMALL], "compile_params_grid": COMPILE, "fit_params_grid": FIT, "automl_method": "hyperopt",
+        "automl_params": "num_configs=1, num_iterations=1", "object_table": None, "validation_table": "val", "name": "n",
+        "description": "d"},
+    "generate_model_configs": {"model_arch_table": "lib", "model_selection_table": "made", "model_id_list": [SMALL],
+                               "compile_params_grid": "{'loss': ['mse']}", "fit_params_grid": FIT, "search_type": "grid",
+                               "object_table": None},
+    "load_model_selection_table": {
+        "model_arch_table": "lib", "model_selection_table": "made", "model_id_list": [SMALL],
+        "compile_params_list": [PARAMS["compile_params"]], "fit_params_list": [PARAMS["fit_params"]], "object_table": None},
+    "madlib_keras_fit_multiple_model": {**TRAINING, "model_output_table": "made", "model_selection_table": "mst"},
+    "madlib_keras_fit": {**TRAINING, **PARAMS, "model": "made", "model_arch_table": "lib", "model_id": SMALL,
+                         "object_table": None},
+    "madlib_keras_evaluate": {"model_table": "one", "test_table": "val", "output_table": "made"},
+    "madlib_keras_predict": {**PREDICTION, "model_table": "one", "pred_type": "prob"},
+    "madlib_keras_predict_byom": {**PREDICTION, "model_arch_table": "own", "model_id": 1, "pred_type": "prob",
+                                  "class_values": ["a", "b", "c"]},
+}  # fmt: skip
+CASTS = {
+    "class_values": "::text[]",
+    "compile_params_list": "::varchar[]",
+    "fit_params_list": "::varchar[]",
+    "num_classes": "::text",
+    "pred_type": "::varchar",
+    "model_arch": "::json",
+    "normalizing_const": "::real",
+}
+STRINGS = [
+    """x'; DROP TABLE canary; -- $$ $1 $2::bytea " \\ % %s {0} ü""",
+    '''"x""'; DROP TABLE canary; -- $1::text % {0} ü"''',
+    "canary; DROP TABLE canary",
+    "__import__('os').system('touch /tmp/hostile')",
+    "{'a': [__import__('os')]}",
+    "$$",
+    "a" * 64,
+    '"' + "ü" * 31 + '"',
+    "pg_catalog.pg_class",
+    '"T_HOSTILE"."Canary"',
+    " \t\n",
+]
+ARGUMENTS = """SELECT DISTINCT proname AS function, argument FROM pg_proc,
+    unnest(proargnames, coalesce(proallargtypes, proargtypes::oid[])) AS given(argument, kind)
+    WHERE pronamespace = 'madlib'::regnamespace AND proname !~ '^automl_' AND argument <> 'message'
+    AND kind IN ('text'::regtype, 'varchar'::regtype, 'text[]'::regtype, 'varchar[]'::regtype) ORDER BY 1, 2"""
+# 22xxx a value, 42xxx a name or a right, 0A000 not there (yet), 3F000 no such schema, 38000 in a model, 55000 not packed.
+EXPECTED = ("22", "42", "0A", "3F", "38", "55")
+NEVER = ("42601", "42P02", "22P02")  # syntax, a parameter that is none: text became part of a statement
+
+
+@pytest.fixture(scope="module")
+def ready(database: str) -> Iterator[Session]:
+    """A session that trains in itself, with everything that the calls need, and a table that nobody may touch."""
+    session = in_schema(database, "t_hostile")
+    make_iris(session)
+    load(session, "lib", dense(3))
+    session.run("SET keras_automl.sessions = 0; CREATE TABLE canary AS SELECT 1 AS one; SET client_min_messages = error")
+    session.run("SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], ARRAY[%s], ARRAY['batch_size=64'])",
+                PARAMS["compile_params"])  # fmt: skip
+    call(session, "madlib_keras_fit", {**CALLS["madlib_keras_fit"], "model": "one"})
+    session.run("SELECT madlib.load_keras_model('own', model_arch, model_weights) FROM one")
+    yield session
+    session.close()
+
+
+def call(session: Session, function: str, arguments: dict[str, Any]) -> None:
+    named = ", ".join(f"{name} := %s{CASTS.get(name, '')}" for name in arguments)
+    session.run(f"SELECT madlib.{function}({named})", *arguments.values())
+
+
+def test_every_text_argument_is_in_the_table(ready: Session) -> None:
+    there = {(function, argument) for function, argument in ready.fetch(ARGUMENTS)}
+    missing = {(function, argument) for function, argument in there if argument not in CALLS.get(function, {argument})}
+    assert missing == set()
+    assert len(there) > 60
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_the_calls_of_the_table_work(ready: Session, function: str) -> None:
+    ready.run("BEGIN")
+    try:
+        call(ready, function, CALLS[function])
+    finally:
+        ready.run("ROLLBACK")
+
+
+TEXTS = [(function, argument) for function, given in CALLS.items() for argument, value in given.items()
+         if (value is None or isinstance(value, (str, list))) and argument not in ("model_arch", "model_id_list")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "argument"), TEXTS)
+def test_hostile_text(ready: Session, function: str, argument: str) -> None:
+    for hostile in STRINGS:
+        given = CALLS[function]
+        value = [hostile] if isinstance(given[argument], list) else hostile
+        ready.run("BEGIN")
+        try:
+            call(ready, function, {**given, argument: value})
+        except psycopg2.Error as error:
+            message = str(error.diag.message_primary)
+            assert str(error.pgcode)[:2] in EXPECTED and error.pgcode not in NEVER, (hostile, error.pgcode, message)
+            assert message.startswith("plpy.Error: "), (hostile, message)
+        finally:
+            ready.run("ROLLBACK")
+        assert ready.value("SELECT one FROM canary") == 1
