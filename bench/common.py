@@ -94,13 +94,16 @@ def images(connection: Connection, name: str, rows: int, distinct: int = 6000) -
     run(connection, f"DROP TABLE drawn; ANALYZE {name}; CHECKPOINT")
 
 
-def peer(module: str, *arguments: str) -> None:
-    """Run a peer in a process of its own, as a data scientist would."""
+def peer(module: str, *arguments: str) -> str:
+    """Run a peer in a process of its own, as a data scientist would, and return what it prints."""
     environment = {**os.environ, "PYTHONPATH": str(BENCH)}
-    subprocess.run([sys.executable, "-m", f"peers.{module}", *arguments], check=True, env=environment, capture_output=True)
+    command = [sys.executable, "-m", f"peers.{module}", *arguments]
+    return subprocess.run(
+        command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ).stdout
 
 
-def in_turn(contestants: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+def in_turn(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time every contestant once a round, in turn, so that a slow moment of the machine hits all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
