@@ -30,7 +30,9 @@ def decode(x: bytes, x_shape: Sequence[int], y: bytes, y_shape: Sequence[int]) -
     labels = array("dependent variable", y, y_shape, (np.int16, np.float32))
     if len(features) != len(labels):
         raise DataError(f"a buffer has {len(features)} rows of the independent and {len(labels)} of the dependent variable")
-    return Buffer(tf.constant(features), tf.constant(labels.reshape(len(labels), -1), tf.float32))
+    x, y = tf.constant(features), tf.constant(labels.reshape(len(labels), -1), tf.float32)
+    # TensorFlow has copied the bytes, but lets go of them only when it runs an operation.
+    return Buffer(x, tf.identity(y))
 
 
 def array(what: str, raw: bytes, shape: Sequence[int], dtypes: Sequence[Any]) -> np.ndarray:

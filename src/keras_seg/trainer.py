@@ -310,6 +310,7 @@ class Trainer:
                 steps_left -= -(-len(order) // fit.batch_size)
             self._in_chunks(order, buffer, fit.batch_size, numbers, _by_class(fit.class_weight, buffer.y), interrupt)
             rows += len(order)
+            del buffer  # before the next one is read
         return rows
 
     def _given(self, compiled: Compile) -> Any:

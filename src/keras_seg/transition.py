@@ -258,6 +258,7 @@ class Visit:
         part = evaluator.zeros()
         for buffer in () if stop["partition"] is None else self._buffers(name, stop["partition"]):
             part = evaluator.add(part, self._frozen_weights(evaluator), buffer, self._interrupt)
+            del buffer  # before the next one is read
         self._sums[name] = [whole + piece for whole, piece in zip(sums, part, strict=True)]
         if stop["last"]:
             loss, metrics = evaluator.results(self._sums.pop(name))
@@ -315,9 +316,17 @@ class Visit:
         dataset = self._cache.setup["datasets"][name]
         plan = self._plpy.prepare(dataset["query"], ["integer"])
         cursor = self._plpy.cursor(plan, [partition])
-        while rows := cursor.fetch(1):
-            for row in rows:
-                yield decode(row["x"], row["x_shape"], row["y"], row["y_shape"])
+        # Not a loop: its variables would keep a buffer while the next one is read.
+        yield from iter(lambda: self._next(cursor), None)
+
+    def _next(self, cursor: Any) -> Buffer | None:
+        from keras_seg.data import decode
+
+        rows = cursor.fetch(1)
+        if not rows:
+            return None
+        self._interrupt()  # PL/Python frees its own copy of the row at the next statement
+        return decode(rows[0]["x"], rows[0]["x_shape"], rows[0]["y"], rows[0]["y_shape"])
 
     def _interrupt(self) -> None:
         self._plpy.execute("SELECT 1")
