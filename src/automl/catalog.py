@@ -55,12 +55,14 @@ class ColumnType:
         name: as `format_type` writes it without length or precision: `character varying`.
         sql: the qualified name of the type, which takes values of any length, for casts.
         category: `pg_type.typcategory`: N for numbers, B boolean, S strings, D dates, A arrays, ...
+        schema: where it lies, as an identifier.
         element: the type of the elements if this is an array.
     """
 
     name: str
     sql: str
     category: str
+    schema: str
     element: ColumnType | None = None
 
 
@@ -165,7 +167,7 @@ def require_absent(db: Database, argument: str, *names: Name) -> tuple[Name, ...
 def setting(db: Database, name: str, default: str) -> str:
     """Return a setting of the server or session, `default` where nobody has set it."""
     try:
-        value = db.execute("SELECT current_setting($1::text) AS value", name)[0]["value"]
+        value = db.execute("SELECT pg_catalog.current_setting($1::text) AS value", name)[0]["value"]
     except Exception as error:  # the driver's own class; current_setting(name, true) is not in every dialect we serve
         if getattr(error, "sqlstate", None) != UNDEFINED_OBJECT:
             raise
@@ -224,7 +226,7 @@ def _relation(db: Database, name: Name) -> Relation | None:
 def _type(db: Database, oid: int) -> ColumnType:
     row = db.execute(
         "SELECT t.typbasetype::bigint AS base, t.typelem::bigint AS element, t.typcategory::text AS category,"
-        " pg_catalog.format_type(t.oid, NULL) AS name,"
+        " pg_catalog.format_type(t.oid, NULL) AS name, pg_catalog.quote_ident(n.nspname) AS schema,"
         # After a dot a keyword is a name too, and "pg_catalog.varchar" is one word where parameters are given a type.
         " pg_catalog.quote_ident(n.nspname) || '.' || CASE WHEN t.typname ~ '^[a-z_][a-z0-9_]*$' THEN t.typname::text"
         " ELSE pg_catalog.quote_ident(t.typname) END AS sql"
@@ -235,7 +237,7 @@ def _type(db: Database, oid: int) -> ColumnType:
     if row["base"]:
         return _type(db, row["base"])
     is_array = row["category"] == "A" and row["element"]
-    return ColumnType(row["name"], row["sql"], row["category"], _type(db, row["element"]) if is_array else None)
+    return ColumnType(row["name"], row["sql"], row["category"], row["schema"], _type(db, row["element"]) if is_array else None)
 
 
 def _may_select(db: Database, relation: Relation, column: str | None = None) -> bool:
@@ -250,7 +252,7 @@ def _may_select(db: Database, relation: Relation, column: str | None = None) -> 
 
 
 def _output_schema(db: Database, argument: str, schema: str | None) -> str:
-    wanted = schema or db.execute("SELECT current_schema()::text AS schema")[0]["schema"]
+    wanted = schema or db.execute("SELECT pg_catalog.current_schema()::text AS schema")[0]["schema"]
     if wanted is None:
         raise UsageError(
             argument,

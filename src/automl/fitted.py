@@ -81,7 +81,7 @@ class ModelTables:
         key, weights = result.trial.mst_key, weights_of(result, state_of)
         if self._warm and weights is None:
             rows = db.execute(
-                f"SELECT octet_length(model_weights) AS size FROM {self.model.sql} WHERE mst_key = $1::integer", key
+                f"SELECT pg_catalog.octet_length(model_weights) AS size FROM {self.model.sql} WHERE mst_key = $1::integer", key
             )
             if rows:
                 return None if rows[0]["size"] is None else int(rows[0]["size"])

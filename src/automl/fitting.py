@@ -191,7 +191,9 @@ def _model_id(value: int | None) -> int:
 
 def _seed(db: Database) -> int:
     """Draw a seed from the session's random(), so that setseed() repeats it: these functions have no random_state."""
-    return int(db.execute("SELECT pg_catalog.floor(pg_catalog.random() * 2147483648)::bigint AS seed")[0]["seed"])
+    return int(
+        db.execute("SELECT pg_catalog.floor(pg_catalog.random() * 2147483648::double precision)::bigint AS seed")[0]["seed"]
+    )
 
 
 # --- where it goes, and where it begins ---------------------------------------------------------------------------------

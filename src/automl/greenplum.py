@@ -86,7 +86,9 @@ def keys(db: Database, wanted: Sequence[int]) -> tuple[int, ...]:
             f"CREATE TEMPORARY TABLE keras_automl_keys AS SELECT pg_catalog.generate_series(1, {count}) AS key"
             " DISTRIBUTED BY (key)"
         )
-        rows = db.execute("SELECT gp_segment_id AS segment, min(key) AS key FROM pg_temp.keras_automl_keys GROUP BY 1")
+        rows = db.execute(
+            "SELECT gp_segment_id AS segment, pg_catalog.min(key) AS key FROM pg_temp.keras_automl_keys GROUP BY 1"
+        )
         db.execute("DROP TABLE pg_temp.keras_automl_keys")
         found, count = {row["segment"]: row["key"] for row in rows}, 8 * count
     return tuple(found[segment] for segment in wanted)

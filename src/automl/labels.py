@@ -121,8 +121,8 @@ def validation_labels(db: Database, source: Relation, column: str, training: Pac
 def _number(db: Database, source: Relation, column: str, kind: ColumnType) -> Labels:
     name = quoted(column)
     rows = db.execute(
-        f"SELECT count(*) AS rows FROM {source.sql} WHERE {name} IS NULL"
-        f" OR NOT ({name} >= -{LARGEST_REAL} AND {name} <= {LARGEST_REAL})"
+        f"SELECT pg_catalog.count(*) AS rows FROM {source.sql} WHERE {name} IS NULL"
+        f" OR NOT ({name} OPERATOR(pg_catalog.>=) -{LARGEST_REAL} AND {name} OPERATOR(pg_catalog.<=) {LARGEST_REAL})"
     )[0]["rows"]
     if rows:
         raise UsageError(
@@ -193,8 +193,8 @@ def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType
         )
     name = quoted(column)
     rows = db.execute(
-        f"SELECT array_ndims({name}) AS dims, array_length({name}, 1) AS width FROM {source.sql}"
-        f" WHERE array_length({name}, 1) > 0 LIMIT 1"
+        f"SELECT pg_catalog.array_ndims({name}) AS dims, pg_catalog.array_length({name}, 1) AS width FROM {source.sql}"
+        f" WHERE pg_catalog.array_length({name}, 1) > 0 LIMIT 1"
     )
     if not rows:
         raise UsageError(_ARGUMENT, f'column "{column}" must not hold only NULL or empty arrays')
@@ -206,8 +206,12 @@ def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType
 
 
 def _encoded_dtype(db: Database, source: Relation, column: str, element: ColumnType) -> str:
-    values = f"SELECT unnest({quoted(column)}{through_integer(element)})::double precision AS value FROM {source.sql}"
-    soft = db.execute(f"SELECT 1 AS one FROM ({values}) AS each WHERE value <> floor(value) OR abs(value) > 32767 LIMIT 1")
+    name = f"{quoted(column)}{through_integer(element)}"
+    values = f"SELECT pg_catalog.unnest({name})::double precision AS value FROM {source.sql}"
+    soft = db.execute(
+        f"SELECT 1 AS one FROM ({values}) AS each WHERE value <> pg_catalog.floor(value)"
+        " OR pg_catalog.abs(value) > 32767::double precision LIMIT 1"
+    )
     return FLOAT32 if soft else INT16
 
 
@@ -216,7 +220,7 @@ def _require_known(db: Database, source: Relation, labels: Labels, training: Pac
         rows = db.execute(
             f"SELECT value.level::text AS level FROM (SELECT DISTINCT {comparable(labels, quoted(labels.column))} AS level"
             f" FROM {source.sql}) AS value WHERE NOT (value.level IS NULL AND $2::boolean) AND NOT EXISTS (SELECT 1 FROM"
-            f" {unnested(labels)} AS known(level) WHERE known.level = value.level)"
+            f" {unnested(labels)} AS known(level) WHERE known.level {equals(labels)} value.level)"
             f" ORDER BY value.level NULLS FIRST LIMIT {_SHOWN + 1}",
             list(labels.levels or ()),
             labels.levels is not None and labels.levels[0] is None,
@@ -238,7 +242,14 @@ def comparable(labels: Labels, expression: str) -> str:
 def unnested(labels: Labels) -> str:
     """Return the SQL that makes rows of the levels, which come as the parameter $1."""
     kind = labels.level_type.sql if labels.level_type else "text"
-    return f"unnest($1::text[]::{kind}[])"
+    return f"pg_catalog.unnest($1::text[]::{kind}[])"
+
+
+def equals(labels: Labels) -> str:
+    """Return the operator that tells whether two levels are the same, with its schema: on the search path of the caller can
+    stand another one that fits the type better."""
+    kind = labels.level_type
+    return f"OPERATOR({'pg_catalog' if kind is None or kind.category == 'E' else kind.schema}.=)"
 
 
 def _unlike_training(column: str, kind: ColumnType, training: PackedTable) -> UsageError:

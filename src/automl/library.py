@@ -121,7 +121,7 @@ def _library(db: Database, name: Name) -> Relation:
 
 
 def _next_id(db: Database, relation: Relation) -> int:
-    return int(db.execute(f"SELECT COALESCE(max(model_id), 0) + 1 AS id FROM {relation.sql}")[0]["id"])
+    return int(db.execute(f"SELECT COALESCE(pg_catalog.max(model_id), 0) + 1 AS id FROM {relation.sql}")[0]["id"])
 
 
 def _drop(db: CallerDatabase, relation: Relation) -> None:
@@ -138,7 +138,7 @@ def _dependent_views(db: Database, relation: Relation) -> list[str]:
     rows = db.execute(
         "SELECT DISTINCT r.ev_class::regclass::text AS name FROM pg_catalog.pg_depend d"
         " JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid"
-        " WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass"
+        " WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid"
         " AND d.refobjid = ($1::bigint)::oid AND r.ev_class <> d.refobjid ORDER BY 1",
         relation.oid,
     )

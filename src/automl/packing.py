@@ -39,6 +39,7 @@ from automl.labels import (
     Labels,
     comparable,
     encoded_type,
+    equals,
     requested_classes,
     through_integer,
     training_labels,
@@ -278,7 +279,9 @@ def _spread(db: Database, table: Name, packing: Packing) -> None:
         f"CREATE TEMPORARY TABLE {rows} AS SELECT {x} AS x, {comparable(packing.labels, y)} AS y FROM {packing.source.sql}"
         " DISTRIBUTED RANDOMLY"
     )
-    sizes = db.execute(f"SELECT gp_segment_id AS segment, count(*) AS rows FROM pg_temp.{rows} GROUP BY 1 ORDER BY 1")
+    sizes = db.execute(
+        f"SELECT gp_segment_id AS segment, pg_catalog.count(*) AS rows FROM pg_temp.{rows} GROUP BY 1 ORDER BY 1"
+    )
     numbered = _interleaved(f"pg_temp.{rows}", {row["segment"]: row["rows"] for row in sizes}, packing.shuffled)
     key = f"(ARRAY[{_numbers(keys(db, packing.places))}])[buffer_id % {packing.layout.partitions} + 1]"
     levels = list(packing.labels.levels or ())
@@ -312,7 +315,8 @@ def _numbered(packing: Packing) -> str:
     """The rows x and y, each with its place from 0 on."""
     return (
         f"SELECT {quoted(packing.independent)} AS x, {comparable(packing.labels, quoted(packing.labels.column))} AS y,"
-        f" row_number() OVER ({'ORDER BY random()' if packing.shuffled else ''}) - 1 AS place FROM {packing.source.sql}"
+        f" pg_catalog.row_number() OVER ({'ORDER BY pg_catalog.random()' if packing.shuffled else ''}) - 1 AS place"
+        f" FROM {packing.source.sql}"
     )
 
 
@@ -328,7 +332,8 @@ def _interleaved(rows: str, sizes: Mapping[int, int], shuffled: bool) -> str:
     size = " ".join(f"WHEN {segment} THEN {count}::bigint" for segment, count in sizes.items())
     return (
         f"SELECT x, y, {before} AS place FROM (SELECT x, y, gp_segment_id AS segment, CASE gp_segment_id {size} END AS n,"
-        f" row_number() OVER (PARTITION BY gp_segment_id {'ORDER BY random()' if shuffled else ''}) AS i FROM {rows}) AS ranked"
+        f" pg_catalog.row_number() OVER (PARTITION BY gp_segment_id {'ORDER BY pg_catalog.random()' if shuffled else ''}) AS i"
+        f" FROM {rows}) AS ranked"
     )
 
 
@@ -343,14 +348,15 @@ def _labelled(packing: Packing, numbered: str) -> str:
     of_null = "0" if labels.levels[0] is None else "NULL"
     return (
         f"SELECT x, CASE WHEN y IS NULL THEN {of_null} ELSE number - 1 END::integer AS class, {buffer}"
-        f" FROM ({numbered}) AS numbered LEFT JOIN {unnested(labels)} WITH ORDINALITY AS known(level, number) ON level = y"
+        f" FROM ({numbered}) AS numbered LEFT JOIN {unnested(labels)} WITH ORDINALITY AS known(level, number)"
+        f" ON level {equals(labels)} y"
     )
 
 
 def _buffer_columns(packing: Packing, order: str) -> str:
     """What a buffer is made of its rows: both variables and both shapes."""
-    x_shape = f"ARRAY[count(*)::integer, {_numbers(packing.shape)}]"
-    y_shape = f"ARRAY[count(*)::integer, {packing.labels.width}]"
+    x_shape = f"ARRAY[pg_catalog.count(*)::integer, {_numbers(packing.shape)}]"
+    y_shape = f"ARRAY[pg_catalog.count(*)::integer, {packing.labels.width}]"
     features = _joined(f"madlib.automl_native({_as_real(packing)})", order)
     return (
         f"madlib.automl_pack_features({features}, {x_shape}, $2::real), {_packed_labels(packing.labels, y_shape, order)},"
@@ -360,7 +366,7 @@ def _buffer_columns(packing: Packing, order: str) -> str:
 
 def _packed_labels(labels: Labels, shape: str, order: str) -> str:
     if labels.levels is not None:
-        return f"madlib.automl_pack_classes({_joined('int4send(class)', order)}, {shape})"
+        return f"madlib.automl_pack_classes({_joined('pg_catalog.int4send(class)', order)}, {shape})"
     row = "ARRAY[y]" if labels.is_number else f"y{_through_integer(labels.type)}"
     sent = _joined(f"madlib.automl_native({row}::{encoded_type(labels.dtype)})", order)
     return (
@@ -371,7 +377,7 @@ def _packed_labels(labels: Labels, shape: str, order: str) -> str:
 
 
 def _joined(expression: str, order: str) -> str:
-    return f"string_agg({expression}, ''::bytea{order})"
+    return f"pg_catalog.string_agg({expression}, ''::bytea{order})"
 
 
 def _as_real(packing: Packing) -> str:
@@ -387,7 +393,8 @@ def _require_packed(db: Database, table: Name, packing: Packing) -> None:
     labels = packing.labels
     x, y = quoted(packing.independent), quoted(labels.column)
     failed = db.execute(
-        f"SELECT COALESCE(bool_or({x} IS NULL), false) AS x, COALESCE(bool_or({y} IS NULL), false) AS y FROM {table.sql}"
+        f"SELECT COALESCE(pg_catalog.bool_or({x} IS NULL), false) AS x,"
+        f" COALESCE(pg_catalog.bool_or({y} IS NULL), false) AS y FROM {table.sql}"
     )[0]
     if failed["x"]:
         _explain(db, "independent_varname", packing.source, packing.independent, packing.shape)
@@ -406,13 +413,13 @@ def _explain(db: Database, argument: str, source: Relation, column: str, shape: 
     """Raise an error that tells the rows whose array is missing or not of this shape, if there are such rows."""
     name = quoted(column)
     problem = (
-        f"CASE WHEN {name} IS NULL THEN 'NULL' WHEN array_ndims({name}) IS NULL THEN 'an empty array'"
+        f"CASE WHEN {name} IS NULL THEN 'NULL' WHEN pg_catalog.array_ndims({name}) IS NULL THEN 'an empty array'"
         f" WHEN {_shape_sql(name)} <> '{braces(shape)}' THEN 'shape ' || {_shape_sql(name)}"
-        f" WHEN EXISTS (SELECT 1 FROM unnest({name}) AS value WHERE value IS NULL) THEN 'a NULL element' END"
+        f" WHEN EXISTS (SELECT 1 FROM pg_catalog.unnest({name}) AS value WHERE value IS NULL) THEN 'a NULL element' END"
     )
     rows = db.execute(
-        f"SELECT problem, count(*) AS rows, min(place) AS first FROM (SELECT {problem} AS problem,"
-        f" row_number() OVER () AS place FROM {source.sql}) AS looked_at WHERE problem IS NOT NULL"
+        f"SELECT problem, pg_catalog.count(*) AS rows, pg_catalog.min(place) AS first FROM (SELECT {problem} AS problem,"
+        f" pg_catalog.row_number() OVER () AS place FROM {source.sql}) AS looked_at WHERE problem IS NOT NULL"
         " GROUP BY problem ORDER BY first LIMIT 5"
     )
     if rows:
@@ -480,7 +487,9 @@ def _features(db: Database, source: Relation, column: str) -> ColumnType:
 def _first_shape(db: Database, source: Relation, column: str) -> tuple[int, ...]:
     """Return the shape of the first array that is not empty, which the others must have as well."""
     name = quoted(column)
-    rows = db.execute(f"SELECT {_shape_sql(name)} AS shape FROM {source.sql} WHERE array_ndims({name}) IS NOT NULL LIMIT 1")
+    rows = db.execute(
+        f"SELECT {_shape_sql(name)} AS shape FROM {source.sql} WHERE pg_catalog.array_ndims({name}) IS NOT NULL LIMIT 1"
+    )
     if not rows:
         raise UsageError("independent_varname", f'column "{column}" must not hold only NULL or empty arrays')
     return tuple(int(size) for size in rows[0]["shape"].strip("{}").split(","))
@@ -491,7 +500,7 @@ def _layout(
 ) -> Layout:
     if requested is not None and requested <= 0:
         raise UsageError("buffer_size", "must be at least 1", requested)
-    rows = int(db.execute(f"SELECT count(*) AS rows FROM {source.sql}")[0]["rows"])
+    rows = int(db.execute(f"SELECT pg_catalog.count(*) AS rows FROM {source.sql}")[0]["rows"])
     values = max(math.prod(shape), labels.width)
     partitions = segments or whole_setting(db, PARTITIONS, os.cpu_count() or 1, 1, MOST_PARTITIONS)
     cut = layout(rows, partitions, max(1, DEFAULT_BUFFER_VALUES // values), requested)
@@ -507,8 +516,8 @@ def _layout(
 
 def _shape_sql(name: str) -> str:
     """The shape of an array as text, such as {28,28,1}; lower bounds do not matter."""
-    sizes = ", ".join(f"array_length({name}, {dimension})" for dimension in range(1, _MOST_DIMENSIONS + 1))
-    return f"'{{' || array_to_string(ARRAY[{sizes}], ',') || '}}'"
+    sizes = ", ".join(f"pg_catalog.array_length({name}, {dimension})" for dimension in range(1, _MOST_DIMENSIONS + 1))
+    return f"'{{' || pg_catalog.array_to_string(ARRAY[{sizes}], ',') || '}}'"
 
 
 def _numbers(shape: Iterable[int]) -> str:

@@ -54,8 +54,9 @@ def _places(db: Database, table: PackedTable) -> tuple[Place, ...]:
     if table.relation.kind != "r" or columns(db, table.relation).get(KEY) != "integer":
         raise _misplaced(table, f"must be a table with the column {KEY}")
     rows = db.execute(
-        f"SELECT buffer_id % {table.partitions} AS part, min({KEY}) AS key, min(buffer_id) AS buffer,"
-        f" min(gp_segment_id) AS segment, count(DISTINCT {KEY}) AS keys, count(DISTINCT gp_segment_id) AS segments"
+        f"SELECT buffer_id % {table.partitions} AS part, pg_catalog.min({KEY}) AS key, pg_catalog.min(buffer_id) AS buffer,"
+        f" pg_catalog.min(gp_segment_id) AS segment, pg_catalog.count(DISTINCT {KEY}) AS keys,"
+        f" pg_catalog.count(DISTINCT gp_segment_id) AS segments"
         f" FROM {table.relation.sql} GROUP BY 1 ORDER BY 1"
     )
     if any(row["keys"] != 1 or row["segments"] != 1 for row in rows) or len({row["key"] for row in rows}) != len(rows):

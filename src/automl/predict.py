@@ -346,6 +346,7 @@ def _insert(
     value = "($5::text[])[c + 1]" if model.class_values is not None else "c::text"
     db.execute(
         f"INSERT INTO {output.sql} SELECT i::{source.id_type.sql}, ({value})::{model.class_type}, p{rank}"
+        # Of several arrays it is no function but grammar, which knows it by this one name and is not led by the search path.
         " FROM unnest($1::text[], $2::integer[], $3::real[], $4::integer[]) AS q(i, c, p, r)"
         + (" WHERE $5::text[] IS NULL OR true" if model.class_values is None else ""),
         [ids[row] for row in rows],
@@ -364,8 +365,8 @@ def _insert_raw(
     value = "outputs[1]" if model.is_number else "outputs"
     db.execute(
         f"INSERT INTO {output.sql} SELECT i::{source.id_type.sql}, {value} FROM (SELECT i, array(SELECT ($2::real[])[at]"
-        f" FROM generate_series((row::integer - 1) * {columns} + 1, row::integer * {columns}) AS at ORDER BY at) AS outputs"
-        " FROM unnest($1::text[]) WITH ORDINALITY AS q(i, row)) AS rows",
+        f" FROM pg_catalog.generate_series((row::integer - 1) * {columns} + 1, row::integer * {columns}) AS at ORDER BY at)"
+        " AS outputs FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS q(i, row)) AS rows",
         list(ids),
         outputs.reshape(-1).tolist(),
     )

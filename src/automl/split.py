@@ -139,10 +139,11 @@ def _without_replacement(split: Split) -> str:
     rank, size, part = (_unused(name, split.output) for name in ("rank", "size", "split"))
     by = f"PARTITION BY {_list(split.grouping)} " if split.grouping else ""
     return (
-        f"SELECT {_list(split.output)}, ({quoted(rank)} <= round({quoted(size)} * {split.train:f}))::integer AS {quoted(part)}"
-        f" FROM (SELECT {_list(split.output)}, row_number() OVER ({by}ORDER BY random()) AS {quoted(rank)},"
-        f" count(*) OVER ({by}) AS {quoted(size)} FROM {split.source.sql}) AS numbered"
-        f" WHERE {quoted(rank)} <= round({quoted(size)} * {split.train + split.test:f})"
+        f"SELECT {_list(split.output)}, ({quoted(rank)} <= {_share(quoted(size), split.train)})::integer AS {quoted(part)}"
+        f" FROM (SELECT {_list(split.output)},"
+        f" pg_catalog.row_number() OVER ({by}ORDER BY pg_catalog.random()) AS {quoted(rank)},"
+        f" pg_catalog.count(*) OVER ({by}) AS {quoted(size)} FROM {split.source.sql}) AS numbered"
+        f" WHERE {quoted(rank)} <= {_share(quoted(size), split.train + split.test)}"
     )
 
 
@@ -151,16 +152,22 @@ def _with_replacement(split: Split) -> str:
     group, rank, part = (_unused(name, split.output) for name in ("group", "rank", "split"))
     over = f"ORDER BY {_list(split.grouping)}" if split.grouping else ""
     return (
-        f"WITH grouped AS (SELECT {_list(split.output)}, {f'dense_rank() OVER ({over})' if over else '1::bigint'}"
+        f"WITH grouped AS (SELECT {_list(split.output)}, {f'pg_catalog.dense_rank() OVER ({over})' if over else '1::bigint'}"
         f" AS {quoted(group)} FROM {split.source.sql}),"
-        f" numbered AS (SELECT *, row_number() OVER (PARTITION BY {quoted(group)}) AS {quoted(rank)} FROM grouped),"
-        f" sized AS (SELECT {quoted(group)} AS g, count(*) AS n FROM numbered GROUP BY 1 ORDER BY 1),"
-        " draws AS (SELECT g, n, draw, 1 + floor(random() * n)::bigint AS pick"
-        f" FROM (SELECT g, n, generate_series(1, round(n * {split.train + split.test:f})::bigint) AS draw FROM sized) AS times)"
+        f" numbered AS (SELECT *, pg_catalog.row_number() OVER (PARTITION BY {quoted(group)}) AS {quoted(rank)} FROM grouped),"
+        f" sized AS (SELECT {quoted(group)} AS g, pg_catalog.count(*) AS n FROM numbered GROUP BY 1 ORDER BY 1),"
+        " draws AS (SELECT g, n, draw, 1 + pg_catalog.floor(pg_catalog.random() * n::double precision)::bigint AS pick"
+        f" FROM (SELECT g, n, pg_catalog.generate_series(1, {_share('n', split.train + split.test)}) AS draw"
+        " FROM sized) AS times)"
         f" SELECT {_list(split.output, 'numbered')},"
-        f" (draws.draw <= round(draws.n * {split.train:f}))::integer AS {quoted(part)}"
+        f" (draws.draw <= {_share('draws.n', split.train)})::integer AS {quoted(part)}"
         f" FROM draws JOIN numbered ON numbered.{quoted(group)} = draws.g AND numbered.{quoted(rank)} = draws.pick"
     )
+
+
+def _share(size: str, proportion: Decimal) -> str:
+    """Return the SQL of how many of `size` rows a proportion is."""
+    return f"pg_catalog.round({size}::numeric * {proportion:f}::numeric)::bigint"
 
 
 def _list(names: Iterable[str], table: str = "") -> str:

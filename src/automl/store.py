@@ -36,7 +36,7 @@ _CHECKPOINT_GONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::big
 _CHECKPOINT = """INSERT INTO madlib.automl_checkpoints (run_id, mst_key, iteration, visits, state)
     VALUES ($1::bigint, $2::integer, $3::integer, $4::integer, $5::bytea)"""
 _STATE = "SELECT state FROM madlib.automl_checkpoints WHERE run_id = $1::bigint AND mst_key = $2::integer"
-_END = """UPDATE madlib.automl_runs SET status = $2::text, finished = clock_timestamp(), best_mst_key = $3::integer,
+_END = """UPDATE madlib.automl_runs SET status = $2::text, finished = pg_catalog.clock_timestamp(), best_mst_key = $3::integer,
     best_loss = $4::double precision, error = $5::text, versions = $6::text WHERE run_id = $1::bigint"""
 _BEST = """UPDATE madlib.automl_runs SET best_mst_key = $2::integer, best_loss = $3::double precision
     WHERE run_id = $1::bigint"""

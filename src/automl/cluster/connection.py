@@ -67,7 +67,7 @@ def own_address(db: Database) -> Address:
     if not directory:
         raise Unreachable("the server listens on no Unix socket (unix_socket_directories is empty)")
     row = db.execute(
-        "SELECT current_database()::text AS database, current_user::text AS role,"
+        "SELECT pg_catalog.current_database()::text AS database, current_user::text AS role,"
         " (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS superuser"
     )[0]
     return Address(directory, port, row["database"], row["role"], bool(row["superuser"]))
