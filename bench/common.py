@@ -23,9 +23,9 @@ Connection = Any
 
 
 @contextmanager
-def schema(name: str) -> Iterator[Connection]:
-    """Connect to the cluster of `make bench`, in a fresh schema that is dropped at the end."""
-    connection = psycopg2.connect(os.environ["AUTOML_DSN"])
+def schema(name: str, dsn: str | None = None) -> Iterator[Connection]:
+    """Connect to the cluster of `make bench` or to `dsn`, in a fresh schema that is dropped at the end."""
+    connection = psycopg2.connect(dsn or os.environ["AUTOML_DSN"])
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")

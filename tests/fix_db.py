@@ -75,8 +75,11 @@ def connect_to(dsn: str, **settings: str) -> Session:
     return session
 
 
-DSNS = {"postgresql": "AUTOML_TEST_DSN", "greenplum": "AUTOML_TEST_GREENPLUM_DSN"}
-PRESENT = [name for name, variable in DSNS.items() if os.environ.get(variable)]
+VARIABLES = {
+    "postgresql": ["AUTOML_TEST_DSN"],
+    "greenplum": ["AUTOML_TEST_GREENPLUM_DSN", "AUTOML_TEST_GREENPLUM_IMAGE"],
+}
+PRESENT = [name for name, variables in VARIABLES.items() if any(map(os.environ.get, variables))]
 
 
 @pytest.fixture(scope="session", params=PRESENT or ["postgresql"])
@@ -85,14 +88,16 @@ def server(request: pytest.FixtureRequest) -> str:
 
     `make test` starts a PostgreSQL and sets its DSN; a Greenplum is tested as well if there is one.
     """
-    variable = DSNS[request.param]
-    dsn = os.environ.get(variable)
+    if request.param == "greenplum":
+        dsn: str = request.getfixturevalue("greenplum")
+        return dsn
+    dsn = os.environ.get("AUTOML_TEST_DSN", "")
     if not dsn:
-        pytest.skip(f"{variable} is not set; `make test` starts a server and sets it")
+        pytest.skip("AUTOML_TEST_DSN is not set; `make test` starts a server and sets it")
     try:
         connect_to(dsn).close()
     except psycopg2.OperationalError as error:
-        pytest.skip(f"no server answers at {variable}: {error}")
+        pytest.skip(f"no server answers at AUTOML_TEST_DSN: {error}")
     return dsn
 
 

@@ -1,0 +1,13 @@
+# PostgreSQL 15 to 17 with keras_automl, from the root of the repository:
+#   docker build -f deploy/images/postgresql.Dockerfile --build-arg POSTGRES=17 -t keras_automl:17 .
+ARG POSTGRES=17
+FROM postgres:${POSTGRES}-bookworm
+ARG POSTGRES
+COPY . /usr/src/keras_automl
+WORKDIR /usr/src/keras_automl
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends postgresql-plpython3-${POSTGRES} postgresql-server-dev-${POSTGRES} python3-venv make \
+ && PG_CONFIG=/usr/lib/postgresql/${POSTGRES}/bin/pg_config deploy/install --prefix /opt/keras_automl/venv \
+ && apt-get purge -y postgresql-server-dev-${POSTGRES} && apt-get autoremove -y && rm -rf /var/lib/apt/lists/* /root/.cache
+COPY deploy/images/extension.sql /docker-entrypoint-initdb.d/keras_automl.sql
+WORKDIR /
