@@ -102,7 +102,7 @@ SELECT pg_catalog.pg_extension_config_dump('madlib.automl_trial_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_metric_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_checkpoint_log', '');
 
--- Greenplum has no foreign keys: there these rules delete what belongs to a run.
+-- Greenplum has no foreign keys: there rules delete what belongs to a run.
 DO $$
 DECLARE
     child text;
@@ -112,6 +112,8 @@ BEGIN
             EXECUTE format('CREATE RULE %I AS ON DELETE TO madlib.automl_run_log'
                 ' DO ALSO DELETE FROM madlib.%I WHERE run_id = OLD.run_id', child || '_too', child);
         END LOOP;
+        -- nextval asks for it there.
+        GRANT UPDATE ON SEQUENCE madlib.automl_run_log_run_id_seq TO PUBLIC;
     END IF;
 END
 $$;

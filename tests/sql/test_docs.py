@@ -58,6 +58,7 @@ def test_every_sql_block_runs(iris: Session, document: str) -> None:
     run_blocks(iris, document)
 
 
+@pytest.mark.postgresql("a call that reads its arguments FROM a table runs on a segment")
 def test_the_reference_runs_and_names_every_column_that_it_makes(iris: Session) -> None:
     run_blocks(iris, REFERENCE)
     made = iris.fetch(

@@ -125,10 +125,10 @@ def test_a_backend_that_is_killed_on_a_segment_is_replaced(prepared: Session, co
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline and not watcher.value(progress, run):
             time.sleep(0.05)
-        killed.extend(watcher.fetch(
-            "SELECT pg_terminate_backend(pid) FROM gp_dist_random('pg_stat_activity')"
-            " WHERE application_name = 'keras_automl session 2' AND datname = current_database()"
-        ))  # fmt: skip
+        (session,) = watcher.fetch("SELECT sess_id FROM pg_stat_activity WHERE application_name = 'keras_automl session 2'")
+        # The process on the segment alone: that it is gone is what the session has to find out.
+        kills = "SELECT pg_terminate_backend(pid) FROM gp_dist_random('pg_stat_activity') WHERE sess_id = %s"
+        killed.extend(watcher.fetch(kills, *session))
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -54,5 +54,5 @@ def test_another_message_is_an_error(db: Session) -> None:
     failure = db.error_of("SELECT madlib.madlib_keras_automl('usag')")
     assert (failure.sqlstate, failure.message) == (
         "22023",
-        "plpy.Error: message: must be 'usage', 'example' or nothing, got 'usag'",
+        "message: must be 'usage', 'example' or nothing, got 'usag'",
     )

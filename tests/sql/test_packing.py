@@ -71,6 +71,7 @@ def split_iris(iris: Session) -> Session:
 CLASSES = ["Iris-setosa", "Iris-versicolor", "Iris-virginica"]
 
 
+@pytest.mark.postgresql("there is a partition a segment")
 def test_the_page(split_iris: Session) -> None:
     split_iris.run(
         "SELECT madlib.validation_preprocessor_dl("
@@ -97,6 +98,7 @@ def test_the_page(split_iris: Session) -> None:
         assert split_iris.fetch(shapes) == [(0, [size, 4], [size, 3]), (1, [size, 4], [size, 3])]
 
 
+@pytest.mark.postgresql("the table has a column more")
 def test_the_layout_of_the_table(split_iris: Session) -> None:
     sql = "SELECT attname, atttypid::regtype::text, attstorage FROM pg_attribute WHERE attrelid = 'iris_train_packed'::regclass"
     assert split_iris.fetch(sql + " AND attnum > 0 ORDER BY attnum") == [
@@ -143,6 +145,7 @@ def test_every_row_is_packed_once_with_its_own_label(split_iris: Session) -> Non
 # --- bytes --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgresql("rows have no order")
 def test_bytes_are_native_and_validation_keeps_the_order(db: Session) -> None:
     db.run("SET keras_automl.partitions = 1")
     small(db, "('{1,2}', 'a'), ('{3,4}', 'b'), ('{5,6}', 'a')")
@@ -154,6 +157,7 @@ def test_bytes_are_native_and_validation_keeps_the_order(db: Session) -> None:
     assert rest == [[3, 2], [3, 2], 0]
 
 
+@pytest.mark.postgresql("setseed() does not reach the segments")
 def test_training_is_shuffled_and_the_same_after_setseed(db: Session) -> None:
     db.run("CREATE TABLE t AS SELECT ARRAY[i]::real[] AS x, 'a'::text AS y FROM generate_series(1, 500) i")
     for name, seed in (("p", 0), ("q", 0), ("r", 0.5)):
@@ -166,6 +170,7 @@ def test_training_is_shuffled_and_the_same_after_setseed(db: Session) -> None:
     assert sorted(p) == sorted(r) == [float(i) for i in range(1, 501)]
 
 
+@pytest.mark.postgresql("there is a partition a segment")
 def test_buffers_hold_the_rows_in_turn(db: Session) -> None:
     db.run("SET keras_automl.partitions = 2")
     db.run("CREATE TABLE t AS SELECT ARRAY[i]::int[] AS x, i %% 2 AS y FROM generate_series(1, 11) i", ())
@@ -249,6 +254,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
+@pytest.mark.postgresql("rows have no order")
 def test_every_class_gets_its_own_column(db: Session) -> None:
     small(db, "('{1}', 'b'), ('{2}', NULL), ('{3}', 'a')")
     pack(db, "t", "p", None, 1, 5)
@@ -276,6 +282,7 @@ def test_num_classes_as_number_array_or_literal(db: Session, given: str) -> None
     assert summary(db, "p").num_classes == (4 if "4" in given else 2)
 
 
+@pytest.mark.postgresql("rows have no order")
 def test_integer_arrays_are_labels_already(db: Session) -> None:
     small(db, "('{1}', '{0,1,0}'), ('{2}', '{-3,300,2}')", "x real[], y numeric[]")
     pack(db, "t", "p")
@@ -286,6 +293,7 @@ def test_integer_arrays_are_labels_already(db: Session) -> None:
     assert row.dependent_vartype == "numeric[]"
 
 
+@pytest.mark.postgresql("rows have no order")
 def test_soft_labels_stay_soft(db: Session) -> None:
     small(db, "('{1}', '{0,1}'), ('{2}', '{0.25,0.75}')", "x real[], y double precision[]")
     pack(db, "t", "p", 1)
@@ -342,6 +350,7 @@ def test_packing_is_part_of_the_transaction(db: Session) -> None:
     assert tables(db) == ["t"]
 
 
+@pytest.mark.postgresql("there the rules mean something; see test_greenplum")
 def test_distribution_rules_are_checked_and_recorded(db: Session) -> None:
     small(db, "('{1}', 'a')")
     db.run("CREATE TABLE segments (dbid integer); CREATE TABLE other (id integer)")
@@ -415,6 +424,7 @@ def test_bad_input(db: Session, arguments: str, sqlstate: str, message: str) -> 
     ],
 )
 @pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.postgresql("rows have no order")
 def test_arrays_that_do_not_fit(db: Session, bad: str, found: str, partitions: int) -> None:
     db.run(f"SET keras_automl.partitions = {partitions}")
     small(db, f"('{{1,2}}', 'a'), ('{{3,4}}', 'b'), ({bad}, 'a'), ('{{5,6}}', 'b'), ({bad}, 'a')")
@@ -425,6 +435,7 @@ def test_arrays_that_do_not_fit(db: Session, bad: str, found: str, partitions: i
     assert tables(db) == ["t"]
 
 
+@pytest.mark.postgresql("rows have no order")
 def test_ragged_arrays_that_add_up(db: Session) -> None:
     small(db, "('{1,2}', 'a'), ('{3}', 'b'), ('{5,6,7}', 'a')")
     assert error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x')")[1].endswith(
@@ -440,6 +451,7 @@ def test_only_null_arrays(db: Session) -> None:
     )
 
 
+@pytest.mark.postgresql("rows have no order")
 def test_ragged_labels(db: Session) -> None:
     small(db, "('{1}', '{1,0}'), ('{2}', '{1}'), ('{3}', NULL)", "x real[], y int[]")
     assert error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x')") == (
@@ -449,6 +461,7 @@ def test_ragged_labels(db: Session) -> None:
     )
 
 
+@pytest.mark.postgresql("there is a partition a segment")
 def test_a_buffer_beyond_a_gigabyte(db: Session) -> None:
     db.run("CREATE TABLE t AS SELECT array_fill(0::real, ARRAY[1000, 1000]) AS x, 'a'::text AS y FROM generate_series(1, 300)")
     db.run("SET keras_automl.partitions = 1")
@@ -466,6 +479,7 @@ def test_too_many_classes(db: Session) -> None:
     )
 
 
+@pytest.mark.postgresql("there is a partition a segment")
 def test_partitions_out_of_range(db: Session) -> None:
     small(db, "('{1}', 'a')")
     db.run("SET keras_automl.partitions = 0")

@@ -115,7 +115,7 @@ def test_an_error_names_argument_rule_and_value(lib: Session, given: dict[str, A
     with pytest.raises(Exception) as caught:
         generate(lib, "mst", **given)
     assert caught.value.pgcode == sqlstate  # type: ignore[attr-defined]
-    assert re.fullmatch(f"plpy.Error: {message}", caught.value.diag.message_primary), caught.value  # type: ignore[attr-defined]
+    assert re.fullmatch(f"(plpy.Error|keras_automl): {message}", caught.value.diag.message_primary), caught.value  # type: ignore[attr-defined]
     assert lib.value("SELECT to_regclass('mst')") is None
 
 

@@ -58,6 +58,7 @@ def test_one_table_tells_the_parts_by_a_column(iris: Session) -> None:
     ]
 
 
+@pytest.mark.postgresql("setseed() does not reach the segments")
 def test_the_same_seed_gives_the_same_rows(iris: Session) -> None:
     for name in ("a", "b", "c"):
         iris.run("SELECT setseed(%s)", 0.25 if name == "c" else 0)
@@ -107,6 +108,7 @@ def test_with_replacement_counts_are_exact_and_rows_repeat(iris: Session, groups
         assert iris.fetch("SELECT count(*) FROM iris_train GROUP BY class_text") == [(40,), (40,), (40,)]
 
 
+@pytest.mark.postgresql("setseed() does not reach the segments")
 def test_with_replacement_repeats_after_setseed(iris: Session) -> None:
     for name in ("a", "b"):
         iris.run("SELECT setseed(0)")
@@ -207,6 +209,7 @@ def test_a_role_without_rights_is_told(iris: Session, connect: Callable[..., Ses
     assert failure.hint == f'Its owner can give it: GRANT SELECT ON "{schema}"."iris_data" TO "{role}"'
 
 
+@pytest.mark.postgresql("it has no such settings")
 def test_the_settings_of_the_session_stay(iris: Session) -> None:
     iris.run("SET jit = on; SET synchronize_seqscans = on; SET max_parallel_workers_per_gather = 3")
     split(iris, "iris_data", "iris", 0.8)
