@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import statistics
 import subprocess
@@ -10,16 +11,82 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import psycopg2
+
+from automl.cluster.base import VISIT, Work
+from automl.cluster.conversation import conversation
 
 BENCH = Path(__file__).resolve().parent
 EXAMPLES = BENCH.parent / "examples"
 
+_PARAMS = {"optimizer": "Adam", "params": {"lr": 0.01}, "loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+
 Connection = Any
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One hop: seconds from the first statement to the last answer, and what the session reports of it."""
+
+    seconds: float
+    report: dict[str, Any]
+    state: bytes
+
+
+class Session:
+    """A session as a search opens it, on the page's packed table."""
+
+    def __init__(self, name: str) -> None:
+        self._connection = psycopg.connect(os.environ["AUTOML_DSN"], autocommit=True)
+        self._connection.execute("SET plan_cache_mode = force_generic_plan")
+        self.pid = self._connection.info.backend_pid
+        query = (
+            "SELECT attributes AS x, attributes_shape AS x_shape, class_text AS y, class_text_shape AS y_shape"
+            f" FROM {name}.iris_train_packed WHERE buffer_id % 2 = $1 ORDER BY buffer_id"
+        )
+        begin = time.perf_counter()
+        setup = {"threads": 1, "datasets": {"training": {"query": query}}}
+        self.about = json.loads(self._ask("SELECT madlib.automl_open($1)", (json.dumps(setup),)))
+        self.opened = time.perf_counter() - begin
+
+    def define(self, key: str, architecture: str) -> None:
+        self._ask("SELECT madlib.automl_define($1, $2, NULL)", (key, architecture))
+
+    def hops(self, key: str, count: int, rate: float = 0.01, evaluated: bool = False) -> Iterator[Hop]:
+        """Let a trial hop from partition to partition and back; and be evaluated at the end of each hop, if wanted."""
+        compiled = {**_PARAMS, "params": {"lr": rate}}
+        order = {"model": key, "compile": compiled, "fit": {"batch_size": 8}, "seed": [1, 1], "labels": 3}
+        state: bytes | None = None
+        for iteration in range(count):
+            stops: list[dict[str, Any]] = [{"train": iteration % 2, "iteration": iteration}]
+            if evaluated:
+                stops.append({"evaluate": "training", "partition": 0, "last": True})
+            begin = time.perf_counter()
+            report, state = self._talk(Work(None, VISIT, (json.dumps({**order, "stops": stops}), state)))
+            yield Hop(time.perf_counter() - begin, report, state)
+
+    def _talk(self, work: Work) -> Any:
+        talk = conversation(work)
+        statement = next(talk)
+        while True:
+            try:
+                statement = talk.send(self._ask(*statement))
+            except StopIteration as end:
+                return end.value
+
+    def _ask(self, sql: str, values: tuple[Any, ...]) -> Any:
+        plain = [v if v is None or isinstance(v, (bytes, bytearray)) else str(v).encode() for v in values]
+        formats = [int(isinstance(v, (bytes, bytearray))) for v in values]
+        result = self._connection.pgconn.exec_params(sql.encode(), plain, None, formats, 1)
+        if result.error_message:
+            raise RuntimeError(result.error_message.decode())
+        return result.get_value(0, 0)
 
 
 @contextmanager

@@ -2,79 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
-import psycopg
-from common import memory_mb, page_tables, peak_mb, run, schema, spread, start_of_peak, table
-
-from automl.cluster.base import VISIT, Work
-from automl.cluster.conversation import conversation
+from common import Session, memory_mb, page_tables, peak_mb, run, schema, spread, start_of_peak, table
+from memory import network
 
 SMALL_HOPS, LARGE_HOPS = 300, 12
-_PARAMS = {"optimizer": "Adam", "params": {"lr": 0.01}, "loss": "categorical_crossentropy", "metrics": ["accuracy"]}
 _UNITS = 2900  # of two hidden layers: 8.4 million weights, and Adam keeps two more numbers for each: 97 MB
-
-
-@dataclass(frozen=True)
-class Hop:
-    """One hop: seconds from the first statement to the last answer, and what the session reports of it."""
-
-    seconds: float
-    report: dict[str, Any]
-    state: bytes
-
-
-class Session:
-    """A session as a search opens it, on the page's packed table."""
-
-    def __init__(self, name: str) -> None:
-        self._connection = psycopg.connect(os.environ["AUTOML_DSN"], autocommit=True)
-        self._connection.execute("SET plan_cache_mode = force_generic_plan")
-        self.pid = self._connection.info.backend_pid
-        query = (
-            "SELECT attributes AS x, attributes_shape AS x_shape, class_text AS y, class_text_shape AS y_shape"
-            f" FROM {name}.iris_train_packed WHERE buffer_id % 2 = $1 ORDER BY buffer_id"
-        )
-        begin = time.perf_counter()
-        setup = {"threads": 1, "datasets": {"training": {"query": query}}}
-        self.about = json.loads(self._ask("SELECT madlib.automl_open($1)", (json.dumps(setup),)))
-        self.opened = time.perf_counter() - begin
-
-    def define(self, key: str, architecture: str) -> None:
-        self._ask("SELECT madlib.automl_define($1, $2, NULL)", (key, architecture))
-
-    def hops(self, key: str, count: int) -> Iterator[Hop]:
-        """Let a trial hop from partition to partition and back."""
-        order = {"model": key, "compile": _PARAMS, "fit": {"batch_size": 8}, "seed": [1, 1], "labels": 3}
-        state: bytes | None = None
-        for iteration in range(count):
-            stops = [{"train": iteration % 2, "iteration": iteration}]
-            begin = time.perf_counter()
-            report, state = self._talk(Work(None, VISIT, (json.dumps({**order, "stops": stops}), state)))
-            yield Hop(time.perf_counter() - begin, report, state)
-
-    def _talk(self, work: Work) -> Any:
-        talk = conversation(work)
-        statement = next(talk)
-        while True:
-            try:
-                statement = talk.send(self._ask(*statement))
-            except StopIteration as end:
-                return end.value
-
-    def _ask(self, sql: str, values: tuple[Any, ...]) -> Any:
-        plain = [v if v is None or isinstance(v, (bytes, bytearray)) else str(v).encode() for v in values]
-        formats = [int(isinstance(v, (bytes, bytearray))) for v in values]
-        result = self._connection.pgconn.exec_params(sql.encode(), plain, None, formats, 1)
-        if result.error_message:
-            raise RuntimeError(result.error_message.decode())
-        return result.get_value(0, 0)
 
 
 def main() -> None:
@@ -82,7 +16,7 @@ def main() -> None:
         page_tables(connection)
         session = Session("bench_hop")
         session.define("small", run(connection, "SELECT model_arch::text FROM model_arch_library WHERE model_id = 2")[0][0])
-        session.define("large", large_architecture())
+        session.define("large", network(_UNITS))
         small(session)
         large(session)
 
@@ -124,13 +58,6 @@ def large(session: Session) -> None:
             ("most memory of the session, above what it had before", f"{taken:.0f} MB: {taken / size:.1f} times the state"),
         ],
     )
-
-
-def large_architecture() -> str:
-    """The JSON of a network whose state is about 100 MB."""
-    layers: list[dict[str, Any]] = [{"units": _UNITS, "activation": "relu", "batch_input_shape": [None, 4]}]
-    layers += [{"units": _UNITS, "activation": "relu"}, {"units": 3, "activation": "softmax"}]
-    return json.dumps({"class_name": "Sequential", "config": [{"class_name": "Dense", "config": layer} for layer in layers]})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,36 @@
+"""The page's Hyperopt example from call to result, and Optuna's TPE driving Keras, in turn, imports included."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from common import EXAMPLES, Connection, in_turn, page_tables, peer, ratio, run, save_iris, schema, spread, table
+
+ROUNDS = 3
+
+
+def main() -> None:
+    with schema("bench_hyperopt") as connection, tempfile.TemporaryDirectory() as folder:
+        page_tables(connection)
+        data = Path(folder) / "iris.npz"
+        save_iris(connection, data)
+        seconds = in_turn({"ours": lambda: search(connection), "peer": lambda: peer("optuna_tpe", str(data))}, ROUNDS)
+        table(
+            f"TPE on iris, 20 trials of 10 iterations, {ROUNDS} rounds in turn",
+            [
+                ("madlib_keras_automl, from call to result", spread(seconds["ours"])),
+                ("Optuna's TPE with Keras, from start to result", spread(seconds["peer"])),
+                ("faster by", ratio(seconds["peer"], seconds["ours"])),
+            ],
+        )
+
+
+def search(connection: Connection) -> None:
+    """Run the page's example as it stands in examples/hyperopt.sql."""
+    page = (EXAMPLES / "hyperopt.sql").read_text()
+    run(connection, page.split("\\echo == The search")[1].split("\\echo")[0])
+
+
+if __name__ == "__main__":
+    main()
