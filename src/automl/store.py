@@ -17,6 +17,10 @@ from automl.database import Journal
 _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time
 
+_TOGETHER = 4 * 2**20  # bytes of states that are written together
+
+Statement = tuple[str, tuple[object, ...]]
+
 _RUN = """INSERT INTO madlib.automl_runs
     (method, params, source_table, model_output_table, arguments, random_state, executor, sessions, threads, partitions,
         backend)
@@ -79,7 +83,7 @@ class Store:
         self._durable = durable
         self._memory = memory
         self._run = 0
-        self._pending: list[tuple[str, tuple[object, ...]]] = []
+        self._pending: list[Statement] = []
         self._progress: dict[int, tuple[object, ...]] = {}
         self._states: OrderedDict[int, bytes] = OrderedDict()
         self._unsaved: dict[int, tuple[int, int]] = {}
@@ -143,10 +147,10 @@ class Store:
         if not now and begin < self._next:
             return
         statements = self._pending + [(_PROGRESS, (self._run, trial, *row)) for trial, row in self._progress.items()]
-        if self._durable:
-            statements += self._checkpoints()
         if statements:
             self._journal.batch(statements)
+        if self._durable:
+            self._save()
         self._pending, self._progress = [], {}
         end = time.monotonic()
         self._next = end + max(_INTERVAL, _SHARE * (end - begin))
@@ -157,21 +161,33 @@ class Store:
             self._unsaved = {}
         self.flush(now=True)
         trial, loss = best or (None, None)
-        statements: list[tuple[str, tuple[object, ...]]] = [(_END, (self._run, status, trial, loss, error, versions))]
+        statements: list[Statement] = [(_END, (self._run, status, trial, loss, error, versions))]
         statements.append((_DONE if status == "finished" else _LEFT, (self._run,)))
         self._journal.batch(statements)
 
     def _spill(self) -> None:
-        """Write the states out and drop those from memory that have rested longest."""
-        self._journal.batch(self._checkpoints())
+        """Drop the states from memory that have rested longest, written out first."""
         while len(self._states) > 1 and sum(map(len, self._states.values())) > self._memory:
-            self._states.popitem(last=False)
+            trial = next(iter(self._states))
+            if trial in self._unsaved:
+                self._journal.batch(self._checkpoint(trial))
+            del self._states[trial]
 
-    def _checkpoints(self) -> list[tuple[str, tuple[object, ...]]]:
-        """Return the statements that write the states that have not been written, and count them as written."""
-        statements: list[tuple[str, tuple[object, ...]]] = []
-        for trial, (iteration, visits) in self._unsaved.items():
-            statements.append((_CHECKPOINT_GONE, (self._run, trial)))
-            statements.append((_CHECKPOINT, (self._run, trial, iteration, visits, self._states[trial])))
-        self._unsaved = {}
-        return statements
+    def _save(self) -> None:
+        """Write the states that have not been written; some together, as far as that takes little memory."""
+        statements: list[Statement] = []
+        size = 0
+        for trial in list(self._unsaved):
+            statements += self._checkpoint(trial)
+            size += len(self._states[trial])
+            if size > _TOGETHER:
+                self._journal.batch(statements)
+                statements, size = [], 0
+        if statements:
+            self._journal.batch(statements)
+
+    def _checkpoint(self, trial: int) -> list[Statement]:
+        """Return the statements that write a trial's state, and count it as written."""
+        iteration, visits = self._unsaved.pop(trial)
+        gone = (_CHECKPOINT_GONE, (self._run, trial))
+        return [gone, (_CHECKPOINT, (self._run, trial, iteration, visits, self._states[trial]))]

@@ -138,7 +138,8 @@ class Connection:
         # A server that crashes may lose the last moments of these rows: their results can be computed again.
         self._connection.execute("SET synchronous_commit TO off")
         self._cursor = psycopg.RawCursor(self._connection, row_factory=dict_row)
-        self._connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+        for raw in (bytes, bytearray):
+            self._connection.adapters.register_dumper(raw, BytesBinaryDumper)
 
     def execute(self, statement: str, *values: object) -> list[Row]:
         """Run a statement with parameters `$1`, `$2`, ... and return its rows."""
