@@ -5,7 +5,6 @@ Both are a request with a fixed list of trials; the run, the sessions and the st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from automl import architectures, catalog, packed, run, selection
 from automl.catalog import Relation
 from automl.cluster import this_machine
+from automl.cluster.base import Definition
 from automl.database import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
 from automl.fitted import ModelTables, SingleTables
@@ -31,7 +31,9 @@ from automl.search.grammar import parse_compile_params, parse_fit_params
 from automl.search.hyperband import MOST_ITERATIONS
 from automl.search.scheduler import Listed
 from automl.search.space import Configuration
+from automl.selection import Selected
 
+_LIBRARY = "model_selection_table: model_arch_table"  # where a selection names its library, for errors
 _ONLY = 1  # the mst_key of the trial of madlib_keras_fit
 
 
@@ -78,17 +80,9 @@ def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None
     require_there(use_gpus=given.use_gpus)
     problems = Problems()
     selected = problems.attempt(lambda: selection.read(db, given.model_selection_table))
-    models = None
-    if selected is not None:
-        ids = sorted({each.model_id for _, each in selected.trials})
-        library = selected.architecture_table
-        models = problems.attempt(lambda: architectures.read(db, "model_arch_table", library, ids, "model_selection_table"))
-    suffixes = ("_info", "_summary")
-    name = problems.attempt(lambda: table_name("model_output_table", given.model_output_table, suffixes=suffixes))
-    names: Sequence[Name] | None = None
-    if name is not None:
-        all_names = [name, *(name.with_suffix(suffix) for suffix in suffixes)]
-        names = problems.attempt(lambda: _output(db, "model_output_table", bool(given.warm_start), *all_names))
+    models = None if selected is None else problems.attempt(lambda: _models(db, selected))
+    suffixes, warm = ("_info", "_summary"), bool(given.warm_start)
+    names = problems.attempt(lambda: _output(db, "model_output_table", given.model_output_table, suffixes, warm))
     common = _common(db, given, problems)
     for key, each in selected.trials if selected is not None and common["training"] is not None else ():
         weights = parse_fit_params(each.fit_params).class_weight if each.fit_params else None
@@ -106,12 +100,15 @@ def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None
         method="fit_multiple",
         caching=bool(given.use_caching),
         beginning=_beginning(db, names[0], keys) if given.warm_start else None,
-        arguments={"compile_params_grid": "model_selection_table", "model_id_list": "model_selection_table"},
+        arguments={
+            "compile_params_grid": "model_selection_table",
+            "model_id_list": "model_selection_table",
+            "model_arch_table": _LIBRARY,
+        },
         **common,
     )
     given_model = str(given.model_output_table).strip()
-    tables = ModelTables(request, given_model, selected.given, names[0], names[1], names[2])
-    run.execute(db, request, tables, asdict(given))
+    run.execute(db, request, ModelTables(request, given_model, selected.given, *names), asdict(given))
 
 
 def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
@@ -124,10 +121,7 @@ def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
     model_id = problems.attempt(lambda: _model_id(given.model_id))
     ids = () if model_id is None else (model_id,)
     models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
-    name = problems.attempt(lambda: table_name("model", given.model, suffixes=("_summary",)))
-    names: Sequence[Name] | None = None
-    if name is not None:
-        names = problems.attempt(lambda: _output(db, "model", bool(given.warm_start), name, name.with_suffix("_summary")))
+    names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
     common = _common(db, given, problems)
     if fit is not None and common["training"] is not None:
         problems.attempt(lambda: require_classes(fit.class_weight, common["training"], "fit_params"))
@@ -145,8 +139,12 @@ def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
         arguments={"compile_params_grid": "compile_params", "model_id_list": "model_id"},
         **common,
     )
-    tables = SingleTables(request, str(given.model).strip(), names[0], names[1])
-    run.execute(db, request, tables, asdict(given))
+    run.execute(db, request, SingleTables(request, str(given.model).strip(), *names), asdict(given))
+
+
+def _models(db: Database, selected: Selected) -> dict[int, Definition]:
+    ids = sorted({each.model_id for _, each in selected.trials})
+    return architectures.read(db, _LIBRARY, selected.architecture_table, ids, "model_selection_table")
 
 
 # --- the arguments that both have ---------------------------------------------------------------------------------------
@@ -199,8 +197,10 @@ def _seed(db: Database) -> int:
 # --- where it goes, and where it begins ---------------------------------------------------------------------------------
 
 
-def _output(db: Database, argument: str, warm: bool, *names: Name) -> tuple[Name, ...]:
+def _output(db: Database, argument: str, value: str | None, suffixes: tuple[str, ...], warm: bool) -> tuple[Name, ...]:
     """Return the output tables with their schema: new ones, or for a warm start those that are there."""
+    first = table_name(argument, value, suffixes=suffixes)
+    names = (first, *(first.with_suffix(suffix) for suffix in suffixes))
     if not warm:
         return catalog.require_absent(db, argument, *names)
     missing = [name for name in names if not catalog.exists(db, name)]

@@ -332,6 +332,13 @@ def test_rows_of_a_selection_that_break_rules_are_all_named(db: Session) -> None
         assert part in str(caught.value)
 
 
+def test_a_library_that_is_gone_is_named_with_the_selection(db: Session) -> None:
+    db.run("CREATE TABLE mst_lost AS TABLE mst; CREATE TABLE mst_lost_summary AS TABLE mst_summary")
+    db.run("UPDATE mst_lost_summary SET model_arch_table = 'lost'")
+    with pytest.raises(Exception, match='model_selection_table: model_arch_table: table "lost" does not exist'):
+        fit_multiple(db, "bad", model_selection_table="mst_lost")
+
+
 EVALUATE: list[tuple[str, str, str]] = [
     ("NULL, 'val', 'x'", "22004", "model_table: must be the name of a table, got NULL"),
     ("'several', 'val', 'x'", "22023", "mst_key: must say which of the 4 models of .*, got NULL"),
