@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg2
 import pytest
 
 from fix_db import Session
@@ -275,10 +276,11 @@ MULTIPLE: list[tuple[str, Any, str, str]] = [
 
 @pytest.mark.parametrize(("argument", "value", "sqlstate", "message"), MULTIPLE)
 def test_bad_input_of_fit_multiple(db: Session, argument: str, value: Any, sqlstate: str, message: str) -> None:
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(psycopg2.Error) as caught:
         fit_multiple(db, "bad", **{argument: value})
-    assert caught.value.pgcode == sqlstate  # type: ignore[attr-defined]
-    assert re.fullmatch(f"(plpy.Error|keras_automl): {argument}: {message}", caught.value.diag.message_primary)  # type: ignore[attr-defined]
+    failure = db.failure(caught.value)
+    assert failure.sqlstate == sqlstate
+    assert re.fullmatch(f"{argument}: {message}", failure.message), failure.message
 
 
 SINGLE: list[tuple[str, Any, str, str]] = [
@@ -308,10 +310,11 @@ SINGLE: list[tuple[str, Any, str, str]] = [
 
 @pytest.mark.parametrize(("argument", "value", "sqlstate", "message"), SINGLE)
 def test_bad_input_of_fit(db: Session, argument: str, value: Any, sqlstate: str, message: str) -> None:
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(psycopg2.Error) as caught:
         fit(db, "bad", **{argument: value})
-    assert caught.value.pgcode == sqlstate  # type: ignore[attr-defined]
-    assert re.fullmatch(f"(plpy.Error|keras_automl): {message}", caught.value.diag.message_primary)  # type: ignore[attr-defined]
+    failure = db.failure(caught.value)
+    assert failure.sqlstate == sqlstate
+    assert re.fullmatch(message, failure.message), failure.message
 
 
 def test_rows_of_a_selection_that_break_rules_are_all_named(db: Session) -> None:
@@ -321,7 +324,7 @@ def test_rows_of_a_selection_that_break_rules_are_all_named(db: Session) -> None
         fit_multiple(db, "bad", model_selection_table="mst_bad")
     db.run("""INSERT INTO mst_bad VALUES (1, NULL, 'loss=mse', 'batch_size=8'),
         (1, 1, 'loss=mse,optimizer=SGD', 'batch_size=x')""")
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(psycopg2.Error) as caught:
         fit_multiple(db, "bad", model_selection_table="mst_bad")
     for part in (
         'model_selection_table: column mst_key of table "t_fit.mst_bad" must hold different numbers',
@@ -354,7 +357,7 @@ EVALUATE: list[tuple[str, str, str]] = [
 def test_bad_input_of_evaluate(several: Session, arguments: str, sqlstate: str, message: str) -> None:
     failure = several.error_of(f"SELECT madlib.madlib_keras_evaluate({arguments})")
     assert failure.sqlstate == sqlstate
-    assert re.fullmatch(f"{message}", failure.message), failure.message
+    assert re.fullmatch(message, failure.message), failure.message
 
 
 BYOM: list[tuple[str, str, str]] = [
@@ -378,4 +381,4 @@ BYOM: list[tuple[str, str, str]] = [
 def test_bad_input_of_byom(db: Session, arguments: str, sqlstate: str, message: str) -> None:
     failure = db.error_of(f"SELECT madlib.madlib_keras_predict_byom({arguments})")
     assert failure.sqlstate == sqlstate
-    assert re.fullmatch(f"{message}", failure.message), failure.message
+    assert re.fullmatch(message, failure.message), failure.message

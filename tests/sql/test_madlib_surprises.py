@@ -202,7 +202,7 @@ def test_numbers_of_models_have_no_gaps(quick: Session) -> None:
     ],
 )  # fmt: skip
 def test_checks_are_made_and_no_error_of_python_reaches_the_user(quick: Session, call: str, message: str) -> None:
-    assert quick.error_of(f"SELECT madlib.{call}").message.splitlines()[0] == f"{message}"
+    assert quick.error_of(f"SELECT madlib.{call}").message.splitlines()[0] == message
 
 
 def test_numbers_can_be_predicted(quick: Session) -> None:
