@@ -304,3 +304,9 @@ def test_parse_pairs_spells_keys_as_they_are_known() -> None:
 @pytest.mark.parametrize(("name", "text"), [("metric", '; did you mean "metrics"?'), ("zzz", "")])
 def test_did_you_mean(name: str, text: str) -> None:
     assert did_you_mean(name, ["loss", "metrics"]) == text
+
+
+def test_the_example_is_one_of_the_argument() -> None:
+    with pytest.raises(UsageError) as error:
+        parse_grid("compile_params_grid", "{}")
+    assert "'loss'" in str(error.value.hint)

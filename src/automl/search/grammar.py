@@ -39,6 +39,9 @@ LARGEST_INTEGER = 2**31 - 1
 _DICT = "must be a dict of lists in Python's notation"
 _PAIRS = "must be key=value pairs parted by commas"
 _EXAMPLE = "For example: {'batch_size': [8, 16], 'epochs': [1]}"
+_EXAMPLES = {
+    "compile_params_grid": "For example: {'loss': ['categorical_crossentropy'], 'optimizer_params_list': [{'lr': [0.01, 0.1]}]}"
+}
 _UNPARSABLE = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
 
@@ -184,10 +187,10 @@ def parse_dict(argument: str, text: str | None) -> dict[object, object]:
         UsageError: it is NULL or empty, no such dict, an empty dict, or a key stands in it twice.
     """
     if text is None or not text.strip():
-        raise UsageError(argument, _DICT, text, hint=_EXAMPLE, sqlstate=NULL_VALUE_NOT_ALLOWED)
+        raise UsageError(argument, _DICT, text, hint=_EXAMPLES.get(argument, _EXAMPLE), sqlstate=NULL_VALUE_NOT_ALLOWED)
     tree = _parsed(argument, text.strip())
     if not isinstance(tree, ast.Dict) or not tree.keys:
-        raise UsageError(argument, _DICT + ", with one key at least", text, hint=_EXAMPLE)
+        raise UsageError(argument, _DICT + ", with one key at least", text, hint=_EXAMPLES.get(argument, _EXAMPLE))
     _refuse_repeated_keys(argument, tree)
     try:
         return cast(dict[object, object], _literal(tree))
