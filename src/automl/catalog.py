@@ -6,6 +6,7 @@ Every function takes the SQL argument that a name came in, so that an error can 
 from __future__ import annotations
 
 import difflib
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from automl.names import Name, quoted, table_name
 
 INVALID_SCHEMA_NAME = "3F000"
 UNDEFINED_OBJECT = "42704"
+OBJECT_IN_USE = "55006"
+_CLAIM = 0x6B62  # the class of the advisory locks on names; the other half of the key is the name
 _READABLE = ("r", "p", "v", "m", "f")  # table, partitioned table, view, materialized view, foreign table
 
 
@@ -148,7 +151,8 @@ def require_absent(db: Database, argument: str, *names: Name) -> tuple[Name, ...
     """Check that tables can be made under these names, and return the names with the schema they will be in.
 
     Raises:
-        UsageError: if one exists already (42P07), or the schema is pg_temp, is missing (3F000) or not writable (42501).
+        UsageError: if one exists already (42P07), another transaction is making one (55006), or the schema is pg_temp, is
+            missing (3F000) or not writable (42501).
     """
     schema = _output_schema(db, argument, names[0].schema)
     resolved = tuple(Name(name.table, schema) for name in names)
@@ -161,7 +165,21 @@ def require_absent(db: Database, argument: str, *names: Name) -> tuple[Name, ...
                 hint=f"Drop it first (DROP TABLE {name.sql}) or choose another name.",
                 sqlstate=DUPLICATE_TABLE,
             )
+        _claim(db, argument, name)
     return resolved
+
+
+def _claim(db: Database, argument: str, name: Name) -> None:
+    """Keep a name for this transaction. CREATE TABLE alone would wait for another one that makes the table, perhaps for hours
+    until its search is over, and then fail in words of the catalog's."""
+    key = zlib.crc32(f"{name.schema}.{name.table}".encode()) - 2**31
+    if not db.execute("SELECT pg_catalog.pg_try_advisory_xact_lock($1::integer, $2::integer) AS free", _CLAIM, key)[0]["free"]:
+        raise UsageError(
+            argument,
+            f'table "{name}" is being made by another transaction',
+            hint="Choose another name, or wait until that transaction is over.",
+            sqlstate=OBJECT_IN_USE,
+        )
 
 
 def setting(db: Database, name: str, default: str) -> str:
@@ -189,12 +207,12 @@ def whole_setting(db: Database, name: str, default: int, least: int, most: int) 
 
 @contextmanager
 def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
-    """Hold settings of the planner for some statements; those this server does not know are left out.
+    """Hold settings for some statements; those that are so already, or that this server does not know, are left alone.
 
     After an error nothing needs to be put back: the rollback does it.
     """
     rows = db.execute("SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])", list(wanted))
-    before = {row["name"]: row["setting"] for row in rows}
+    before = {row["name"]: row["setting"] for row in rows if row["setting"] != wanted[row["name"]]}
     for name in before:
         _set(db, name, wanted[name])
     yield

@@ -8,12 +8,15 @@ from functools import wraps
 from typing import TypeVar
 
 from automl import byom, doctor, evaluate, fitting, help, library, packing, predict, request, run, schedule, selection, split
+from automl.catalog import settings
 from automl.cluster import this_machine
 from automl.database import CallerDatabase
 from automl.errors import AutomlError
 from automl.outputs import SearchTables
 
 Result = TypeVar("Result")
+
+_AS_WRITTEN = {"quote_all_identifiers": "off"}  # with it the catalog calls a type "bytea" with quotes
 
 
 def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
@@ -23,7 +26,8 @@ def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
     def called(*arguments: object) -> Result | None:
         db = CallerDatabase()
         try:
-            return function(db, *arguments)
+            with settings(db, _AS_WRITTEN):
+                return function(db, *arguments)
         except AutomlError as error:
             problem = error
         # Outside of the handler, so that the traceback of our own exception is not shown to the caller.

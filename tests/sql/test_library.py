@@ -207,6 +207,14 @@ def test_the_schedule_table_must_not_exist(db: Session) -> None:
     )
 
 
+def test_a_name_that_another_transaction_uses_is_refused_at_once(db: Session, connect: Callable[..., Session]) -> None:
+    other, call = connect(), "SELECT madlib.hyperband_schedule('hb', 9)"
+    other.run(f"BEGIN; {call}")
+    assert error(db, call) == ("55006", 'schedule_table: table "{schema}.hb" is being made by another transaction')
+    other.run("ROLLBACK")
+    db.run(call)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sqlstate", "message"),
     [

@@ -342,6 +342,15 @@ def test_the_settings_of_the_session_stay(db: Session) -> None:
     ]
 
 
+def test_a_session_that_quotes_all_names(db: Session) -> None:
+    small(db, "('{1,2}', 'a'), ('{3,4}', 'b')")
+    db.run("SET quote_all_identifiers = on")
+    pack(db, "t", "p")
+    validate(db, "t", "v", "p")
+    assert summary(db, "v").dependent_vartype == "text"
+    assert db.value("SHOW quote_all_identifiers") == "on"
+
+
 def test_packing_is_part_of_the_transaction(db: Session) -> None:
     small(db, "('{1}', 'a')")
     db.autocommit = False
