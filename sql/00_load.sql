@@ -26,6 +26,10 @@ def stop(message, hint):
 def number(version):
     return [int(part) for part in version.split('.') if part.isdigit()]
 
+# In another encoding PL/Python fails over any error whose message is not ASCII, in a way that crashes the server.
+encoding = plpy.execute('SELECT pg_catalog.getdatabaseencoding() AS encoding')[0]['encoding']
+if encoding != 'UTF8':
+    stop('the database must have the encoding UTF8, it has ' + encoding, 'Dump it and restore it into a database in UTF8.')
 sys.path[:] = [SITE] + [path for path in sys.path if os.path.isabs(path) and path != SITE]
 importlib.invalidate_caches()
 try:

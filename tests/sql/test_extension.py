@@ -15,12 +15,12 @@ from fix_search import dense, load, make_iris, search
 
 
 @contextmanager
-def scratch_database(server: str, name: str) -> Iterator[str]:
+def scratch_database(server: str, name: str, options: str = "") -> Iterator[str]:
     """The DSN of a new, empty database."""
     name = f"{name}_{os.getpid()}"
     admin = connect_to(server)
     admin.run(f"DROP DATABASE IF EXISTS {name}")
-    admin.run(f"CREATE DATABASE {name}")
+    admin.run(f"CREATE DATABASE {name} {options}")
     yield psycopg2.extensions.make_dsn(server, dbname=name)
     admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
     admin.run(f"DROP DATABASE {name}")
@@ -66,6 +66,20 @@ def test_it_needs_plpython(server: str) -> None:
         failure = session.error_of("CREATE EXTENSION keras_automl")
         assert (failure.sqlstate, failure.message) == ("42704", 'required extension "plpython3u" is not installed')
         assert failure.hint is not None and "CASCADE" in failure.hint
+        session.close()
+
+
+@pytest.mark.postgresql("databases of another encoding have another default locale")
+@pytest.mark.parametrize("encoding", ["LATIN1", "EUC_JP", "SQL_ASCII"])
+def test_another_encoding_than_utf8_is_refused(server: str, encoding: str) -> None:
+    options = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    with scratch_database(server, "automl_encoding", options) as dsn:
+        session = connect_to(dsn)
+        session.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
+        for call in ("hyperband_schedule('t', 9)", "automl_open('{}')"):
+            failure = session.error_of(f"SELECT madlib.{call}")
+            assert failure.message.endswith(f"keras_automl: the database must have the encoding UTF8, it has {encoding}")
+            assert (failure.sqlstate, failure.hint) == ("55000", "Dump it and restore it into a database in UTF8.")
         session.close()
 
 
