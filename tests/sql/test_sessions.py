@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
+import psycopg2
 import pytest
 
 from fix_db import Session
@@ -51,30 +53,56 @@ def test_all_executors_give_the_same_bits(prepared: Session) -> None:
     assert len(found) == 1
 
 
-def test_a_session_that_is_killed_is_replaced(prepared: Session, connect: Callable[..., Session]) -> None:
-    prepared.run("SET keras_automl.sessions = 2")
-    page = {"compile_params_grid": PAGE_COMPILE, "fit_params_grid": PAGE_FIT, "automl_params": "R=9, eta=3"}
-    untouched = small_search(prepared, "untouched", **page)
-    watcher, killed = connect(), 0
+def meanwhile(watcher: Session, sql: str) -> Callable[[], Any]:
+    """Run `sql` as soon as the next search has trained something; return what waits for it and gives its value."""
+    found: list[Any] = []
+    before = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
 
-    def kill() -> None:
-        nonlocal killed
-        progress = "SELECT coalesce(max(iteration), 0) FROM madlib.automl_trials WHERE run_id = %s"
-        run = watcher.value("SELECT max(run_id) FROM madlib.automl_runs") + 1
+    def interfere() -> None:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not watcher.value(progress, run):
+        progress = "SELECT coalesce(max(iteration), 0) FROM madlib.automl_trials WHERE run_id > %s"
+        while time.monotonic() < deadline and not watcher.value(progress, before):
             time.sleep(0.01)
-        killed = watcher.value(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'keras_automl session 1'"
-            " AND datname = current_database()"
-        )
+        found.append(watcher.value(sql))
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    again = small_search(prepared, "disturbed", **page)
-    killer.join()
-    assert killed == 1
+    def outcome() -> Any:
+        thread.join()
+        return found[0]
+
+    thread = threading.Thread(target=interfere)
+    thread.start()
+    return outcome
+
+
+PAGE = {"compile_params_grid": PAGE_COMPILE, "fit_params_grid": PAGE_FIT, "automl_params": "R=9, eta=3"}
+
+
+@pytest.mark.parametrize("name", ["keras_automl session 1", "keras_automl record"])
+def test_a_session_that_is_killed_is_replaced(prepared: Session, connect: Callable[..., Session], name: str) -> None:
+    prepared.run("SET keras_automl.sessions = 2")
+    untouched = small_search(prepared, "untouched", **PAGE)
+    killed = meanwhile(
+        connect(),
+        f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '{name}'"
+        " AND datname = current_database()",
+    )
+    again = small_search(prepared, "disturbed", **PAGE)
+    assert killed() == 1
     assert again == untouched
+    assert prepared.value("SELECT status FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == "finished"
+
+
+def test_deleting_a_run_that_is_under_way_ends_it(prepared: Session, connect: Callable[..., Session]) -> None:
+    prepared.run("SET keras_automl.sessions = 1")
+    deleted = meanwhile(
+        connect(),
+        "WITH gone AS (DELETE FROM madlib.automl_runs WHERE run_id = (SELECT max(run_id) FROM madlib.automl_runs) RETURNING 1)"
+        " SELECT count(*) FROM gone",
+    )
+    with pytest.raises(psycopg2.Error, match=r"the run was deleted from madlib\.automl_runs while it was under way") as caught:
+        small_search(prepared, "o", **PAGE | {"automl_params": "R=27, eta=3"})
+    assert (deleted(), caught.value.pgcode) == (1, "55000")
+    assert prepared.value("SELECT to_regclass('o')") is None
 
 
 def test_rows_that_are_not_committed_are_searched_in_the_callers_session(prepared: Session) -> None:

@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from automl.cluster.driver import BytesBinaryDumper, dict_row, psycopg, sql
 from automl.database import Database, Row
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, OperatorError
+
+Result = TypeVar("Result")
 
 _SESSION_SETTINGS = {
     "search_path": "pg_catalog",
@@ -128,29 +132,67 @@ def _sentence(error: Exception | None) -> str:
 class Connection:
     """A session of our own for short statements: each is committed at once, and other sessions see it.
 
+    One that dies is opened anew, and what it was doing is done again.
+
     Args:
         address: of the server.
         name: shown in pg_stat_activity.
     """
 
     def __init__(self, address: Address, name: str) -> None:
-        self._connection = connect(address, name)
+        self._address = address
+        self._name = name
+        self._open()
+
+    def execute(self, statement: str, *values: object) -> list[Row]:
+        """Run a statement with parameters `$1`, `$2`, ... and return its rows."""
+        return self._kept(lambda: self._execute(statement, values))
+
+    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Run statements in one transaction, without waiting for one before the next is sent.
+
+        Raises:
+            AutomlError: rows refer to others that are not there any more.
+        """
+        try:
+            self._kept(lambda: self._batch(statements))
+        except psycopg.errors.ForeignKeyViolation:
+            raise AutomlError(
+                "the run was deleted from madlib.automl_runs while it was under way",
+                sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+                hint="Delete runs that are not alive, and cancel others first.",
+            ) from None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _open(self) -> None:
+        self._connection = connect(self._address, self._name)
         # A server that crashes may lose the last moments of these rows: their results can be computed again.
         self._connection.execute("SET synchronous_commit TO off")
         self._cursor = psycopg.RawCursor(self._connection, row_factory=dict_row)
         for raw in (bytes, bytearray):
             self._connection.adapters.register_dumper(raw, BytesBinaryDumper)
 
-    def execute(self, statement: str, *values: object) -> list[Row]:
-        """Run a statement with parameters `$1`, `$2`, ... and return its rows."""
+    def _kept(self, work: Callable[[], Result]) -> Result:
+        """Do a piece of work, once more on a new connection if this one has died."""
+        try:
+            return work()
+        except psycopg.OperationalError as error:
+            if not self._connection.closed:
+                raise
+            why = _sentence(error)
+        try:
+            self._open()
+        except Unreachable as problem:
+            raise OperatorError(f"the session that keeps the record died ({why}) and cannot be replaced: {problem}") from None
+        return work()
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> list[Row]:
         self._cursor.execute(statement.encode(), values or None, binary=True)
         return self._cursor.fetchall() if self._cursor.description else []
 
-    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        """Run statements in one transaction, without waiting for one before the next is sent."""
+    def _batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
         with self._connection.pipeline(), self._connection.transaction():
             for statement, values in statements:
                 self._cursor.execute(statement.encode(), values)
-
-    def close(self) -> None:
-        self._connection.close()
