@@ -14,7 +14,7 @@ from common import Connection, in_turn, peer, ratio, run, schema, spread, table
 from sklearn.datasets import load_digits
 
 ROUNDS, TRIALS = 3, 20
-ITERATIONS = {"CNN": 3, "MLP": 10}
+ITERATIONS = {"CNN": 5, "MLP": 20}
 _COMPILE = """{'loss': ['categorical_crossentropy'], 'metrics': ['accuracy'],
     'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.0001, 0.01, 'log']}]}"""
 _FIT = "{'batch_size': [32, 64], 'epochs': [1]}"
