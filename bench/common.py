@@ -20,7 +20,7 @@ import psycopg
 import psycopg2
 
 from automl.cluster.base import VISIT, Work
-from automl.cluster.conversation import conversation
+from automl.cluster.conversation import conversation, held
 
 BENCH = Path(__file__).resolve().parent
 EXAMPLES = BENCH.parent / "examples"
@@ -68,17 +68,9 @@ class Session:
             if evaluated:
                 stops.append({"evaluate": "training", "partition": 0, "last": True})
             begin = time.perf_counter()
-            report, state = self._talk(Work(None, VISIT, (json.dumps({**order, "stops": stops}), state)))
+            work = Work(None, VISIT, (json.dumps({**order, "stops": stops}), state))
+            report, state = held(conversation(work), lambda statement: self._ask(*statement))
             yield Hop(time.perf_counter() - begin, report, state)
-
-    def _talk(self, work: Work) -> Any:
-        talk = conversation(work)
-        statement = next(talk)
-        while True:
-            try:
-                statement = talk.send(self._ask(*statement))
-            except StopIteration as end:
-                return end.value
 
     def _ask(self, sql: str, values: tuple[Any, ...]) -> Any:
         plain = [v if v is None or isinstance(v, (bytes, bytearray)) else str(v).encode() for v in values]

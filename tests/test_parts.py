@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automl.cluster.base import OPEN, PUT, TAKE, VISIT, Work
-from automl.cluster.conversation import PART, conversation
+from automl.cluster.conversation import PART, conversation, held
 from keras_seg import parts
 
 PIECES: list[list[bytes]] = [[], [b""], [b"abc"], [b"abcdef"], [b"ab", b"", b"cdefgh", b"i"], [b"abc", b"def", b"ghi"]]
@@ -74,13 +74,7 @@ class Session:
 
 
 def talk(work: Work, session: Session) -> Any:
-    talking = conversation(work)
-    statement = next(talking)
-    while True:
-        try:
-            statement = talking.send(session.answer(*statement))
-        except StopIteration as end:
-            return end.value
+    return held(conversation(work), lambda statement: session.answer(*statement))
 
 
 @pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 5])

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from automl.cluster.base import CLOSE, DEFINE, OPEN, Outcome, Setup, Work
-from automl.cluster.conversation import conversation
+from automl.cluster.conversation import conversation, held
 from automl.database import Database
 
 
@@ -37,7 +37,7 @@ class CallerSession:
 
     def begin(self, session: int, work: Work) -> None:
         begin = time.monotonic()
-        answer = self._talk(work)
+        answer = held(conversation(work), lambda statement: self._answer(statement.sql, *statement.values))
         self._done.append(Outcome(session, work.task, answer, None, time.monotonic() - begin))
 
     def wait(self) -> list[Outcome]:
@@ -50,15 +50,6 @@ class CallerSession:
 
     def close(self) -> None:
         self._answer(CLOSE)
-
-    def _talk(self, work: Work) -> Any:
-        talk = conversation(work)
-        statement = next(talk)
-        while True:
-            try:
-                statement = talk.send(self._answer(statement.sql, *statement.values))
-            except StopIteration as end:
-                return end.value
 
     def _answer(self, sql: str, *values: object) -> Any:
         return self._db.execute(sql, *values)[0]["answer"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 from automl.cluster.base import PUT, TAKE, VISIT, Work
+from keras_seg.parts import PART
 
-PART = 4 * 2**20  # bytes of a state in one statement; see keras_seg/parts.py
 _LENGTH = struct.Struct("<I")
 
 
@@ -34,6 +34,20 @@ def conversation(work: Work, at: str = "") -> Conversation:
         at: the end of each statement, which says where it runs.
     """
     return _visit(at, *work.values) if work.sql == VISIT else _one(work, at)
+
+
+def held(talk: Conversation, answer: Callable[[Statement], Any]) -> Any:
+    """Hold a conversation to its end, one statement after the other, and return its answer.
+
+    Args:
+        answer: has a statement done and returns its answer.
+    """
+    statement = next(talk)
+    while True:
+        try:
+            statement = talk.send(answer(statement))
+        except StopIteration as end:
+            return end.value
 
 
 def _one(work: Work, at: str) -> Conversation:
