@@ -125,3 +125,13 @@ return GD['automl'].usage('madlib_keras_predict_byom', *args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_predict_byom(text) IS
 'Help: what madlib_keras_predict_byom does; with ''usage'' its arguments and results, with ''example'' examples.';
+
+-- With one argument it makes a table of that name.
+CREATE FUNCTION madlib.gpu_configuration() RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('gpu_configuration', 'usage')
+$$;
+COMMENT ON FUNCTION madlib.gpu_configuration() IS
+'Help: what gpu_configuration does, its arguments and results.';

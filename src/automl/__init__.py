@@ -19,6 +19,7 @@ In reading order:
     store          runs, trials, metrics and checkpoints, while it goes
     outputs, fitted    the tables that the caller asked for
     predict, byom, evaluate    prediction with what was found or brought along, and how good it is
+    devices, inventory    which session trains on which GPU; what GPUs the hosts have
     doctor         what is installed where
 """
 

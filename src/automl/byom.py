@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from automl import architectures
+from automl import architectures, inventory
 from automl.cluster.base import Definition
 from automl.database import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.predict import KEY, Model, parse_pred_type, predict_with
-from automl.request import require_there
 
 _DEPENDENT = "dependent_var"  # column of the classes: nothing tells what they are
 
@@ -30,18 +29,18 @@ def madlib_keras_predict_byom(
     dependent_count: int | None = 1,
 ) -> None:
     """Predict the rows of `test_table` with a model of a library, and make `output_table` as madlib_keras_predict does."""
-    require_there(use_gpus=use_gpus)
     problems = Problems()
     selection = problems.attempt(lambda: parse_pred_type(pred_type))
     classes = problems.attempt(lambda: _class_values(class_values))
     divisor = problems.attempt(lambda: _divisor(normalizing_const))
     problems.attempt(lambda: _require_one(dependent_count))
     definition = problems.attempt(lambda: _definition(db, model_arch_table, model_id))
+    hosts = problems.attempt(lambda: inventory.hosts_of_sessions(db, use_gpus, None))
     problems.stop()
     assert selection and divisor and definition
     kind = "pg_catalog.int4" if classes is None else "pg_catalog.text"
     model = Model(definition, _DEPENDENT, kind, classes, divisor, named_by_caller=True)
-    predict_with(db, model, test_table, id_col, independent_varname, output_table, selection)
+    predict_with(db, model, test_table, id_col, independent_varname, output_table, selection, hosts)
 
 
 def _definition(db: Database, model_arch_table: str | None, model_id: int | None) -> Definition:

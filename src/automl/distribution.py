@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
+from automl import inventory
 from automl.catalog import find_table, require_column, require_select
 from automl.database import Database
 from automl.errors import UsageError
@@ -62,13 +62,12 @@ def _chosen(there: Sequence[Segment], dbids: Sequence[int | None]) -> tuple[int,
 
 
 def _with_gpus(db: Database, there: Sequence[Segment]) -> tuple[int, ...]:
-    rows = db.execute("SELECT gp_segment_id AS segment, madlib.automl_inspect() AS found FROM gp_dist_random('gp_id')")
-    equipped = {row["segment"] for row in rows if json.loads(row["found"])["gpus"]}
-    chosen = tuple(segment.content for segment in there if segment.content in equipped)
+    chosen = inventory.equipped(db, there)
     if not chosen:
+        hosts = ", ".join(dict.fromkeys(segment.host for segment in there))
         raise UsageError(
             _ARGUMENT,
-            "no segment's host has a GPU",
+            f"no segment's host has a GPU: the driver shows none on {hosts}",
             GPU_SEGMENTS,
             hint="SELECT * FROM madlib.automl_doctor() shows the devices of each segment; 'all_segments' takes all of them.",
         )

@@ -7,7 +7,22 @@ from dataclasses import asdict
 from functools import wraps
 from typing import TypeVar
 
-from automl import byom, doctor, evaluate, fitting, help, library, packing, predict, request, run, schedule, selection, split
+from automl import (
+    byom,
+    doctor,
+    evaluate,
+    fitting,
+    help,
+    inventory,
+    library,
+    packing,
+    predict,
+    request,
+    run,
+    schedule,
+    selection,
+    split,
+)
 from automl.catalog import settings
 from automl.cluster import this_machine
 from automl.database import CallerDatabase
@@ -58,4 +73,5 @@ madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
 automl_doctor = _entry(doctor.automl_doctor)
+gpu_configuration = _entry(inventory.gpu_configuration)
 usage = _entry(help.usage)

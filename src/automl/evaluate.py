@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from automl import catalog, packed
+from automl import catalog, inventory, packed
 from automl.catalog import Relation
 from automl.cluster import this_machine
 from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
@@ -22,7 +22,7 @@ from automl.names import Name, table_name
 from automl.packed import PackedTable
 from automl.plan import compile_order, fit_order
 from automl.predict import companion, keys_of
-from automl.request import available, require_there
+from automl.request import available
 from automl.search.grammar import CompileParams, FitParams, parse_compile_params
 
 _KEY = "model"
@@ -47,16 +47,17 @@ def madlib_keras_evaluate(
     mst_key: int | None = None,
 ) -> None:
     """Compute loss and metrics of a model on the rows of a packed table, and write them to `output_table`."""
-    require_there(use_gpus=use_gpus)
     problems = Problems()
     model = problems.attempt(lambda: _trained(db, model_table, mst_key))
     table = problems.attempt(lambda: packed.read(db, "test_table", test_table))
     name = problems.attempt(lambda: table_name("output_table", output_table))
     output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name)) if name else None
+    hosts = problems.attempt(lambda: inventory.hosts_of_sessions(db, use_gpus, table))
     problems.stop()
     assert model and table and output
     # On Greenplum the first dataset is the one whose segments the sessions reach.
-    needs = Needs({TRAINING: table}, (Definition(_KEY, model.architecture),), available(db, this_machine()))
+    resources = available(db, this_machine(), hosts)
+    needs = Needs({TRAINING: table}, (Definition(_KEY, model.architecture),), resources, hosts=hosts)
     with opened(db, needs, table.partitions, "the evaluation") as (cluster, _):
         _require_fit(cluster, model, table)
         loss, metrics = _evaluated(cluster, model, table)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl import architectures, catalog, packed, run, selection
+from automl import architectures, catalog, inventory, packed, run, selection
 from automl.catalog import Relation
 from automl.cluster import this_machine
 from automl.cluster.base import Definition
@@ -77,7 +77,6 @@ class SingleArguments:
 def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None:
     """Train every configuration of a model selection table and make the tables of the models."""
     given = MultipleArguments(*arguments)
-    require_there(use_gpus=given.use_gpus)
     problems = Problems()
     selected = problems.attempt(lambda: selection.read(db, given.model_selection_table))
     models = None if selected is None else problems.attempt(lambda: _models(db, selected))
@@ -114,7 +113,7 @@ def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None
 def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
     """Train one model and make its tables."""
     given = SingleArguments(*arguments)
-    require_there(object_table=given.object_table, use_gpus=given.use_gpus)
+    require_there(object_table=given.object_table)
     problems = Problems()
     problems.attempt(lambda: parse_compile_params(given.compile_params))
     fit = problems.attempt(lambda: parse_fit_params(given.fit_params))
@@ -159,7 +158,8 @@ def _common(db: Database, given: MultipleArguments | SingleArguments, problems: 
         frequency = problems.attempt(lambda: computed_every(every, iterations, "the value of num_iterations"))
     training = problems.attempt(lambda: packed.read(db, "source_table", given.source_table))
     validation = problems.attempt(lambda: validation_table(db, given.validation_table, training))
-    resources = available(db, this_machine())
+    hosts = problems.attempt(lambda: inventory.hosts_of_sessions(db, given.use_gpus, training))
+    resources = available(db, this_machine(), hosts)
     if getattr(given, "use_caching", False) and training is not None:
         problems.attempt(lambda: require_cache(db, [training, validation], resources))
     return {
@@ -172,6 +172,7 @@ def _common(db: Database, given: MultipleArguments | SingleArguments, problems: 
         "name": given.name,
         "description": given.description,
         "resources": resources,
+        "hosts": hosts,
     }
 
 

@@ -118,7 +118,7 @@ class SearchTables:
             fixed("automl_params", "text", search.params),
             fixed("random_state", "text", None if search.random_state is None else str(search.random_state)),
             fixed("object_table", "text", None),
-            fixed("use_gpus", "boolean", False),
+            fixed("use_gpus", "boolean", request.hosts is not None),
             fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.longest),
             *about(request),
             *classes(request),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from automl import catalog
+from automl import catalog, inventory
 from automl.catalog import ColumnType, Relation
 from automl.cluster import this_machine
 from automl.cluster.base import CHECK, PREDICT, Cluster, Definition, Outcome, Setup, Work, ask
@@ -18,9 +18,11 @@ from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.sessions import Sessions
 from automl.database import CallerDatabase, Database, Row
-from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, AutomlError, OperatorError, UsageError
+from automl.devices import Host, dealt
+from automl.errors import DATATYPE_MISMATCH, AutomlError, OperatorError, UsageError
 from automl.greenplum import distributed_by
 from automl.names import Name, column_names, quoted, table_name
+from automl.request import available
 from keras_seg import wire
 
 _BATCH = 8192  # rows, and at most so many values:
@@ -85,15 +87,12 @@ def madlib_keras_predict(
 ) -> None:
     """Predict the rows of `test_table` and make `output_table`: id, dependent variable, `prob`, `rank` if asked for; or id and
     the value, if the model predicts a number."""
-    if use_gpus:
-        raise UsageError(
-            "use_gpus", "prediction on GPUs is not there yet in this version", True, sqlstate=FEATURE_NOT_SUPPORTED
-        )
     selection = parse_pred_type(pred_type)
     model = _model(db, model_table, mst_key)
     if model.is_number:
         selection = _of_number(selection, pred_type)
-    predict_with(db, model, test_table, id_col, independent_varname, output_table, selection)
+    hosts = inventory.hosts_of_sessions(db, use_gpus, None)
+    predict_with(db, model, test_table, id_col, independent_varname, output_table, selection, hosts)
 
 
 def predict_with(
@@ -104,12 +103,17 @@ def predict_with(
     independent_varname: str | None,
     output_table: str | None,
     selection: Selection,
+    hosts: tuple[Host, ...] | None,
 ) -> None:
-    """Predict the rows of a table with a model and write what the selection takes."""
+    """Predict the rows of a table with a model and write what the selection takes.
+
+    Args:
+        hosts: where it runs, if it is to run on GPUs.
+    """
     source = _source(db, test_table, id_col, independent_varname)
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     _create(db, output, source, model, selection)
-    cluster = _open(db, model, source)
+    cluster = _open(db, model, source, hosts)
     try:
         _require_fit(cluster, source)
         for ids, probabilities in _predicted(db, cluster, source, model):
@@ -247,13 +251,14 @@ def _create(db: CallerDatabase, output: Name, source: Source, model: Model, sele
     )
 
 
-def _open(db: CallerDatabase, model: Model, source: Source) -> Cluster:
-    setup = Setup(definitions=(model.definition,), threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256))
-    most = catalog.whole_setting(db, "keras_automl.sessions", this_machine().sessions, 0, 256)
+def _open(db: CallerDatabase, model: Model, source: Source, hosts: tuple[Host, ...] | None) -> Cluster:
+    resources = available(db, this_machine(), hosts)
+    count = min(resources.sessions, 1 + source.rows // _ROWS_A_SESSION)
+    gpus = dealt(hosts * max(1, count)) if hosts else ()
+    setup = Setup(definitions=(model.definition,), threads=resources.threads, gpus=gpus)
     try:
-        if most == 0:
+        if count == 0:
             raise Unreachable("keras_automl.sessions is 0")
-        count = min(most, 1 + source.rows // _ROWS_A_SESSION)
         return Sessions(own_address(db), setup, count, (), db.interrupt, "keras_automl predict")
     except Unreachable as problem:
         db.notice(f"the prediction runs in this session: {problem}")

@@ -6,10 +6,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl import architectures, catalog, dataset, packed
+from automl import architectures, catalog, dataset, inventory, packed
 from automl.cluster import Machine
 from automl.cluster.base import Definition
 from automl.database import Database
+from automl.devices import Host, useful
 from automl.errors import FEATURE_NOT_SUPPORTED, INSUFFICIENT_RESOURCES, Problems, UsageError
 from automl.names import Name, table_name
 from automl.packed import PackedTable
@@ -84,6 +85,7 @@ class Request:
         seed: from which all randomness derives; drawn if the caller gave none.
         frequency: metrics are computed every so many iterations; None for the end of each task (a round of Hyperband).
         name, description: free text.
+        hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
         beginning: weights to begin from, but for those of the library.
         arguments: what the arguments of a search are called in the function that was called, where that differs.
     """
@@ -102,6 +104,7 @@ class Request:
     description: str | None
     caching: bool
     resources: Resources
+    hosts: tuple[Host, ...] | None = None
     beginning: Beginning | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -166,7 +169,7 @@ def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Se
     Raises:
         AutomlError: all problems found, together.
     """
-    require_there(object_table=given.object_table, use_gpus=given.use_gpus)
+    require_there(object_table=given.object_table)
     problems = Problems()
     attempt = problems.attempt
     method = attempt(lambda: _method(given.automl_method))
@@ -184,7 +187,8 @@ def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Se
     if space is not None and training is not None:
         weights = dict(space.fit_params).get("class_weight")
         attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))
-    resources = available(db, machine)
+    hosts = attempt(lambda: inventory.hosts_of_sessions(db, given.use_gpus, training))
+    resources = available(db, machine, hosts)
     if given.use_caching and training is not None:
         attempt(lambda: require_cache(db, [training, validation], resources))
     problems.stop()
@@ -205,19 +209,16 @@ def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Se
         description=given.description,
         caching=bool(given.use_caching),
         resources=resources,
+        hosts=hosts,
     )
     return request, Search(outputs, given.automl_method or method, request.params, params.columns, given.random_state)
 
 
-def require_there(*, object_table: str | None = None, use_gpus: bool | None = None) -> None:
+def require_there(*, object_table: str | None = None) -> None:
     """Raise if what is asked for is not there yet."""
-    for argument, value, what in (
-        ("object_table", object_table, "custom functions are"),
-        ("use_gpus", use_gpus, "training on GPUs is"),
-    ):
-        if value:
-            rule = f"{what} not there yet in this version; leave it out"
-            raise UsageError(argument, rule, value, sqlstate=FEATURE_NOT_SUPPORTED)
+    if object_table:
+        rule = "custom functions are not there yet in this version; leave it out"
+        raise UsageError("object_table", rule, object_table, sqlstate=FEATURE_NOT_SUPPORTED)
 
 
 def _method(value: str | None) -> str:
@@ -270,10 +271,15 @@ def require_classes(weights: object, training: PackedTable, argument: str = "fit
         raise UsageError(argument, rule)
 
 
-def available(db: Database, machine: Machine) -> Resources:
-    """Read the settings that say what may be used."""
+def available(db: Database, machine: Machine, hosts: Sequence[Host] | None = None) -> Resources:
+    """Read the settings that say what may be used.
+
+    Args:
+        hosts: of the sessions, where they are to train on GPUs.
+    """
+    sessions = useful(hosts[0], machine.sessions) if hosts else machine.sessions
     return Resources(
-        sessions=catalog.whole_setting(db, "keras_automl.sessions", machine.sessions, 0, 256),
+        sessions=catalog.whole_setting(db, "keras_automl.sessions", sessions, 0, 256),
         threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
         memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * _MB,
         cache=catalog.whole_setting(db, "keras_automl.cache_memory_mb", machine.memory // 2 // _MB, 1, 100_000_000) * _MB,

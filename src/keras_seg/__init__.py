@@ -16,6 +16,7 @@ In reading order:
     data          the bytes of a packed table -> tensors
     wire          rows on their way into a packed table
     runtime       TensorFlow inside a database backend
+    devices       the GPUs of this host
     inspection    what a session finds where it runs
     failure       errors with SQLSTATE and hint
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import platform
@@ -10,10 +9,12 @@ import socket
 from importlib import metadata
 from pathlib import Path
 
+from keras_seg import devices
+
 PACKAGES = ("tensorflow", "keras", "numpy")
 
 
-def inspect() -> str:
+def inspect(interrupt: devices.Interrupt) -> str:
     """Return JSON: host, Python, where the packages lie and their versions, processors, free memory in MB, devices."""
     return json.dumps(
         {
@@ -22,7 +23,7 @@ def inspect() -> str:
             "site": str(Path(__file__).parent.parent),
             "processors": len(os.sched_getaffinity(0)),
             "memory_mb": _free_memory_mb(),
-            "gpus": sorted(glob.glob("/dev/nvidia[0-9]*")),
+            "gpus": [gpu.description for gpu in devices.of_driver(interrupt)],
             **{package: _version(package) for package in PACKAGES},
         }
     )

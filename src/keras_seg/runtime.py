@@ -12,6 +12,7 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -21,13 +22,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keras_seg.devices import program
+
 _POLL = 0.05  # seconds between two looks for a cancellation
 # scikit-learn and SciPy serve only wrappers of Keras that nothing here uses; they are a fifth of the time of its import.
 _NOT_NEEDED = ("sklearn", "scipy")
 
 
+_INSTALL = "Run deploy/install of keras_automl on the host of the server, as root."
+_INSTALL_CUDA = (
+    "Install NVIDIA's libraries beside TensorFlow on this host, as root: {pip} install 'tensorflow[and-cuda]=={version}';"
+    " madlib.gpu_configuration('t', 'tensorflow') lists what it can use."
+)
+
+
 class RuntimeProblem(RuntimeError):
-    """TensorFlow cannot be used here; the message says what is missing and how to mend it."""
+    """TensorFlow cannot be used here; the message says what is missing.
+
+    Attributes:
+        hint: how to mend it.
+    """
+
+    def __init__(self, message: str, hint: str = _INSTALL) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass
@@ -36,12 +54,13 @@ class Runtime:
 
     Attributes:
         threads: threads of each of TensorFlow's pools; part of what makes results the same bits.
+        gpus: the GPUs that it sees, as CUDA_VISIBLE_DEVICES names them.
         seconds: how long the import took.
         problem: why it failed.
     """
 
     threads: int
-    gpus: tuple[int, ...] = ()
+    gpus: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: BaseException | None = None
     _thread: threading.Thread | None = field(default=None, repr=False)
@@ -68,6 +87,8 @@ class Runtime:
         while self._thread.is_alive():
             self._thread.join(_POLL)
             interrupt()
+        if isinstance(self.problem, RuntimeProblem):
+            raise self.problem
         if self.problem is not None:
             site = Path(__file__).parent.parent
             raise RuntimeProblem(
@@ -86,6 +107,7 @@ class Runtime:
             "keras": keras.__version__,
             "numpy": numpy.__version__,
             "threads": self.threads,
+            "gpus": list(self.gpus),
             "pid": os.getpid(),
             "import_seconds": round(self.seconds, 3),
             "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
@@ -100,10 +122,11 @@ class Runtime:
         self.seconds = time.perf_counter() - begin
 
 
-def _import_tensorflow(threads: int, gpus: tuple[int, ...]) -> None:
+def _import_tensorflow(threads: int, gpus: tuple[str, ...]) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus)) if gpus else "-1"
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # the order in which devices.py numbers them
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus) if gpus else "-1"
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("KERAS_HOME", "/nonexistent")  # ~/.keras/keras.json of the server's user must not change results
     kept_out = [name for name in _NOT_NEEDED if name not in sys.modules]
@@ -117,6 +140,7 @@ def _import_tensorflow(threads: int, gpus: tuple[int, ...]) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         except RuntimeError:
             raise RuntimeError("something else in this session uses it already, with other threads; connect anew") from None
+        _take_gpus(tf, gpus)
         # Rewriting graphs costs each program 0.1 s when it is compiled and gains nothing measurable in training.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         import keras
@@ -126,6 +150,18 @@ def _import_tensorflow(threads: int, gpus: tuple[int, ...]) -> None:
     finally:
         for name in kept_out:
             del sys.modules[name]
+
+
+def _take_gpus(tf: Any, gpus: tuple[str, ...]) -> None:
+    """Have TensorFlow take a GPU's memory as it needs it, so that sessions can share one; raise where it sees none."""
+    there = tf.config.list_physical_devices("GPU")
+    if len(there) < len(gpus):
+        raise RuntimeProblem(
+            f"TensorFlow {tf.__version__} on {socket.gethostname()} cannot use the GPU {', '.join(gpus)} that the driver shows",
+            _INSTALL_CUDA.format(pip=program("pip"), version=tf.__version__),
+        )
+    for gpu in there:
+        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 @contextmanager

@@ -21,8 +21,10 @@ import numpy as np
 from keras_seg import parts
 from keras_seg import state as codec
 from keras_seg.cache import Cache, Definition
+from keras_seg.devices import gpus as host_gpus
+from keras_seg.devices import of_driver
 from keras_seg.failure import fail
-from keras_seg.inspection import inspect
+from keras_seg.inspection import inspect as look_around
 from keras_seg.runtime import Runtime, RuntimeProblem
 from keras_seg.wire import encoded as pack_encoded
 from keras_seg.wire import features as pack_features
@@ -33,6 +35,7 @@ __all__ = [
     "close_session",
     "define",
     "feed",
+    "gpus",
     "inspect",
     "open_session",
     "pack_classes",
@@ -50,7 +53,6 @@ if TYPE_CHECKING:
 _LENGTH = struct.Struct("<I")
 CACHE = "keras_seg.cache"
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
-INSTALL = "Run deploy/install of keras_automl on the host of the server, as root."
 _NOT_SAID = (
     "Graph execution error",
     "Detected at node",
@@ -75,17 +77,45 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     cache = gd.setdefault(CACHE, Cache())
     cache.clear()
     cache.setup = json.loads(setup)
-    threads = int(cache.setup.get("threads", 1))
-    if cache.runtime is None:
-        cache.runtime = Runtime(threads, tuple(cache.setup.get("gpus", ())))
-    if cache.runtime.threads != threads:
-        began = f"TensorFlow began in this session with {cache.runtime.threads} threads and cannot change to {threads}"
-        fail(plpy, f"keras_automl.threads: {began}", OBJECT_NOT_IN_PREREQUISITE_STATE, "Connect anew, or set it back.")
+    wanted = Runtime(int(cache.setup.get("threads", 1)), tuple(map(str, cache.setup.get("gpus", ()))))
+    cache.runtime = cache.runtime or _begin(plpy, wanted)
+    _require_same(plpy, cache.runtime, wanted)
     try:
         cache.runtime.wait(lambda: plpy.execute("SELECT 1"))
     except RuntimeProblem as problem:
-        fail(plpy, f"keras_automl: {problem}", OBJECT_NOT_IN_PREREQUISITE_STATE, INSTALL)
+        fail(plpy, f"keras_automl: {problem}", OBJECT_NOT_IN_PREREQUISITE_STATE, problem.hint)
     return json.dumps(cache.runtime.versions())
+
+
+def _begin(plpy: Any, wanted: Runtime) -> Runtime:
+    """Return a runtime that may begin here: its GPUs are among those that the server may use."""
+    there = {gpu.name for gpu in of_driver(lambda: plpy.execute("SELECT 1"))} if wanted.gpus else set()
+    unknown = [gpu for gpu in wanted.gpus if gpu not in there]
+    if unknown:
+        rule = f"there is no GPU {unknown[0]} on this host, which has {', '.join(sorted(there)) or 'none'}"
+        fail(plpy, f"use_gpus: {rule}", OBJECT_NOT_IN_PREREQUISITE_STATE, "Call again: the driver may have lost it since.")
+    return wanted
+
+
+def _require_same(plpy: Any, began: Runtime, wanted: Runtime) -> None:
+    """End the statement unless TensorFlow began in this session as it is wanted now: it cannot change."""
+    if began.threads != wanted.threads:
+        rule = f"TensorFlow began in this session with {began.threads} threads and cannot change to {wanted.threads}"
+        fail(plpy, f"keras_automl.threads: {rule}", OBJECT_NOT_IN_PREREQUISITE_STATE, "Connect anew, or set it back.")
+    if began.gpus != wanted.gpus:
+        here, there = (f"on {', '.join(each.gpus)}" if each.gpus else "without a GPU" for each in (began, wanted))
+        rule = f"TensorFlow began in this session {here} and cannot change to run {there}"
+        fail(plpy, f"use_gpus: {rule}", OBJECT_NOT_IN_PREREQUISITE_STATE, "Connect anew.")
+
+
+def gpus(plpy: Any, source: str) -> str:
+    """Return JSON: this host and its GPUs; see `devices.gpus`."""
+    return host_gpus(source, lambda: plpy.execute("SELECT 1"))
+
+
+def inspect(plpy: Any) -> str:
+    """Return JSON of what is found here; see `inspection.inspect`."""
+    return look_around(lambda: plpy.execute("SELECT 1"))
 
 
 def close_session(gd: dict[str, Any]) -> None:

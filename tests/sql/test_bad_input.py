@@ -149,7 +149,7 @@ METHODS: list[Case] = [
     ("metrics_compute_frequency", -1, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got -1"),
     ("metrics_compute_frequency", 3, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got 3"),
     ("object_table", "custom", NOT_THERE_YET, "custom functions are not there yet in this version; leave it out, got 'custom'"),
-    ("use_gpus", True, NOT_THERE_YET, "training on GPUs is not there yet in this version; leave it out, got True"),
+    ("use_gpus", True, "55000", "needs a GPU on every host that takes part, and the driver shows none on [^ ]+, got True"),
 ]  # fmt: skip
 
 HYPEROPT: list[Case] = [

@@ -270,7 +270,7 @@ MULTIPLE: list[tuple[str, Any, str, str]] = [
     ("metrics_compute_frequency", 3, "22023", "must be from 1 to 2, the value of num_iterations, or NULL, got 3"),
     ("validation_table", "nowhere", "42P01", 'table "nowhere" does not exist'),
     ("warm_start", True, "55000", r'needs the tables of an earlier training, and there is no ".*bad", got True'),
-    ("use_gpus", True, "0A000", "training on GPUs is not there yet .*"),
+    ("use_gpus", True, "55000", "needs a GPU on every host that takes part, and the driver shows none on .*"),
 ]
 
 
@@ -349,7 +349,7 @@ EVALUATE: list[tuple[str, str, str]] = [
     ("'several', 'iris_test', 'x', FALSE, 1", "55000", "test_table: table .* has no summary table .*"),
     ("'several', 'val', 'mst', FALSE, 1", "42P07", 'output_table: table ".*mst" already exists'),
     ("'mst', 'val', 'x'", "42703", 'model_table: column "model_weights" does not exist in table .*'),
-    ("'several', 'val', 'x', TRUE, 1", "0A000", "use_gpus: .*"),
+    ("'several', 'val', 'x', TRUE, 1", "55000", "use_gpus: needs a GPU on every host that takes part, .*"),
 ]
 
 

@@ -39,6 +39,7 @@ class Setup:
         fingerprints: statements whose results must be the same in a session as in the caller's own.
         threads: threads of TensorFlow in each session; sums change their rounding with it.
         caching: whether a session keeps decoded partitions in memory.
+        gpus: the GPU of each session; none of them sees one where there are none.
     """
 
     datasets: dict[str, str] = field(default_factory=dict)
@@ -46,10 +47,13 @@ class Setup:
     fingerprints: tuple[str, ...] = ()
     threads: int = 1
     caching: bool = False
+    gpus: tuple[str, ...] = ()
 
-    def as_json(self) -> str:
+    def as_json(self, session: int = 0) -> str:
+        """Return what the session of this number is told."""
         datasets = {name: {"query": query} for name, query in self.datasets.items()}
-        return json.dumps({"datasets": datasets, "threads": self.threads, "caching": self.caching, "gpus": []})
+        gpus = self.gpus[session : session + 1]
+        return json.dumps({"datasets": datasets, "threads": self.threads, "caching": self.caching, "gpus": gpus})
 
 
 @dataclass(frozen=True)

@@ -142,8 +142,7 @@ class CallerSegments:
         self._ground = ground
         self._begun: dict[int, Work] = {}
         self._there: dict[int, set[str]] = {}
-        answers = self._everywhere(OPEN, setup.as_json())
-        self._versions: dict[str, Any] = json.loads(answers[0])
+        self._versions: dict[str, Any] = json.loads(self._open(setup)[0])
         for definition in setup.definitions:
             self._everywhere(DEFINE, definition.key, definition.architecture, definition.weights)
 
@@ -174,6 +173,11 @@ class CallerSegments:
 
     def close(self) -> None:
         self._everywhere(CLOSE)
+
+    def _open(self, setup: Setup) -> list[Any]:
+        """Tell each segment its own setup: hosts have GPUs of their own."""
+        told = [setup.as_json(place.partition) for place in self._ground.places]
+        return self._everywhere(OPEN.replace("$1::text", f"($1::text[])[buffer_id % {len(told)} + 1]"), told)
 
     def _everywhere(self, sql: str, *values: object) -> list[Any]:
         rows = self._db.execute(f"{sql} FROM {self._ground.table} WHERE {self._first_buffers()}", *values)

@@ -14,6 +14,7 @@ from automl.cluster.greenplum import CallerSegments, Ground, SegmentSessions, gr
 from automl.cluster.sessions import Invisible, Sessions
 from automl.database import CallerDatabase, Journal
 from automl.dataset import fingerprint, partition_query
+from automl.devices import Host, dealt
 from automl.greenplum import is_greenplum
 from automl.packed import PackedTable
 from automl.request import Resources
@@ -27,12 +28,14 @@ class Needs:
         datasets: the packed tables by the names that orders know them by.
         definitions: the architectures.
         caching: whether a session keeps decoded partitions in memory.
+        hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
     """
 
     datasets: Mapping[str, PackedTable]
     definitions: tuple[Definition, ...]
     resources: Resources
     caching: bool = False
+    hosts: tuple[Host, ...] | None = None
 
 
 @contextmanager
@@ -49,6 +52,7 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
         fingerprints=tuple(fingerprint(table) for table in needs.datasets.values()),
         threads=needs.resources.threads,
         caching=needs.caching,
+        gpus=_gpus(needs, count),
     )
     cluster: Cluster
     journal: Connection | None = None
@@ -65,6 +69,13 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
         cluster.close()
         if journal is not None:
             journal.close()
+
+
+def _gpus(needs: Needs, count: int) -> tuple[str, ...]:
+    """Return the GPU of each session; none if they are not to use any."""
+    if needs.hosts is None:
+        return ()
+    return dealt(needs.hosts * max(1, count) if len(needs.hosts) == 1 else needs.hosts)
 
 
 def _connected(db: CallerDatabase, setup: Setup, count: int, lies: Ground | None) -> tuple[Connection, Cluster]:

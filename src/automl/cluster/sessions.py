@@ -181,7 +181,7 @@ class Sessions:
         setup = self._setup
         first = [Work(None, "BEGIN", ())]
         first += [Work(None, f"SELECT 1 FROM ({query}) q LIMIT 0", (0,)) for query in setup.datasets.values()]
-        first += [Work("open", OPEN, (setup.as_json(),))]
+        first += [Work("open", OPEN, (setup.as_json(session.number),))]
         first += [Work(None, DEFINE, (each.key, each.architecture, each.weights)) for each in setup.definitions]
         return first
 

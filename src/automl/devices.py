@@ -1,0 +1,54 @@
+"""Which session trains on which GPU: decided from what the hosts have, before any session is opened. No SQL in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host on which sessions train.
+
+    Attributes:
+        name: of the host.
+        gpus: its GPUs, as a session is told of them.
+    """
+
+    name: str
+    gpus: tuple[str, ...]
+
+
+def dealt(hosts: Sequence[Host]) -> tuple[str, ...]:
+    """Return the GPU of each session: the sessions of a host take its GPUs in turn.
+
+    A session trains on one GPU. Where a host has fewer than sessions they are shared, none by two sessions more than another;
+    TensorFlow then takes memory as it needs it and not all at once. Where it has more, the last ones stay idle.
+
+    Args:
+        hosts: for each session the host that it trains on; each has a GPU.
+
+    >>> one, two = Host("one", ("a", "b")), Host("two", ("c",))
+    >>> dealt([one, two, one, one])
+    ('a', 'c', 'b', 'a')
+    """
+    taken: Counter[str] = Counter()
+    gpus = []
+    for host in hosts:
+        gpus.append(host.gpus[taken[host.name] % len(host.gpus)])
+        taken[host.name] += 1
+    return tuple(gpus)
+
+
+def lacking(hosts: Sequence[Host]) -> tuple[str, ...]:
+    """Return the names of the hosts that have no GPU, each once."""
+    return tuple(dict.fromkeys(host.name for host in hosts if not host.gpus))
+
+
+def useful(host: Host, sessions: int) -> int:
+    """Return how many sessions are opened on a host unless a setting says otherwise: one a GPU, and `sessions` at most.
+
+    Each further session would take some hundred MB of a GPU's memory before it holds anything.
+    """
+    return max(1, min(sessions, len(host.gpus)))

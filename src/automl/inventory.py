@@ -1,0 +1,110 @@
+"""The GPUs of the hosts that train: asked of each host, and the table of `gpu_configuration`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from automl import catalog
+from automl.database import Database
+from automl.devices import Host, lacking
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, OperatorError, UsageError
+from automl.greenplum import Segment, distributed_by, is_greenplum, segments
+from automl.names import table_name
+from automl.packed import PackedTable
+from automl.placement import placement
+
+NVIDIA, TENSORFLOW = "nvidia", "tensorflow"
+_SOURCES = (TENSORFLOW, NVIDIA)
+
+Found = dict[str, Any]  # what a host says: host, gpus with name and description, perhaps a problem
+
+
+def gpu_configuration(db: Database, output_table: str | None, source: str | None = TENSORFLOW) -> None:
+    """Make a table with a row for each GPU of each host: hostname, gpu_descr."""
+    wanted = TENSORFLOW if source is None else source.strip().lower()
+    if wanted not in _SOURCES:
+        raise UsageError("source", "must be 'tensorflow' or 'nvidia'", source)
+    (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
+    found = _by_host(db, wanted)
+    problems = [f"{host}: {each['problem']}" for host, each in found.items() if each.get("problem")]
+    if problems:
+        raise OperatorError("; ".join(problems), hint="SELECT * FROM madlib.automl_doctor() shows what is installed where.")
+    rows = [(host, gpu["description"]) for host, each in found.items() for gpu in each["gpus"]]
+    db.execute(f"CREATE TABLE {output.sql} (hostname text, gpu_descr text){distributed_by(db)}")
+    for row in rows:
+        db.execute(f"INSERT INTO {output.sql} VALUES ($1::text, $2::text)", *row)
+
+
+def hosts_of_sessions(db: Database, use_gpus: bool | None, table: PackedTable | None) -> tuple[Host, ...] | None:
+    """Return for each session the host that it trains on, with its GPUs; None if GPUs are not asked for.
+
+    On PostgreSQL one host stands for all sessions. On Greenplum a session trains where a partition lies.
+
+    Args:
+        table: that is trained on; None for what runs on the server (or coordinator) only.
+
+    Raises:
+        UsageError: a host has no GPU.
+    """
+    if not use_gpus:
+        return None
+    segmented = table is not None and is_greenplum(db)
+    hosts = _hosts_of_partitions(db, table) if table is not None and segmented else (_host(_server(db, NVIDIA)),)
+    without = lacking(hosts)
+    if without:
+        raise _without_gpu(hosts, without, segmented)
+    return hosts
+
+
+def equipped(db: Database, there: Sequence[Segment]) -> tuple[int, ...]:
+    """Return the numbers of the segments whose host has a GPU."""
+    found = _by_host(db, NVIDIA)
+    return tuple(segment.content for segment in there if found[segment.host]["gpus"])
+
+
+def _hosts_of_partitions(db: Database, table: PackedTable) -> tuple[Host, ...]:
+    where = {segment.content: segment.host for segment in segments(db)}
+    found = _by_host(db, NVIDIA)
+    return tuple(_host(found[where[place.segment]]) for place in placement(db, table, table))
+
+
+def _without_gpu(hosts: Sequence[Host], without: Sequence[str], segmented: bool) -> UsageError:
+    every = list(dict.fromkeys(host.name for host in hosts))
+    of = f" of {', '.join(every)}" if len(every) > len(without) else ""
+    more = " or pack the table for those that have one with distribution_rules => 'gpu_segments'," if segmented else ""
+    return UsageError(
+        "use_gpus",
+        f"needs a GPU on every host that takes part, and the driver shows none on {', '.join(without)}{of}",
+        True,
+        hint=f"Leave it out,{more} or mend the driver: madlib.gpu_configuration('t', 'nvidia') lists what it shows.",
+        sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+    )
+
+
+def _host(found: Found) -> Host:
+    return Host(found["host"], tuple(gpu["name"] for gpu in found["gpus"]))
+
+
+def _by_host(db: Database, source: str) -> dict[str, Found]:
+    """Return what each host says, by its name; of several segments on a host the first is asked."""
+    if not is_greenplum(db):
+        found = _server(db, source)
+        return {found["host"]: found}
+    first: dict[str, int] = {}
+    for segment in segments(db):
+        first.setdefault(segment.host, segment.content)
+    rows = db.execute(
+        "SELECT gp_segment_id AS segment, madlib.automl_gpus($1::text) AS found FROM gp_dist_random('gp_id')"
+        " WHERE gp_segment_id = ANY ($2::integer[])",
+        source,
+        list(first.values()),
+    )
+    said = {row["segment"]: json.loads(row["found"]) for row in rows}
+    return {host: {**said[content], "host": host} for host, content in first.items()}
+
+
+def _server(db: Database, source: str) -> Found:
+    found: Found = json.loads(db.execute("SELECT madlib.automl_gpus($1::text) AS found", source)[0]["found"])
+    return found
