@@ -7,14 +7,10 @@ Runs on the server's machine as root: it reads the memory of the session from /p
 from __future__ import annotations
 
 import json
-import os
-import threading
 import time
-from pathlib import Path
-from typing import Self
 
 import psycopg2
-from common import Connection, images, run, schema, table
+from common import Connection, Peak, images, run, schema, table
 
 BUFFERS, ROWS = 32, 21_000  # 66 MB of float32 a buffer
 LIMIT = 1000  # MB
@@ -61,7 +57,7 @@ def partition(connection: Connection) -> None:
 
 def searched(connection: Connection, packed: str, caching: bool) -> tuple[float, float]:
     """Train one trial for two iterations; return the seconds and the peak of its session in MB."""
-    with Peak() as peak:
+    with Peak(session_of_search) as peak:
         begin = time.perf_counter()
         search(connection, packed, caching)
         seconds = time.perf_counter() - begin
@@ -90,44 +86,10 @@ def refusal(connection: Connection) -> str:
     return "not refused"
 
 
-class Peak:
-    """Watches the session of the search that begins in its block.
-
-    Attributes:
-        megabytes: the most memory that the session has held, without what it shares with others.
-    """
-
-    def __init__(self) -> None:
-        self.megabytes = 0.0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        connection = psycopg2.connect(os.environ["AUTOML_DSN"])
-        connection.autocommit = True
-        sessions: list[tuple[int]] = []
-        while not self._over.wait(0.02) and not sessions:
-            sessions = run(connection, "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'keras_automl% session 1'")
-        while sessions and not self._over.wait(0.02):
-            self._look(sessions[0][0])
-        connection.close()
-
-    def _look(self, pid: int) -> None:
-        try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        except FileNotFoundError:  # it has ended
-            return
-        held = {line.split(":")[0]: int(line.split()[1]) / 1000 for line in lines if line.endswith(" kB")}
-        if held:
-            self.megabytes = held["VmHWM"] - held["RssShmem"]
+def session_of_search(connection: Connection) -> int | None:
+    """Return the process of the first session of the search that is under way."""
+    found = run(connection, "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'keras_automl% session 1'")
+    return found[0][0] if found else None
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import psycopg
@@ -186,6 +187,47 @@ def start_of_peak(pid: int) -> None:
 def peak_mb(pid: int) -> float:
     """Return the most memory that a process has held, in MB."""
     return _status_mb(pid, "VmHWM")
+
+
+class Peak:
+    """Watches the memory of a process while its block runs.
+
+    Args:
+        find: returns the process, or None as long as there is none.
+
+    Attributes:
+        megabytes: the most memory that it has held of its own: the server's shared buffers left out.
+    """
+
+    def __init__(self, find: Callable[[Connection], int | None]) -> None:
+        self.megabytes = 0.0
+        self._find = find
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        connection = psycopg2.connect(os.environ["AUTOML_DSN"])
+        connection.autocommit = True
+        pid: int | None = None
+        while not self._over.wait(0.02) and pid is None:
+            pid = self._find(connection)
+        connection.close()
+        with suppress(FileNotFoundError, StopIteration):  # it has ended
+            while pid is not None and not self._over.wait(0.02):
+                self.megabytes = max(self.megabytes, _status_mb(pid, "VmHWM") - _status_mb(pid, "RssShmem"))
+
+
+def own_mb(pid: int) -> float:
+    """Return the memory of its own that a process holds now, in MB: the server's shared buffers left out."""
+    return _status_mb(pid, "VmRSS") - _status_mb(pid, "RssShmem")
 
 
 def _status_mb(pid: int, key: str) -> float:

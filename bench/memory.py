@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from common import Connection, Session, memory_mb, page_tables, peak_mb, run, schema, start_of_peak, table
+from common import Connection, Peak, Session, memory_mb, own_mb, page_tables, run, schema, start_of_peak, table
 
 TRIALS, FIRST, ARCHITECTURES = 200, 20, 8
 RESTING, UNITS = 40, 1300  # two hidden layers of 1300: 1.7 million weights, with Adam's numbers a state of 20 MB
@@ -44,7 +44,7 @@ def of_session() -> dict[int, float]:
 
 
 def of_coordinator(connection: Connection) -> tuple[float, float]:
-    """Train large trials side by side; return (MB that the caller's backend took at most, MB of a state)."""
+    """Train large trials side by side; return (MB of its own that the caller's backend took at most, MB of a state)."""
     run(connection, "SELECT madlib.load_keras_model('large', %s::json)", network(UNITS))
     rates = [f"optimizer='Adam(lr={0.0001 * (trial + 1):.4f})',loss='categorical_crossentropy'" for trial in range(RESTING)]
     run(
@@ -53,11 +53,12 @@ def of_coordinator(connection: Connection) -> tuple[float, float]:
         rates,
     )
     ((pid,),) = run(connection, "SELECT pg_backend_pid()")
-    before = memory_mb(pid)
+    before = own_mb(pid)
     start_of_peak(pid)
-    run(connection, "SELECT madlib.madlib_keras_fit_multiple_model('iris_train_packed', 'fitted', 'mst', 2, FALSE)")
+    with Peak(lambda _: pid) as peak:
+        run(connection, "SELECT madlib.madlib_keras_fit_multiple_model('iris_train_packed', 'fitted', 'mst', 2, FALSE)")
     ((weights,),) = run(connection, "SELECT max(octet_length(model_weights)) FROM fitted")
-    return peak_mb(pid) - before, 3 * weights / 2**20
+    return peak.megabytes - before, 3 * weights / 2**20
 
 
 def network(units: int) -> str:

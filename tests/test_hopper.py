@@ -119,18 +119,18 @@ def tour_of_evaluation() -> tuple[Stop, ...]:
 # --- the same for any cluster -------------------------------------------------------------------------------------------
 
 
-def every_visit(simulation: Simulation, trials: int) -> list[str]:
-    return [written(simulation.visits(trial)) for trial in range(1, trials + 1)]
+def every_stop(simulation: Simulation, trials: int) -> list[str]:
+    return [written(simulation.visits(trial)).replace(" | ", " ") for trial in range(1, trials + 1)]
 
 
 @pytest.mark.parametrize("sessions", [1, 2, 4, 8])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_visits_of_a_trial_do_not_depend_on_sessions_and_clock(sessions: int, seed: int) -> None:
+def test_the_stops_of_a_trial_do_not_depend_on_sessions_and_clock(sessions: int, seed: int) -> None:
     one = Simulation(TWO_DATASETS, [EVERYWHERE])
     one.run(leg(trial, 3, frequency=2) for trial in range(1, 14))
     other = Simulation(TWO_DATASETS, [EVERYWHERE] * sessions, restless_cost(seed))
     other.run(leg(trial, 3, frequency=2) for trial in range(1, 14))
-    assert every_visit(other, 13) == every_visit(one, 13)
+    assert every_stop(other, 13) == every_stop(one, 13)
 
 
 @pytest.mark.parametrize("sessions_a_segment", [1, 2, 4])
@@ -179,7 +179,7 @@ def test_a_large_search_is_simulated_to_its_end() -> None:
     Search(HyperbandParams(81, 3, 0), simulation, lambda trial, iteration: 1 / (trial + iteration)).run()
     iterations = (81 + 27 * 3 + 9 * 9 + 3 * 27 + 81) + (27 * 3 + 9 * 9 + 3 * 27 + 81) + (9 * 9 + 3 * 27 + 81)
     iterations += (6 * 27 + 2 * 81) + 5 * 81
-    assert len(simulation.past) == 2 * iterations
+    assert len([event for event in simulation.past if event.visit.trains]) == 2 * iterations
 
 
 # --- what dies and what fails -------------------------------------------------------------------------------------------
@@ -194,8 +194,7 @@ def test_a_lost_visit_is_made_again_exactly_once(sessions: int) -> None:
     whole.run(leg(trial, 2) for trial in range(1, 6))
     lost = [event.visit for event in lossy.past if event.how == "lost"]
     assert len(lost) == 4
-    assert every_visit(lossy, 5) == every_visit(whole, 5)
-    assert len(lossy.past) == len(whole.past) + 4
+    assert every_stop(lossy, 5) == every_stop(whole, 5)
 
 
 def test_any_session_makes_a_lost_visit_again() -> None:
@@ -332,15 +331,7 @@ def utilisation(sessions: int, program: Callable[[int], str]) -> float:
     return simulation.utilisation
 
 
-def too_low(sessions: int, utilisation: float, why: str) -> object:
-    """The parameter, marked because the utilisation that is asked for is not reached."""
-    return pytest.param(sessions, marks=pytest.mark.xfail(strict=True, reason=f"measured {utilisation:.1%}: {why}"))
-
-
-GRAINS = "80 equal ways of 43 stops over 64 sessions do not come out even; knowing every cost before gives the same"
-
-
-@pytest.mark.parametrize("sessions", [1, 4, 16, 32, 48, too_low(64, 0.932, GRAINS)])
+@pytest.mark.parametrize("sessions", [1, 2, 4, 16, 24, 32, 48, 56, 64])
 def test_utilisation_of_trials_of_one_cost(sessions: int) -> None:
     simulation = Simulation(PAIR, [EVERYWHERE] * sessions, random_cost(1, spread=1.0))
     simulation.run(leg(trial, 20) for trial in range(1, 81))

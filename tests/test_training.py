@@ -17,9 +17,11 @@ import keras  # noqa: E402  # after the skip
 from keras_seg import state as codec  # noqa: E402
 from keras_seg import transition  # noqa: E402
 from keras_seg.cache import MOST_PROGRAMS, Cache  # noqa: E402
+from keras_seg.data import in_parts  # noqa: E402
 from keras_seg.runtime import Runtime  # noqa: E402
 
 ROWS, FEATURES, CLASSES = 53, 6, 3
+PART = 400  # bytes of a buffer that a row of the statement brings
 QUERIES = {"training": {"query": "training"}, "validation": {"query": "validation"}}
 
 
@@ -61,7 +63,8 @@ class Server:
         return query
 
     def cursor(self, query: str, values: list[int]) -> Cursor:
-        return Cursor(self._tables[query][values[0]])
+        tables = {in_parts(name): partitions for name, partitions in self._tables.items()}
+        return Cursor([part for row in tables[query][values[0]] for part in cut(row)])
 
     def error(self, message: str, **_: str) -> None:
         raise RuntimeError(message)
@@ -75,6 +78,13 @@ def rows(seed: int, count: int, shape: tuple[int, ...] = (FEATURES,)) -> tuple[n
 
 def buffer(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     return {"x": x.tobytes(), "x_shape": list(x.shape), "y": y.tobytes(), "y_shape": list(y.shape)}
+
+
+def cut(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that the statement of `in_parts` gives for one of the packed table, with parts of another size."""
+    sizes = {"x_bytes": len(row["x"]), "y_bytes": len(row["y"])}
+    parts = range(0, max(*sizes.values(), 1), PART)
+    return [{**row, **sizes, "x": row["x"][at : at + PART], "y": row["y"][at : at + PART]} for at in parts]
 
 
 def dense(*hidden: keras.layers.Layer) -> str:

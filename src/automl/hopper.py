@@ -6,6 +6,7 @@ metrics are wanted it then makes a second tour that evaluates. So a trial's work
 session that reaches its partition:
 
     PostgreSQL   every session reaches every partition; a visit is one training stop and the evaluation tour, when that is next
+                 (one stop where fewer trials wait than there are sessions, so that all can end together)
     Greenplum    a session reaches the partition of its segment; a visit is one stop
 
 Nothing waits for anything but its own chain: as soon as a session is idle it gets the trial whose way is still the longest
@@ -25,6 +26,7 @@ from itertools import chain
 TRAINING = "training"
 COMPILE_SECONDS = 0.5  # what a session loses by taking up a program that it has not compiled
 _FIRST_GUESS = 0.01  # seconds a stop, before one has been seen
+_SHORT = 0.02  # seconds: a stop that takes less is not worth a visit of its own
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,11 @@ class _Way:
     next: Stop | None
     left: int
 
-    def take(self, reach: frozenset[int] | None) -> tuple[Stop, ...]:
-        """Take the next stop and the evaluation stops behind it that the same session reaches."""
+    def take(self, reach: frozenset[int] | None, single: bool) -> tuple[Stop, ...]:
+        """Take the next stop, and unless it is to be a `single` one the evaluation stops behind it that the session reaches."""
         taken: list[Stop] = []
         while self.next is not None and _reaches(reach, self.next):
-            if taken and self.next.dataset is None:
+            if taken and (single or self.next.dataset is None):
                 break
             taken.append(self.next)
             self.next = next(self.stops, None)
@@ -200,7 +202,7 @@ class Hopper:
             return None
         way = max(candidates, key=lambda way: self._urgency(way, session))
         del self._resting[way.leg.trial]
-        visit = Visit(way.leg.trial, way.take(self.reaches[session]))
+        visit = Visit(way.leg.trial, way.take(self.reaches[session], self._cuts(way)))
         self._running[session] = visit, way
         self._cold[session] = way.leg.program not in self._compiled[session]
         self._compiled[session].add(way.leg.program)
@@ -235,6 +237,10 @@ class Hopper:
     def busy(self) -> bool:
         """Whether a trial is resting or under way."""
         return bool(self._resting or self._running)
+
+    def _cuts(self, way: _Way) -> bool:
+        """Whether a visit is to be one stop: trials wait, but so few that sessions would soon be idle beside long visits."""
+        return 0 < len(self._resting) < len(self.reaches) and self._paces.expected(way.leg.trial) > _SHORT
 
     def _worth_compiling(self, way: _Way, session: int, within_reach: Sequence[_Way]) -> bool:
         """Whether a session should take up a trial though it may have to compile its program for it.

@@ -18,7 +18,7 @@ from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Work, ask
 from automl.cluster.opening import Needs, opened
 from automl.database import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
-from automl.hopper import Hopper, Visit
+from automl.hopper import Hopper, Stop, Visit
 from automl.outputs import Curve, Result, Tables
 from automl.plan import Trial
 from automl.request import Request
@@ -76,7 +76,7 @@ class Run:
         self._curves: dict[int, Curve] = {}
         self._sums: dict[int, dict[str, Any]] = {}
         self._partial: dict[int, dict[str, Any]] = {}
-        self._tries: dict[Visit, int] = {}
+        self._tries: dict[tuple[int, Stop], int] = {}
         self._begun = 0.0
         self._lowest: tuple[float, int] | None = None
         self.started = ""
@@ -215,8 +215,9 @@ class Run:
 
     def _lost(self, outcome: Outcome, visit: Visit) -> None:
         """Let a visit be repeated whose session died, from the state that went in; but not forever."""
-        self._tries[visit] = self._tries.get(visit, 1) + 1
-        if self._tries[visit] <= _TRIES:
+        which = visit.trial, visit.stops[0]
+        self._tries[which] = self._tries.get(which, 1) + 1
+        if self._tries[which] <= _TRIES:
             self._db.warning(f"the visit of mst_key {visit.trial} is repeated: {outcome.lost}")
             self._hopper.lost(outcome.session)
             return

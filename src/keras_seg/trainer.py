@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from keras_seg import compiling, objectives
 from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape
+from keras_seg.data import Buffer
 from keras_seg.parts import Raw
 from keras_seg.state import Slice, State
 
@@ -71,18 +72,6 @@ class Fit:
     steps_per_epoch: int | None = None
 
 
-@dataclass(frozen=True)
-class Buffer:
-    """Rows that lie together, as tensors of float32: x (rows, ...) and y (rows, classes)."""
-
-    x: Any
-    y: Any
-
-    @property
-    def rows(self) -> int:
-        return int(self.x.shape[0])
-
-
 class Network:
     """One architecture, built, with what its weights look like as flat arrays."""
 
@@ -100,6 +89,9 @@ class Network:
             raise ArchitectureError("the network has no trainable weights")
         if weights is not None:
             load_weights(build_model(architecture, 0), weights)  # raises where they do not fit
+        for variable in self.trainable:
+            # What is computed gets its weights from outside: those of the model itself would only take memory.
+            tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.zeros(0, variable.dtype))
 
     @property
     def uniform(self) -> bool:
@@ -229,6 +221,8 @@ class Trainer:
 
     def _make_parameters(self) -> list[Any]:
         if not self.flat:
+            for variable in self.network.trainable:
+                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.zeros(variable.shape, variable.dtype))
             return list(self.network.trainable)
         return [keras.Variable(np.zeros(sum(self.network.sizes), np.float32), name="weights")]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_seg import parts
+from keras_seg import data, parts
 from keras_seg import state as codec
 from keras_seg.cache import Cache, Definition
 from keras_seg.devices import gpus as host_gpus
@@ -48,7 +48,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from keras_seg.trainer import Buffer, Compile, Evaluator, Fit, Network, Trainer
+    from keras_seg.data import Buffer
+    from keras_seg.trainer import Compile, Evaluator, Fit, Network, Trainer
 
 _LENGTH = struct.Struct("<I")
 CACHE = "keras_seg.cache"
@@ -337,26 +338,17 @@ class Visit:
         yield from self._cache.data[name, partition]
 
     def _read(self, name: str, partition: int) -> Iterator[Buffer]:
-        from keras_seg.data import decode
-
         fed = self._cache.fed.get((name, partition))
         if fed is not None:
-            yield from (decode(*columns) for _, columns in sorted(fed.items()))
-            return
-        dataset = self._cache.setup["datasets"][name]
-        plan = self._plpy.prepare(dataset["query"], ["integer"])
-        cursor = self._plpy.cursor(plan, [partition])
-        # Not a loop: its variables would keep a buffer while the next one is read.
-        yield from iter(lambda: self._next(cursor), None)
+            return (data.decode(*columns) for _, columns in sorted(fed.items()))
+        query = self._cache.setup["datasets"][name]["query"]
+        cursor = self._plpy.cursor(self._plpy.prepare(data.in_parts(query), ["integer"]), [partition])
+        return data.buffers(lambda: self._fetch(cursor))
 
-    def _next(self, cursor: Any) -> Buffer | None:
-        from keras_seg.data import decode
-
+    def _fetch(self, cursor: Any) -> Any:
         rows = cursor.fetch(1)
-        if not rows:
-            return None
         self._interrupt()  # PL/Python frees its own copy of the row at the next statement
-        return decode(rows[0]["x"], rows[0]["x_shape"], rows[0]["y"], rows[0]["y_shape"])
+        return rows[0] if rows else None
 
     def _interrupt(self) -> None:
         self._plpy.execute("SELECT 1")
