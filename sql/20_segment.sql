@@ -82,6 +82,38 @@ $$;
 COMMENT ON FUNCTION madlib.automl_predict(text, bytea, integer) IS
 'Internal: the outputs of a network for a batch of rows, as float32.';
 
+-- Prediction where a process cannot read tables: one statement calls the three of them, in this order, in each of its processes.
+CREATE TYPE madlib.automl_block AS (ids text[], classes integer[], outputs text[], ranks integer[], problem text);
+COMMENT ON TYPE madlib.automl_block IS
+'Internal: predictions of a batch of rows, column by column, or as JSON the problem why there are none.';
+
+CREATE FUNCTION madlib.automl_gather_begin(setup text, gathering text, architecture text) RETURNS madlib.automl_block
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].gather_begin(plpy, GD, setup, gathering, architecture)
+$$;
+COMMENT ON FUNCTION madlib.automl_gather_begin(text, text, text) IS
+'Internal: gets ready to predict the rows that the statement hands to this process; returns a block if there is a problem.';
+
+CREATE FUNCTION madlib.automl_gather(id text, features bytea) RETURNS madlib.automl_block
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].gather(GD, id, features)
+$$;
+COMMENT ON FUNCTION madlib.automl_gather(text, bytea) IS
+'Internal: takes a row to predict, its features as automl_native gives them; returns a block when a batch is full.';
+
+CREATE FUNCTION madlib.automl_gather_rest() RETURNS madlib.automl_block
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].gather_rest(GD)
+$$;
+COMMENT ON FUNCTION madlib.automl_gather_rest() IS
+'Internal: returns the predictions of the last rows, and drops what the prediction needed.';
+
 CREATE FUNCTION madlib.automl_close() RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$

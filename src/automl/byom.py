@@ -9,7 +9,8 @@ from automl import architectures, inventory
 from automl.cluster.base import Definition
 from automl.database import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
-from automl.predict import KEY, Model, parse_pred_type, predict_with
+from automl.predict import parse_pred_type, predict_with
+from automl.prediction import KEY, Model
 
 _DEPENDENT = "dependent_var"  # column of the classes: nothing tells what they are
 

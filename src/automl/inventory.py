@@ -43,18 +43,18 @@ def hosts_of_sessions(db: Database, use_gpus: bool | None, table: PackedTable | 
     On PostgreSQL one host stands for all sessions. On Greenplum a session trains where a partition lies.
 
     Args:
-        table: that is trained on; None for what runs on the server (or coordinator) only.
+        table: that is trained on; None for what runs on every segment.
 
     Raises:
         UsageError: a host has no GPU.
     """
     if not use_gpus:
         return None
-    segmented = table is not None and is_greenplum(db)
-    hosts = _hosts_of_partitions(db, table) if table is not None and segmented else (_host(_server(db, NVIDIA)),)
+    segmented = is_greenplum(db)
+    hosts = _hosts_of_segments(db, table) if segmented else (_host(_server(db, NVIDIA)),)
     without = lacking(hosts)
     if without:
-        raise _without_gpu(hosts, without, segmented)
+        raise _without_gpu(hosts, without, segmented and table is not None)
     return hosts
 
 
@@ -64,16 +64,17 @@ def equipped(db: Database, there: Sequence[Segment]) -> tuple[int, ...]:
     return tuple(segment.content for segment in there if found[segment.host]["gpus"])
 
 
-def _hosts_of_partitions(db: Database, table: PackedTable) -> tuple[Host, ...]:
+def _hosts_of_segments(db: Database, table: PackedTable | None) -> tuple[Host, ...]:
     where = {segment.content: segment.host for segment in segments(db)}
     found = _by_host(db, NVIDIA)
-    return tuple(_host(found[where[place.segment]]) for place in placement(db, table, table))
+    taking_part = where if table is None else [place.segment for place in placement(db, table, table)]
+    return tuple(_host(found[where[segment]]) for segment in taking_part)
 
 
-def _without_gpu(hosts: Sequence[Host], without: Sequence[str], segmented: bool) -> UsageError:
+def _without_gpu(hosts: Sequence[Host], without: Sequence[str], repack: bool) -> UsageError:
     every = list(dict.fromkeys(host.name for host in hosts))
     of = f" of {', '.join(every)}" if len(every) > len(without) else ""
-    more = " or pack the table for those that have one with distribution_rules => 'gpu_segments'," if segmented else ""
+    more = " or pack the table for those that have one with distribution_rules => 'gpu_segments'," if repack else ""
     return UsageError(
         "use_gpus",
         f"needs a GPU on every host that takes part, and the driver shows none on {', '.join(without)}{of}",

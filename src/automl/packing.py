@@ -17,7 +17,6 @@ from automl.catalog import (
     ColumnType,
     Relation,
     column_type,
-    exists,
     readable_table,
     require_absent,
     require_column,
@@ -27,12 +26,11 @@ from automl.catalog import (
 from automl.database import CallerDatabase, Database
 from automl.errors import (
     DATATYPE_MISMATCH,
-    DUPLICATE_TABLE,
     FEATURE_NOT_SUPPORTED,
     OBJECT_NOT_IN_PREREQUISITE_STATE,
     UsageError,
 )
-from automl.greenplum import KEY, distributed_by, keys
+from automl.greenplum import KEY, distributed_by, keys, temporary
 from automl.labels import (
     INT16,
     NUMBERS,
@@ -273,7 +271,7 @@ def _spread(db: Database, table: Name, packing: Packing) -> None:
     The rows are copied (a view has no `gp_segment_id`), numbered on each segment, sent to the segment of their partition, and
     packed there.
     """
-    rows, placed = _free(db, "keras_automl_rows"), _free(db, "keras_automl_placed")
+    rows, placed = temporary(db, "keras_automl_rows"), temporary(db, "keras_automl_placed")
     x, y = quoted(packing.independent), quoted(packing.labels.column)
     db.execute(
         f"CREATE TEMPORARY TABLE {rows} AS SELECT {x} AS x, {comparable(packing.labels, y)} AS y FROM {packing.source.sql}"
@@ -297,18 +295,6 @@ def _spread(db: Database, table: Name, packing: Packing) -> None:
         packing.normalizing_const,
     )
     db.execute(f"DROP TABLE pg_temp.{rows}, pg_temp.{placed}")
-
-
-def _free(db: Database, name: str) -> str:
-    """Return the name of a temporary table, which the caller must not have."""
-    if exists(db, Name(name, "pg_temp")):
-        raise UsageError(
-            "output_table",
-            f'packing needs the name of the temporary table "{name}" for itself',
-            hint=f"DROP TABLE pg_temp.{name}",
-            sqlstate=DUPLICATE_TABLE,
-        )
-    return name
 
 
 def _numbered(packing: Packing) -> str:

@@ -1,77 +1,17 @@
-"""Prediction with a trained model: the rows go to a session in batches, the classes come back into the caller's table."""
+"""Prediction with a trained model, as SQL calls it: the arguments, and what the model's tables say."""
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-
-from automl import catalog, inventory
-from automl.catalog import ColumnType, Relation
-from automl.cluster import this_machine
-from automl.cluster.base import CHECK, PREDICT, Cluster, Definition, Outcome, Setup, Work, ask
-from automl.cluster.caller import CallerSession
-from automl.cluster.connection import Unreachable, own_address
-from automl.cluster.sessions import Sessions
-from automl.database import CallerDatabase, Database, Row
-from automl.devices import Host, dealt
-from automl.errors import DATATYPE_MISMATCH, AutomlError, OperatorError, UsageError
-from automl.greenplum import distributed_by
-from automl.names import Name, column_names, quoted, table_name
-from automl.request import available
-from keras_seg import wire
-
-_BATCH = 8192  # rows, and at most so many values:
-_BATCH_VALUES = 8 * 2**20
-_ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
-KEY = "model"
-_HASHED = "NSDTBIE"  # categories of types that rows of Greenplum can be distributed by
-_COLUMNS = struct.Struct("<I")
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which classes of a row go into the table: all, the k most probable, or those above a threshold; with their ranks or
-    not. Or the outputs as they are."""
-
-    most: int | None = None
-    above: float | None = None
-    ranked: bool = True
-    raw: bool = False
-
-
-@dataclass(frozen=True)
-class Model:
-    """A trained model as its tables describe it, or the caller.
-
-    Attributes:
-        is_number: whether it predicts a number, and no classes.
-        named_by_caller: whether the class values are an argument of the call.
-    """
-
-    definition: Definition
-    dependent: str
-    class_type: str
-    class_values: tuple[str | None, ...] | None
-    normalizing_const: float
-    is_number: bool = False
-    named_by_caller: bool = False
-
-
-@dataclass(frozen=True)
-class Source:
-    """The rows to predict."""
-
-    table: Relation
-    id_column: str
-    id_type: ColumnType
-    features: str
-    rows: int
-    shape: tuple[int, ...]
+from automl import catalog, inventory, prediction_segments, prediction_sessions
+from automl.catalog import Relation
+from automl.cluster.base import Definition
+from automl.database import CallerDatabase, Database
+from automl.devices import Host
+from automl.errors import DATATYPE_MISMATCH, UsageError
+from automl.greenplum import is_greenplum
+from automl.names import column_names, quoted, table_name
+from automl.prediction import KEY, Model, Prediction, Source
+from keras_seg.choice import Selection
 
 
 def madlib_keras_predict(
@@ -112,14 +52,12 @@ def predict_with(
     """
     source = _source(db, test_table, id_col, independent_varname)
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
-    _create(db, output, source, model, selection)
-    cluster = _open(db, model, source, hosts)
-    try:
-        _require_fit(cluster, source)
-        for ids, probabilities in _predicted(db, cluster, source, model):
-            _insert(db, output, model, source, ids, selection, probabilities)
-    finally:
-        cluster.close()
+    prediction = Prediction(model, source, output, selection, hosts)
+    prediction.create(db)
+    if is_greenplum(db):
+        prediction_segments.run(db, prediction)
+    else:
+        prediction_sessions.run(db, prediction)
 
 
 def parse_pred_type(value: str | int | float | None) -> Selection:
@@ -235,155 +173,3 @@ def _one_column(db: CallerDatabase, argument: str, table: Relation, value: str |
         raise UsageError(argument, "must name one column", value)
     catalog.require_column(db, argument, table, names[0])
     return names[0]
-
-
-def _create(db: CallerDatabase, output: Name, source: Source, model: Model, selection: Selection) -> None:
-    if model.dependent in (source.id_column, "prob", "rank") or source.id_column in ("prob", "rank"):
-        raise UsageError("id_col", f'must differ from "{model.dependent}", "prob" and "rank", the other columns of the output',
-                         source.id_column)  # fmt: skip
-    rank = ", rank integer" if selection.ranked else ""
-    predicted = f"{model.class_type}, prob real{rank}"
-    if selection.raw:
-        predicted = "real" if model.is_number else "real[]"
-    db.execute(
-        f"CREATE TABLE {output.sql} ({quoted(source.id_column)} {source.id_type.sql}, {quoted(model.dependent)} {predicted})"
-        + distributed_by(db, *((source.id_column,) if source.id_type.category in _HASHED else ()))
-    )
-
-
-def _open(db: CallerDatabase, model: Model, source: Source, hosts: tuple[Host, ...] | None) -> Cluster:
-    resources = available(db, this_machine(), hosts)
-    count = min(resources.sessions, 1 + source.rows // _ROWS_A_SESSION)
-    gpus = dealt(hosts * max(1, count)) if hosts else ()
-    setup = Setup(definitions=(model.definition,), threads=resources.threads, gpus=gpus)
-    try:
-        if count == 0:
-            raise Unreachable("keras_automl.sessions is 0")
-        return Sessions(own_address(db), setup, count, (), db.interrupt, "keras_automl predict")
-    except Unreachable as problem:
-        db.notice(f"the prediction runs in this session: {problem}")
-        return CallerSession(db, setup)
-
-
-def _require_fit(cluster: Cluster, source: Source) -> None:
-    order = {"name": "the model", "model": KEY, "x_shape": source.shape}
-    problems = json.loads(ask(cluster, Work("check", CHECK, (json.dumps([order]),))))
-    if problems:
-        raise UsageError("independent_varname", f'column "{source.features}": {problems[0]["problem"]}')
-
-
-def _predicted(
-    db: CallerDatabase, cluster: Cluster, source: Source, model: Model
-) -> Iterator[tuple[Sequence[str | None], np.ndarray]]:
-    """Yield (ids as text, probabilities (rows, classes)) of batches, as the sessions finish them."""
-    batches = _batches(db, source, model)
-    waiting: dict[int, Sequence[str | None]] = {}
-    number, more = 0, True
-    while more or waiting:
-        for session in cluster.idle() if more else ():
-            batch = next(batches, None)
-            if batch is None:
-                more = False
-                break
-            ids, features = batch
-            number += 1
-            waiting[number] = ids
-            cluster.begin(session, Work(number, PREDICT, (KEY, features, len(ids))))
-        if more or waiting:
-            for outcome in cluster.wait():
-                yield waiting.pop(outcome.task), _probabilities(outcome, model)
-
-
-def _batches(db: CallerDatabase, source: Source, model: Model) -> Iterator[tuple[Sequence[str | None], bytes]]:
-    size = max(1, min(_BATCH, _BATCH_VALUES // max(1, int(np.prod(source.shape)))))
-    column = quoted(source.features)
-    query = (
-        f"SELECT {quoted(source.id_column)}::text AS id, madlib.automl_native({column}::real[]) AS x FROM {source.table.sql}"
-    )
-    for rows in db.stream(query, rows=size):
-        yield [row["id"] for row in rows], _features(rows, source, model)
-
-
-def _features(rows: Sequence[Row], source: Source, model: Model) -> bytes:
-    missing = next((row for row in rows if row["x"] is None), None)
-    packed = None
-    if missing is None:
-        joined = b"".join(row["x"] for row in rows)
-        packed = wire.features(joined, (len(rows), *source.shape), model.normalizing_const)
-    if packed is None:
-        raise UsageError(
-            "independent_varname",
-            f'every row of column "{source.features}" must be an array of shape {list(source.shape)} without NULL',
-            hint=f"Look at the rows near {source.id_column} = {(missing or rows[0])['id']}.",
-        )
-    return packed
-
-
-def _probabilities(outcome: Outcome, model: Model) -> np.ndarray:
-    if outcome.lost:
-        text = str(outcome.lost)
-        raise OperatorError(f"the session that predicts failed: {text.splitlines()[0]}")
-    raw: Any = outcome.answer
-    (columns,) = _COLUMNS.unpack_from(raw)
-    table = np.frombuffer(raw, np.float32, offset=_COLUMNS.size).reshape(-1, columns)
-    if model.class_values is not None and len(model.class_values) != columns:
-        if model.named_by_caller:
-            rule = f"must have one value for each of the network's {columns} outputs"
-            raise UsageError("class_values", rule, list(model.class_values))
-        raise AutomlError(f"the network gives {columns} values a row, but its summary names {len(model.class_values)} classes")
-    return table
-
-
-def _insert(
-    db: CallerDatabase,
-    output: Name,
-    model: Model,
-    source: Source,
-    ids: Sequence[str | None],
-    selection: Selection,
-    probabilities: np.ndarray,
-) -> None:
-    if selection.raw:
-        _insert_raw(db, output, model, source, ids, probabilities)
-        return
-    rows, classes, ranks = select(probabilities, selection)
-    rank = ", r" if selection.ranked else ""
-    value = "($5::text[])[c + 1]" if model.class_values is not None else "c::text"
-    db.execute(
-        f"INSERT INTO {output.sql} SELECT i::{source.id_type.sql}, ({value})::{model.class_type}, p{rank}"
-        # Of several arrays it is no function but grammar, which knows it by this one name and is not led by the search path.
-        " FROM unnest($1::text[], $2::integer[], $3::real[], $4::integer[]) AS q(i, c, p, r)"
-        + (" WHERE $5::text[] IS NULL OR true" if model.class_values is None else ""),
-        [ids[row] for row in rows],
-        classes.tolist(),
-        probabilities[rows, classes].tolist(),
-        ranks.tolist(),
-        None if model.class_values is None else list(model.class_values),
-    )
-
-
-def _insert_raw(
-    db: CallerDatabase, output: Name, model: Model, source: Source, ids: Sequence[str | None], outputs: np.ndarray
-) -> None:
-    """Insert the outputs as they are: a number, or an array a row."""
-    columns = outputs.shape[1]
-    value = "outputs[1]" if model.is_number else "outputs"
-    db.execute(
-        f"INSERT INTO {output.sql} SELECT i::{source.id_type.sql}, {value} FROM (SELECT i, array(SELECT ($2::real[])[at]"
-        f" FROM pg_catalog.generate_series((row::integer - 1) * {columns} + 1, row::integer * {columns}) AS at ORDER BY at)"
-        " AS outputs FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS q(i, row)) AS rows",
-        list(ids),
-        outputs.reshape(-1).tolist(),
-    )
-
-
-def select(probabilities: np.ndarray, selection: Selection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (row, class, rank from 1) of what a selection takes from probabilities (rows, classes), by row and rank."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    taken = np.ones(order.shape, bool)
-    if selection.most is not None:
-        taken[:, selection.most :] = False
-    if selection.above is not None:
-        taken &= np.take_along_axis(probabilities, order, 1) > selection.above
-    rows, places = np.nonzero(taken)
-    return rows, order[rows, places], places + 1

@@ -11,7 +11,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from keras_seg.parts import Arriving
+from keras_seg.gathering import Gathering
+from keras_seg.parts import Arriving, Raw
 from keras_seg.runtime import Runtime
 
 Made = TypeVar("Made")
@@ -47,7 +48,7 @@ class Definition:
     """An architecture that orders name by its key."""
 
     architecture: str
-    weights: bytes | None
+    weights: Raw | None
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Cache:
         data: decoded partitions, where the run asked for caching: (dataset, partition) -> buffers.
         fed: packed partitions that statements brought to a session that cannot read tables: likewise -> buffer -> columns.
         arriving, leaving: the parts of a large state that have come, and those that are still to be taken.
+        gathering: rows that a statement hands over one by one to be predicted.
     """
 
     runtime: Runtime | None = None
@@ -74,6 +76,7 @@ class Cache:
     fed: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = field(default_factory=dict)
     arriving: Arriving = field(default_factory=Arriving)
     leaving: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    gathering: Gathering | None = None
 
     def clear(self) -> None:
         """Drop what a run left here."""
@@ -82,5 +85,6 @@ class Cache:
         self.data, self.fed = {}, {}
         self.arriving.begin()
         self.leaving = iter(())
+        self.gathering = None
         for made in (self.networks, self.trainers, self.evaluators, self.predictors):
             made.clear()

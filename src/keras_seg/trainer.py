@@ -75,7 +75,7 @@ class Fit:
 class Network:
     """One architecture, built, with what its weights look like as flat arrays."""
 
-    def __init__(self, architecture: str, weights: bytes | None) -> None:
+    def __init__(self, architecture: str, weights: Raw | None) -> None:
         self.architecture = architecture
         self.weights = weights
         self.model = build_model(architecture, 0)

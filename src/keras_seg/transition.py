@@ -1,4 +1,4 @@
-"""The entry points that SQL calls on a session: open, define, check, visit (with put and take), predict, close.
+"""The entry points that SQL calls on a session: open, define, check, visit (with put and take), predict, gather, close.
 
 An order is JSON: what to do, in terms of trials and partitions. It knows nothing of brackets, and the only SQL that comes with
 it is the query of each dataset, which runs with the rights of the session. Whatever an order says, it can only train, evaluate
@@ -21,9 +21,11 @@ import numpy as np
 from keras_seg import data, parts
 from keras_seg import state as codec
 from keras_seg.cache import Cache, Definition
+from keras_seg.choice import Block, Selection
 from keras_seg.devices import gpus as host_gpus
 from keras_seg.devices import of_driver
 from keras_seg.failure import fail
+from keras_seg.gathering import Gathering
 from keras_seg.inspection import inspect as look_around
 from keras_seg.runtime import Runtime, RuntimeProblem
 from keras_seg.wire import encoded as pack_encoded
@@ -35,6 +37,9 @@ __all__ = [
     "close_session",
     "define",
     "feed",
+    "gather",
+    "gather_begin",
+    "gather_rest",
     "gpus",
     "inspect",
     "open_session",
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from keras_seg.trainer import Compile, Evaluator, Fit, Network, Trainer
 
 _LENGTH = struct.Struct("<I")
+_GATHERED = "gathered"  # key of the network that predicts the rows which come one by one
 CACHE = "keras_seg.cache"
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
 _NOT_SAID = (
@@ -124,7 +130,7 @@ def close_session(gd: dict[str, Any]) -> None:
     gd.setdefault(CACHE, Cache()).clear()
 
 
-def define(gd: dict[str, Any], key: str, architecture: str, weights: bytes | None) -> None:
+def define(gd: dict[str, Any], key: str, architecture: str, weights: parts.Raw | None) -> None:
     """Let later orders name an architecture, and its initial weights if it has some, by `key`."""
     gd[CACHE].definitions[key] = Definition(architecture, weights)
 
@@ -220,15 +226,54 @@ def predict(plpy: Any, gd: dict[str, Any], key: str, rows: bytes, count: int) ->
     Returns:
         Four bytes with the number of columns, then float32 (count, columns).
     """
-    from keras_seg.trainer import Predictor
-
     cache: Cache = gd[CACHE]
-    predictor = cache.predictors.get(key, lambda: Predictor(_network(cache, key)))
-    network = predictor.network
-    x = np.frombuffer(rows, np.float32).reshape(count, *network.input_shape)
-    outputs = predictor.predict(*network.given(), x, lambda: plpy.execute("SELECT 1"))
-    flat = np.ascontiguousarray(outputs.reshape(count, -1), np.float32)
+    x = np.frombuffer(rows, np.float32).reshape(count, *_network(cache, key).input_shape)
+    flat = _outputs(plpy, cache, key, x)
     return _LENGTH.pack(flat.shape[1] if count else 0) + flat.tobytes()
+
+
+def gather_begin(plpy: Any, gd: dict[str, Any], setup: str, order: str, architecture: str) -> Block | None:
+    """Get ready to predict the rows that the same statement hands to this process.
+
+    Args:
+        setup: as for `open_session`.
+        order: JSON {"x_shape", "normalizing_const", "classes", "selection", "weights"}: shape and divisor of the features, how
+            many classes are named (null where none are), the fields of Selection, and the query of the weights, which gives
+            their parts in order.
+
+    Returns:
+        A block with a problem where the network does not fit the rows ("network": why) or the classes ("columns": how many
+        it gives).
+    """
+    open_session(plpy, gd, setup)
+    cache: Cache = gd[CACHE]
+    given = json.loads(order)
+    define(gd, _GATHERED, architecture, _weights(plpy, cache, given["weights"]))
+    shape, selection = given["x_shape"], Selection(**given["selection"])
+    found = _problem(cache, {"name": "the model", "model": _GATHERED, "x_shape": shape})
+    columns = 0 if found else int(np.prod(_network(cache, _GATHERED).output_shape))
+    cache.gathering = Gathering(
+        lambda x: _outputs(plpy, cache, _GATHERED, x), shape, columns, float(given["normalizing_const"]), selection
+    )
+    if found:
+        return cache.gathering.stop(network=found[1])
+    if given["classes"] not in (None, columns):
+        return cache.gathering.stop(columns=columns)
+    return None
+
+
+def gather(gd: dict[str, Any], identity: str | None, features: bytes | None) -> Block | None:
+    """Take a row to predict; return the rows of a batch when it is full."""
+    gathering: Gathering = gd[CACHE].gathering
+    return gathering.add(identity, features)
+
+
+def gather_rest(gd: dict[str, Any]) -> Block | None:
+    """Return the rows of the last batch, and drop everything that the prediction needed."""
+    gathering: Gathering = gd[CACHE].gathering
+    rest = gathering.rest()
+    close_session(gd)
+    return rest
 
 
 class Visit:
@@ -352,6 +397,24 @@ class Visit:
 
     def _interrupt(self) -> None:
         self._plpy.execute("SELECT 1")
+
+
+def _weights(plpy: Any, cache: Cache, query: str) -> parts.Raw | None:
+    """Read weights that lie in a table in parts."""
+    cursor = plpy.cursor(query)
+    cache.arriving.begin()
+    while rows := cursor.fetch(1):
+        cache.arriving.add(rows[0]["part"])
+    return cache.arriving.complete(None)
+
+
+def _outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
+    """Return the outputs (rows, columns) of a network for features (rows, ...)."""
+    from keras_seg.trainer import Predictor
+
+    predictor = cache.predictors.get(key, lambda: Predictor(_network(cache, key)))
+    outputs = predictor.predict(*predictor.network.given(), x, lambda: plpy.execute("SELECT 1"))
+    return np.ascontiguousarray(outputs.reshape(len(x), -1), np.float32)
 
 
 def _network(cache: Cache, key: str) -> Network:

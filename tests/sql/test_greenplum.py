@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import struct
 import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
+import psycopg2
 import pytest
 
+from automl.prediction_segments import statement
 from fix_db import Session, connect_to
 from fix_search import COMPILE, FIT, load, make_iris, search, sequential
 
@@ -137,3 +142,105 @@ def test_a_backend_that_is_killed_on_a_segment_is_replaced(prepared: Session, co
     assert killed
     assert again == untouched
     assert any("is repeated" in notice for notice in prepared.notices)
+
+
+# --- prediction ---------------------------------------------------------------------------------------------------------
+
+IDENTITY = sequential(("Dense", {"units": 2, "use_bias": False, "batch_input_shape": [None, 2]}))
+AS_THEY_ARE = struct.pack("<4f", 1, 0, 0, 1)
+PREDICT_ROWS = "SELECT madlib.madlib_keras_predict_byom('nets', 1, %s, 'id', 'x', 'p', 'value')"
+
+
+@pytest.fixture
+def rows(db: Session) -> Session:
+    """The session `db` with a network that gives its two inputs back, and 30,000 rows (n, -n)."""
+    db.run("SELECT madlib.load_keras_model('nets', %s::json, %s::bytea)", IDENTITY, psycopg2.Binary(AS_THEY_ARE))
+    numbers = "SELECT n AS id, ARRAY[n, -n]::real[] AS x FROM generate_series(1, 30000) n"
+    db.run(f"CREATE TABLE rows AS {numbers} DISTRIBUTED BY (id)")
+    return db
+
+
+def test_the_plan_hands_rows_over_where_they_lie(rows: Session) -> None:
+    rows.run("CREATE TEMPORARY TABLE blocks (block madlib.automl_block) DISTRIBUTED RANDOMLY")
+    calls = statement("blocks", "SELECT madlib.automl_gather(id::text, madlib.automl_native(x)) FROM rows")
+    plan = [line for (line,) in rows.fetch("EXPLAIN " + re.sub(r"\$\d", "NULL", calls))]
+    (append,) = (at for at, line in enumerate(plan) if "Append" in line)
+    assert [line.split(" (")[0].strip(" ->") for line in plan[append + 1 : append + 4]] == [
+        "Seq Scan on gp_id",
+        "Seq Scan on rows",
+        "Seq Scan on gp_id gp_id_1",
+    ]
+    # What moves are the results, above the calls.
+    assert [at < append for at, line in enumerate(plan) if "Motion" in line] == [True]
+
+
+def test_no_row_leaves_its_segment_to_be_predicted_and_predictions_lie_by_their_id(rows: Session) -> None:
+    rows.run("CREATE VIEW at AS SELECT id, ARRAY[gp_segment_id, gp_execution_segment()]::real[] AS x FROM rows")
+    rows.run(PREDICT_ROWS, "at")
+    found = "SELECT dependent_var, count(*) FROM p GROUP BY 1 ORDER BY 1"
+    lie = "SELECT ARRAY[gp_segment_id, gp_segment_id]::real[], count(*) FROM rows GROUP BY 1 ORDER BY 1"
+    assert rows.fetch(found) == rows.fetch(lie)
+    rows.run("DROP TABLE p")
+    rows.run(PREDICT_ROWS, "rows")
+    assert rows.value("SELECT count(*) FROM p JOIN rows USING (id) WHERE dependent_var = x") == 30000
+    columns = "SELECT attname FROM gp_distribution_policy JOIN pg_attribute ON attrelid = localoid AND attnum = ANY (distkey)"
+    assert rows.fetch(columns + " WHERE localoid = 'p'::regclass") == [("id",)]
+
+
+HUNDRED = "SELECT id, x FROM rows WHERE id <= 100"
+RANKED = "row_number() OVER (ORDER BY oid)"
+LYING = [
+    "CREATE TABLE other (LIKE rows) DISTRIBUTED REPLICATED; INSERT INTO other " + HUNDRED,
+    f"CREATE TABLE other AS {HUNDRED} DISTRIBUTED RANDOMLY",
+    f"CREATE TEMPORARY TABLE other AS {HUNDRED} DISTRIBUTED BY (x)",
+    "CREATE TABLE other (LIKE rows) DISTRIBUTED BY (id) PARTITION BY RANGE (id) (START (1) END (101) EVERY (25));"
+    " INSERT INTO other " + HUNDRED,
+    "CREATE VIEW other AS SELECT id, x FROM rows ORDER BY id LIMIT 100",
+    f"CREATE VIEW other AS {HUNDRED} AND id % 2 = 0 UNION ALL {HUNDRED} AND id % 2 = 1",
+    "CREATE VIEW other AS SELECT n AS id, ARRAY[n, -n] AS x FROM generate_series(1, 100) n",
+    f"CREATE VIEW other AS SELECT {RANKED} AS id, ARRAY[{RANKED}, -{RANKED}] AS x FROM pg_class LIMIT 100",
+]
+
+
+def test_rows_that_lie_otherwise_are_predicted_once(rows: Session) -> None:
+    expected = [(n, [float(n), float(-n)]) for n in range(1, 101)]
+    for source in LYING:
+        rows.run(source)
+        rows.run(PREDICT_ROWS, "other")
+        assert rows.fetch("SELECT * FROM p ORDER BY 1") == expected, source
+        rows.run(f"DROP {'VIEW' if 'VIEW' in source else 'TABLE'} other; DROP TABLE p")
+
+
+def test_the_names_that_prediction_needs_must_be_free(rows: Session) -> None:
+    rows.run("CREATE TEMPORARY TABLE keras_automl_blocks (mine text)")
+    failure = rows.error_of(PREDICT_ROWS, "rows")
+    assert (failure.sqlstate, failure.hint) == ("42P07", "DROP TABLE pg_temp.keras_automl_blocks")
+
+
+def test_a_wrong_row_is_told_and_the_session_goes_on(rows: Session) -> None:
+    rows.run("INSERT INTO rows VALUES (40000, '{1, 2, 3}')")
+    failure = rows.error_of(PREDICT_ROWS, "rows")
+    assert failure.message.startswith('independent_varname: every row of column "x" must be an array of shape [2]')
+    rows.run("DELETE FROM rows WHERE id = 40000")
+    rows.run(PREDICT_ROWS, "rows")
+    assert rows.value("SELECT count(*) FROM p") == 30000
+
+
+def test_predictions_are_the_bits_of_postgresql(prepared: Session) -> None:
+    dsn = os.environ.get("AUTOML_TEST_DSN")
+    if not dsn:
+        pytest.skip("AUTOML_TEST_DSN is not set: there is no PostgreSQL to compare with")
+    other = connect_to(dsn)
+    other.run("DROP SCHEMA IF EXISTS t_bits CASCADE; CREATE SCHEMA t_bits; SET search_path = t_bits")
+    weights = np.random.default_rng(1).normal(size=51).astype(np.float32).tobytes()
+    found = []
+    for session, end in ((prepared, " DISTRIBUTED BY (one)"), (other, "")):
+        # All on one segment, in this order: so the batches are the same.
+        session.run("CREATE TABLE ordered AS SELECT 1 AS one, n AS id, ARRAY[n % 7, n % 5, n % 3, n % 2]::real[] AS x"
+                    " FROM generate_series(1, 1000) n ORDER BY n" + end)  # fmt: skip
+        session.run("SELECT madlib.load_keras_model('weighted', %s::json, %s::bytea)", TWO_LAYERS, psycopg2.Binary(weights))
+        session.run("SELECT madlib.madlib_keras_predict_byom('weighted', 1, 'ordered', 'id', 'x', 'p')")
+        found.append(session.fetch("SELECT id, dependent_var, float4send(prob), rank FROM p ORDER BY id, rank"))
+    assert [(*row[:2], bytes(row[2]), row[3]) for row in found[0]] == [(*row[:2], bytes(row[2]), row[3]) for row in found[1]]
+    other.run("DROP SCHEMA t_bits CASCADE")
+    other.close()

@@ -1,0 +1,131 @@
+"""Prediction: what is predicted, and the table that it is written to. In sessions the rows come to the network
+(`prediction_sessions`); on Greenplum the network comes to the rows (`prediction_segments`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl.catalog import ColumnType, Relation
+from automl.cluster.base import Definition
+from automl.database import CallerDatabase
+from automl.devices import Host
+from automl.errors import AutomlError, UsageError
+from automl.greenplum import distributed_by
+from automl.names import Name, quoted
+from keras_seg.choice import Selection
+
+KEY = "model"
+_HASHED = "NSDTBIE"  # categories of types that rows of Greenplum can be distributed by
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model as its tables describe it, or the caller.
+
+    Attributes:
+        is_number: whether it predicts a number, and no classes.
+        named_by_caller: whether the class values are an argument of the call.
+    """
+
+    definition: Definition
+    dependent: str
+    class_type: str
+    class_values: tuple[str | None, ...] | None
+    normalizing_const: float
+    is_number: bool = False
+    named_by_caller: bool = False
+
+    def require_columns(self, columns: int) -> None:
+        """Raise unless the network gives a value for each class that is named."""
+        if self.class_values is None or len(self.class_values) == columns:
+            return
+        if self.named_by_caller:
+            rule = f"must have one value for each of the network's {columns} outputs"
+            raise UsageError("class_values", rule, list(self.class_values))
+        raise AutomlError(f"the network gives {columns} values a row, but its summary names {len(self.class_values)} classes")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows to predict."""
+
+    table: Relation
+    id_column: str
+    id_type: ColumnType
+    features: str
+    rows: int
+    shape: tuple[int, ...]
+
+    @property
+    def values(self) -> int:
+        """Numbers of a row."""
+        return int(np.prod(self.shape))
+
+    def unfit(self, problem: str) -> UsageError:
+        """Return the error for rows that do not fit the network."""
+        return UsageError("independent_varname", f'column "{self.features}": {problem}')
+
+    def wrong_row(self, identity: str | None) -> UsageError:
+        """Return the error for a batch that has a wrong row, at `identity` or behind it."""
+        return UsageError(
+            "independent_varname",
+            f'every row of column "{self.features}" must be an array of shape {list(self.shape)} without NULL',
+            hint=f"Look at the rows near {self.id_column} = {identity}.",
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is predicted, with what, and where it goes.
+
+    Attributes:
+        hosts: where it runs, if it is to run on GPUs: of each segment of Greenplum, or one for all sessions.
+    """
+
+    model: Model
+    source: Source
+    output: Name
+    selection: Selection
+    hosts: tuple[Host, ...] | None = None
+
+    def create(self, db: CallerDatabase) -> None:
+        """Make the output table."""
+        model, source, selection = self.model, self.source, self.selection
+        if model.dependent in (source.id_column, "prob", "rank") or source.id_column in ("prob", "rank"):
+            rule = f'must differ from "{model.dependent}", "prob" and "rank", the other columns of the output'
+            raise UsageError("id_col", rule, source.id_column)
+        rank = ", rank integer" if selection.ranked else ""
+        predicted = f"{model.class_type}, prob real{rank}"
+        if selection.raw:
+            predicted = "real" if model.is_number else "real[]"
+        db.execute(
+            f"CREATE TABLE {self.output.sql} ({quoted(source.id_column)} {source.id_type.sql},"
+            f" {quoted(model.dependent)} {predicted})"
+            + distributed_by(db, *((source.id_column,) if source.id_type.category in _HASHED else ()))
+        )
+
+    def insert(self, blocks: str) -> str:
+        """Return the statement that writes predictions to the table; it takes `class_values` as $1.
+
+        Args:
+            blocks: what gives rows (i, c, o, r): id, class, output and rank.
+        """
+        identity = f"i::{self.source.id_type.sql}"
+        # Statements take $1 whether they need it or not.
+        where = "WHERE $1::text[] IS NULL OR true"
+        if self.selection.raw:
+            value = "(o::real[])[1]" if self.model.is_number else "o::real[]"
+            return f"INSERT INTO {self.output.sql} SELECT {identity}, {value} FROM {blocks} {where}"
+        value = "c::text" if self.model.class_values is None else "($1::text[])[c + 1]"
+        rank = ", r" if self.selection.ranked else ""
+        return (
+            f"INSERT INTO {self.output.sql} SELECT {identity}, ({value})::{self.model.class_type}, o::real{rank}"
+            f" FROM {blocks} {where}"
+        )
+
+    @property
+    def class_values(self) -> list[str | None] | None:
+        """The classes as a parameter."""
+        return None if self.model.class_values is None else list(self.model.class_values)

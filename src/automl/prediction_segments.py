@@ -1,0 +1,141 @@
+"""Prediction on Greenplum: the network goes to the segments, and no row leaves its own.
+
+A process on a segment cannot read tables, but what a statement reads there it can hand to a function row by row. So one
+statement makes all of it, in each process in the order written: begin with the network, take the rows, give the rest.
+
+    SELECT madlib.automl_gather_begin(...) FROM gp_dist_random('gp_id')
+    UNION ALL SELECT madlib.automl_gather(id, features) FROM rows
+    UNION ALL SELECT madlib.automl_gather_rest() FROM gp_dist_random('gp_id')
+
+`gp_dist_random('gp_id')` is a row on each segment. A batch that is full becomes one row of predictions; those alone move, to
+where the output table wants them. The weights lie in a replicated table, the one kind that a process on a segment can read: as
+a parameter of the statement they would be in its memory five times.
+
+The planner of PostgreSQL keeps the three calls in one process as long as the rows lie on the segments, and in any other case it
+moves rows to one place: the plan tells beforehand. Such rows (of a replicated table, of a view with a LIMIT) are copied to the
+segments first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from automl import catalog
+from automl.catalog import settings
+from automl.cluster.base import Setup
+from automl.database import CallerDatabase
+from automl.devices import dealt
+from automl.greenplum import segments, temporary
+from automl.names import quoted
+from automl.prediction import Prediction
+from keras_seg.parts import cut
+
+_PLANNER = {"optimizer": "off"}  # of PostgreSQL, not Greenplum's own
+_BLOCK = "unnest((block).ids, (block).classes, (block).outputs, (block).ranks) AS q(i, c, o, r)"
+
+
+def run(db: CallerDatabase, prediction: Prediction) -> None:
+    """Predict the rows and write them to the output table."""
+    blocks, weights = temporary(db, "keras_automl_blocks"), temporary(db, "keras_automl_weights")
+    db.execute(f"CREATE TEMPORARY TABLE {blocks} (block madlib.automl_block) DISTRIBUTED RANDOMLY")
+    _bring(db, weights, prediction.model.definition.weights or b"")
+    order = _order(prediction, f"SELECT part FROM pg_temp.{weights} ORDER BY place")
+    with settings(db, _PLANNER), _rows(db, prediction, blocks) as rows:
+        db.execute(statement(blocks, rows), _setups(db, prediction), order, prediction.model.definition.architecture)
+    _require_predicted(db, prediction, blocks)
+    db.execute(prediction.insert(f"pg_temp.{blocks}, {_BLOCK}"), prediction.class_values)
+    db.execute(f"DROP TABLE pg_temp.{blocks}, pg_temp.{weights}")
+
+
+def statement(blocks: str, rows: str) -> str:
+    """Return the statement that fills the table of blocks.
+
+    Args:
+        blocks: name of that table.
+        rows: the query that hands over the rows.
+    """
+    return (
+        f"INSERT INTO pg_temp.{blocks} SELECT block FROM"
+        " (SELECT madlib.automl_gather_begin(($1::text[])[gp_segment_id + 1], $2::text, $3::text) AS block"
+        " FROM gp_dist_random('gp_id')"
+        f" UNION ALL {rows} UNION ALL SELECT madlib.automl_gather_rest() FROM gp_dist_random('gp_id')) AS calls"
+        # A block is not NULL as soon as one of its columns is not; IS NOT NULL asks that of all of them.
+        " WHERE NOT (block IS NULL)"
+    )
+
+
+def _bring(db: CallerDatabase, table: str, weights: bytes) -> None:
+    """Bring the weights to all segments, in parts: a value of a statement is in memory several times."""
+    db.execute(f"CREATE TEMPORARY TABLE {table} (place integer, part bytea) DISTRIBUTED REPLICATED")
+    db.execute(f"ALTER TABLE pg_temp.{table} ALTER COLUMN part SET STORAGE EXTERNAL")
+    for place, part in enumerate(cut([weights])):
+        db.execute(f"INSERT INTO pg_temp.{table} VALUES ($1::integer, $2::bytea)", place, part)
+
+
+def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
+    """Return what each segment is told first."""
+    threads = catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256)
+    setup = Setup(threads=threads, gpus=dealt(prediction.hosts) if prediction.hosts else ())
+    return [setup.as_json(segment.content) for segment in segments(db)]
+
+
+def _order(prediction: Prediction, weights: str) -> str:
+    model = prediction.model
+    return json.dumps(
+        {
+            "x_shape": prediction.source.shape,
+            "normalizing_const": model.normalizing_const,
+            "classes": None if model.class_values is None else len(model.class_values),
+            "selection": asdict(prediction.selection),
+            "weights": weights,
+        }
+    )
+
+
+@contextmanager
+def _rows(db: CallerDatabase, prediction: Prediction, blocks: str) -> Iterator[str]:
+    """Give the query that hands over the rows where they lie: of the table, or of a copy of it on the segments."""
+    source = prediction.source
+    identity, features = f"{quoted(source.id_column)}::text", f"madlib.automl_native({quoted(source.features)}::real[])"
+    query = f"SELECT madlib.automl_gather({identity}, {features}) FROM {source.table.sql}"
+    if _stay(db, statement(blocks, query)):
+        yield query
+        return
+    copy = temporary(db, "keras_automl_rows")
+    db.execute(
+        f"CREATE TEMPORARY TABLE {copy} AS SELECT {identity} AS id, {features} AS x FROM {source.table.sql}"
+        " DISTRIBUTED RANDOMLY"
+    )
+    yield f"SELECT madlib.automl_gather(id, x) FROM pg_temp.{copy}"
+    db.execute(f"DROP TABLE pg_temp.{copy}")
+
+
+def _stay(db: CallerDatabase, calls: str) -> bool:
+    """Return whether nothing moves but the results of the calls."""
+    row = db.execute(f"EXPLAIN (FORMAT JSON) {calls}", [], "", "")[0]
+    (explained,) = json.loads(row["QUERY PLAN"])
+    moves = [node for node in _nodes(explained["Plan"]) if node["Node Type"].endswith("Motion")]
+    return len(moves) == 1
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+def _require_predicted(db: CallerDatabase, prediction: Prediction, blocks: str) -> None:
+    """Raise the problem of a segment, if one has told one."""
+    rows = db.execute(f"SELECT (block).problem AS problem FROM pg_temp.{blocks} WHERE (block).problem IS NOT NULL LIMIT 1")
+    if not rows:
+        return
+    problem = json.loads(rows[0]["problem"])
+    if "network" in problem:
+        raise prediction.source.unfit(problem["network"])
+    if "columns" in problem:
+        prediction.model.require_columns(problem["columns"])
+    raise prediction.source.wrong_row(problem.get("row"))

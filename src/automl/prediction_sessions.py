@@ -1,0 +1,120 @@
+"""Prediction in sessions: the caller's session reads the rows and sends them out in batches, each as it is ready for one."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from automl.cluster import this_machine
+from automl.cluster.base import CHECK, PREDICT, Cluster, Outcome, Setup, Work, ask
+from automl.cluster.caller import CallerSession
+from automl.cluster.connection import Unreachable, own_address
+from automl.cluster.sessions import Sessions
+from automl.database import CallerDatabase, Row
+from automl.devices import dealt
+from automl.errors import OperatorError
+from automl.names import quoted
+from automl.prediction import KEY, Prediction
+from automl.request import available
+from keras_seg import wire
+from keras_seg.choice import Block, batch_rows, blocks
+
+_ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
+_COLUMNS = struct.Struct("<I")
+# Of several arrays unnest is no function but grammar, which knows it by this one name and is not led by the search path.
+_BLOCK = "unnest($2::text[], $3::integer[], $4::text[], $5::integer[]) AS q(i, c, o, r)"
+
+
+def run(db: CallerDatabase, prediction: Prediction) -> None:
+    """Predict the rows and write them to the output table."""
+    cluster = _open(db, prediction)
+    try:
+        _require_fit(cluster, prediction)
+        for ids, outputs in _predicted(db, cluster, prediction):
+            for block in blocks(ids, outputs, prediction.selection):
+                _insert(db, prediction, block)
+    finally:
+        cluster.close()
+
+
+def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
+    resources = available(db, this_machine(), prediction.hosts)
+    count = min(resources.sessions, 1 + prediction.source.rows // _ROWS_A_SESSION)
+    gpus = dealt(prediction.hosts * max(1, count)) if prediction.hosts else ()
+    setup = Setup(definitions=(prediction.model.definition,), threads=resources.threads, gpus=gpus)
+    try:
+        if count == 0:
+            raise Unreachable("keras_automl.sessions is 0")
+        return Sessions(own_address(db), setup, count, (), db.interrupt, "keras_automl predict")
+    except Unreachable as problem:
+        db.notice(f"the prediction runs in this session: {problem}")
+        return CallerSession(db, setup)
+
+
+def _require_fit(cluster: Cluster, prediction: Prediction) -> None:
+    order = {"name": "the model", "model": KEY, "x_shape": prediction.source.shape}
+    problems = json.loads(ask(cluster, Work("check", CHECK, (json.dumps([order]),))))
+    if problems:
+        raise prediction.source.unfit(problems[0]["problem"])
+
+
+def _predicted(
+    db: CallerDatabase, cluster: Cluster, prediction: Prediction
+) -> Iterator[tuple[Sequence[str | None], np.ndarray]]:
+    """Yield (ids as text, outputs (rows, columns)) of batches, as the sessions finish them."""
+    batches = _batches(db, prediction)
+    waiting: dict[int, Sequence[str | None]] = {}
+    number, more = 0, True
+    while more or waiting:
+        for session in cluster.idle() if more else ():
+            batch = next(batches, None)
+            if batch is None:
+                more = False
+                break
+            ids, features = batch
+            number += 1
+            waiting[number] = ids
+            cluster.begin(session, Work(number, PREDICT, (KEY, features, len(ids))))
+        if more or waiting:
+            for outcome in cluster.wait():
+                yield waiting.pop(outcome.task), _outputs(outcome, prediction)
+
+
+def _batches(db: CallerDatabase, prediction: Prediction) -> Iterator[tuple[Sequence[str | None], bytes]]:
+    source = prediction.source
+    query = (
+        f"SELECT {quoted(source.id_column)}::text AS id, madlib.automl_native({quoted(source.features)}::real[]) AS x"
+        f" FROM {source.table.sql}"
+    )
+    for rows in db.stream(query, rows=batch_rows(source.values)):
+        yield [row["id"] for row in rows], _features(rows, prediction)
+
+
+def _features(rows: Sequence[Row], prediction: Prediction) -> bytes:
+    missing = next((row for row in rows if row["x"] is None), None)
+    packed = None
+    if missing is None:
+        joined = b"".join(row["x"] for row in rows)
+        packed = wire.features(joined, (len(rows), *prediction.source.shape), prediction.model.normalizing_const)
+    if packed is None:
+        raise prediction.source.wrong_row((missing or rows[0])["id"])
+    return packed
+
+
+def _outputs(outcome: Outcome, prediction: Prediction) -> np.ndarray:
+    if outcome.lost:
+        text = str(outcome.lost)
+        raise OperatorError(f"the session that predicts failed: {text.splitlines()[0]}")
+    raw: Any = outcome.answer
+    (columns,) = _COLUMNS.unpack_from(raw)
+    prediction.model.require_columns(columns)
+    return np.frombuffer(raw, np.float32, offset=_COLUMNS.size).reshape(-1, columns)
+
+
+def _insert(db: CallerDatabase, prediction: Prediction, block: Block) -> None:
+    ids, classes, outputs, ranks, _ = (None if column is None else list(column) for column in block)
+    db.execute(prediction.insert(_BLOCK), prediction.class_values, ids, classes, outputs, ranks)

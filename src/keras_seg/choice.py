@@ -1,0 +1,87 @@
+"""What of a network's outputs goes into a table: classes of each row with their probabilities, or the outputs as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+MOST_ROWS = 8192  # of a batch
+MOST_VALUES = 8 * 2**20  # of a batch, on either side of the network
+MOST_CHOSEN = 2**18  # rows of a block, which are objects of Python for a while
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which classes of a row go into the table: all, the k most probable, or those above a threshold; with their ranks or
+    not. Or the outputs as they are."""
+
+    most: int | None = None
+    above: float | None = None
+    ranked: bool = True
+    raw: bool = False
+
+    def of_each_row(self, columns: int) -> int:
+        """Return how many rows of the table come of one row at most."""
+        return min(self.most or columns, columns)
+
+
+class Block(NamedTuple):
+    """Rows for the table, column by column: SQL takes them apart.
+
+    Attributes:
+        ids: as text.
+        classes: numbers of the classes, from 0; None for outputs as they are.
+        outputs: as text: a probability, or an array of all outputs of a row.
+        ranks: from 1; None for outputs as they are.
+        problem: why there are no rows, as JSON.
+    """
+
+    ids: Sequence[str | None] = ()
+    classes: Sequence[int] | None = None
+    outputs: Sequence[str] = ()
+    ranks: Sequence[int] | None = None
+    problem: str | None = None
+
+
+def batch_rows(inputs: int, columns: int = 1, chosen: int = 1) -> int:
+    """Return how many rows go through a network at once.
+
+    Args:
+        inputs, columns: numbers of a row before and behind the network.
+        chosen: rows of the table that come of one row.
+
+    >>> batch_rows(784), batch_rows(2**22), batch_rows(4, columns=1000, chosen=1000)
+    (8192, 2, 262)
+    """
+    return max(1, min(MOST_ROWS, MOST_VALUES // max(1, inputs), MOST_VALUES // max(1, columns), MOST_CHOSEN // max(1, chosen)))
+
+
+def blocks(ids: Sequence[str | None], outputs: np.ndarray, selection: Selection) -> Iterator[Block]:
+    """Yield what a selection takes of the outputs (rows, columns), in blocks of bounded size."""
+    columns = max(1, outputs.shape[1])
+    size = batch_rows(1, columns, selection.of_each_row(columns))
+    for start in range(0, len(ids), size):
+        yield _block(ids[start : start + size], outputs[start : start + size], selection)
+
+
+def _block(ids: Sequence[str | None], outputs: np.ndarray, selection: Selection) -> Block:
+    if selection.raw:
+        return Block(ids, None, ["{" + ",".join(map(repr, row)) + "}" for row in outputs.tolist()])
+    rows, classes, ranks = select(outputs, selection)
+    taken = list(map(repr, outputs[rows, classes].tolist()))
+    return Block([ids[row] for row in rows], classes.tolist(), taken, ranks.tolist())
+
+
+def select(probabilities: np.ndarray, selection: Selection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (row, class, rank from 1) of what a selection takes from probabilities (rows, classes), by row and rank."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    taken = np.ones(order.shape, bool)
+    if selection.most is not None:
+        taken[:, selection.most :] = False
+    if selection.above is not None:
+        taken &= np.take_along_axis(probabilities, order, 1) > selection.above
+    rows, places = np.nonzero(taken)
+    return rows, order[rows, places], places + 1

@@ -1,0 +1,77 @@
+"""Rows that come to a network one by one, each by a call of its own, as in a process on a segment of Greenplum.
+
+Such a process cannot read tables: the statement hands it the rows. They wait here until a batch is full. What cannot be
+predicted comes back as a block with a problem and no error: an error on one segment stops the others in the middle of what
+they do, and the caller's session with them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_seg import wire
+from keras_seg.choice import Block, Selection, batch_rows, blocks
+
+
+@dataclass
+class Gathering:
+    """Rows on their way through a network.
+
+    Attributes:
+        forward: features (rows, ...) to outputs (rows, columns).
+        shape: of the features of a row.
+        columns: outputs of a row.
+        normalizing_const: divisor of the features.
+        stopped: whether a problem was told; the rows that still come do not matter.
+    """
+
+    forward: Callable[[np.ndarray], np.ndarray]
+    shape: Sequence[int]
+    columns: int
+    normalizing_const: float
+    selection: Selection
+    stopped: bool = False
+    _ids: list[str | None] = field(default_factory=list)
+    _rows: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        inputs = int(np.prod(self.shape))
+        self._size = batch_rows(inputs, self.columns, self.selection.of_each_row(self.columns))
+
+    def stop(self, **problem: object) -> Block:
+        """Return a block that tells a problem, and take no more rows."""
+        self.stopped = True
+        self._ids, self._rows = [], []
+        return Block(problem=json.dumps(problem))
+
+    def add(self, identity: str | None, features: bytes | None) -> Block | None:
+        """Take a row; return a batch's rows for the table when it is full.
+
+        Args:
+            features: `automl_native` of the row's array.
+        """
+        if self.stopped:
+            return None
+        if features is None:
+            return self.stop(row=identity)
+        self._ids.append(identity)
+        self._rows.append(features)
+        return self.rest() if len(self._ids) >= self._size else None
+
+    def rest(self) -> Block | None:
+        """Return what has come since the last full batch."""
+        ids, rows = self._ids, self._rows
+        self._ids, self._rows = [], []
+        if not ids:
+            return None
+        shape = (len(ids), *self.shape)
+        packed = wire.features(b"".join(rows), shape, self.normalizing_const)
+        if packed is None:
+            return self.stop(row=ids[0])
+        outputs = self.forward(np.frombuffer(packed, np.float32).reshape(shape))
+        (block,) = blocks(ids, outputs, self.selection)
+        return block
