@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,8 +15,8 @@ tf = pytest.importorskip("tensorflow")
 
 import keras  # noqa: E402  # after the skip
 
+from keras_seg import data, transition  # noqa: E402
 from keras_seg import state as codec  # noqa: E402
-from keras_seg import transition  # noqa: E402
 from keras_seg.cache import MOST_PROGRAMS, Cache  # noqa: E402
 from keras_seg.data import in_parts  # noqa: E402
 from keras_seg.runtime import Runtime  # noqa: E402
@@ -363,3 +364,24 @@ def test_long_passes_look_for_a_cancellation(one_partition: Any) -> None:
     before = trial.server.looks
     trial.visit([train()], {"optimizer": "SGD"}, {"epochs": 5})
     assert trial.server.looks >= before + 5
+
+
+@pytest.mark.parametrize(("caching", "most"), [(False, 1), (True, 4)])
+def test_without_caching_one_buffer_is_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch, caching: bool, most: int) -> None:
+    trial = Trial(PLAIN, {"training": [[buffer(*rows(seed, ROWS)) for seed in range(4)]]}, caching)
+    aligned = data._aligned
+    memory: list[weakref.ref[np.ndarray]] = []  # of the features of each buffer that was read
+    held = []
+
+    def watched(size: int) -> np.ndarray:
+        array = aligned(size)
+        if size == ROWS * FEATURES * 4:
+            memory.append(weakref.ref(array.base))
+            held.append(sum(each() is not None for each in memory))
+        return array
+
+    monkeypatch.setattr(data, "_aligned", watched)
+    stops = [{"train": 0, "iteration": 1}, *evaluate("training", 1)]
+    trial.visit(stops, {"optimizer": "SGD"}, {"epochs": 2})
+    assert "error" not in trial.report, trial.report
+    assert (len(held), max(held)) == (4 if caching else 12, most)
