@@ -15,7 +15,9 @@ def main() -> None:
         page_tables(connection)
         data = Path(folder) / "iris.npz"
         save_iris(connection, data)
-        seconds = in_turn({"ours": lambda: search(connection), "peer": lambda: peer("optuna_tpe", str(data))}, ROUNDS)
+        seconds = in_turn(
+            {"ours": lambda: search(connection), "peer": lambda: peer("optuna_tpe", str(data), "iris", "1")}, ROUNDS
+        )
         table(
             f"TPE on iris, 20 trials of 10 iterations, {ROUNDS} rounds in turn",
             [

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import socket
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def inspect(interrupt: devices.Interrupt) -> str:
             "python": platform.python_version(),
             "site": str(Path(__file__).parent.parent),
             "processors": len(os.sched_getaffinity(0)),
-            "memory_mb": _free_memory_mb(),
+            "memory_mb": free_memory() // 2**20,
             "gpus": [gpu.description for gpu in devices.of_driver(interrupt)],
             **{package: _version(package) for package in PACKAGES},
         }
@@ -36,9 +37,8 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _free_memory_mb() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable")), None)
+def free_memory() -> int:
+    """Return the bytes that could be taken now without swapping."""
+    with suppress(OSError), open("/proc/meminfo") as lines:
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

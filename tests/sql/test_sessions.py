@@ -13,6 +13,8 @@ from typing import Any
 import psycopg2
 import pytest
 
+from automl.cluster.connection import Address, Connection
+from automl.cluster.driver import psycopg
 from fix_db import Session
 from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, load, make_iris, search, sequential
 from keras_seg.data import in_parts
@@ -133,6 +135,25 @@ def test_a_session_that_is_killed_is_replaced(prepared: Session, connect: Callab
     assert killed() == 1
     assert again == untouched
     assert prepared.value("SELECT status FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == "finished"
+
+
+def test_a_batch_whose_answer_was_lost_is_not_written_twice(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    db.run("CREATE TABLE noted (number integer PRIMARY KEY)")
+    at = db.info
+    record = Connection(Address(at.host, at.port, at.dbname, at.user, superuser=True), "test")
+    batch = record._batch
+
+    def committed_and_lost(statements: Any) -> None:
+        monkeypatch.setattr(record, "_batch", batch)
+        batch(statements)
+        record._connection.close()
+        raise psycopg.OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(record, "_batch", committed_and_lost)
+    noted = f"INSERT INTO {db.value('SELECT current_schema()')}.noted VALUES ($1::integer)"
+    record.batch([(noted, (1,)), (noted, (2,))])
+    record.close()
+    assert db.fetch("SELECT number FROM noted ORDER BY number") == [(1,), (2,)]
 
 
 def test_deleting_a_run_that_is_under_way_ends_it(prepared: Session, connect: Callable[..., Session]) -> None:

@@ -15,8 +15,9 @@ In reading order:
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
+
+from keras_seg.inspection import free_memory
 
 _SESSION_MEMORY = 1024**3  # bytes; TensorFlow alone takes about 600 MB
 
@@ -36,11 +37,5 @@ class Machine:
 
 def this_machine() -> Machine:
     """Return what the machine of this backend carries now."""
-    memory = _free_memory()
+    memory = free_memory()
     return Machine(max(1, min(len(os.sched_getaffinity(0)), memory // _SESSION_MEMORY)), memory)
-
-
-def _free_memory() -> int:
-    with suppress(OSError), open("/proc/meminfo") as lines:
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

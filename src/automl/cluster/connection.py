@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -155,7 +156,7 @@ class Connection:
             AutomlError: rows refer to others that are not there any more.
         """
         try:
-            self._kept(lambda: self._batch(statements))
+            self._kept(lambda: self._batch(statements), lambda: self._again(statements))
         except psycopg.errors.ForeignKeyViolation:
             raise AutomlError(
                 "the run was deleted from madlib.automl_runs while it was under way",
@@ -174,8 +175,8 @@ class Connection:
         for raw in (bytes, bytearray):
             self._connection.adapters.register_dumper(raw, BytesBinaryDumper)
 
-    def _kept(self, work: Callable[[], Result]) -> Result:
-        """Do a piece of work, once more on a new connection if this one has died."""
+    def _kept(self, work: Callable[[], Result], again: Callable[[], Result] | None = None) -> Result:
+        """Do a piece of work, once more on a new connection if this one has died: by `again` where that is another thing."""
         try:
             return work()
         except psycopg.OperationalError as error:
@@ -186,7 +187,7 @@ class Connection:
             self._open()
         except Unreachable as problem:
             raise OperatorError(f"the session that keeps the record died ({why}) and cannot be replaced: {problem}") from None
-        return work()
+        return (again or work)()
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> list[Row]:
         self._cursor.execute(statement.encode(), values or None, binary=True)
@@ -196,3 +197,8 @@ class Connection:
         with self._connection.pipeline(), self._connection.transaction():
             for statement, values in statements:
                 self._cursor.execute(statement.encode(), values)
+
+    def _again(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Run statements once more, unless they have been committed and only the answer was lost."""
+        with suppress(psycopg.errors.UniqueViolation):  # they have
+            self._batch(statements)
