@@ -135,3 +135,30 @@ return GD['automl'].usage('gpu_configuration', 'usage')
 $$;
 COMMENT ON FUNCTION madlib.gpu_configuration() IS
 'Help: what gpu_configuration does, its arguments and results.';
+
+CREATE FUNCTION madlib.load_custom_function(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('load_custom_function', *args)
+$$;
+COMMENT ON FUNCTION madlib.load_custom_function(text) IS
+'Help: what load_custom_function does; with ''usage'' its arguments and results, with ''example'' examples.';
+
+CREATE FUNCTION madlib.load_top_k_accuracy_function(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('load_top_k_accuracy_function', *args)
+$$;
+COMMENT ON FUNCTION madlib.load_top_k_accuracy_function(text) IS
+'Help: what load_top_k_accuracy_function does; with ''usage'' its arguments and results, with ''example'' examples.';
+
+CREATE FUNCTION madlib.delete_custom_function(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('delete_custom_function', *args)
+$$;
+COMMENT ON FUNCTION madlib.delete_custom_function(text) IS
+'Help: what delete_custom_function does; with ''usage'' its arguments and results, with ''example'' examples.';

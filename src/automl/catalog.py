@@ -17,14 +17,14 @@ from automl.errors import (
     INSUFFICIENT_PRIVILEGE,
     INVALID_PARAMETER_VALUE,
     UNDEFINED_COLUMN,
+    UNDEFINED_OBJECT,
     UNDEFINED_TABLE,
     AutomlError,
     UsageError,
 )
-from automl.names import Name, quoted, table_name
+from automl.names import Name, as_typed, quoted, table_name
 
 INVALID_SCHEMA_NAME = "3F000"
-UNDEFINED_OBJECT = "42704"
 OBJECT_IN_USE = "55006"
 _CLAIM = 0x6B62  # the class of the advisory locks on names; the other half of the key is the name
 _READABLE = ("r", "p", "v", "m", "f")  # table, partitioned table, view, materialized view, foreign table
@@ -113,6 +113,18 @@ def column_type(db: Database, relation: Relation, column: str) -> ColumnType:
         column,
     )
     return _type(db, rows[0]["oid"])
+
+
+def dependent_views(db: Database, relation: Relation) -> list[str]:
+    """Return the views that read a table, each as `view <name>`."""
+    rows = db.execute(
+        "SELECT DISTINCT r.ev_class::regclass::text AS name FROM pg_catalog.pg_depend d"
+        " JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid"
+        " WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid"
+        " AND d.refobjid = ($1::bigint)::oid AND r.ev_class <> d.refobjid ORDER BY 1",
+        relation.oid,
+    )
+    return [f"view {row['name']}" for row in rows]
 
 
 def require_column(db: Database, argument: str, relation: Relation, *names: str) -> None:
@@ -305,10 +317,5 @@ def _column_hint(name: str, there: list[str]) -> str:
     by_lower = {column.lower(): column for column in there}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=1)
     if close:
-        return f"Did you mean {_as_typed(by_lower[close[0]])}?"
-    return f"It has the columns {', '.join(map(_as_typed, there))}." if there else "It has no columns."
-
-
-def _as_typed(column: str) -> str:
-    plain = column.isascii() and column.replace("_", "a").isalnum() and column == column.lower() and not column[0].isdigit()
-    return column if plain else quoted(column)
+        return f"Did you mean {as_typed(by_lower[close[0]])}?"
+    return f"It has the columns {', '.join(map(as_typed, there))}." if there else "It has no columns."

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from automl import (
     byom,
+    custom,
     doctor,
     evaluate,
     fitting,
@@ -64,6 +65,9 @@ validation_preprocessor_dl = _entry(packing.validation_preprocessor_dl)
 load_keras_model = _entry(library.load_keras_model)
 delete_keras_model = _entry(library.delete_keras_model)
 hyperband_schedule = _entry(schedule.hyperband_schedule)
+load_custom_function = _entry(custom.load_custom_function)
+delete_custom_function = _entry(custom.delete_custom_function)
+load_top_k_accuracy_function = _entry(custom.load_top_k_accuracy_function)
 madlib_keras_automl = _entry(_madlib_keras_automl)
 generate_model_configs = _entry(selection.generate_model_configs)
 load_model_selection_table = _entry(selection.load_model_selection_table)

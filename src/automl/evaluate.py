@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from automl import catalog, inventory, packed
+from automl import catalog, custom, inventory, packed
 from automl.catalog import Relation
 from automl.cluster import this_machine
 from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
 from automl.cluster.opening import Needs, opened
+from automl.custom import FunctionTable
 from automl.database import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
 from automl.greenplum import distributed_by
@@ -36,6 +37,7 @@ class Trained:
     architecture: str
     weights: bytes
     compiled: CompileParams
+    functions: FunctionTable | None
 
 
 def madlib_keras_evaluate(
@@ -57,7 +59,8 @@ def madlib_keras_evaluate(
     assert model and table and output
     # On Greenplum the first dataset is the one whose segments the sessions reach.
     resources = available(db, this_machine(), hosts)
-    needs = Needs({TRAINING: table}, (Definition(_KEY, model.architecture),), resources, hosts=hosts)
+    definitions = (Definition(_KEY, model.architecture),)
+    needs = Needs({TRAINING: table}, definitions, resources, hosts=hosts, functions=model.functions)
     with opened(db, needs, table.partitions, "the evaluation") as (cluster, _):
         _require_fit(cluster, model, table)
         loss, metrics = _evaluated(cluster, model, table)
@@ -73,7 +76,7 @@ def _trained(db: Database, model_table: str | None, mst_key: int | None) -> Trai
     if row["model_weights"] is None:
         raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
     params = _compile_params(db, table, where, "_summary" if key is None else "_info")
-    return Trained(row["architecture"], bytes(row["model_weights"]), params)
+    return Trained(row["architecture"], bytes(row["model_weights"]), params, _functions(db, table, params))
 
 
 def _compile_params(db: Database, table: Relation, where: str, suffix: str) -> CompileParams:
@@ -83,6 +86,18 @@ def _compile_params(db: Database, table: Relation, where: str, suffix: str) -> C
     if not rows:
         raise UsageError("mst_key", f'has no row in table "{about.name}"')
     return parse_compile_params(rows[0]["compile_params"], f"model_table: compile_params in {about.name}")
+
+
+def _functions(db: Database, table: Relation, params: CompileParams) -> FunctionTable | None:
+    """Return the table of custom functions that the model was trained with, if it needs one."""
+    if custom.are_known(params):
+        return None
+    about = companion(db, table, "_summary")
+    catalog.require_column(db, "model_table", about, "object_table")
+    rows = db.execute(f"SELECT object_table::text AS name FROM {about.sql} LIMIT 1")
+    functions = custom.find(db, rows[0]["name"] if rows else None, f"model_table: object_table in {about.name}")
+    custom.require_names(f"model_table: compile_params of {table.name}", custom.objectives_of(params), functions)
+    return functions
 
 
 def _order(model: Trained, table: PackedTable) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl import architectures, catalog, inventory, packed, run, selection
+from automl import architectures, catalog, custom, inventory, packed, run, selection
 from automl.catalog import Relation
 from automl.cluster import this_machine
 from automl.cluster.base import Definition
@@ -24,7 +24,6 @@ from automl.request import (
     computed_every,
     require_cache,
     require_classes,
-    require_there,
     validation_table,
 )
 from automl.search.grammar import parse_compile_params, parse_fit_params
@@ -98,6 +97,7 @@ def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None
         plan=Listed(selected.trials, common.pop("iterations")),
         method="fit_multiple",
         caching=bool(given.use_caching),
+        functions=selected.functions,
         beginning=_beginning(db, names[0], keys) if given.warm_start else None,
         arguments={
             "compile_params_grid": "model_selection_table",
@@ -113,13 +113,13 @@ def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None
 def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
     """Train one model and make its tables."""
     given = SingleArguments(*arguments)
-    require_there(object_table=given.object_table)
     problems = Problems()
     problems.attempt(lambda: parse_compile_params(given.compile_params))
     fit = problems.attempt(lambda: parse_fit_params(given.fit_params))
     model_id = problems.attempt(lambda: _model_id(given.model_id))
     ids = () if model_id is None else (model_id,)
     models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
+    functions = problems.attempt(lambda: custom.find(db, given.object_table))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
     common = _common(db, given, problems)
     if fit is not None and common["training"] is not None:
@@ -134,6 +134,7 @@ def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
         plan=Listed(((_ONLY, configuration),), common.pop("iterations")),
         method="fit",
         caching=False,
+        functions=functions,
         beginning=_only_beginning(db, names[0]) if given.warm_start else None,
         arguments={"compile_params_grid": "compile_params", "model_id_list": "model_id"},
         **common,

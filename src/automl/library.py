@@ -6,7 +6,7 @@ import json
 import uuid
 import zlib
 
-from automl.catalog import Relation, exists, find_table, require_absent, require_column
+from automl.catalog import Relation, dependent_views, exists, find_table, require_absent, require_column
 from automl.database import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError
 from automl.names import Name, table_name
@@ -125,24 +125,13 @@ def _next_id(db: Database, relation: Relation) -> int:
 
 
 def _drop(db: CallerDatabase, relation: Relation) -> None:
-    views = _dependent_views(db, relation)
+    views = dependent_views(db, relation)
     if views:
         db.warning(f"Keras Model Arch: table {relation.name} is empty, but kept because of {', '.join(views)}.")
     elif not _may_drop(db, relation):
         db.warning(f"Keras Model Arch: table {relation.name} is empty, but kept because only its owner can drop it.")
     else:
         db.execute(f"DROP TABLE {relation.sql}")
-
-
-def _dependent_views(db: Database, relation: Relation) -> list[str]:
-    rows = db.execute(
-        "SELECT DISTINCT r.ev_class::regclass::text AS name FROM pg_catalog.pg_depend d"
-        " JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid"
-        " WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid"
-        " AND d.refobjid = ($1::bigint)::oid AND r.ev_class <> d.refobjid ORDER BY 1",
-        relation.oid,
-    )
-    return [f"view {row['name']}" for row in rows]
 
 
 def _may_drop(db: Database, relation: Relation) -> bool:

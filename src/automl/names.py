@@ -82,6 +82,17 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def as_typed(identifier: str) -> str:
+    """Return an identifier as one types it: quoted only where it must be.
+
+    >>> as_typed("plain"), as_typed("Not plain")
+    ('plain', '"Not plain"')
+    """
+    lower = identifier.isascii() and identifier == identifier.lower()
+    plain = lower and identifier.replace("_", "a").isalnum() and not identifier[0].isdigit()
+    return identifier if plain else quoted(identifier)
+
+
 def literal(text: str) -> str:
     """Quote text as a SQL literal, for the few places where the grammar takes no parameter."""
     escaped = text.replace("'", "''").replace("\\", "\\\\")

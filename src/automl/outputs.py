@@ -117,7 +117,7 @@ class SearchTables:
             fixed("automl_method", "text", search.method),
             fixed("automl_params", "text", search.params),
             fixed("random_state", "text", None if search.random_state is None else str(search.random_state)),
-            fixed("object_table", "text", None),
+            functions_of(request),
             fixed("use_gpus", "boolean", request.hosts is not None),
             fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.longest),
             *about(request),
@@ -294,6 +294,11 @@ def variables(request: Request) -> tuple[Column[Any], ...]:
     )
 
 
+def functions_of(request: Request) -> Column[Any]:
+    """The column that names the table of custom functions."""
+    return fixed("object_table", "text", None if request.functions is None else request.functions.given)
+
+
 def about(request: Request) -> tuple[Column[Times], ...]:
     """The columns that tell of the call: its name, when it was, what ran."""
     return (
@@ -330,4 +335,5 @@ def _selection(db: CallerDatabase, request: Request, search: Search, result: Res
         configuration.fit_params,
     )
     summary = search.outputs.selection_summary.sql
-    db.execute(f"INSERT INTO {summary} VALUES ($1::varchar, NULL)", request.architecture_table)
+    functions = None if request.functions is None else request.functions.given
+    db.execute(f"INSERT INTO {summary} VALUES ($1::varchar, $2::varchar)", request.architecture_table, functions)

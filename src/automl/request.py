@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl import architectures, catalog, dataset, inventory, packed
+from automl import architectures, catalog, custom, dataset, inventory, packed
 from automl.cluster import Machine
 from automl.cluster.base import Definition
+from automl.custom import FunctionTable
 from automl.database import Database
 from automl.devices import Host, useful
-from automl.errors import FEATURE_NOT_SUPPORTED, INSUFFICIENT_RESOURCES, Problems, UsageError
+from automl.errors import INSUFFICIENT_RESOURCES, Problems, UsageError
 from automl.names import Name, table_name
 from automl.packed import PackedTable
 from automl.search import hyperband, proposals
@@ -86,6 +87,7 @@ class Request:
         frequency: metrics are computed every so many iterations; None for the end of each task (a round of Hyperband).
         name, description: free text.
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
+        functions: the table of custom functions, if there is one.
         beginning: weights to begin from, but for those of the library.
         arguments: what the arguments of a search are called in the function that was called, where that differs.
     """
@@ -105,6 +107,7 @@ class Request:
     caching: bool
     resources: Resources
     hosts: tuple[Host, ...] | None = None
+    functions: FunctionTable | None = None
     beginning: Beginning | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -169,7 +172,6 @@ def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Se
     Raises:
         AutomlError: all problems found, together.
     """
-    require_there(object_table=given.object_table)
     problems = Problems()
     attempt = problems.attempt
     method = attempt(lambda: _method(given.automl_method))
@@ -184,6 +186,7 @@ def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Se
     models = attempt(
         lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ())
     )
+    functions = attempt(lambda: custom.find(db, given.object_table))
     if space is not None and training is not None:
         weights = dict(space.fit_params).get("class_weight")
         attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))
@@ -210,15 +213,9 @@ def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Se
         caching=bool(given.use_caching),
         resources=resources,
         hosts=hosts,
+        functions=functions,
     )
     return request, Search(outputs, given.automl_method or method, request.params, params.columns, given.random_state)
-
-
-def require_there(*, object_table: str | None = None) -> None:
-    """Raise if what is asked for is not there yet."""
-    if object_table:
-        rule = "custom functions are not there yet in this version; leave it out"
-        raise UsageError("object_table", rule, object_table, sqlstate=FEATURE_NOT_SUPPORTED)
 
 
 def _method(value: str | None) -> str:

@@ -43,7 +43,14 @@ def execute(db: CallerDatabase, request: Request, tables: Tables, arguments: Map
         db.notice(f"the search space holds {count} different configurations where {wanted} would be tried: all are tried")
     tables.reserve(db)
     definitions = {definition.key: definition for definition in request.architectures.values()}
-    needs = Needs(request.datasets, tuple(definitions.values()), request.resources, request.caching, request.hosts)
+    needs = Needs(
+        request.datasets,
+        tuple(definitions.values()),
+        request.resources,
+        caching=request.caching,
+        hosts=request.hosts,
+        functions=request.functions,
+    )
     with opened(db, needs, count, "the search") as (cluster, journal):
         store = Store(journal, request.resources.memory, durable=journal is not db)
         store.begin(_record(arguments, request, cluster))

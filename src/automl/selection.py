@@ -6,14 +6,15 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from automl import architectures, catalog
+from automl import architectures, catalog, custom
 from automl.catalog import Relation
+from automl.custom import FunctionTable
 from automl.database import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.greenplum import distributed_by
 from automl.names import Name, table_name
-from automl.request import require_there
 from automl.search.grammar import parse_compile_params, parse_fit_params
 from automl.search.hyperband import MOST_CONFIGURATIONS
 from automl.search.space import Configuration, Space, model_ids
@@ -43,7 +44,6 @@ def generate_model_configs(
 
     The table is made if it does not exist; if it does they are added to it, but for those that it has already.
     """
-    require_there(object_table=object_table)
     problems = Problems()
     kind = problems.attempt(lambda: _search_type(search_type))
     space = problems.attempt(lambda: Space.parse(model_id_list, compile_params_grid, fit_params_grid))
@@ -53,9 +53,12 @@ def generate_model_configs(
         problems.attempt(lambda: _require_grid(space))
     problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, space.model_ids if space else ()))
     table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
+    selected = problems.attempt(lambda: _selected(db, table)) if table else None
+    objectives = [] if space is None else _objectives(space)
+    functions = problems.attempt(lambda: _functions(db, object_table, selected, "compile_params_grid", objectives))
     problems.stop()
     assert space and table
-    name, there = _appendable(db, table, str(model_arch_table).strip())
+    name, there = _appendable(db, table, selected, str(model_arch_table).strip(), functions)
     if kind == "grid":
         wanted = space.everything()
         fresh = [each for each in wanted if each not in there]
@@ -80,16 +83,17 @@ def load_model_selection_table(
     object_table: str | None = None,
 ) -> None:
     """Write every combination of models, compile and fit parameters into a new model selection table."""
-    require_there(object_table=object_table)
     problems = Problems()
     compiled = problems.attempt(lambda: _different("compile_params_list", compile_params_list, parse_compile_params))
     fits = problems.attempt(lambda: _different("fit_params_list", fit_params_list, parse_fit_params))
     ids = problems.attempt(lambda: model_ids(model_id_list))
     problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, ids or ()))
     table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
+    objectives = [each for text in compiled or () for each in custom.objectives_of(parse_compile_params(text))]
+    functions = problems.attempt(lambda: _functions(db, object_table, None, "compile_params_list", objectives))
     problems.stop()
     assert compiled and fits and ids and table
-    name = _make(db, table, str(model_arch_table).strip())
+    name = _make(db, table, str(model_arch_table).strip(), functions)
     _add(db, name, (Configuration(number, text, fit) for number in ids for text in compiled for fit in fits))
 
 
@@ -124,6 +128,14 @@ def _require_grid(space: Space) -> None:
     problems.stop()
 
 
+def _objectives(space: Space) -> list[tuple[str, str]]:
+    """Return what the losses and metrics of a grid name, as `custom.require_names` takes it."""
+    given: dict[str, Any] = {key: dimension.extremes for key, dimension in space.compile_params}
+    losses = [("loss", str(loss)) for loss in given.get("loss", ())]
+    lists = (*given.get("metrics", ()), *given.get("weighted_metrics", ()))
+    return [*losses, *(("metric", str(name)) for names in lists for name in names or ())]
+
+
 def _different(argument: str, texts: Sequence[str | None] | None, parse: Callable[[str | None, str], object]) -> list[str]:
     """Return the texts of different meaning, as they came: of several with one meaning the last."""
     if not texts:
@@ -141,24 +153,53 @@ def _different(argument: str, texts: Sequence[str | None] | None, parse: Callabl
 # --- the table ----------------------------------------------------------------------------------------------------------
 
 
-def _appendable(db: CallerDatabase, table: Name, architecture_table: str) -> tuple[Name, set[Configuration]]:
+def _selected(db: Database, table: Name) -> Selected | None:
+    return read(db, table.sql, parsed=False) if catalog.exists(db, table) else None
+
+
+def _functions(
+    db: Database,
+    object_table: str | None,
+    selected: Selected | None,
+    argument: str,
+    objectives: Sequence[tuple[str, str]],
+) -> FunctionTable | None:
+    """Return the table of custom functions, which has what `argument` names beside what Keras has; None if there is none.
+
+    Args:
+        selected: a selection that is added to; its table is taken if none is given.
+    """
+    given = custom.find(db, object_table)
+    has = None if selected is None else selected.functions
+    if given and has and given != has:
+        raise UsageError("object_table", f'must be "{has.name}", as for the configurations that are there', object_table)
+    custom.require_names(argument, objectives, given or has)
+    return given or has
+
+
+def _appendable(
+    db: CallerDatabase, table: Name, selected: Selected | None, architecture_table: str, functions: FunctionTable | None
+) -> tuple[Name, set[Configuration]]:
     """Return the table to add to, made if it is not there, and the configurations that it has."""
-    if not catalog.exists(db, table):
-        return _make(db, table, architecture_table), set()
-    selected = read(db, table.sql, parsed=False)
+    if selected is None:
+        return _make(db, table, architecture_table, functions), set()
     if selected.architecture_table != architecture_table:
         rule = f'must be "{selected.architecture_table}", as for the configurations that "{table}" has'
         raise UsageError("model_arch_table", rule, architecture_table)
+    if functions != selected.functions:
+        summary = selected.relation.name.with_suffix("_summary")
+        db.execute(f"UPDATE {summary.sql} SET object_table = $1::varchar", None if functions is None else functions.given)
     return selected.relation.name, {configuration for _, configuration in selected.trials}
 
 
-def _make(db: CallerDatabase, table: Name, architecture_table: str) -> Name:
+def _make(db: CallerDatabase, table: Name, architecture_table: str, functions: FunctionTable | None) -> Name:
     name, summary = catalog.require_absent(db, _ARGUMENT, table, table.with_suffix("_summary"))
     db.execute(
         f"CREATE TABLE {name.sql} (mst_key serial PRIMARY KEY, model_id integer, compile_params varchar, fit_params varchar)"
     )
     db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar){distributed_by(db)}")
-    db.execute(f"INSERT INTO {summary.sql} VALUES ($1::varchar, NULL)", architecture_table)
+    given = None if functions is None else functions.given
+    db.execute(f"INSERT INTO {summary.sql} VALUES ($1::varchar, $2::varchar)", architecture_table, given)
     return name
 
 
@@ -182,12 +223,14 @@ class Selected:
     Attributes:
         trials: its configurations by mst_key, ascending.
         architecture_table: the library of their architectures, as it was typed.
+        functions: the table of custom functions that they may use, if there is one.
     """
 
     given: str
     relation: Relation
     trials: tuple[tuple[int, Configuration], ...]
     architecture_table: str
+    functions: FunctionTable | None
 
 
 def read(db: Database, value: str | None, *, parsed: bool = True) -> Selected:
@@ -210,12 +253,12 @@ def read(db: Database, value: str | None, *, parsed: bool = True) -> Selected:
     tables = db.execute(f"SELECT DISTINCT model_arch_table::text AS name, object_table::text AS object FROM {summary.sql}")
     if len(tables) != 1 or tables[0]["name"] is None:
         raise UsageError(_ARGUMENT, f'table "{summary.name}" must name one library of architectures, it names {len(tables)}')
-    require_there(object_table=tables[0]["object"])
+    functions = custom.find(db, tables[0]["object"], f"{_ARGUMENT}: object_table")
     rows = db.execute(f"SELECT {', '.join(_COLUMNS)} FROM {relation.sql} ORDER BY mst_key")
     trials = tuple((row["mst_key"], Configuration(row["model_id"], row["compile_params"], row["fit_params"])) for row in rows)
     if parsed:
         _require_readable(relation, trials)
-    return Selected(str(value).strip(), relation, trials, tables[0]["name"])
+    return Selected(str(value).strip(), relation, trials, tables[0]["name"], functions)
 
 
 def _require_readable(relation: Relation, trials: Sequence[tuple[int, Configuration]]) -> None:

@@ -7,7 +7,7 @@ which cannot be undone. The number of programs is bounded: the one used longest 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -61,6 +61,7 @@ class Cache:
         networks, trainers, evaluators, predictors: what was built and compiled.
         data: decoded partitions, where the run asked for caching: (dataset, partition) -> buffers.
         fed: packed partitions that statements brought to a session that cannot read tables: likewise -> buffer -> columns.
+        functions: custom losses and metrics by name.
         arriving, leaving: the parts of a large state that have come, and those that are still to be taken.
         gathering: rows that a statement hands over one by one to be predicted.
     """
@@ -74,6 +75,7 @@ class Cache:
     predictors: Recent[Any] = field(default_factory=Recent)
     data: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
     fed: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = field(default_factory=dict)
+    functions: Mapping[str, Any] = field(default_factory=dict)
     arriving: Arriving = field(default_factory=Arriving)
     leaving: Iterator[bytes] = field(default_factory=lambda: iter(()))
     gathering: Gathering | None = None
@@ -81,7 +83,7 @@ class Cache:
     def clear(self) -> None:
         """Drop what a run left here."""
         self.setup = {}
-        self.definitions = {}
+        self.definitions, self.functions = {}, {}
         self.data, self.fed = {}, {}
         self.arriving.begin()
         self.leaving = iter(())

@@ -275,5 +275,5 @@ def close(name: str, known: Sequence[str]) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of what an error says."""
-    return str(error).strip().splitlines()[0]
+    """Return the first line of what an error says, or its class where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -18,18 +18,8 @@ import keras
 import tensorflow as tf
 
 from keras_seg.compiling import CompileProblem, close, first_line
+from keras_seg.vocabulary import ACCURACY, CROSSENTROPY, FORMER, UTILITIES, is_known
 
-_ACCURACY = frozenset(("accuracy", "acc"))
-_CROSSENTROPY = frozenset(("crossentropy", "ce"))
-# Names that Keras 1 and 2 knew.
-_FORMER = {
-    "cosine_proximity": "cosine_similarity",
-    "cosine": "cosine_similarity",
-    "kullback_leibler_divergence": "kl_divergence",
-    "logcosh": "log_cosh",
-    # A function whose one parameter has no default; its class has one.
-    "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy",
-}
 _WANT_NUMBERS = frozenset(
     (
         "circle",
@@ -60,7 +50,7 @@ _NO_METRICS = {
     "metric": "is the class of all metrics",
     "meanmetricwrapper": "is the class of metrics that are functions",
 }
-_UTILITIES = frozenset(("serialize", "deserialize", "get"))
+_NONE: Mapping[str, Any] = MappingProxyType({})
 _NO_ARGUMENTS = ("self", "name", "dtype", "reduction", "fn")  # what is not for a trial to choose
 _LARGEST_ARGUMENT = 10_000  # of whole numbers: thresholds and classes take memory
 
@@ -135,6 +125,36 @@ class FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
         return self._function(y_true, y_pred)
 
 
+@dataclass(frozen=True)
+class Custom:
+    """A custom function as Keras takes one, checked whenever it is traced.
+
+    Attributes:
+        what: "loss" or "metric".
+        name: in its table.
+        function: takes labels (rows, labels) and outputs (rows, ...), gives one number, or one or more for each row.
+    """
+
+    what: str
+    name: str
+    function: Callable[[Any, Any], Any]
+
+    def __call__(self, y_true: Any, y_pred: Any) -> Any:
+        try:
+            values = tf.convert_to_tensor(self.function(y_true, y_pred))
+        except Exception as error:  # whatever it raises is the answer here
+            raise self._problem(f"failed with {type(error).__name__}: {first_line(error)}") from None
+        if not (values.dtype.is_floating or values.dtype.is_integer or values.dtype.is_bool):
+            raise self._problem(f"must return numbers, and returned {values.dtype.name}")
+        if values.shape.rank and not values.shape[:1].is_compatible_with(y_pred.shape[:1]):
+            rows, shape = y_pred.shape[0], values.shape.as_list()
+            raise self._problem(f"must return a number for each row, and returned shape {shape} for {rows} rows")
+        return values
+
+    def _problem(self, what: str) -> CompileProblem:
+        return CompileProblem(f'{self.what} "{self.name}": the custom function {what}')
+
+
 def class_numbers(y: Any) -> Any:
     """Return the number of each row's class, shape (rows,) int64: the one value of the row, or the place of its largest."""
     return tf.cast(tf.squeeze(y, -1), tf.int64) if y.shape[-1] == 1 else tf.argmax(y, axis=-1)
@@ -142,18 +162,23 @@ def class_numbers(y: Any) -> Any:
 
 def wants_class_numbers(loss: str) -> bool:
     """Whether a loss reads the number of a class, so that one value a row does for a network with many outputs."""
-    return named("loss", loss).name in _WANT_NUMBERS | _CROSSENTROPY
+    return named("loss", loss).name in _WANT_NUMBERS | CROSSENTROPY
 
 
-def make_loss(text: str, shape: Shape) -> keras.losses.Loss:
-    """Return the loss of Keras with this name or alias, `mse` or `MeanSquaredError`, or `Huber(delta=2.0)`.
+def make_loss(text: str, shape: Shape, functions: Mapping[str, Any] = _NONE) -> keras.losses.Loss:
+    """Return the loss of Keras with this name or alias, `mse` or `MeanSquaredError`, or `Huber(delta=2.0)`; or the custom one.
+
+    Args:
+        functions: custom functions by name.
 
     Raises:
         CompileProblem: there is none (names the closest), or it does not fit the rows.
     """
+    if text in functions:
+        return _custom_loss(_custom("loss", text, functions), shape)
     given = named("loss", text)
-    name = f"{_kind(shape)}_crossentropy" if given.name.lower() in _CROSSENTROPY else given.name
-    made = _made("loss", Named(name, given.arguments), _losses(), _NO_LOSSES, shape)
+    name = f"{_kind(shape)}_crossentropy" if given.name.lower() in CROSSENTROPY else given.name
+    made = _made("loss", Named(name, given.arguments), _losses(), _NO_LOSSES, shape, functions)
     loss = made if isinstance(made, keras.losses.Loss) else FunctionLoss(made)
     if name in _WANT_NUMBERS:
         _require_classes("loss", name, shape)
@@ -161,24 +186,67 @@ def make_loss(text: str, shape: Shape) -> keras.losses.Loss:
     return _tried("loss", text, loss, shape)
 
 
-def make_metric(text: str, shape: Shape) -> keras.metrics.Metric:
-    """Return the metric of Keras with this name or alias, or `AUC(num_thresholds=50)`; it has made its variables.
+def make_metric(text: str, shape: Shape, functions: Mapping[str, Any] = _NONE) -> keras.metrics.Metric:
+    """Return the metric of Keras with this name or alias, or `AUC(num_thresholds=50)`, or the custom one; it has made its
+    variables.
 
     `accuracy` is the one that fits the rows, as in Keras.
+
+    Args:
+        functions: custom functions by name.
 
     Raises:
         CompileProblem: there is none (names the closest), or it does not fit the rows.
     """
-    given = named("metric", text)
-    name = _fitting(given.name, shape)
-    made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape)
-    metric = made if isinstance(made, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(made, name=given.name)
-    if name in _WANT_NUMBERS_METRICS:
-        _require_classes("metric", name, shape)
-        metric = ClassNumbersMetric(metric)
+    if text in functions:
+        metric = _custom_metric(_custom("metric", text, functions), shape)
+    else:
+        metric = _metric_of_keras(text, shape, functions)
     metric = _tried("metric", text, metric, shape)
     metric.reset_state()
     return metric
+
+
+def _metric_of_keras(text: str, shape: Shape, functions: Mapping[str, Any]) -> keras.metrics.Metric:
+    given = named("metric", text)
+    name = _fitting(given.name, shape)
+    made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape, functions)
+    metric = made if isinstance(made, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(made, name=given.name)
+    if name in _WANT_NUMBERS_METRICS:
+        _require_classes("metric", name, shape)
+        return ClassNumbersMetric(metric)
+    return metric
+
+
+def _custom(what: str, name: str, functions: Mapping[str, Any]) -> Custom:
+    if is_known(what, name):
+        rule = f"is the name of a {what} of Keras and of a custom function; load the function under another name"
+        raise CompileProblem(f'{what} "{name}" {rule}')
+    return Custom(what, name, functions[name])
+
+
+def _custom_loss(function: Custom, shape: Shape) -> keras.losses.Loss:
+    from keras.src.losses.losses import LossFunctionWrapper
+
+    loss = _tried("loss", function.name, LossFunctionWrapper(function, name=function.name), shape)
+    labels, outputs = _rows(shape)
+
+    def gradient() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            value = loss(labels, outputs)
+        found = tape.gradient(value, outputs)
+        if found is None:
+            raise CompileProblem(f'loss "{function.name}": the custom function must depend on the outputs and have a gradient')
+        return found
+
+    tf.function(gradient, autograph=False)()  # as it will be trained
+    return loss
+
+
+def _custom_metric(function: Custom, shape: Shape) -> keras.metrics.Metric:
+    tf.function(function, autograph=False)(*_rows(shape))  # as it will be computed
+    return keras.metrics.MeanMetricWrapper(function, name=function.name)
 
 
 def named(what: str, text: str) -> Named:
@@ -198,14 +266,24 @@ def named(what: str, text: str) -> Named:
     raise CompileProblem(f'{what} "{text}" must be a name, or a class with arguments by name such as Huber(delta=2.0)')
 
 
-def _made(what: str, given: Named, known: Mapping[str, Any], refused: Mapping[str, str], shape: Shape) -> Any:
+def _made(
+    what: str,
+    given: Named,
+    known: Mapping[str, Any],
+    refused: Mapping[str, str],
+    shape: Shape,
+    functions: Mapping[str, Any],
+) -> Any:
     """Return the function of this name, or an object of the class of this name."""
     why = refused.get(given.name.lower().replace("_", ""))
     if why is not None:
         raise CompileProblem(f'{what} "{given.name}" {why}')
-    found = known.get(_FORMER.get(given.name, given.name))
+    found = known.get(FORMER.get(given.name, given.name))
+    if given.name in functions:
+        raise CompileProblem(f'{what} "{given.name}" is a custom function, which takes no arguments')
     if found is None:
-        raise CompileProblem(f'{what} "{given.name}" is not one of Keras{close(given.name, ["accuracy", *known])}')
+        where = "neither one of Keras nor in the table of custom functions" if functions else "not one of Keras"
+        raise CompileProblem(f'{what} "{given.name}" is {where}{close(given.name, ["accuracy", *known, *functions])}')
     if not isinstance(found, type):
         if given.arguments:
             raise CompileProblem(f'{what} "{given.name}" takes no arguments; its class in Keras may')
@@ -241,11 +319,18 @@ def _usual(parameters: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
 def _tried(what: str, text: str, made: Any, shape: Shape) -> Any:
     """Return a loss or metric that has seen rows: one that does not fit the rows says so now, not in the middle."""
     try:
-        made(tf.zeros((2, shape.labels)), tf.zeros((2, *shape.outputs)))  # two, for one row would be stretched to any shape
+        made(*_rows(shape))
+    except CompileProblem:
+        raise
     except Exception as error:  # whatever Keras raises is the answer here
         fit = f"labels of length {shape.labels} and outputs of shape {list(shape.outputs)}"
         raise CompileProblem(f'{what} "{text}" does not fit {fit}: {first_line(error)}') from None
     return made
+
+
+def _rows(shape: Shape) -> tuple[Any, Any]:
+    """Return labels and outputs of two rows, for one would be stretched to any shape."""
+    return tf.zeros((2, shape.labels)), tf.zeros((2, *shape.outputs))
 
 
 def _require_classes(what: str, name: str, shape: Shape) -> None:
@@ -255,9 +340,9 @@ def _require_classes(what: str, name: str, shape: Shape) -> None:
 
 def _fitting(name: str, shape: Shape) -> str:
     """Return the metric that an alias means: with one output the binary one, else the categorical one, as in Keras."""
-    if name.lower() in _ACCURACY:
+    if name.lower() in ACCURACY:
         return f"{_kind(shape)}_accuracy"
-    return f"{_kind(shape)}_crossentropy" if name.lower() in _CROSSENTROPY else name
+    return f"{_kind(shape)}_crossentropy" if name.lower() in CROSSENTROPY else name
 
 
 def _kind(shape: Shape) -> str:
@@ -280,4 +365,4 @@ def _metrics() -> Mapping[str, Any]:
 
 def _all(aliases: Mapping[str, Any], module: Any) -> Mapping[str, Any]:
     public = {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
-    return {name: value for name, value in {**aliases, **public}.items() if name not in _UTILITIES}
+    return {name: value for name, value in {**aliases, **public}.items() if name not in UTILITIES}

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -47,6 +47,7 @@ class Compile:
         loss: name or alias of a loss.
         metrics: names or aliases of metrics.
         loss_weight: factor of the loss.
+        functions: the custom functions that loss and metrics may name.
     """
 
     optimizer: str
@@ -54,6 +55,7 @@ class Compile:
     loss: str
     metrics: tuple[str, ...]
     loss_weight: float = 1.0
+    functions: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def structure(self) -> str:
@@ -196,7 +198,7 @@ class Trainer:
     def __init__(self, network: Network, compiled: Compile, labels: int, weighted: bool) -> None:
         self.network = network
         self._weighted = weighted
-        self._loss = objectives.make_loss(compiled.loss, objectives.Shape(labels, network.output_shape))
+        self._loss = objectives.make_loss(compiled.loss, objectives.Shape(labels, network.output_shape), compiled.functions)
         self._loss_weight = compiled.loss_weight
         self._numbers_of_trial: dict[str, Any] = {}
         self._optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
@@ -366,9 +368,9 @@ class Evaluator:
     def __init__(self, network: Network, compiled: Compile, labels: int) -> None:
         self.network = network
         shape = objectives.Shape(labels, network.output_shape)
-        self._loss = objectives.make_loss(compiled.loss, shape)
+        self._loss = objectives.make_loss(compiled.loss, shape, compiled.functions)
         self._loss_weight = compiled.loss_weight
-        self._metrics = [objectives.make_metric(name, shape) for name in compiled.metrics]
+        self._metrics = [objectives.make_metric(name, shape, compiled.functions) for name in compiled.metrics]
         self._pace = Pace()
         self._traced = False
         scalar = tf.TensorSpec((), tf.int32)

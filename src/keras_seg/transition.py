@@ -2,7 +2,8 @@
 
 An order is JSON: what to do, in terms of trials and partitions. It knows nothing of brackets, and the only SQL that comes with
 it is the query of each dataset, which runs with the rights of the session. Whatever an order says, it can only train, evaluate
-and predict: nothing in it is imported, unpickled or evaluated.
+and predict: nothing in it is imported, unpickled or evaluated. It may name a table of custom functions, which is looked at here
+before anything of it is loaded: see `custom`.
 
 What goes wrong in a trial comes back in the report of its visit ("error") and costs that trial alone; a cancellation, or a
 table that cannot be read, is an error of the statement.
@@ -13,12 +14,12 @@ from __future__ import annotations
 import json
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_seg import data, parts
+from keras_seg import custom, data, parts
 from keras_seg import state as codec
 from keras_seg.cache import Cache, Definition
 from keras_seg.choice import Block, Selection
@@ -60,6 +61,7 @@ _LENGTH = struct.Struct("<I")
 _GATHERED = "gathered"  # key of the network that predicts the rows which come one by one
 CACHE = "keras_seg.cache"
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
+INSUFFICIENT_PRIVILEGE = "42501"
 _NOT_SAID = (
     "Graph execution error",
     "Detected at node",
@@ -75,8 +77,8 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     """Get a session ready for a run: import TensorFlow, remember the run's setup.
 
     Args:
-        setup: JSON with `threads`, `gpus`, `caching`, and `datasets`: name -> {"query"}, whose query takes a partition as $1
-            and gives columns x, x_shape, y, y_shape.
+        setup: JSON with `threads`, `gpus`, `caching`, `datasets`: name -> {"query"}, whose query takes a partition as $1 and
+            gives columns x, x_shape, y, y_shape; and `functions`, the name of a table of custom functions, or null.
 
     Returns:
         JSON with versions, seconds of the import and memory in MB.
@@ -84,6 +86,7 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     cache = gd.setdefault(CACHE, Cache())
     cache.clear()
     cache.setup = json.loads(setup)
+    _read_functions(plpy, cache)
     wanted = Runtime(int(cache.setup.get("threads", 1)), tuple(map(str, cache.setup.get("gpus", ()))))
     cache.runtime = cache.runtime or _begin(plpy, wanted)
     _require_same(plpy, cache.runtime, wanted)
@@ -123,6 +126,16 @@ def gpus(plpy: Any, source: str) -> str:
 def inspect(plpy: Any) -> str:
     """Return JSON of what is found here; see `inspection.inspect`."""
     return look_around(lambda: plpy.execute("SELECT 1"))
+
+
+def _read_functions(plpy: Any, cache: Cache) -> None:
+    table = cache.setup.get("functions")
+    if table is None:
+        return
+    try:
+        cache.functions = custom.read(plpy, str(table))
+    except custom.CustomProblem as problem:
+        fail(plpy, f'object_table: table "{custom.SCHEMA}.{table}" {problem}', INSUFFICIENT_PRIVILEGE)
 
 
 def close_session(gd: dict[str, Any]) -> None:
@@ -200,9 +213,9 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     """
     cache: Cache = gd[CACHE]
     cache.leaving = iter(())
-    task = Visit(plpy, cache, json.loads(order), cache.arriving.complete(state))
-    del state
     try:
+        task = Visit(plpy, cache, json.loads(order), cache.arriving.complete(state))
+        del state
         task.run()
     except plpy.SPIError:
         raise  # a cancellation, or a table that cannot be read
@@ -284,7 +297,7 @@ class Visit:
         self._cache = cache
         self._order = order
         self._state = state
-        self._compile = _compile(order["compile"])
+        self._compile = _compile(cache, order["compile"])
         self._fit = _fit(order["fit"])
         self._trained = False
         self._sums: dict[str, list[np.ndarray]] = {
@@ -442,12 +455,11 @@ def _evaluator(cache: Cache, model: str, compiled: Compile, labels: int) -> Eval
     return evaluator
 
 
-def _compile(given: dict[str, Any]) -> Compile:
+def _compile(cache: Cache, given: dict[str, Any]) -> Compile:
     from keras_seg.trainer import Compile
 
-    return Compile(
-        given["optimizer"], given["params"], given["loss"], tuple(given["metrics"]), float(given.get("loss_weight") or 1.0)
-    )
+    weight = float(given.get("loss_weight") or 1.0)
+    return Compile(given["optimizer"], given["params"], given["loss"], tuple(given["metrics"]), weight, cache.functions)
 
 
 def _fit(given: dict[str, Any]) -> Fit:
@@ -466,12 +478,12 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
     except Exception as error:  # whatever Keras raises is the answer here
         return "model_arch_table", f"{name}: {_sentence(error)}"
     try:
-        unfit = _unfit(network, order)
+        unfit = _unfit(network, order, cache.functions)
         if unfit is not None:
             return "model_id_list", f"{name}: {unfit}"
         if "compile" not in order:
             return None
-        compiled = _compile(order["compile"])
+        compiled = _compile(cache, order["compile"])
         make_optimizer(compiled.optimizer, compiled.params)  # its own numbers: a trainer serves others too
         _trainer(cache, order["model"], compiled, _fit(order["fit"]), order["labels"])
         _evaluator(cache, order["model"], compiled, order["labels"])
@@ -480,17 +492,24 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _unfit(network: Network, order: dict[str, Any]) -> str | None:
-    """Return why rows of the order's shapes do not fit the network; None if they do."""
+def _unfit(network: Network, order: dict[str, Any], functions: Container[str]) -> str | None:
+    """Return why rows of the order's shapes do not fit the network; None if they do.
+
+    Args:
+        functions: the custom ones; of these a loss knows itself what rows it reads.
+    """
     from keras_seg.objectives import wants_class_numbers
 
     x_shape, labels = order["x_shape"], order.get("labels")
     if network.input_shape != tuple(x_shape):
         return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(x_shape)}"
     outputs = network.output_shape[-1] if network.output_shape else 1
-    if labels in (None, outputs) or (labels == 1 and wants_class_numbers(order["compile"]["loss"])):
+    if labels in (None, outputs):
         return None
     if labels == 1:
+        loss = order["compile"]["loss"]
+        if loss in functions or wants_class_numbers(loss):
+            return None
         return (
             f"the network's last layer has {outputs} units, the dependent variable is one number a row;"
             " to make classes of it, give num_classes to training_preprocessor_dl"

@@ -148,7 +148,12 @@ METHODS: list[Case] = [
     ("metrics_compute_frequency", 0, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got 0"),
     ("metrics_compute_frequency", -1, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got -1"),
     ("metrics_compute_frequency", 3, INVALID, "must be from 1 to 2, the iterations of the longest round, or NULL, got 3"),
-    ("object_table", "custom", NOT_THERE_YET, "custom functions are not there yet in this version; leave it out, got 'custom'"),
+    ("object_table", "custom", NO_TABLE, 'table "madlib.custom" does not exist in the schema madlib'),
+    ("object_table", "other.custom", INVALID,
+     "must be in the schema madlib, which need not be written before its name, got 'other.custom'"),
+    ("object_table", "automl_runs", NO_RIGHT, 'table "madlib.automl_runs" must be a plain table'),
+    ("object_table", "automl_run_log", NO_RIGHT,
+     'table "madlib.automl_run_log" must not .*: its functions run with the rights of the server'),
     ("use_gpus", True, "55000", "needs a GPU on every host that takes part, and the driver shows none on [^ ]+, got True"),
 ]  # fmt: skip
 

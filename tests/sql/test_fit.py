@@ -304,7 +304,7 @@ SINGLE: list[tuple[str, Any, str, str]] = [
     ),
     ("compile_params", "loss='mse',optimizer='SGD(lr=0.1'", "22023", 'compile_params: "optimizer" must be an optimizer .*'),
     ("fit_params", "batch_size=0", "22023", 'fit_params: "batch_size" must be an integer of at least 1, got 0'),
-    ("object_table", "f", "0A000", "object_table: custom functions are not there yet .*"),
+    ("object_table", "f", "42P01", 'object_table: table "madlib.f" does not exist in the schema madlib'),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,9 @@ CALLS: dict[str, dict[str, Any]] = {
     "load_model_selection_table": {
         "model_arch_table": "lib", "model_selection_table": "made", "model_id_list": [SMALL],
         "compile_params_list": [PARAMS["compile_params"]], "fit_params_list": [PARAMS["fit_params"]], "object_table": None},
+    "load_custom_function": {"object_table": "made", "object": pickle.dumps(print), "name": "f", "description": "d"},
+    "load_top_k_accuracy_function": {"object_table": "made", "k": 2},
+    "delete_custom_function": {"object_table": "t_hostile_functions", "name": "top_2_accuracy"},
     "madlib_keras_fit_multiple_model": {**TRAINING, "model_output_table": "made", "model_selection_table": "mst"},
     "madlib_keras_fit": {**TRAINING, **PARAMS, "model": "made", "model_arch_table": "lib", "model_id": SMALL,
                          "object_table": None},
@@ -91,7 +95,9 @@ def ready(database: str) -> Iterator[Session]:
                 PARAMS["compile_params"])  # fmt: skip
     call(session, "madlib_keras_fit", {**CALLS["madlib_keras_fit"], "model": "one"})
     session.run("SELECT madlib.load_keras_model('own', model_arch, model_weights) FROM one")
+    session.run("SELECT madlib.load_top_k_accuracy_function('t_hostile_functions', 2)")
     yield session
+    session.run("DROP TABLE madlib.t_hostile_functions")
     session.close()
 
 

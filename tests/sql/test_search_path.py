@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from fix_db import Session, connect_to
-from fix_search import dense, load, make_iris, search
+from fix_search import FIT, dense, load, make_iris, search
 
 SOURCES = Path(__file__).resolve().parents[2] / "src"
 OPERATORS = ("=", "<>", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "||")
@@ -122,6 +122,16 @@ def test_the_library_and_the_schedule(trapped: Session) -> None:
     trapped.run("CREATE VIEW looks_at_it AS SELECT * FROM o")
     trapped.run("SELECT madlib.delete_keras_model('o', 1); SELECT madlib.delete_keras_model('o', 2)")
     trapped.run("SELECT madlib.hyperband_schedule('schedule', 9)")
+
+
+def test_custom_functions(trapped: Session) -> None:
+    trapped.run("SET keras_automl.sessions = 0; SELECT madlib.load_top_k_accuracy_function('t_trapped', 2)")
+    grid = "{'loss': ['mse'], 'metrics': ['top_2_accuracy'], 'optimizer_params_list': [{'lr': [0.1]}]}"
+    trapped.run("SELECT madlib.generate_model_configs('lib', 'm', ARRAY[1], %s, %s, object_table := 't_trapped')", grid, FIT)
+    trapped.run("SELECT madlib.generate_model_configs('lib', 'm', ARRAY[1], %s, %s)", grid.replace("0.1", "0.2"), FIT)
+    trapped.run("SELECT madlib.madlib_keras_fit_multiple_model('train', 'multi', 'm', 1)")
+    trapped.run("SELECT madlib.madlib_keras_evaluate('multi', 'val', 'e', FALSE, 1)")
+    trapped.run("SELECT madlib.delete_custom_function('t_trapped', 'top_2_accuracy')")
 
 
 @pytest.mark.parametrize("sessions", [0, 1])

@@ -107,7 +107,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"model_selection_table": None}, "22004", "model_selection_table: must be the name of a table, got NULL"),
     ({"model_selection_table": "lib"}, "42703", 'model_selection_table: column "mst_key" does not exist in table ".*"'),
     ({"compile_params_grid": "{'loss': 3}"}, "22023", 'compile_params_grid: "loss" must be a list of values, got 3'),
-    ({"object_table": "f"}, "0A000", "object_table: custom functions are not there yet in this version; leave it out, got 'f'"),
+    ({"object_table": "f"}, "42P01", 'object_table: table "madlib.f" does not exist in the schema madlib'),
 ]
 
 

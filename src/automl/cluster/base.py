@@ -40,6 +40,7 @@ class Setup:
         threads: threads of TensorFlow in each session; sums change their rounding with it.
         caching: whether a session keeps decoded partitions in memory.
         gpus: the GPU of each session; none of them sees one where there are none.
+        functions: the table of custom functions in the extension's schema; each session looks itself whether it trusts it.
     """
 
     datasets: dict[str, str] = field(default_factory=dict)
@@ -48,12 +49,19 @@ class Setup:
     threads: int = 1
     caching: bool = False
     gpus: tuple[str, ...] = ()
+    functions: str | None = None
 
     def as_json(self, session: int = 0) -> str:
         """Return what the session of this number is told."""
         datasets = {name: {"query": query} for name, query in self.datasets.items()}
-        gpus = self.gpus[session : session + 1]
-        return json.dumps({"datasets": datasets, "threads": self.threads, "caching": self.caching, "gpus": gpus})
+        told = {
+            "datasets": datasets,
+            "threads": self.threads,
+            "caching": self.caching,
+            "gpus": self.gpus[session : session + 1],
+            "functions": self.functions,
+        }
+        return json.dumps(told)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from automl.cluster.connection import Connection, Unreachable, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.greenplum import CallerSegments, Ground, SegmentSessions, ground
 from automl.cluster.sessions import Invisible, Sessions
+from automl.custom import FunctionTable
 from automl.database import CallerDatabase, Journal
 from automl.dataset import fingerprint, partition_query
 from automl.devices import Host, dealt
@@ -29,6 +30,7 @@ class Needs:
         definitions: the architectures.
         caching: whether a session keeps decoded partitions in memory.
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
+        functions: the table of custom functions, if there is one.
     """
 
     datasets: Mapping[str, PackedTable]
@@ -36,6 +38,7 @@ class Needs:
     resources: Resources
     caching: bool = False
     hosts: tuple[Host, ...] | None = None
+    functions: FunctionTable | None = None
 
 
 @contextmanager
@@ -49,10 +52,11 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
     setup = Setup(
         datasets={name: partition_query(table) for name, table in needs.datasets.items()},
         definitions=needs.definitions,
-        fingerprints=tuple(fingerprint(table) for table in needs.datasets.values()),
+        fingerprints=_fingerprints(needs),
         threads=needs.resources.threads,
         caching=needs.caching,
         gpus=_gpus(needs, count),
+        functions=None if needs.functions is None else needs.functions.name.table,
     )
     cluster: Cluster
     journal: Connection | None = None
@@ -76,6 +80,11 @@ def _gpus(needs: Needs, count: int) -> tuple[str, ...]:
     if needs.hosts is None:
         return ()
     return dealt(needs.hosts * max(1, count) if len(needs.hosts) == 1 else needs.hosts)
+
+
+def _fingerprints(needs: Needs) -> tuple[str, ...]:
+    functions = () if needs.functions is None else (needs.functions.fingerprint,)
+    return (*(fingerprint(table) for table in needs.datasets.values()), *functions)
 
 
 def _connected(db: CallerDatabase, setup: Setup, count: int, lies: Ground | None) -> tuple[Connection, Cluster]:

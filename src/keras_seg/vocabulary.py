@@ -1,0 +1,69 @@
+"""What the installed Keras calls its losses and metrics, read from its files: importing it takes seconds, and a session.
+
+`objectives` looks the names up in Keras itself; a test keeps the two alike.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+ACCURACY = frozenset(("accuracy", "acc"))
+CROSSENTROPY = frozenset(("crossentropy", "ce"))
+# Names that Keras 1 and 2 knew.
+FORMER = {
+    "cosine_proximity": "cosine_similarity",
+    "cosine": "cosine_similarity",
+    "kullback_leibler_divergence": "kl_divergence",
+    "logcosh": "log_cosh",
+    # A function whose one parameter has no default; its class has one.
+    "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy",
+}
+UTILITIES = frozenset(("serialize", "deserialize", "get"))
+_MODULES = {"loss": "losses", "metric": "metrics"}
+
+
+def is_known(what: str, name: str) -> bool:
+    """Return whether a "loss" or "metric" of this name is one of Keras, whether or not it fits rows."""
+    return name in names(what) or name in FORMER or name.lower() in ACCURACY | CROSSENTROPY
+
+
+@cache
+def names(what: str) -> frozenset[str]:
+    """Return the names under which Keras has losses ("loss") or metrics ("metric"); empty where it is not installed."""
+    spec = find_spec("keras")
+    if spec is None or spec.origin is None:
+        return frozenset()
+    package, module = Path(spec.origin).parent, _MODULES[what]
+    public = _imported(ast.parse((package / module / "__init__.py").read_text()))
+    source = ast.parse((package / "src" / module / "__init__.py").read_text())
+    return (public | _listed(source)) - UTILITIES
+
+
+def _imported(tree: ast.Module) -> frozenset[str]:
+    """Return the names that a module of Keras' public interface takes from elsewhere: all that it has."""
+    found = {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return frozenset(name for name in found if not name.startswith("_"))
+
+
+def _listed(tree: ast.Module) -> frozenset[str]:
+    """Return the names in a module's ALL_OBJECTS_DICT: its aliases, its classes, and these in snake case where it says so."""
+    nodes = list(ast.walk(tree))
+    keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
+    found = {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+    elements = [element for node in nodes if isinstance(node, ast.Set) for element in node.elts]
+    classes = {element.id for element in elements if isinstance(element, ast.Name)}
+    in_snake_case = any(isinstance(node, ast.Name) and node.id == "to_snake_case" for node in nodes)
+    return frozenset(found | classes | ({_snake_case(name) for name in classes} if in_snake_case else set()))
+
+
+def _snake_case(name: str) -> str:
+    """As Keras has it: a word begins at a capital with small letters behind it, or small ones before it.
+
+    >>> _snake_case("MeanIoU"), _snake_case("AUC"), _snake_case("R2Score")
+    ('mean_io_u', 'auc', 'r2_score')
+    """
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
