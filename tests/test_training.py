@@ -15,7 +15,7 @@ tf = pytest.importorskip("tensorflow")
 
 import keras  # noqa: E402  # after the skip
 
-from keras_seg import data, transition  # noqa: E402
+from keras_seg import compiling, data, transition  # noqa: E402
 from keras_seg import state as codec  # noqa: E402
 from keras_seg.cache import MOST_PROGRAMS, Cache  # noqa: E402
 from keras_seg.data import in_parts  # noqa: E402
@@ -150,6 +150,9 @@ def compared(trial: Trial, optimizer: Any, compiled: dict[str, Any], fit: dict[s
     begun.visit([train()], compiled, {**fit, "steps_per_epoch": 0})  # no step: the initial weights
     model = keras.models.model_from_json(trial_architecture(trial))
     weights_into(model, begun.state or b"")
+    for variable, array in zip(model.non_trainable_variables, codec.decode(begun.state or b"").other, strict=True):
+        variable.assign(array)  # the states of random generators are no weights
+    optimizer.build(model.trainable_variables)  # keras.fit would do so within its graph, where ScheduleFreeAdamW begins wrong
     model.compile(optimizer=optimizer, loss=compiled.get("loss", "categorical_crossentropy"))
     keywords = {key: value for key, value in fit.items() if key == "class_weight"}
     if keywords:
@@ -192,6 +195,8 @@ OPTIMIZERS = {
     "Lion": ("Lion", {"lr": 0.001}, lambda: keras.optimizers.Lion(0.001)),
     "Lamb, by variable": ("Lamb", {"lr": 0.01}, lambda: keras.optimizers.Lamb(0.01)),
     "Adafactor, by variable": ("Adafactor", {"lr": 0.01}, lambda: keras.optimizers.Adafactor(0.01)),
+    "Muon, by variable": ("Muon", {"lr": 0.01}, lambda: keras.optimizers.Muon(0.01)),
+    "ScheduleFreeAdamW, by variable": ("ScheduleFreeAdamW", {"lr": 0.01}, lambda: keras.optimizers.ScheduleFreeAdamW(0.01)),
     "clipnorm, by variable": ("SGD", {"lr": 0.1, "clipnorm": 0.1}, lambda: keras.optimizers.SGD(0.1, clipnorm=0.1)),
     "clipvalue": ("SGD", {"lr": 0.1, "clipvalue": 0.01}, lambda: keras.optimizers.SGD(0.1, clipvalue=0.01)),
     "global_clipnorm": (
@@ -219,10 +224,15 @@ def test_visits_equal_a_keras_loop(one_partition: Any, name: str) -> None:
     assert compared(trial, theirs(), {"optimizer": optimizer, "params": params}, {}) < 1e-5
 
 
+def test_all_optimizers_of_keras_are_compared() -> None:
+    compared_ones = {optimizer.lower() for optimizer, _, _ in OPTIMIZERS.values()}
+    assert compared_ones == {known.__name__.lower() for known in compiling._optimizers().values()}
+
+
 NETWORKS = {
     # No bias before it: its gradient would be zero but for rounding, and Adam makes steps of full length of that.
     "batch normalisation": dense(keras.layers.Dense(8, use_bias=False), keras.layers.BatchNormalization(), keras.layers.ReLU()),
-    "dropout of nothing": dense(keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(0.0)),
+    "dropout": dense(keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(0.4)),
     "a regularizer": dense(keras.layers.Dense(8, activation="relu", kernel_regularizer=keras.regularizers.L2(0.05))),
     "a constraint": dense(keras.layers.Dense(8, activation="relu", kernel_constraint=keras.constraints.MaxNorm(0.4))),
     "a convolution": dense(
