@@ -49,3 +49,28 @@ return GD['keras_seg'].gpus(plpy, source)
 $$;
 COMMENT ON FUNCTION madlib.automl_gpus(text) IS
 'Internal: the GPUs of the host where this session runs, as JSON.';
+
+-- A table and no setting: any role can SET a setting, nobody but a superuser can write here. Sessions read it by themselves.
+CREATE TABLE madlib.automl_tensorboard_setting (directory text NOT NULL);
+COMMENT ON TABLE madlib.automl_tensorboard_setting IS
+'The one directory below which trials write for TensorBoard; no row where none is configured';
+GRANT SELECT ON madlib.automl_tensorboard_setting TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_tensorboard_setting', '');
+DO $$
+BEGIN
+    -- A process on a segment can read only what lies there as a whole.
+    IF version() LIKE '%Greenplum%' THEN
+        EXECUTE 'ALTER TABLE madlib.automl_tensorboard_setting SET DISTRIBUTED REPLICATED';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION madlib.automl_tensorboard(directory text) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_tensorboard(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_tensorboard(text) IS
+'Configures the directory below which trials write for TensorBoard, NULL for none; for superusers only.';
+REVOKE ALL ON FUNCTION madlib.automl_tensorboard(text) FROM PUBLIC;

@@ -9,6 +9,7 @@ import pytest
 
 from automl.errors import AutomlError, UsageError
 from automl.search.grammar import (
+    Board,
     Call,
     CompileParams,
     FitParams,
@@ -284,10 +285,49 @@ def test_fit_params_that_break_a_rule(text: str | None, message: str, sqlstate: 
     assert (error.value.message, error.value.sqlstate) == (message, sqlstate)
 
 
-def test_callbacks_are_not_there_yet() -> None:
-    rule = r'^fit_params: "callbacks" must be left out: TensorBoard callbacks are not there yet, got '
-    with pytest.raises(UsageError, match=rule) as error:
-        parse_fit_params('callbacks=[TensorBoard(log_dir="/tmp/logs/fit")],batch_size=8')
+@pytest.mark.parametrize(
+    ("callbacks", "expected"),
+    [
+        ('[TensorBoard(log_dir="/tmp/logs/fit")]', Board("/tmp/logs/fit")),
+        ("""'[TensorBoard(log_dir="/tmp/logs/fit")]'""", Board("/tmp/logs/fit")),
+        ("[TensorBoard()]", Board("logs")),
+        ("['TensorBoard()']", Board("logs")),
+        ('[TensorBoard("fit", 2, write_graph=False, write_images=True)]', Board("fit", 2, False, True)),
+        ('[TensorBoard("fit", histogram_freq=2, write_graph=False, write_images=True)]', Board("fit", 2, False, True)),
+        ("[TensorBoard(update_freq='epoch', profile_batch=0, embeddings_freq=0, write_steps_per_second=False)]", Board()),
+        ("None", ...),
+        ("[]", ...),
+        ("'[]'", ...),
+        ("'None'", ...),
+        ("[EarlyStopping(patience=3)]", None),
+        ("[TensorBoard(), TensorBoard()]", None),
+        ("[TensorBoard(log_dir='..')]", None),
+        ("[TensorBoard(log_dir='/tmp/../etc')]", None),
+        ("[TensorBoard(log_dir='')]", None),
+        ("[TensorBoard(log_dir='a\\x00b')]", None),
+        ("[TensorBoard(log_dir='a\\nb')]", None),
+        ("[TensorBoard(log_dir=3)]", None),
+        ("[TensorBoard('a', log_dir='b')]", None),
+        ("[TensorBoard(histogram_freq=-1)]", None),
+        ("[TensorBoard(histogram_freq=True)]", None),
+        ("[TensorBoard(write_graph=1)]", None),
+        ("[TensorBoard(update_freq='batch')]", None),
+        ("[TensorBoard(profile_batch=2)]", None),
+        ("[TensorBoard(embeddings_freq=1)]", None),
+        ("[TensorBoard(patience=3)]", None),
+        ("TensorBoard()", None),
+        ("'[TensorBoard('", None),
+        ("'__import__(\"os\")'", None),
+        ("5", None),
+    ],
+)
+def test_callbacks(callbacks: str, expected: object) -> None:
+    if expected is not None:
+        params = parse_fit_params(f"batch_size=4,callbacks={callbacks}")
+        assert (params.batch_size, params.board) == (4, None if expected is ... else expected)
+        return
+    with pytest.raises(UsageError, match="no other callback is supported, got ") as error:
+        parse_fit_params(f"batch_size=4,callbacks={callbacks}")
     assert error.value.sqlstate == "0A000"
 
 

@@ -90,9 +90,19 @@ def test_an_order_is_json_with_all_that_a_session_needs() -> None:
         "seed": [42, 3],
         "labels": 3,
         "stops": [
-            {"train": 1, "iteration": 4},
-            {"evaluate": "training", "partition": 0, "last": False},
-            {"evaluate": "training", "partition": 1, "last": True},
+            {"train": 1, "iteration": 4, "last": True},
+            {"evaluate": "training", "partition": 0, "iteration": 4, "last": False},
+            {"evaluate": "training", "partition": 1, "iteration": 4, "last": True},
         ],
         "sums": {},
     }
+
+
+def test_an_order_says_what_tensorboard_is_told_and_where() -> None:
+    watched = trial(ADAM, "callbacks=[TensorBoard(log_dir='fit', histogram_freq=2)]")
+    order = visit_order(watched, Visit(3, ()), 42, 3, {}, run=12)
+    assert order["tensorboard"] == {
+        "log_dir": "fit", "histogram_freq": 2, "write_graph": True, "write_images": False, "run": 12, "trial": 3
+    }  # fmt: skip
+    assert "tensorboard" not in visit_order(trial(ADAM), Visit(3, ()), 42, 3, {}, run=12)
+    assert watched.program != trial(ADAM).program  # it computes metrics while it trains

@@ -418,10 +418,14 @@ def test_fit_grids_that_break_a_rule(grid: str | None, message: str) -> None:
     assert error.value.message == message
 
 
-def test_the_callbacks_of_the_page_are_not_there_yet() -> None:
-    rule = r'^fit_params_grid: "callbacks" must be left out: TensorBoard callbacks are not there yet, got '
-    with pytest.raises(UsageError, match=rule) as error:
-        Space.parse([1], LOSS, """{'callbacks': ['[TensorBoard(log_dir="/tmp/logs/fit")]'], 'batch_size': [8]}""")
+def test_the_callbacks_of_the_page() -> None:
+    space = Space.parse([1], LOSS, """{'callbacks': ['[TensorBoard(log_dir="/tmp/logs/fit")]'], 'batch_size': [8]}""")
+    (configuration,) = space.sample(1, 0)
+    board = parse_fit_params(configuration.fit_params).board
+    assert board is not None
+    assert board.log_dir == "/tmp/logs/fit"
+    with pytest.raises(UsageError, match=r'^fit_params_grid: "callbacks" must be .*, got .*ModelCheckpoint') as error:
+        Space.parse([1], LOSS, """{'callbacks': ['[ModelCheckpoint("x")]'], 'batch_size': [8]}""")
     assert error.value.sqlstate == "0A000"
 
 

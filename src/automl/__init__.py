@@ -21,6 +21,7 @@ In reading order:
     predict, byom, evaluate    prediction with what was found or brought along, and how good it is
     devices, inventory    which session trains on which GPU; what GPUs the hosts have
     doctor         what is installed where
+    tensorboard    where trials may write for TensorBoard
 """
 
 __version__ = "0.1.0"

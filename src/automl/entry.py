@@ -23,6 +23,7 @@ from automl import (
     schedule,
     selection,
     split,
+    tensorboard,
 )
 from automl.catalog import settings
 from automl.cluster import this_machine
@@ -77,5 +78,6 @@ madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
 automl_doctor = _entry(doctor.automl_doctor)
+automl_tensorboard = _entry(tensorboard.automl_tensorboard)
 gpu_configuration = _entry(inventory.gpu_configuration)
 usage = _entry(help.usage)

@@ -101,6 +101,7 @@ def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None
         beginning=_beginning(db, names[0], keys) if given.warm_start else None,
         arguments={
             "compile_params_grid": "model_selection_table",
+            "fit_params_grid": "model_selection_table",
             "model_id_list": "model_selection_table",
             "model_arch_table": _LIBRARY,
         },
@@ -136,7 +137,7 @@ def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
         caching=False,
         functions=functions,
         beginning=_only_beginning(db, names[0]) if given.warm_start else None,
-        arguments={"compile_params_grid": "compile_params", "model_id_list": "model_id"},
+        arguments={"compile_params_grid": "compile_params", "fit_params_grid": "fit_params", "model_id_list": "model_id"},
         **common,
     )
     run.execute(db, request, SingleTables(request, str(given.model).strip(), *names), asdict(given))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from automl.hopper import Layout, Leg, Stop, Visit
@@ -36,12 +36,13 @@ class Trial:
         compiled = self.compiled
         params = tuple((key, repr(value)) for key, value in sorted(compiled.optimizer_params.items()) if not is_number(value))
         names = tuple(sorted(compiled.optimizer_params))
-        weighted = bool(self.fit.class_weight)
-        return self.model, compiled.optimizer.lower(), names, params, compiled.loss, compiled.all_metrics, weighted
+        kind = bool(self.fit.class_weight), self.fit.board is not None
+        return self.model, compiled.optimizer.lower(), names, params, compiled.loss, compiled.all_metrics, kind
 
     def order(self) -> dict[str, Any]:
         """Return the part of an order that is the same in every visit."""
-        return {"model": self.model, "compile": compile_order(self.compiled), "fit": fit_order(self.fit)}
+        order = {"model": self.model, "compile": compile_order(self.compiled), "fit": fit_order(self.fit)}
+        return order if self.fit.board is None else {**order, "tensorboard": asdict(self.fit.board)}
 
 
 def make_trials(request: Request, numbered: Iterable[tuple[int, Configuration]]) -> tuple[Trial, ...]:
@@ -90,22 +91,26 @@ def layout(request: Request) -> Layout:
     return Layout(tuple((name, table.partitions) for name, table in zip(names, request.tables, strict=False)))
 
 
-def visit_order(trial: Trial, visit: Visit, seed: int, labels: int, sums: Mapping[str, Any]) -> dict[str, Any]:
+def visit_order(trial: Trial, visit: Visit, seed: int, labels: int, sums: Mapping[str, Any], run: int = 0) -> dict[str, Any]:
     """Return the order of one visit.
 
     Args:
+        run: the number of the run, which TensorBoard's files stand under.
         seed: of the search.
         labels: width of the dependent variable.
         sums: what the trial's evaluation has summed in earlier visits.
     """
     stops = [_stop(stop) for stop in visit.stops]
-    return {**trial.order(), "seed": [seed, trial.mst_key], "labels": labels, "stops": stops, "sums": dict(sums)}
+    order = {**trial.order(), "seed": [seed, trial.mst_key], "labels": labels, "stops": stops, "sums": dict(sums)}
+    if "tensorboard" in order:
+        order["tensorboard"] = {**order["tensorboard"], "run": run, "trial": trial.mst_key}
+    return order
 
 
 def _stop(stop: Stop) -> dict[str, Any]:
     if stop.dataset is None:
-        return {"train": stop.partition, "iteration": stop.iteration}
-    return {"evaluate": stop.dataset, "partition": stop.partition, "last": stop.last}
+        return {"train": stop.partition, "iteration": stop.iteration, "last": stop.last}
+    return {"evaluate": stop.dataset, "partition": stop.partition, "iteration": stop.iteration, "last": stop.last}
 
 
 def compile_order(compiled: CompileParams) -> dict[str, Any]:

@@ -84,6 +84,7 @@ class Run:
         self._sums: dict[int, dict[str, Any]] = {}
         self._partial: dict[int, dict[str, Any]] = {}
         self._tries: dict[tuple[int, Stop], int] = {}
+        self._warned: set[str] = set()
         self._begun = 0.0
         self._lowest: tuple[float, int] | None = None
         self.started = ""
@@ -120,7 +121,7 @@ class Run:
         What could be drawn is checked too: a mistake in the grids is one whether chance brings it up or not.
         """
         corners = plan.make_trials(self._request, enumerate(self._request.plan.corners(), 1))
-        different = {(trial.model, trial.configuration.compile_params): trial for trial in corners}
+        different = {(trial.model, trial.configuration.compile_params, trial.fit.board): trial for trial in corners}
         programs = {trial.program: trial for trial in plan.make_trials(self._request, first.trials)}
         orders = [
             {**trial.order(), "x_shape": self._request.training.x_shape, "labels": self._request.training.labels,
@@ -138,9 +139,8 @@ class Run:
             visit = self._hopper.next_visit(session)
             if visit is not None:
                 trial, state = self._trials[visit.trial], self._store.get(visit.trial)
-                order = plan.visit_order(
-                    trial, visit, self._request.seed, self._request.training.labels, self._sums.pop(visit.trial, {})
-                )
+                sums, labels = self._sums.get(visit.trial, {}), self._request.training.labels
+                order = plan.visit_order(trial, visit, self._request.seed, labels, sums, self._store.run)
                 if state is None and self._begins_warm(trial):
                     state, order["state"] = self._beginning(trial), "weights"
                 self._cluster.begin(session, Work(visit, VISIT, (json.dumps(order), state)))
@@ -168,8 +168,10 @@ class Run:
         curve.iteration, curve.visits = visit.stops[-1].iteration, curve.visits + 1
         if state:
             self._store.put(visit.trial, state, curve.iteration, curve.visits)
-        if "sums" in report:
-            self._sums[visit.trial] = report["sums"]
+        self._sums[visit.trial] = report.get("sums", {})  # a visit that is lost is repeated with those that went in
+        if "warning" in report and report["warning"] not in self._warned:
+            self._warned.add(report["warning"])
+            self._db.warning(report["warning"])
         self._note(visit.trial, report)
         if self._hopper.arrived(outcome.session, outcome.seconds):
             self._report(visit.trial, curve.loss)

@@ -9,6 +9,8 @@ In reading order:
     trainer       compiled training, evaluation and prediction
     compiling     compile parameters -> Keras' optimizer
     objectives    names -> Keras' losses and metrics
+    board         what TensorBoard is told
+    folders       writing below one directory and nowhere else
     architecture  architecture JSON of any Keras generation -> a model; weights <-> bytes
     catalogue     what of Keras an architecture may name
     conversion    the JSON of Keras 1, 2 and 3 -> one form, which Keras 3 deserialises

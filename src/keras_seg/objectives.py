@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -247,6 +248,23 @@ def _custom_loss(function: Custom, shape: Shape) -> keras.losses.Loss:
 def _custom_metric(function: Custom, shape: Shape) -> keras.metrics.Metric:
     tf.function(function, autograph=False)(*_rows(shape))  # as it will be computed
     return keras.metrics.MeanMetricWrapper(function, name=function.name)
+
+
+def names_of(metrics: Sequence[str]) -> list[str]:
+    """Return what Keras calls metrics in the logs of `fit`: functions by their names, classes in small letters, none twice.
+
+    >>> names_of(["accuracy", "AUC", "AUC(num_thresholds=50)"])
+    ['accuracy', 'auc', 'auc_1']
+    """
+    names: list[str] = []
+    for text in metrics:
+        name = named("metric", text).name
+        known = _metrics().get(name)
+        if isinstance(known, type):
+            name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", known.__name__).lower()
+        taken = sum(each == name or re.fullmatch(rf"{re.escape(name)}_\d+", each) is not None for each in names)
+        names.append(f"{name}_{taken}" if taken else name)
+    return names
 
 
 def named(what: str, text: str) -> Named:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -91,8 +92,11 @@ class Network:
             raise ArchitectureError("the network has no trainable weights")
         if weights is not None:
             load_weights(build_model(architecture, 0), weights)  # raises where they do not fit
+        self.release()
+
+    def release(self) -> None:
+        """Drop the weights of the model: what is computed gets them from outside, and they would only take memory."""
         for variable in self.trainable:
-            # What is computed gets its weights from outside: those of the model itself would only take memory.
             tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.zeros(0, variable.dtype))
 
     @property
@@ -193,13 +197,22 @@ class Pace:
 
 
 class Trainer:
-    """The compiled training step of one network with one kind of optimizer and one loss."""
+    """The compiled training step of one network with one kind of optimizer and one loss.
 
-    def __init__(self, network: Network, compiled: Compile, labels: int, weighted: bool) -> None:
+    Args:
+        watched: whether it sums up loss and metrics while it trains, as Keras does for its callbacks. The weights are the same
+            bits either way.
+    """
+
+    def __init__(self, network: Network, compiled: Compile, labels: int, weighted: bool, watched: bool = False) -> None:
         self.network = network
         self._weighted = weighted
-        self._loss = objectives.make_loss(compiled.loss, objectives.Shape(labels, network.output_shape), compiled.functions)
+        shape = objectives.Shape(labels, network.output_shape)
+        self._loss = objectives.make_loss(compiled.loss, shape, compiled.functions)
         self._loss_weight = compiled.loss_weight
+        names = compiled.metrics if watched else ()
+        self._metrics = [objectives.make_metric(name, shape, compiled.functions) for name in names]
+        self._sums = [tf.Variable(zeros) for zeros in _zeros(self._metrics)] if watched else []
         self._numbers_of_trial: dict[str, Any] = {}
         self._optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
         self.flat = (
@@ -283,6 +296,32 @@ class Trainer:
             self.network.slices(self.flat),
         )
 
+    def begin_sums(self, sums: Sequence[np.ndarray] | None) -> None:
+        """Go on with the sums that came with a trial, or begin with zeros; see `Evaluator.zeros` for what they are."""
+        for variable, array in zip(self._sums, _zeros(self._metrics) if sums is None else sums, strict=True):
+            variable.assign(array)
+
+    def sums(self) -> list[np.ndarray]:
+        """Return the sums over the rows trained on since `begin_sums`."""
+        return [variable.numpy() for variable in self._sums]
+
+    def learning_rate(self, compiled: Compile) -> float:
+        """Return the learning rate of the step that comes next."""
+        with self._numbers.traced(self._given(compiled)):
+            return float(keras.ops.convert_to_numpy(self._optimizer.learning_rate))
+
+    @contextmanager
+    def shown(self, state: State) -> Iterator[keras.Model]:
+        """The network's model; while this lasts, its layers have the weights of a state."""
+        weights = self.network.unflatten(tf.constant(state.trainable[0])) if self.flat else state.trainable
+        for variable, tensor in zip(self.network.trainable, weights, strict=True):
+            tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tensor)
+        try:
+            yield self.network.model
+        finally:
+            if self.flat:
+                self.network.release()
+
     def train(
         self, compiled: Compile, fit: Fit, buffers: Iterable[Buffer], random: np.random.Generator, interrupt: Interrupt
     ) -> int:
@@ -342,24 +381,26 @@ class Trainer:
             return (at + batch_size, *self._step(other, tf.gather(x, rows), tf.gather(y, rows), class_weights))
 
         with self._numbers.traced(numbers):
-            first = [tf.constant(0), *(variable.value for variable in self.network.other)]
-            last = tf.while_loop(lambda at, *_: at < count, step, first, parallel_iterations=1)
-        for variable, tensor in zip(self.network.other, last[1:], strict=True):
-            variable.value.assign(tensor)
+            carried = [*(variable.value for variable in self.network.other), *self._sums]
+            last = tf.while_loop(lambda at, *_: at < count, step, [tf.constant(0), *carried], parallel_iterations=1)
+        for variable, tensor in zip(carried, last[1:], strict=True):
+            variable.assign(tensor)
         return last[0]
 
-    def _step(self, other: Sequence[Any], x: Any, y: Any, class_weights: Any) -> list[Any]:
+    def _step(self, carried: Sequence[Any], x: Any, y: Any, class_weights: Any) -> list[Any]:
         parameters = [tf.identity(variable.value) for variable in self._parameters]
+        other, sums = carried[: len(self.network.other)], carried[len(self.network.other) :]
         sample_weight = _sample_weight(y, class_weights) if self._weighted else None
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
             trainable = self.network.unflatten(parameters[0]) if self.flat else parameters
             outputs, other_after, added = self.network.call(trainable, other, x, True)
             loss = self._loss_weight * self._loss(y, outputs, sample_weight) + added
-            loss = self._optimizer.scale_loss(loss)
-        gradients = tape.gradient(loss, parameters)
+            scaled = self._optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, parameters)
         self._optimizer.apply_gradients(zip(gradients, self._parameters, strict=True))
-        return [tf.ensure_shape(after, before.shape) for after, before in zip(other_after, other, strict=True)]
+        counted = _counted(self._metrics, sums, loss, y, outputs) if sums else []
+        return [tf.ensure_shape(new, old.shape) for new, old in zip((*other_after, *counted), carried, strict=True)]
 
 
 class Evaluator:
@@ -384,8 +425,7 @@ class Evaluator:
 
     def zeros(self) -> list[np.ndarray]:
         """Return the sums before the first row: rows, loss times rows, and the variables of the metrics."""
-        sums = [np.zeros((), np.float64), np.zeros((), np.float64)]
-        return sums + [np.zeros(tuple(v.shape), np.float64) for metric in self._metrics for v in metric.variables]
+        return _zeros(self._metrics)
 
     def add(self, sums: Sequence[np.ndarray], frozen: Any, buffer: Buffer, interrupt: Interrupt) -> list[np.ndarray]:
         """Return the sums with the rows of a buffer added, batch by batch in double precision.
@@ -430,22 +470,12 @@ class Evaluator:
             end = tf.minimum(at + size, stop)
             y_true = y[at:end]
             y_pred, _, added = self.network.call(weights, other, x[at:end], False)
-            count = tf.cast(end - at, tf.float64)
             batch = self._loss_weight * self._loss(y_true, y_pred) + added
-            counted = zip(states, self._of_batch(y_true, y_pred), strict=True)
-            more = [tf.ensure_shape(old + new, old.shape) for old, new in counted]
-            return (end, rows + count, loss + count * tf.cast(batch, tf.float64), *more)
+            counted = _counted(self._metrics, (rows, loss, *states), batch, y_true, y_pred)
+            return (end, *(tf.ensure_shape(new, old.shape) for new, old in zip(counted, (rows, loss, *states), strict=True)))
 
         last: list[Any] = tf.while_loop(lambda at, *_: at < stop, step, [start, *sums], parallel_iterations=1)
         return last[1:]
-
-    def _of_batch(self, y_true: Any, y_pred: Any) -> list[Any]:
-        """Return what one batch adds to the variables of the metrics."""
-        states: list[Any] = []
-        for metric in self._metrics:
-            zeros = [tf.zeros(variable.shape, variable.dtype) for variable in metric.variables]
-            states += metric.stateless_update_state(zeros, y_true, y_pred)
-        return [tf.cast(state, tf.float64) for state in states]
 
 
 class Predictor:
@@ -467,6 +497,22 @@ class Predictor:
 
     def _outputs(self, vector: Any, other: Any, x: Any) -> Any:
         return tf.cast(self.network.call(self.network.unflatten(vector), other, x, False)[0], tf.float32)
+
+
+def _zeros(metrics: Sequence[keras.metrics.Metric]) -> list[np.ndarray]:
+    """Return the sums before the first row: rows, loss times rows, and the variables of the metrics."""
+    sums = [np.zeros((), np.float64), np.zeros((), np.float64)]
+    return sums + [np.zeros(tuple(v.shape), np.float64) for metric in metrics for v in metric.variables]
+
+
+def _counted(metrics: Sequence[keras.metrics.Metric], sums: Sequence[Any], loss: Any, y_true: Any, y_pred: Any) -> list[Any]:
+    """Return the sums with a batch added, in double precision; `loss` is its mean over the rows."""
+    count = tf.cast(tf.shape(y_true)[0], tf.float64)
+    added = [count, count * tf.cast(loss, tf.float64)]
+    for metric in metrics:
+        zeros = [tf.zeros(variable.shape, variable.dtype) for variable in metric.variables]
+        added += [tf.cast(state, tf.float64) for state in metric.stateless_update_state(zeros, y_true, y_pred)]
+    return [old + new for old, new in zip(sums, added, strict=True)]
 
 
 def _light(array: np.ndarray) -> np.ndarray:

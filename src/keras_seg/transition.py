@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import struct
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from keras_seg.board import Board
     from keras_seg.data import Buffer
     from keras_seg.trainer import Compile, Evaluator, Fit, Network, Trainer
 
@@ -175,7 +176,7 @@ def check(plpy: Any, gd: dict[str, Any], orders: str) -> str:
     problems = []
     for order in json.loads(orders):
         plpy.execute("SELECT 1")  # looks for a cancellation
-        found = _problem(gd[CACHE], order)
+        found = _problem(plpy, gd[CACHE], order)
         if found is not None:
             problems.append({"argument": found[0], "problem": found[1]})
     return json.dumps(problems)
@@ -202,9 +203,10 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     """Let a trial visit partitions: train and evaluate as the order's stops say.
 
     Args:
-        order: JSON {"model", "compile", "fit", "seed", "labels", "stops"}; a stop is {"train": partition, "iteration": n} or
-            {"evaluate": dataset, "partition": p (null where all sums have come), "last": whether the sums are complete}. With
-            "state": "weights" the state that comes is weights alone, as in a model table.
+        order: JSON {"model", "compile", "fit", "seed", "labels", "stops"}; a stop is {"train": partition, "iteration": n,
+            "last": whether the iteration is then trained} or {"evaluate": dataset, "partition": p (null where all sums have
+            come), "iteration": n, "last": whether the sums are complete}. With "state": "weights" the state that comes is
+            weights alone, as in a model table. With "tensorboard" what happens is written for it; see `board`.
         state: the trial's state, or the last part of it, or NULL for one that begins.
 
     Returns:
@@ -263,7 +265,7 @@ def gather_begin(plpy: Any, gd: dict[str, Any], setup: str, order: str, architec
     given = json.loads(order)
     define(gd, _GATHERED, architecture, _weights(plpy, cache, given["weights"]))
     shape, selection = given["x_shape"], Selection(**given["selection"])
-    found = _problem(cache, {"name": "the model", "model": _GATHERED, "x_shape": shape})
+    found = _problem(plpy, cache, {"name": "the model", "model": _GATHERED, "x_shape": shape})
     columns = 0 if found else int(np.prod(_network(cache, _GATHERED).output_shape))
     cache.gathering = Gathering(
         lambda x: _outputs(plpy, cache, _GATHERED, x), shape, columns, float(given["normalizing_const"]), selection
@@ -305,6 +307,7 @@ class Visit:
         }
         self._current: codec.State | None = None
         self._frozen: Any = None
+        self._board: Board | None = None
         self.report: dict[str, Any] = {"rows": 0, "setup": 0.0, "train": 0.0, "evaluate": 0.0}
 
     def run(self) -> None:
@@ -328,14 +331,20 @@ class Visit:
             trainer.load(self._begin(trainer))
             self._state = None  # a large one need not stay in memory twice
         ready = time.perf_counter()
-        partition = stop["train"]
+        partition, watched = stop["train"], "tensorboard" in self._order
         for epoch in range(self._fit.epochs):
+            if watched:
+                trainer.begin_sums(self._sums.get(f"epoch {epoch}"))
             seed = np.random.SeedSequence([*self._order["seed"], 1, stop["iteration"], partition, epoch])
             buffers = self._buffers("training", partition)
             random = np.random.Generator(np.random.PCG64(seed))
             self.report["rows"] += trainer.train(self._compile, self._fit, buffers, random, self._interrupt)
+            if watched:
+                self._sums[f"epoch {epoch}"] = trainer.sums()
         self._trained = True
         self._current, self._frozen = None, None
+        if watched and stop["last"]:
+            self._tell_epochs(trainer, stop["iteration"])
         self.report["setup"] += ready - begin
         self.report["train"] += time.perf_counter() - ready
 
@@ -352,7 +361,39 @@ class Visit:
         if stop["last"]:
             loss, metrics = evaluator.results(self._sums.pop(name))
             self.report[name] = {"loss": loss, "metrics": metrics}
+            if name == "validation" and "tensorboard" in self._order:
+                self._tell_validation(stop["iteration"], loss, metrics)
         self.report["evaluate"] += time.perf_counter() - begin
+
+    def _tell_epochs(self, trainer: Trainer, iteration: int) -> None:
+        """Let TensorBoard know the epochs of an iteration: passes over all partitions."""
+        first, points = (iteration - 1) * self._fit.epochs, []
+        for epoch in range(self._fit.epochs):
+            loss, metrics = self._evaluator().results(self._sums.pop(f"epoch {epoch}"))
+            points.append((first + epoch, self._named(loss, metrics)))
+        points[-1][1]["learning_rate"] = trainer.learning_rate(self._compile)
+        with trainer.shown(self._now()) as model:
+            self._tell(lambda board: board.trained(model, iteration, points))
+
+    def _tell_validation(self, iteration: int, loss: float, metrics: Sequence[float]) -> None:
+        """Let TensorBoard know a validation, as of the epoch before it."""
+        model, epoch = self._evaluator().network.model, iteration * self._fit.epochs - 1
+        self._tell(lambda board: board.validated(model, iteration, epoch, self._named(loss, metrics)))
+
+    def _named(self, loss: float, metrics: Sequence[float]) -> dict[str, float]:
+        from keras_seg.objectives import names_of
+
+        return {"loss": loss, **dict(zip(names_of(self._compile.metrics), metrics, strict=True))}
+
+    def _tell(self, event: Callable[[Board], None]) -> None:
+        """Write for TensorBoard; that it cannot be written is worth a warning, not the trial."""
+        from keras_seg.board import Board, BoardProblem
+
+        try:
+            self._board = self._board or Board.of(self._plpy, self._order["tensorboard"])
+            event(self._board)
+        except (BoardProblem, OSError) as problem:
+            self.report["warning"] = f"TensorBoard's files are not written: {problem}"
 
     def _begin(self, trainer: Trainer) -> codec.State:
         warm = self._order.get("state") == "weights"
@@ -381,7 +422,8 @@ class Visit:
         return self._frozen
 
     def _trainer(self) -> Trainer:
-        return _trainer(self._cache, self._order["model"], self._compile, self._fit, self._order["labels"])
+        watched = "tensorboard" in self._order
+        return _trainer(self._cache, self._order["model"], self._compile, self._fit, self._order["labels"], watched)
 
     def _evaluator(self) -> Evaluator:
         return _evaluator(self._cache, self._order["model"], self._compile, self._order["labels"])
@@ -438,12 +480,13 @@ def _network(cache: Cache, key: str) -> Network:
     return network
 
 
-def _trainer(cache: Cache, model: str, compiled: Compile, fit: Fit, labels: int) -> Trainer:
+def _trainer(cache: Cache, model: str, compiled: Compile, fit: Fit, labels: int, watched: bool) -> Trainer:
     from keras_seg.trainer import Trainer
 
     weighted = bool(fit.class_weight)
-    key = (model, compiled.structure, labels, weighted)
-    trainer: Trainer = cache.trainers.get(key, lambda: Trainer(_network(cache, model), compiled, labels, weighted))
+    # Who is watched computes metrics while it trains.
+    key = (model, compiled.structure, labels, weighted, compiled.metrics if watched else None)
+    trainer: Trainer = cache.trainers.get(key, lambda: Trainer(_network(cache, model), compiled, labels, weighted, watched))
     return trainer
 
 
@@ -468,7 +511,7 @@ def _fit(given: dict[str, Any]) -> Fit:
     return Fit(**given)
 
 
-def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
+def _problem(plpy: Any, cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
     """Return what is wrong with one network and its parameters: (argument, sentence), or None."""
     from keras_seg.compiling import make_optimizer
 
@@ -485,10 +528,21 @@ def _problem(cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
             return None
         compiled = _compile(cache, order["compile"])
         make_optimizer(compiled.optimizer, compiled.params)  # its own numbers: a trainer serves others too
-        _trainer(cache, order["model"], compiled, _fit(order["fit"]), order["labels"])
+        _trainer(cache, order["model"], compiled, _fit(order["fit"]), order["labels"], "tensorboard" in order)
         _evaluator(cache, order["model"], compiled, order["labels"])
     except Exception as error:  # likewise
         return "compile_params_grid", _sentence(error)
+    return _unwritable(plpy, order["tensorboard"]) if "tensorboard" in order else None
+
+
+def _unwritable(plpy: Any, given: dict[str, Any]) -> tuple[str, str] | None:
+    """Return why TensorBoard's files cannot be written; None if they can."""
+    from keras_seg.board import Board, BoardProblem
+
+    try:
+        Board.of(plpy, given)
+    except BoardProblem as problem:
+        return "fit_params_grid", f'"callbacks": {problem}'
     return None
 
 

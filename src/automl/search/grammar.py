@@ -15,7 +15,7 @@ import difflib
 import keyword
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from automl.errors import (
@@ -137,7 +137,13 @@ FIT_RULES: Mapping[str, Rule] = {
     "class_weight": Rule("must be a dict from class numbers to weights of at least 0, or None", _are_class_weights),
     "initial_epoch": Rule("must be an integer of at least 0", lambda value: is_integer(value, 0)),
     "steps_per_epoch": Rule("must be an integer of at least 1, or None", lambda value: value is None or is_integer(value, 1)),
-    "callbacks": Rule("must be left out: TensorBoard callbacks are not there yet", lambda _: False, FEATURE_NOT_SUPPORTED),
+    "callbacks": Rule(
+        """must be '[TensorBoard(log_dir="/tmp/logs/fit")]' or None, with these arguments: log_dir, text without '..';"""
+        " histogram_freq, an integer of at least 0; write_graph and write_images, True or False; others with Keras' defaults;"
+        " no other callback is supported",
+        lambda value: _board(value) is not None,
+        FEATURE_NOT_SUPPORTED,
+    ),
 }
 
 _OPTIMIZER_VALUE = Rule("must be a number, True, False, None or text", _is_optimizer_value)
@@ -319,8 +325,22 @@ class CompileParams:
 
 
 @dataclass(frozen=True)
+class Board:
+    """Keras' callback TensorBoard; the names and defaults are Keras'."""
+
+    log_dir: str = "logs"
+    histogram_freq: int = 0
+    write_graph: bool = True
+    write_images: bool = False
+
+
+@dataclass(frozen=True)
 class FitParams:
-    """Fit parameters of one configuration; the names and defaults are those of `keras.Model.fit`."""
+    """Fit parameters of one configuration; the names and defaults are those of `keras.Model.fit`.
+
+    Attributes:
+        callbacks: as they were written; `board` is what they say.
+    """
 
     batch_size: int = 32
     epochs: int = 1
@@ -329,11 +349,18 @@ class FitParams:
     steps_per_epoch: int | None = None
     initial_epoch: int = 0
     verbose: int | str = "auto"
+    callbacks: object = None
 
     @property
     def passes(self) -> int:
         """Passes over the data in one visit: the epochs from `initial_epoch` on."""
         return self.epochs - self.initial_epoch
+
+    @property
+    def board(self) -> Board | None:
+        """The callback TensorBoard, if there is one."""
+        found = _board(self.callbacks)
+        return found[0] if found else None
 
 
 def parse_compile_params(text: str | None, argument: str = "compile_params") -> CompileParams:
@@ -370,6 +397,60 @@ def parse_fit_params(text: str | None, argument: str = "fit_params") -> FitParam
     return params
 
 
+def _board(value: object) -> list[Board] | None:
+    """Read callbacks: a list of at most one TensorBoard, as text or not; None where they are something else."""
+    if isinstance(value, str):
+        node = _node(value.strip())
+        try:
+            value = None if node is None else _value(node)
+        except _UNPARSABLE:
+            return None
+        if value is None and not (isinstance(node, ast.Constant) and node.value is None):
+            return None
+    calls = [] if value is None else value
+    if not isinstance(calls, list) or len(calls) > 1:
+        return None
+    boards = [_board_of(call) for call in calls]
+    return [board for board in boards if board is not None] if all(boards) else None
+
+
+def _board_of(value: object) -> Board | None:
+    call = _call(value) if isinstance(value, str) else value
+    if not isinstance(call, Call) or call.name != "TensorBoard":
+        return None
+    given = {**dict(zip(_BOARD_ARGUMENTS, call.positional, strict=False)), **dict(call.keywords)}
+    if len(given) < len(call.positional) + len(call.keywords):  # one given twice, or too many without a name
+        return None
+    if not all(key in _BOARD_RULES and _BOARD_RULES[key](each) for key, each in given.items()):
+        return None
+    return Board(**{key: each for key, each in given.items() if key in _BOARD_ARGUMENTS})  # type: ignore[arg-type]
+
+
+def _is_path(value: object) -> bool:
+    if not isinstance(value, str) or not value.strip() or len(value) > 1000:
+        return False
+    return value.isprintable() and ".." not in value.split("/")
+
+
+def _is_one_of(*values: object) -> Callable[[object], bool]:
+    return lambda value: any(value is each or (type(value) is type(each) and value == each) for each in values)
+
+
+_BOARD_ARGUMENTS = tuple(each.name for each in fields(Board))
+_BOARD_RULES: Mapping[str, Callable[[object], bool]] = {
+    "log_dir": _is_path,
+    "histogram_freq": lambda value: is_integer(value, 0),
+    "write_graph": _is_one_of(True, False),
+    "write_images": _is_one_of(True, False),
+    # What Keras does besides is for a loop of its own.
+    "write_steps_per_second": _is_one_of(False),
+    "update_freq": _is_one_of("epoch"),
+    "profile_batch": _is_one_of(0),
+    "embeddings_freq": _is_one_of(0),
+    "embeddings_metadata": _is_one_of(None),
+}
+
+
 def _keywords(argument: str, text: str | None, known: Iterable[str]) -> dict[str, Any]:
     if text is None or not text.strip():
         raise UsageError(argument, _PAIRS, text, sqlstate=NULL_VALUE_NOT_ALLOWED)
@@ -385,6 +466,8 @@ def _keywords(argument: str, text: str | None, known: Iterable[str]) -> dict[str
 
 
 def _keyword_value(argument: str, key: str, node: ast.expr) -> object:
+    if key == "callbacks" and not isinstance(node, ast.Constant):
+        return ast.unparse(node)  # as text, like that of a grid
     try:
         return _value(node)
     except _UNPARSABLE:
