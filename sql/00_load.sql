@@ -45,7 +45,9 @@ if automl.__version__ != VERSION:
         if number(automl.__version__) > number(VERSION) else INSTALL,
     )
 try:
-    import automl.entry, keras_seg.transition
+    from keras_seg.interrupts import deferred
+    with deferred():  # Greenplum: an import that is stopped in the middle cannot be begun again
+        import automl.entry, keras_seg.transition
 except ImportError as error:
     stop('the Python package ' + str(error.name) + ' cannot be imported from ' + SITE + ': ' + str(error), INSTALL)
 GD['automl'], GD['keras_seg'] = automl.entry, keras_seg.transition

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from keras_seg.failure import fail
+from keras_seg.interrupts import careful, look
 
 Row = dict[str, Any]
 
@@ -65,7 +66,7 @@ class CallerDatabase:
     def __init__(self) -> None:
         import plpy
 
-        self._plpy = plpy
+        self._plpy = careful(plpy)
 
     def execute(self, sql: str, *values: object) -> list[Row]:
         if not values:
@@ -94,8 +95,7 @@ class CallerDatabase:
         return held
 
     def interrupt(self) -> None:
-        # Any statement checks for interrupts; nothing else that PL/Python offers does.
-        self._plpy.execute("SELECT 1")
+        look(self._plpy)
 
     def info(self, message: str) -> None:
         self._plpy.info(message)

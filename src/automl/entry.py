@@ -30,6 +30,7 @@ from automl.cluster import this_machine
 from automl.database import CallerDatabase
 from automl.errors import AutomlError
 from automl.outputs import SearchTables
+from keras_seg.interrupts import deferred
 
 Result = TypeVar("Result")
 
@@ -40,6 +41,7 @@ def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
     """Give a function the caller's session, and its errors the form that PostgreSQL reports."""
 
     @wraps(function)
+    @deferred()
     def called(*arguments: object) -> Result | None:
         db = CallerDatabase()
         try:

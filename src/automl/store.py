@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from automl.database import Journal
@@ -18,8 +19,33 @@ _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time
 
 _TOGETHER = 4 * 2**20  # bytes of states that are written together
+_MOST_ROWS = 100  # of one statement
 
 Statement = tuple[str, tuple[object, ...]]
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A statement that writes many rows at once: on Greenplum each statement is a message to all segments.
+
+    Attributes:
+        text: its text, with {} where the rows stand.
+        types: of their columns.
+    """
+
+    text: str
+    types: tuple[str, ...]
+
+    def of(self, rows: Sequence[Row]) -> list[Statement]:
+        """Return the statements that write these rows."""
+        parts = [rows[at : at + _MOST_ROWS] for at in range(0, len(rows), _MOST_ROWS)]
+        return [(self.text.format(self._values(len(part))), tuple(chain(*part))) for part in parts]
+
+    def _values(self, count: int) -> str:
+        numbers = iter(range(1, count * len(self.types) + 1))
+        return ", ".join(f"({', '.join(f'${next(numbers)}::{kind}' for kind in self.types)})" for _ in range(count))
+
 
 _RUN = """INSERT INTO madlib.automl_runs
     (method, params, source_table, model_output_table, arguments, random_state, executor, sessions, threads, partitions,
@@ -27,18 +53,26 @@ _RUN = """INSERT INTO madlib.automl_runs
     VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::integer, $9::integer, $10::integer,
         $11::integer)
     RETURNING run_id"""
-_TRIAL = """INSERT INTO madlib.automl_trials (run_id, mst_key, model_id, compile_params, fit_params, s, i)
-    VALUES ($1::bigint, $2::integer, $3::integer, $4::text, $5::text, $6::integer, $7::integer)"""
-_PROGRESS = """UPDATE madlib.automl_trials SET status = $3::text, i = $4::integer, iteration = $5::integer,
-    loss = $6::double precision, seconds = $7::double precision, error = $8::text
-    WHERE run_id = $1::bigint AND mst_key = $2::integer"""
-_METRIC = """INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, elapsed, training_loss, training_metrics,
-        validation_loss, validation_metrics)
-    VALUES ($1::bigint, $2::integer, $3::integer, $4::double precision, $5::double precision, $6::double precision[],
-        $7::double precision, $8::double precision[])"""
-_CHECKPOINT_GONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::bigint AND mst_key = $2::integer"
-_CHECKPOINT = """INSERT INTO madlib.automl_checkpoints (run_id, mst_key, iteration, visits, state)
-    VALUES ($1::bigint, $2::integer, $3::integer, $4::integer, $5::bytea)"""
+_TRIAL = _Rows(
+    "INSERT INTO madlib.automl_trials (run_id, mst_key, model_id, compile_params, fit_params, s, i) VALUES {}",
+    ("bigint", "integer", "integer", "text", "text", "integer", "integer"),
+)
+_PROGRESS = _Rows(
+    """UPDATE madlib.automl_trials t SET status = v.status, i = v.i, iteration = v.iteration, loss = v.loss,
+    seconds = v.seconds, error = v.error FROM (VALUES {}) v (run_id, mst_key, status, i, iteration, loss, seconds, error)
+    WHERE t.run_id = v.run_id AND t.mst_key = v.mst_key""",
+    ("bigint", "integer", "text", "integer", "integer", "double precision", "double precision", "text"),
+)
+_METRIC = _Rows(
+    """INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, elapsed, training_loss, training_metrics,
+        validation_loss, validation_metrics) VALUES {}""",
+    ("bigint", "integer", "integer", "double precision", *2 * ("double precision", "double precision[]")),
+)
+_CHECKPOINT_GONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::bigint AND mst_key = ANY ($2::integer[])"
+_CHECKPOINT = _Rows(
+    "INSERT INTO madlib.automl_checkpoints (run_id, mst_key, iteration, visits, state) VALUES {}",
+    ("bigint", "integer", "integer", "integer", "bytea"),
+)
 _STATE = "SELECT state FROM madlib.automl_checkpoints WHERE run_id = $1::bigint AND mst_key = $2::integer"
 _END = """UPDATE madlib.automl_runs SET status = $2::text, finished = pg_catalog.clock_timestamp(), best_mst_key = $3::integer,
     best_loss = $4::double precision, error = $5::text, versions = $6::text WHERE run_id = $1::bigint"""
@@ -83,8 +117,10 @@ class Store:
         self._durable = durable
         self._memory = memory
         self._run = 0
-        self._pending: list[Statement] = []
-        self._progress: dict[int, tuple[object, ...]] = {}
+        self._trials: list[Row] = []
+        self._metrics: list[Row] = []
+        self._best: list[Statement] = []
+        self._progress: dict[int, Row] = {}
         self._states: OrderedDict[int, bytes] = OrderedDict()
         self._unsaved: dict[int, tuple[int, int]] = {}
         self._next = 0.0
@@ -99,9 +135,9 @@ class Store:
         self._run = int(self._journal.execute(_RUN, *run.values())[0]["run_id"])
         return self._run
 
-    def trials(self, rows: Sequence[tuple[object, ...]]) -> None:
+    def trials(self, rows: Sequence[Row]) -> None:
         """Note new trials: (mst_key, model_id, compile_params, fit_params, s, i) each."""
-        self._pending += [(_TRIAL, (self._run, *row)) for row in rows]
+        self._trials += [(self._run, *row) for row in rows]
 
     def progress(
         self, trial: int, status: str, i: int | None, iteration: int, loss: float | None, seconds: float, error: str | None
@@ -120,11 +156,11 @@ class Store:
             None if validation is None else validation[0],
             None if validation is None else list(validation[1]),
         )
-        self._pending.append((_METRIC, (self._run, trial, *values)))
+        self._metrics.append((self._run, trial, *values))
 
     def best(self, trial: int, loss: float) -> None:
         """Note the best trial so far."""
-        self._pending.append((_BEST, (self._run, trial, loss)))
+        self._best = [(_BEST, (self._run, trial, loss))]
 
     def put(self, trial: int, state: bytes, iteration: int, visits: int) -> None:
         """Let a trial's state rest here."""
@@ -146,12 +182,13 @@ class Store:
         begin = time.monotonic()
         if not now and begin < self._next:
             return
-        statements = self._pending + [(_PROGRESS, (self._run, trial, *row)) for trial, row in self._progress.items()]
+        progress = [(self._run, trial, *row) for trial, row in self._progress.items()]
+        statements = [*_TRIAL.of(self._trials), *_METRIC.of(self._metrics), *self._best, *_PROGRESS.of(progress)]
         if statements:
             self._journal.batch(statements)
         if self._durable:
             self._save()
-        self._pending, self._progress = [], {}
+        self._trials, self._metrics, self._best, self._progress = [], [], [], {}
         end = time.monotonic()
         self._next = end + max(_INTERVAL, _SHARE * (end - begin))
 
@@ -170,24 +207,27 @@ class Store:
         while len(self._states) > 1 and sum(map(len, self._states.values())) > self._memory:
             trial = next(iter(self._states))
             if trial in self._unsaved:
-                self._journal.batch(self._checkpoint(trial))
+                self._write([self._checkpoint(trial)])
             del self._states[trial]
 
     def _save(self) -> None:
         """Write the states that have not been written; some together, as far as that takes little memory."""
-        statements: list[Statement] = []
+        rows: list[Row] = []
         size = 0
         for trial in list(self._unsaved):
-            statements += self._checkpoint(trial)
+            rows.append(self._checkpoint(trial))
             size += len(self._states[trial])
             if size > _TOGETHER:
-                self._journal.batch(statements)
-                statements, size = [], 0
-        if statements:
-            self._journal.batch(statements)
+                self._write(rows)
+                rows, size = [], 0
+        if rows:
+            self._write(rows)
 
-    def _checkpoint(self, trial: int) -> list[Statement]:
-        """Return the statements that write a trial's state, and count it as written."""
+    def _checkpoint(self, trial: int) -> Row:
+        """Return the row of a trial's state, and count it as written."""
         iteration, visits = self._unsaved.pop(trial)
-        gone = (_CHECKPOINT_GONE, (self._run, trial))
-        return [gone, (_CHECKPOINT, (self._run, trial, iteration, visits, self._states[trial]))]
+        return self._run, trial, iteration, visits, self._states[trial]
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        gone = (_CHECKPOINT_GONE, (self._run, [row[1] for row in rows]))
+        self._journal.batch([gone, *_CHECKPOINT.of(rows)])

@@ -19,6 +19,7 @@ In reading order:
     wire          rows on their way into a packed table
     runtime       TensorFlow inside a database backend
     devices       the GPUs of this host
+    interrupts    a cancellation that comes at any moment, in Greenplum
     inspection    what a session finds where it runs
     failure       errors with SQLSTATE and hint
 """

@@ -28,6 +28,7 @@ from keras_seg.devices import of_driver
 from keras_seg.failure import fail
 from keras_seg.gathering import Gathering
 from keras_seg.inspection import inspect as look_around
+from keras_seg.interrupts import deferred, look, protected
 from keras_seg.runtime import Runtime, RuntimeProblem
 from keras_seg.wire import encoded as pack_encoded
 from keras_seg.wire import features as pack_features
@@ -74,6 +75,7 @@ _NOT_SAID = (
 )
 
 
+@protected
 def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     """Get a session ready for a run: import TensorFlow, remember the run's setup.
 
@@ -92,7 +94,7 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     cache.runtime = cache.runtime or _begin(plpy, wanted)
     _require_same(plpy, cache.runtime, wanted)
     try:
-        cache.runtime.wait(lambda: plpy.execute("SELECT 1"))
+        cache.runtime.wait(lambda: look(plpy))
     except RuntimeProblem as problem:
         fail(plpy, f"keras_automl: {problem}", OBJECT_NOT_IN_PREREQUISITE_STATE, problem.hint)
     return json.dumps(cache.runtime.versions())
@@ -100,7 +102,7 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
 
 def _begin(plpy: Any, wanted: Runtime) -> Runtime:
     """Return a runtime that may begin here: its GPUs are among those that the server may use."""
-    there = {gpu.name for gpu in of_driver(lambda: plpy.execute("SELECT 1"))} if wanted.gpus else set()
+    there = {gpu.name for gpu in of_driver(lambda: look(plpy))} if wanted.gpus else set()
     unknown = [gpu for gpu in wanted.gpus if gpu not in there]
     if unknown:
         rule = f"there is no GPU {unknown[0]} on this host, which has {', '.join(sorted(there)) or 'none'}"
@@ -119,14 +121,16 @@ def _require_same(plpy: Any, began: Runtime, wanted: Runtime) -> None:
         fail(plpy, f"use_gpus: {rule}", OBJECT_NOT_IN_PREREQUISITE_STATE, "Connect anew.")
 
 
+@protected
 def gpus(plpy: Any, source: str) -> str:
     """Return JSON: this host and its GPUs; see `devices.gpus`."""
-    return host_gpus(source, lambda: plpy.execute("SELECT 1"))
+    return host_gpus(source, lambda: look(plpy))
 
 
+@protected
 def inspect(plpy: Any) -> str:
     """Return JSON of what is found here; see `inspection.inspect`."""
-    return look_around(lambda: plpy.execute("SELECT 1"))
+    return look_around(lambda: look(plpy))
 
 
 def _read_functions(plpy: Any, cache: Cache) -> None:
@@ -163,6 +167,7 @@ def feed(gd: dict[str, Any], dataset: str, partition: int, buffer: int, *columns
     return len(buffers)
 
 
+@protected
 def check(plpy: Any, gd: dict[str, Any], orders: str) -> str:
     """Build and compile what the orders name, once, without training.
 
@@ -175,7 +180,7 @@ def check(plpy: Any, gd: dict[str, Any], orders: str) -> str:
     """
     problems = []
     for order in json.loads(orders):
-        plpy.execute("SELECT 1")  # looks for a cancellation
+        look(plpy)
         found = _problem(plpy, gd[CACHE], order)
         if found is not None:
             problems.append({"argument": found[0], "problem": found[1]})
@@ -199,6 +204,7 @@ def take(gd: dict[str, Any]) -> bytes:
     return part
 
 
+@protected
 def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> bytes:
     """Let a trial visit partitions: train and evaluate as the order's stops say.
 
@@ -231,6 +237,7 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     return _envelope({**task.report, "bytes": parts.total(pieces)}, take(gd))
 
 
+@protected
 def predict(plpy: Any, gd: dict[str, Any], key: str, rows: bytes, count: int) -> bytes:
     """Return the outputs of a network for `count` rows of features.
 
@@ -247,6 +254,7 @@ def predict(plpy: Any, gd: dict[str, Any], key: str, rows: bytes, count: int) ->
     return _LENGTH.pack(flat.shape[1] if count else 0) + flat.tobytes()
 
 
+@protected
 def gather_begin(plpy: Any, gd: dict[str, Any], setup: str, order: str, architecture: str) -> Block | None:
     """Get ready to predict the rows that the same statement hands to this process.
 
@@ -451,7 +459,7 @@ class Visit:
         return rows[0] if rows else None
 
     def _interrupt(self) -> None:
-        self._plpy.execute("SELECT 1")
+        look(self._plpy)
 
 
 def _weights(plpy: Any, cache: Cache, query: str) -> parts.Raw | None:
@@ -468,7 +476,8 @@ def _outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
     from keras_seg.trainer import Predictor
 
     predictor = cache.predictors.get(key, lambda: Predictor(_network(cache, key)))
-    outputs = predictor.predict(*predictor.network.given(), x, lambda: plpy.execute("SELECT 1"))
+    with deferred():
+        outputs = predictor.predict(*predictor.network.given(), x, lambda: look(plpy))
     return np.ascontiguousarray(outputs.reshape(len(x), -1), np.float32)
 
 

@@ -244,3 +244,43 @@ def test_predictions_are_the_bits_of_postgresql(prepared: Session) -> None:
     assert [(*row[:2], bytes(row[2]), row[3]) for row in found[0]] == [(*row[:2], bytes(row[2]), row[3]) for row in found[1]]
     other.run("DROP SCHEMA t_bits CASCADE")
     other.close()
+
+
+# --- faults -------------------------------------------------------------------------------------------------------------
+
+SCHEDULE = "SELECT madlib.hyperband_schedule({}, 9, 3)"
+
+
+def test_an_error_on_a_segment_does_not_spoil_the_session(prepared: Session) -> None:
+    # The dispatcher cancels what runs on the other segments, and PL/Python would raise that in the next function there.
+    for number, sessions in enumerate((0, 3)):
+        prepared.run(f"SET keras_automl.sessions = {sessions}")
+        assert prepared.error_of("SELECT 1 / gp_segment_id FROM train").sqlstate == "22012"
+        small_search(prepared, f"after_{number}")
+
+
+def test_a_call_above_a_gather_costs_the_session_at_most(prepared: Session, connect: Callable[..., Session]) -> None:
+    # Greenplum's PL/Python crashes the server over this.
+    caller = connect()
+    with pytest.raises(psycopg2.Error):
+        caller.run(SCHEDULE.format("q.name") + " FROM (SELECT 'plan'::text AS name FROM train ORDER BY buffer_id LIMIT 1) q")
+    assert prepared.value("SELECT count(*) FROM train") == 3
+    connect().run(SCHEDULE.format("'plan'"))
+
+
+def test_cancelling_at_any_moment_leaves_the_server_up(prepared: Session, connect: Callable[..., Session]) -> None:
+    watcher = connect()
+    began = watcher.value("SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+    caller, outcomes = connect(), set[str | None]()
+    for moment in range(40):
+        caller = connect() if caller.closed else caller
+        canceller = threading.Timer(0.003 * moment, watcher.run, ("SELECT pg_cancel_backend(%s)", caller.info.backend_pid))
+        canceller.start()
+        try:
+            caller.run("DROP TABLE IF EXISTS part, part_summary; " + PACK, "all_segments")
+        except psycopg2.Error as error:
+            outcomes.add(error.pgcode)
+        canceller.join()
+    assert "57014" in outcomes
+    # A crash of one session ends all others.
+    assert watcher.value("SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()") == began

@@ -180,9 +180,11 @@ class Connection:
         try:
             return work()
         except psycopg.OperationalError as error:
-            if not self._connection.closed:
+            # One that died in the middle of a pipeline may not know it yet; then the error is psycopg's own, without SQLSTATE.
+            if error.sqlstate is not None and not self._connection.closed:
                 raise
             why = _sentence(error)
+        self._connection.close()
         try:
             self._open()
         except Unreachable as problem:

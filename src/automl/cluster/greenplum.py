@@ -224,7 +224,7 @@ class CallerSegments:
             orders,
             states,
         )
-        return {row["part"]: row["answer"] for row in rows}
+        return {row["part"]: row["answer"] for row in rows if row["part"] in visits}
 
     def _first_buffers(self) -> str:
         return f"buffer_id IN ({', '.join(str(place.buffer) for place in self._ground.places)})"
