@@ -26,10 +26,6 @@ def stop(message, hint):
 def number(version):
     return [int(part) for part in version.split('.') if part.isdigit()]
 
-# In another encoding PL/Python fails over any error whose message is not ASCII, in a way that crashes the server.
-encoding = plpy.execute('SELECT pg_catalog.getdatabaseencoding() AS encoding')[0]['encoding']
-if encoding != 'UTF8':
-    stop('the database must have the encoding UTF8, it has ' + encoding, 'Dump it and restore it into a database in UTF8.')
 sys.path[:] = [SITE] + [path for path in sys.path if os.path.isabs(path) and path != SITE]
 importlib.invalidate_caches()
 try:
@@ -44,13 +40,18 @@ if automl.__version__ != VERSION:
         "Run in this database: ALTER EXTENSION keras_automl UPDATE TO '" + automl.__version__ + "'; then connect anew."
         if number(automl.__version__) > number(VERSION) else INSTALL,
     )
+from keras_seg.interrupts import careful, deferred, look
+# In another encoding PL/Python fails over any error whose message is not ASCII, in a way that crashes the server.
+encoding = careful(plpy).execute('SELECT pg_catalog.getdatabaseencoding() AS encoding')[0]['encoding']
+if encoding != 'UTF8':
+    stop('the database must have the encoding UTF8, it has ' + encoding, 'Dump it and restore it into a database in UTF8.')
 try:
-    from keras_seg.interrupts import deferred
     with deferred():  # Greenplum: an import that is stopped in the middle cannot be begun again
         import automl.entry, keras_seg.transition
 except ImportError as error:
     stop('the Python package ' + str(error.name) + ' cannot be imported from ' + SITE + ': ' + str(error), INSTALL)
 GD['automl'], GD['keras_seg'] = automl.entry, keras_seg.transition
+look(careful(plpy))  # the import takes a while
 $$;
 COMMENT ON FUNCTION madlib.automl_load() IS
 'Internal: finds the Python package that belongs to this extension and keeps it for the session. The other functions call it.';

@@ -1,19 +1,21 @@
--- On Greenplum a statement of PL/Python begins with a message to all segments, and its failure, where a segment does not answer,
--- makes the next PL/Python function of the session crash the server (src/keras_seg/interrupts.py). The package protects its own
--- statements; the one that loads it is protected here: where it fails, it ends the session and not the server.
+-- On Greenplum a call of plpy begins with a message to all segments, and where that fails, or is cancelled, the next PL/Python
+-- function of the session crashes the server (src/keras_seg/interrupts.py). The package protects its own calls. So that none
+-- comes before the package is there, each function has what automl_load does in its own body.
 DO $$
 DECLARE
-    function record;
+    -- PL/Python indents every line of a body: hence the "if".
+    loading text := (SELECT 'exec(r"""if True:' || prosrc || '""", globals())' FROM pg_catalog.pg_proc
+                     WHERE oid = 'madlib.automl_load()'::regprocedure);
+    definition text;
 BEGIN
     IF version() LIKE '%Greenplum%' THEN
-        FOR function IN
-            SELECT p.oid::regprocedure AS name FROM pg_catalog.pg_proc p
+        FOR definition IN
+            SELECT pg_get_functiondef(p.oid) FROM pg_catalog.pg_proc p
             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-            WHERE n.nspname = 'madlib' AND l.lanname = 'plpython3u' AND p.prosrc LIKE '%GD[''automl'']%'
+            WHERE n.nspname = 'madlib' AND l.lanname = 'plpython3u' AND p.prosrc LIKE '%''SELECT madlib.automl_load()''%'
         LOOP
-            EXECUTE format('ALTER FUNCTION %s SET exit_on_error = on', function.name);
+            EXECUTE replace(definition, 'plpy.execute(''SELECT madlib.automl_load()'')', loading);
         END LOOP;
-        ALTER FUNCTION madlib.automl_load() SET exit_on_error = off;
     END IF;
 END
 $$;

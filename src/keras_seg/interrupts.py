@@ -46,7 +46,6 @@ class _Server:
             self.anything_pending = ctypes.c_bool.in_dll(program, "InterruptPending")
             self.cancelled = ctypes.c_bool.in_dll(program, "QueryCancelPending")
             self.waiting = ctypes.c_int32.in_dll(program, "QueryCancelHoldoffCount")
-            self.errors_are_fatal = ctypes.c_bool.in_dll(program, "ExitOnAnyError")
             self.handler = ctypes.c_void_p.in_dll(program, "PG_exception_stack")
             self.timed_out = program.get_timeout_indicator
         except (AttributeError, ValueError) as problem:
@@ -67,8 +66,6 @@ def _server() -> _Server | None:
 def deferred() -> Iterator[None]:
     """While this lasts a cancellation is raised by statements alone, in Greenplum as in PostgreSQL."""
     server = _server()
-    if server is not None:
-        server.errors_are_fatal.value = False  # sql/70_greenplum.sql sets it for the statement that loads this
     called = server and server.hook.value
     if server is None or not called:  # within another of these it is away already
         yield

@@ -181,9 +181,9 @@ class Connection:
             return work()
         except psycopg.OperationalError as error:
             # One that died in the middle of a pipeline may not know it yet; then the error is psycopg's own, without SQLSTATE.
+            why = error.diag.message_primary or _sentence(error)
             if error.sqlstate is not None and not self._connection.closed:
-                raise
-            why = _sentence(error)
+                raise OperatorError(f"the record cannot be written: {why}", sqlstate=error.sqlstate) from None
         self._connection.close()
         try:
             self._open()
