@@ -18,6 +18,16 @@ PAIR = Layout((("training", 2), ("validation", 2)))
 EVERYWHERE = None  # what a session of PostgreSQL reaches
 
 
+def segments(partitions: int) -> Reaches:
+    """What the sessions of Greenplum reach: each a partition."""
+    return [frozenset((partition,)) for partition in range(partitions)]
+
+
+# The clusters that make a search of three partitions, or of two, come to the same end.
+CLUSTERS = {**{f"{count} sessions": [EVERYWHERE] * count for count in (1, 2, 4, 8)}, "Greenplum": segments(3)}
+any_cluster = pytest.mark.parametrize("reaches", CLUSTERS.values(), ids=CLUSTERS.keys())
+
+
 def leg(trial: int, iterations: int = 1, *, first: int = 1, program: str = "p", ahead: int = 0, frequency: int = 0) -> Leg:
     """A leg that is evaluated at its end, or every `frequency` iterations as well."""
     last = first + iterations - 1
@@ -123,12 +133,12 @@ def every_stop(simulation: Simulation, trials: int) -> list[str]:
     return [written(simulation.visits(trial)).replace(" | ", " ") for trial in range(1, trials + 1)]
 
 
-@pytest.mark.parametrize("sessions", [1, 2, 4, 8])
+@any_cluster
 @pytest.mark.parametrize("seed", range(5))
-def test_the_stops_of_a_trial_do_not_depend_on_sessions_and_clock(sessions: int, seed: int) -> None:
+def test_the_stops_of_a_trial_do_not_depend_on_sessions_and_clock(reaches: Reaches, seed: int) -> None:
     one = Simulation(TWO_DATASETS, [EVERYWHERE])
     one.run(leg(trial, 3, frequency=2) for trial in range(1, 14))
-    other = Simulation(TWO_DATASETS, [EVERYWHERE] * sessions, restless_cost(seed))
+    other = Simulation(TWO_DATASETS, reaches, restless_cost(seed))
     other.run(leg(trial, 3, frequency=2) for trial in range(1, 14))
     assert every_stop(other, 13) == every_stop(one, 13)
 
@@ -151,17 +161,17 @@ def quality(trial: int, iteration: int) -> float:
     return -1.0 if trial == 5 and iteration >= 4 else float(BEST_FIRST.index(trial))
 
 
-def searched(sessions: int, seed: int, **simulated: frozenset[int]) -> Search:
-    simulation = Simulation(PAIR, [EVERYWHERE] * sessions, restless_cost(seed), **simulated)
+def searched(reaches: Reaches, seed: int, **simulated: frozenset[int]) -> Search:
+    simulation = Simulation(PAIR, reaches, restless_cost(seed), **simulated)
     search = Search(HyperbandParams(9, 3, 0), simulation, quality)
     search.run()
     return search
 
 
-@pytest.mark.parametrize("sessions", [1, 2, 4, 8])
+@any_cluster
 @pytest.mark.parametrize("seed", range(3))
-def test_a_search_ends_the_same_on_any_cluster(sessions: int, seed: int) -> None:
-    search = searched(sessions, seed)
+def test_a_search_ends_the_same_on_any_cluster(reaches: Reaches, seed: int) -> None:
+    search = searched(reaches, seed)
     assert {(rung.bracket, rung.round): ranking for rung, ranking in search.finished} == {
         (2, 0): (9, 1, 5, 4, 3, 7, 6, 2, 8),
         (2, 1): (5, 9, 1),
@@ -185,10 +195,10 @@ def test_a_large_search_is_simulated_to_its_end() -> None:
 # --- what dies and what fails -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sessions", [1, 2, 4, 8])
-def test_a_lost_visit_is_made_again_exactly_once(sessions: int) -> None:
+@any_cluster
+def test_a_lost_visit_is_made_again_exactly_once(reaches: Reaches) -> None:
     dies = frozenset((0, 3, 4, 17))
-    lossy = Simulation(TWO_DATASETS, [EVERYWHERE] * sessions, restless_cost(4), dies)
+    lossy = Simulation(TWO_DATASETS, reaches, restless_cost(4), dies)
     lossy.run(leg(trial, 2) for trial in range(1, 6))
     whole = Simulation(TWO_DATASETS, [EVERYWHERE])
     whole.run(leg(trial, 2) for trial in range(1, 6))
@@ -230,9 +240,9 @@ def test_a_session_that_dies_idle_loses_nothing() -> None:
 
 @pytest.mark.parametrize("sessions", [1, 2, 4, 8])
 def test_a_search_ends_the_same_though_sessions_die(sessions: int) -> None:
-    search = searched(sessions, 5, dies=frozenset(range(0, 120, 7)))
+    search = searched([EVERYWHERE] * sessions, 5, dies=frozenset(range(0, 120, 7)))
     assert len([event for event in search.simulation.past if event.how == "lost"]) == 18
-    assert sorted(search.finished, key=str) == sorted(searched(1, 6).finished, key=str)
+    assert sorted(search.finished, key=str) == sorted(searched([EVERYWHERE], 6).finished, key=str)
 
 
 def test_a_trial_that_fails_goes_no_further() -> None:
@@ -244,7 +254,7 @@ def test_a_trial_that_fails_goes_no_further() -> None:
 
 
 def test_failed_trials_of_a_search_are_last_and_the_rest_goes_on() -> None:
-    search = searched(4, 7, fails=frozenset((9, 12)))
+    search = searched([EVERYWHERE] * 4, 7, fails=frozenset((9, 12)))
     ranked = {(rung.bracket, rung.round): ranking for rung, ranking in search.finished}
     assert ranked[2, 0] == (1, 5, 4, 3, 7, 6, 2, 8, 9)
     assert ranked[2, 1] == (5, 1, 4)
