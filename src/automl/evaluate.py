@@ -72,10 +72,10 @@ def _trained(db: Database, model_table: str | None, mst_key: int | None) -> Trai
     catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
     key = keys_of(db, table, mst_key)
     where = "true" if key is None else f"mst_key = {key}"
+    params = _compile_params(db, table, where, "_summary" if key is None else "_info")
     row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
     if row["model_weights"] is None:
         raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
-    params = _compile_params(db, table, where, "_summary" if key is None else "_info")
     return Trained(row["architecture"], bytes(row["model_weights"]), params, _functions(db, table, params))
 
 

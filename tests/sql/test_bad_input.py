@@ -1,4 +1,4 @@
-"""Bad input to madlib.madlib_keras_automl: an error that names argument, rule, value and remedy, and nothing is created."""
+"""Bad input: an error that names argument, rule, value and remedy, and nothing is created. First a search, then the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fix_db import Session, connect_to
 from fix_search import FOUR_CLASSES, LAMBDA, NOTHING, SMALL, WEIGHTED, WIDE, search
 
 INVALID, NULL, NO_TABLE, NO_COLUMN, EXISTS = "22023", "22004", "42P01", "42703", "42P07"
-NOT_READY, NOT_THERE_YET, NO_RIGHT, NO_SCHEMA = "55000", "0A000", "42501", "3F000"
+NOT_READY, NOT_THERE_YET, NO_RIGHT, NO_SCHEMA, WRONG_TYPE = "55000", "0A000", "42501", "3F000", "42804"
 Case = tuple[str, Any, str, str]  # argument, value, SQLSTATE, the message after "argument: "
 
 
@@ -31,6 +31,7 @@ def fit(entry: str) -> str:
 
 DICT = r"must be a dict of lists in Python's notation"
 TABLE = "must be the name of a table"
+SGD = "optimizer=SGD,loss=mse"
 
 TABLES: list[Case] = [
     ("source_table", None, NULL, rf"{TABLE}, got NULL"),
@@ -184,6 +185,143 @@ KERAS: list[Case] = [
 ]
 
 
+# The other functions, in the order of the reference: call, SQLSTATE, the whole message.
+OTHERS: list[tuple[str, str, str]] = [
+    ("train_test_split(NULL, 'o', 0.8)", NULL, "source_table: must be the name of a table, got NULL"),
+    ("train_test_split('nowhere', 'o', 0.8)", NO_TABLE, 'source_table: table "nowhere" does not exist'),
+    ("train_test_split('hollow', 'o', 0.8)", INVALID, 'source_table: table "t_bad.hollow" is empty'),
+    ("train_test_split('iris_train', 'taken', 0.8)", EXISTS, 'output_table: table "t_bad.taken" already exists'),
+    ("train_test_split('iris_train', 'o', 1.5)", INVALID, "train_proportion: must be greater than 0 and less than 1, got 1.5"),
+    ("train_test_split('iris_train', 'o', 0.8, 0.8)", INVALID,
+     "test_proportion: must not add up to more than 1 with train_proportion 0.8, got 0.8"),
+    ("training_preprocessor_dl('', 'o', 'class_text', 'attributes')", NULL,
+     "source_table: must be the name of a table, got ''"),
+    ("training_preprocessor_dl('nowhere', 'o', 'class_text', 'attributes')", NO_TABLE,
+     'source_table: table "nowhere" does not exist'),
+    ("training_preprocessor_dl('hollow', 'o', 'class_text', 'attributes')", INVALID,
+     'source_table: table "t_bad.hollow" is empty'),
+    ("training_preprocessor_dl('iris_train', 'taken', 'class_text', 'attributes')", EXISTS,
+     'output_table: table "t_bad.taken" already exists'),
+    ("training_preprocessor_dl('iris_train', '1o', 'class_text', 'attributes')", INVALID,
+     "output_table: must be the name of a table, perhaps with its schema, got '1o'"),
+    ("training_preprocessor_dl('iris_train', 'o', 'class_text', 'attributes', 0)", INVALID,
+     "buffer_size: must be at least 1, got 0"),
+    ("training_preprocessor_dl('iris_train', 'o', 'class_text', 'attributes', 8, 0)", INVALID,
+     "normalizing_const: must be greater than 0, got 0.0"),
+    ("training_preprocessor_dl('iris_train', 'o', 'class_text', 'attributes', 8, 1, 2)", INVALID,
+     'num_classes: must be at least 3, the number of distinct values in column "class_text", got 2'),
+    ("training_preprocessor_dl('iris_train', 'o', 'class_text', 'attributes', 8, 1, NULL, 'nobody')", NO_TABLE,
+     'distribution_rules: table "nobody" does not exist'),
+    ("training_preprocessor_dl('iris_train', 'o', 'clas_text', 'attributes')", NO_COLUMN,
+     'dependent_varname: column "clas_text" does not exist in table "t_bad.iris_train"'),
+    ("training_preprocessor_dl('iris_train', 'o', 'class_text', 'id')", WRONG_TYPE,
+     'independent_varname: column "id" must be an array of numbers, it is integer'),
+    ("training_preprocessor_dl('iris_train', 'o', 'class_text, id', 'attributes')", NOT_THERE_YET,
+     "dependent_varname: must name one column, got 'class_text, id'"),
+    ("validation_preprocessor_dl('iris_test', 'o', 'class_text', 'attributes', 'iris_train')", NOT_READY,
+     'training_preprocessor_table: table "t_bad.iris_train" has no summary table "t_bad.iris_train_summary" beside it'),
+    ("validation_preprocessor_dl('iris_test', 'o', 'class_text', 'attributes', 'odd')", NOT_READY,
+     'training_preprocessor_table: table "t_bad.odd" has a summary table without the column "source_table"'),
+    ("validation_preprocessor_dl('narrow_data', 'o', 'class_text', 'attributes', 'train')", INVALID,
+     'independent_varname: every value of column "attributes" must be an array of shape {4} without NULL, found'
+     " shape {2} in 120 rows (first in row 1)"),
+    ("load_keras_model('l', NULL)", NULL, "model_arch: must be the JSON of a Keras model, got NULL"),
+    ("load_keras_model('l', '[]')", INVALID, "model_arch: must be a JSON object with class_name and config, got []"),
+    ("load_keras_model('train', '{\"class_name\": \"Sequential\", \"config\": []}')", NO_COLUMN,
+     'keras_model_arch_table: column "model_id" does not exist in table "t_bad.train"'),
+    ("delete_keras_model('nowhere', 1)", NO_TABLE, 'keras_model_arch_table: table "nowhere" does not exist'),
+    ("delete_keras_model('lib', 99)", INVALID, 'model_id: must be one of the models in "t_bad.lib", got 99'),
+    ("delete_keras_model('lib', NULL)", NULL, "model_id: must be the id of a model, got NULL"),
+    ("hyperband_schedule('taken', 9)", EXISTS, 'schedule_table: table "t_bad.taken" already exists'),
+    ("hyperband_schedule('o', 2, 3)", INVALID, "R: must be an integer of at least eta (3), got 2"),
+    ("hyperband_schedule('o', NULL)", NULL, "R: must be an integer of at least eta, got NULL"),
+    ("hyperband_schedule('o', 9, 3, 3)", INVALID, "skip_last: must be an integer from 0 to 2, got 3"),
+    ("generate_model_configs('lib', 'o', ARRAY[1], '{''loss'': [''mse'']}', NULL)", NULL,
+     "fit_params_grid: must be a dict of lists in Python's notation, got NULL"),
+    ("generate_model_configs('lib', 'o', ARRAY[1], '{''loss'': [''mine'']}', '{''epochs'': [1]}')", INVALID,
+     'compile_params_grid: loss "mine" is not one of Keras; did you mean "hinge"?'),
+    ("generate_model_configs('lib', 'o', ARRAY[99], '{''loss'': [''mse'']}', '{''epochs'': [1]}')", INVALID,
+     'model_id_list: every id must be in table "t_bad.lib", which has [1, 2, 3, 4, 5, 6, 7, 8], got 99'),
+    ("generate_model_configs('lib', 'o', ARRAY[1], '{''loss'': [''mse'']}', '{''epochs'': [1]}', 'greed')", INVALID,
+     "search_type: must be 'grid' or 'random', got 'greed'"),
+    ("load_model_selection_table('lib', 'taken', ARRAY[1], ARRAY['optimizer=SGD,loss=mse'], ARRAY['batch_size=8'])", EXISTS,
+     'model_selection_table: table "t_bad.taken" already exists'),
+    ("load_model_selection_table('lib', 'o', ARRAY[1], NULL, ARRAY['batch_size=8'])", NULL,
+     "compile_params_list: must have at least one text of parameters, got NULL"),
+    ("load_model_selection_table('lib', 'o', ARRAY[1], ARRAY['loss=mse'], ARRAY['batch_size=8'])", INVALID,
+     'compile_params_list: element 1: "optimizer" is required'),
+    ("load_model_selection_table('lib', 'o', ARRAY[1], ARRAY['optimizer=SGD,loss=mse,metrics=mae'], ARRAY['batch_size=8'])",
+     INVALID, "compile_params_list: element 1: \"metrics\" must be a list of names of metrics, or None, got 'mae'"),
+    ("load_model_selection_table('lib', 'o', ARRAY[1], ARRAY['optimizer=SGD,loss=mse'], ARRAY['batch=8'])", INVALID,
+     'fit_params_list: element 1: "batch" is not one of batch_size, epochs, verbose, shuffle, class_weight, initial_epoch,'
+     ' steps_per_epoch, callbacks; did you mean "batch_size"?'),
+    ("load_custom_function('f', NULL, 'f')", NULL, "object: must be a function as dill.dumps gives it, got NULL"),
+    ("load_custom_function('f', '\\x00', 'f')", INVALID, "object: must be a function as dill.dumps gives it, got '1 bytes'"),
+    ("load_custom_function('t_bad.f', '\\x00', 'f')", INVALID,
+     "2 problems were found:\n  object_table: must be in the schema madlib, which need not be written before its"
+     " name, got 't_bad.f'\n  object: must be a function as dill.dumps gives it, got '1 bytes'"),
+    ("load_top_k_accuracy_function('f', 0)", INVALID, "k: must be an integer from 1 to 10000, got 0"),
+    ("delete_custom_function('nowhere', 1)", NO_TABLE, 'object_table: table "madlib.nowhere" does not exist'),
+    ("madlib_keras_fit_multiple_model('train', 'o', 'lone_mst', 1)", NO_TABLE,
+     'model_selection_table: table "t_bad.lone_mst_summary" does not exist'),
+    ("madlib_keras_fit_multiple_model('train', 'o', 'mst', 0)", INVALID,
+     "num_iterations: must be an integer from 1 to 1000000, got 0"),
+    ("madlib_keras_fit_multiple_model('train', 'o', 'mst', 2, FALSE, NULL, 0)", INVALID,
+     "metrics_compute_frequency: must be from 1 to 2, the value of num_iterations, or NULL, got 0"),
+    ("madlib_keras_fit_multiple_model('plain', 'o', 'mst', 2)", NOT_READY,
+     'source_table: table "t_bad.plain" has no packed column "attributes"'),
+    ("madlib_keras_fit_multiple_model('train', 'o', 'mst_no_lib', 2)", NO_TABLE,
+     'model_selection_table: model_arch_table: table "nowhere" does not exist'),
+    ("madlib_keras_fit_multiple_model('train', 'o', 'mst_no_rows', 2)", INVALID,
+     'model_selection_table: table "t_bad.mst_no_rows" is empty'),
+    ("madlib_keras_fit_multiple_model('train', 'o', 'mst', 2, warm_start := TRUE)", NOT_READY,
+     'warm_start: needs the tables of an earlier training, and there is no "o", got True'),
+    ("madlib_keras_fit('train', 'o', 'lib', 1, NULL, 'epochs=1', 1)", NULL,
+     "compile_params: must be key=value pairs parted by commas, got NULL"),
+    ("madlib_keras_fit('train', 'o', 'lib', 1, 'optimizer=SGD,loss=mine', 'epochs=1', 1)", INVALID,
+     'compile_params: loss "mine" is not one of Keras; did you mean "hinge"?'),
+    ("madlib_keras_fit('train', 'o', 'lib', 1, 'optimizer=SGD', 'epochs=1', 1)", INVALID, 'compile_params: "loss" is required'),
+    ("madlib_keras_fit('train', 'o', 'lib', 99, 'optimizer=SGD,loss=mse', 'epochs=1', 1)", INVALID,
+     'model_id: every id must be in table "t_bad.lib", which has [1, 2, 3, 4, 5, 6, 7, 8], got 99'),
+    ("madlib_keras_fit('train', 'o', 'lib', 7, 'optimizer=SGD,loss=mse', 'epochs=1', 1)", INVALID,
+     "model_arch_table: model_arch of model_id 7 must not be NULL"),
+    ("madlib_keras_fit('train', 'o', 'lib', 8, 'optimizer=SGD,loss=mse', 'epochs=1', 1)", INVALID,
+     "model_arch_table: model_id 8: the weights hold 0.25 numbers of float32 (1 bytes), but the architecture has"
+     " 15 weights (60 bytes)"),
+    ("madlib_keras_evaluate('lib', 'val', 'o')", INVALID,
+     'model_table: table "t_bad.lib" has no table "t_bad.lib_summary" beside it'),
+    ("madlib_keras_evaluate('one_alone', 'val', 'o')", INVALID,
+     'model_table: table "t_bad.one_alone" has no table "t_bad.one_alone_summary" beside it'),
+    ("madlib_keras_evaluate('one', 'iris_test', 'o')", NOT_READY,
+     'test_table: table "t_bad.iris_test" has no summary table "t_bad.iris_test_summary" beside it'),
+    ("madlib_keras_evaluate('one', 'narrow', 'o')", INVALID,
+     "test_table: the model: the network takes rows of shape [4], the table holds rows of shape [2]"),
+    ("madlib_keras_evaluate('one', 'val', 'taken')", EXISTS, 'output_table: table "t_bad.taken" already exists'),
+    ("madlib_keras_predict('lib', 'iris_test', 'id', 'attributes', 'o')", INVALID,
+     'model_table: table "t_bad.lib" has no table "t_bad.lib_summary" beside it'),
+    ("madlib_keras_predict('one', 'iris_test', 'nr', 'attributes', 'o')", NO_COLUMN,
+     'id_col: column "nr" does not exist in table "t_bad.iris_test"'),
+    ("madlib_keras_predict('one', 'iris_test', 'id', 'nr', 'o')", NO_COLUMN,
+     'independent_varname: column "nr" does not exist in table "t_bad.iris_test"'),
+    ("madlib_keras_predict('one', 'iris_test', 'id', 'attributes', 'o', 'best')", INVALID,
+     "pred_type: must be 'prob', 'response', 'value', a whole number of at least 1, or a threshold from 0 to"
+     " below 1, got 'best'"),
+    ("madlib_keras_predict('one', 'iris_test', 'id', 'attributes', 'o', 'prob', FALSE, 1)", INVALID,
+     'mst_key: must be left out: "t_bad.one" holds one model, got 1'),
+    ("madlib_keras_predict_byom('lib', 1, 'iris_test', 'id', 'attributes', 'o')", INVALID,
+     "model_id: must be a model with weights, got 1"),
+    ("madlib_keras_predict_byom('lib', 99, 'iris_test', 'id', 'attributes', 'o')", INVALID,
+     'model_id: every id must be in table "t_bad.lib", which has [1, 2, 3, 4, 5, 6, 7, 8], got 99'),
+    ("madlib_keras_predict_byom('own', 1, 'iris_test', 'id', 'attributes', 'o', class_values := ARRAY['a'])", INVALID,
+     "class_values: must have one value for each of the network's 3 outputs, got ['a']"),
+    ("madlib_keras_predict_byom('own', 1, 'iris_test', 'id', 'attributes', 'o', normalizing_const := 0)", INVALID,
+     "normalizing_const: must be a number above 0, or NULL for 1, got 0.0"),
+    ("madlib_keras_predict_byom('own', 1, 'iris_test', 'id', 'attributes', 'o', dependent_count := 2)", NOT_THERE_YET,
+     "dependent_count: must be 1: models with several outputs are not supported, got 2"),
+    ("gpu_configuration('taken')", EXISTS, 'output_table: table "t_bad.taken" already exists'),
+]  # fmt: skip
+
+
 def created(db: Session) -> list[Any]:
     """Everything that has a name among tables, and the runs that are not over."""
     names = db.fetch(
@@ -211,6 +349,14 @@ def bad(quick: Session) -> Iterator[Session]:
     quick.run("SELECT madlib.training_preprocessor_dl('narrow_data', 'narrow', 'class_text', 'attributes')")
     quick.run("CREATE TABLE two_data AS SELECT * FROM iris_train WHERE class_text <> 'Iris-setosa'")
     quick.run("SELECT madlib.training_preprocessor_dl('two_data', 'two_classes', 'class_text', 'attributes')")
+    quick.run("SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], ARRAY[%s], ARRAY['epochs=1'])", SGD)
+    quick.run("CREATE TABLE lone_mst AS TABLE mst")
+    quick.run("CREATE TABLE mst_no_rows AS SELECT * FROM mst LIMIT 0; CREATE TABLE mst_no_rows_summary AS TABLE mst_summary")
+    quick.run("CREATE TABLE mst_no_lib AS TABLE mst; CREATE TABLE mst_no_lib_summary AS TABLE mst_summary")
+    quick.run("UPDATE mst_no_lib_summary SET model_arch_table = 'nowhere'")
+    quick.run("SELECT madlib.madlib_keras_fit('train', 'one', 'lib', 1, %s, 'epochs=1', 1)", SGD)
+    quick.run("CREATE TABLE one_alone AS TABLE one")
+    quick.run("CREATE TABLE own AS SELECT 1 AS model_id, model_arch, model_weights FROM one")
     yield quick
     quick.run("SET search_path = t_quick; SET client_min_messages = warning; DROP SCHEMA t_bad CASCADE")
     quick.run("RESET client_min_messages")
@@ -244,6 +390,14 @@ def test_an_error_of_hyperopt(bad: Session, argument: str, value: Any, sqlstate:
     found = failure_of(bad, **{"automl_method": "hyperopt", "automl_params": None, argument: value})
     assert found[0] == sqlstate
     assert re.fullmatch(f"{argument}: {message}", found[1], re.S), found[1]
+
+
+@pytest.mark.parametrize(("call", "sqlstate", "message"), OTHERS, ids=identity)
+def test_an_error_of_another_function(bad: Session, call: str, sqlstate: str, message: str) -> None:
+    before = created(bad)
+    failure = bad.error_of(f"SELECT madlib.{call}")
+    assert (failure.sqlstate, failure.message) == (sqlstate, message)
+    assert created(bad) == before
 
 
 NETWORKS: list[tuple[int, str]] = [
