@@ -31,8 +31,8 @@ Answer = TypeVar("Answer")
 _COORDINATOR = 1  # of Gp_role
 _TIMEOUTS = {2: "lock timeout", 3: "statement timeout"}  # TimeoutId of the server
 QUERY_CANCELED = "57014"
-# It reads no tables but the catalog's, which every server has: segments have no part in it.
-_OF_THE_CATALOG = re.compile(r"SELECT\b(?!.*\b(?:FROM|JOIN)\s+(?!pg_catalog\.|unnest\(|\())", re.S)
+# It reads no tables but the catalog's, which every server has, and waits for nobody: segments have no part in it.
+_OF_THE_CATALOG = re.compile(r"SELECT\b(?!.*_lock\b)(?!.*\b(?:FROM|JOIN)\s+(?!pg_catalog\.|unnest\(|\())", re.S)
 
 
 class _Server:

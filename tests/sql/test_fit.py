@@ -153,7 +153,8 @@ def test_a_model_that_fails_in_a_warm_start_keeps_its_weights(db: Session) -> No
 
 def test_transfer_learning_begins_from_the_weights_of_the_library(db: Session) -> None:
     fit(db, "teacher", num_iterations=20)
-    db.run("SELECT madlib.load_keras_model('taught', model_arch, model_weights) FROM teacher")
+    # Not FROM teacher: on Greenplum the call would run on a segment.
+    db.run("SELECT madlib.load_keras_model('taught', (SELECT model_arch FROM teacher), (SELECT model_weights FROM teacher))")
     frozen = COMPILE.replace("lr=0.05", "lr=1e-9")
     db.run(
         "SELECT madlib.load_model_selection_table('taught', 'mst_taught', ARRAY[1], ARRAY[%s], ARRAY['batch_size=8'])", frozen

@@ -11,6 +11,7 @@ COMPILED = """SET jit = on; SET jit_above_cost = 0; SET jit_inline_above_cost = 
     SELECT sum(2 * i + 1) FROM generate_series(1, 1000) i WHERE i % 3 = 1; SET jit_above_cost = 1e9"""
 
 
+@pytest.mark.postgresql("Greenplum 6 has no JIT compiler")
 @pytest.mark.parametrize("order", [("compile", "train", "compile"), ("train", "compile", "train")], ids="-".join)
 def test_training_and_compiled_queries_share_a_session(quick: Session, database: str, order: tuple[str, ...]) -> None:
     if not quick.value("SELECT pg_jit_available()"):
