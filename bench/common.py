@@ -21,7 +21,7 @@ import psycopg
 import psycopg2
 
 from automl.cluster.base import VISIT, Work
-from automl.cluster.conversation import conversation, held
+from automl.cluster.conversation import Statement, conversation, held
 
 BENCH = Path(__file__).resolve().parent
 EXAMPLES = BENCH.parent / "examples"
@@ -51,13 +51,14 @@ class Session:
             "SELECT attributes AS x, attributes_shape AS x_shape, class_text AS y, class_text_shape AS y_shape"
             f" FROM {name}.iris_train_packed WHERE buffer_id % 2 = $1 ORDER BY buffer_id"
         )
+        self.places = ["", ""]  # the end of a statement that makes it run where a partition lies
         begin = time.perf_counter()
         setup = {"threads": 1, "datasets": {"training": {"query": query}}}
-        self.about = json.loads(self._ask("SELECT madlib.automl_open($1)", (json.dumps(setup),)))
+        self.about = json.loads(self.ask("SELECT madlib.automl_open($1)", (json.dumps(setup),)))
         self.opened = time.perf_counter() - begin
 
     def define(self, key: str, architecture: str) -> None:
-        self._ask("SELECT madlib.automl_define($1, $2, NULL)", (key, architecture))
+        self.ask("SELECT madlib.automl_define($1, $2, NULL)", (key, architecture))
 
     def hops(self, key: str, count: int, rate: float = 0.01, evaluated: bool = False) -> Iterator[Hop]:
         """Let a trial hop from partition to partition and back; and be evaluated at the end of each hop, if wanted."""
@@ -65,21 +66,26 @@ class Session:
         order = {"model": key, "compile": compiled, "fit": {"batch_size": 8}, "seed": [1, 1], "labels": 3}
         state: bytes | None = None
         for iteration in range(count):
-            stops: list[dict[str, Any]] = [{"train": iteration % 2, "iteration": iteration}]
+            partition = iteration % len(self.places)
+            stops: list[dict[str, Any]] = [{"train": partition, "iteration": iteration}]
             if evaluated:
                 stops.append({"evaluate": "training", "partition": 0, "last": True})
             begin = time.perf_counter()
             work = Work(None, VISIT, (json.dumps({**order, "stops": stops}), state))
-            report, state = held(conversation(work), lambda statement: self._ask(*statement))
+            report, state = held(conversation(work, self.places[partition]), self._done)
             yield Hop(time.perf_counter() - begin, report, state)
 
-    def _ask(self, sql: str, values: tuple[Any, ...]) -> Any:
+    def _done(self, statement: Statement) -> Any:
+        return self.ask(statement.sql, statement.values)
+
+    def ask(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
+        """Run a statement as a search does, in binary, and return its first value."""
         plain = [v if v is None or isinstance(v, (bytes, bytearray)) else str(v).encode() for v in values]
         formats = [int(isinstance(v, (bytes, bytearray))) for v in values]
         result = self._connection.pgconn.exec_params(sql.encode(), plain, None, formats, 1)
         if result.error_message:
             raise RuntimeError(result.error_message.decode())
-        return result.get_value(0, 0)
+        return result.get_value(0, 0) if result.ntuples else None
 
 
 @contextmanager
@@ -114,6 +120,12 @@ def page_tables(connection: Connection) -> None:
 def page_search(connection: Connection) -> None:
     """Run the page's Hyperband example, R=9 and eta=3, as it stands in examples/hyperband.sql."""
     page = (EXAMPLES / "hyperband.sql").read_text()
+    run(connection, page.split("\\echo == The search")[1].split("\\echo")[0])
+
+
+def page_hyperopt(connection: Connection) -> None:
+    """Run the page's Hyperopt example, 20 configurations of 10 iterations, as it stands in examples/hyperopt.sql."""
+    page = (EXAMPLES / "hyperopt.sql").read_text()
     run(connection, page.split("\\echo == The search")[1].split("\\echo")[0])
 
 

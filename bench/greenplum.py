@@ -1,4 +1,4 @@
-"""Greenplum against PostgreSQL: a hop, the page's example in turn, more and fewer segments, and packing.
+"""Greenplum against PostgreSQL: a hop, the page's examples in turn, prediction, packing, and more and fewer segments.
 
 Needs AUTOML_TEST_GREENPLUM_DSN, a cluster whose segments share the machine with `make bench`'s PostgreSQL; else it says so and
 ends.
@@ -8,22 +8,63 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import time
+from collections.abc import Callable, Mapping
+from functools import partial
 
+import psycopg
 import psycopg2
-from common import Connection, in_turn, page_search, page_tables, ratio, run, schema, spread, table
+from common import (
+    Connection,
+    Session,
+    images,
+    in_turn,
+    page_hyperopt,
+    page_search,
+    page_tables,
+    ratio,
+    run,
+    schema,
+    spread,
+    table,
+)
 
 ROUNDS = 3
-HOPS = 200
+HOPS = 600
+ROWS = 60_000
+SCHEMA = "bench_greenplum"
 _CLUSTER = "AUTOML_TEST_GREENPLUM_DSN"
-_ORDER = {
-    "model": "m",
-    "compile": {"optimizer": "Adam", "params": {"lr": 0.01}, "loss": "categorical_crossentropy", "metrics": ["accuracy"]},
-    "fit": {"batch_size": 8},
-    "seed": [1, 1],
-    "labels": 3,
-}
 _GRID = "$${'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['SGD'], 'lr': [0.01, 0.1, 'log']}]}$$"
+_WIDE = json.dumps(
+    {
+        "class_name": "Sequential",
+        "config": [
+            {"class_name": "Dense", "config": {"units": 64, "activation": "relu", "batch_input_shape": [None, 784]}},
+            {"class_name": "Dense", "config": {"units": 10, "activation": "softmax"}},
+        ],
+    }
+)
+
+
+class SegmentSession(Session):
+    """One connection whose statements run where the partitions lie: what the sessions of a search are, one for each of them."""
+
+    def __init__(self, dsn: str, source: str) -> None:
+        self._connection = psycopg.connect(dsn, autocommit=True)
+        places = self._connection.execute(f"SELECT buffer_id, __dist_key__ FROM {source} ORDER BY 1").fetchall()
+        self.places = [f" FROM {source} WHERE __dist_key__ = {key} AND buffer_id = {buffer}" for buffer, key in places]
+        self.ask("BEGIN")
+        columns = "attributes, attributes_shape, class_text, class_text_shape"
+        for partition, (_, key) in enumerate(places):
+            setup = json.dumps({"threads": 1, "caching": True, "datasets": {}})
+            self.ask("SELECT madlib.automl_open($1::text)" + self.places[partition], (setup,))
+            feed = f"SELECT madlib.automl_feed('training', $1::integer, buffer_id, {columns}) FROM {source}"
+            self.ask(f"{feed} WHERE __dist_key__ = {key}", (partition,))
+
+    def define(self, key: str, architecture: str) -> None:
+        for place in self.places:
+            self.ask("SELECT madlib.automl_define($1::text, $2::text, NULL)" + place, (key, architecture))
 
 
 def main() -> None:
@@ -31,83 +72,92 @@ def main() -> None:
     if not dsn:
         print(f"bench/greenplum.py: {_CLUSTER} is not set, nothing is measured")
         return
-    with schema("bench_greenplum") as postgresql, schema("bench_greenplum", dsn) as greenplum:
-        for connection in (postgresql, greenplum):
+    with schema(SCHEMA) as postgresql, schema(SCHEMA, dsn) as greenplum:
+        both = {"Greenplum": greenplum, "PostgreSQL": postgresql}
+        for connection in both.values():
             page_tables(connection)
-        rows = hops(greenplum)
-        seconds = in_turn({"gp": lambda: again(greenplum), "pg": lambda: again(postgresql)}, ROUNDS)
-        rows += [
-            ("the page's example on Greenplum, a session for each segment", spread(seconds["gp"])),
-            ("the same on PostgreSQL, in turn", spread(seconds["pg"])),
-            ("Greenplum takes", ratio(seconds["gp"], seconds["pg"]) + " as long"),
-        ]
-        rows += packing(greenplum)
-        rows += scaling(greenplum)
-        table(f"Greenplum, {ROUNDS} rounds in turn", rows)
+        hops(dsn, greenplum)
+        rows = compare("the page's Hyperband example", both, page_search)
+        rows += compare("the page's Hyperopt example", both, page_hyperopt)
+        for connection in both.values():
+            images(connection, "many", ROWS)
+            run(connection, "SELECT madlib.load_keras_model('wide', %s::json)", _WIDE)
+        rows += compare(f"packing {ROWS:,} rows of 784 real", both, pack)
+        for connection in both.values():
+            train(connection, "packed")
+        rows += compare(f"predicting {ROWS:,} of them", both, predict)
+        table(f"Three segments against PostgreSQL on the same machine, {ROUNDS} rounds in turn", rows)
+        scaling(greenplum)
 
 
-def again(connection: Connection) -> None:
-    """The page's search, after the tables of the last one are gone."""
-    run(connection, "DROP TABLE IF EXISTS automl_output, automl_output_info, automl_output_summary")
-    run(connection, "DROP TABLE IF EXISTS automl_mst_table, automl_mst_table_summary")
-    page_search(connection)
+def compare(what: str, both: Mapping[str, Connection], contestant: Callable[[Connection], None]) -> list[tuple[str, str]]:
+    """Return what something takes on either database, in turn."""
+    seconds = in_turn({name: partial(contestant, connection) for name, connection in both.items()}, ROUNDS)
+    figures = [(f"{what}, {name}", spread(each)) for name, each in seconds.items()]
+    return [*figures, ("Greenplum takes the time of PostgreSQL", ratio(*seconds.values()))]
 
 
-def hops(connection: Connection) -> list[tuple[str, str]]:
-    """Time one trial that hops over all segments on one connection, its rows in the memory of their segments."""
-    places = run(connection, "SELECT buffer_id, __dist_key__ FROM iris_train_packed ORDER BY 1")
-    at = [f" FROM iris_train_packed WHERE __dist_key__ = {key} AND buffer_id = {buffer}" for buffer, key in places]
-    ((architecture,),) = run(connection, "SELECT model_arch::text FROM model_arch_library WHERE model_id = 2")
-    setup = json.dumps({"threads": 1, "caching": True, "datasets": {}})
-    for partition, (_, key) in enumerate(places):
-        run(connection, "SELECT madlib.automl_open(%s)" + at[partition], setup)
-        run(connection, "SELECT madlib.automl_define('m', %s, NULL)" + at[partition], architecture)
-        columns = "attributes, attributes_shape, class_text, class_text_shape FROM iris_train_packed"
+def hops(dsn: str, connection: Connection) -> None:
+    """Time one trial that hops over all segments, its rows in the memory of their processes."""
+    session = SegmentSession(dsn, f"{SCHEMA}.iris_train_packed")
+    session.define("small", run(connection, "SELECT model_arch::text FROM model_arch_library WHERE model_id = 2")[0][0])
+    settled = list(session.hops("small", HOPS))[HOPS // 2 :]
+    seconds = [hop.seconds for hop in settled]
+    inside = statistics.median(hop.report["setup"] + hop.report["train"] for hop in settled)
+    nothing = []
+    for at in session.places * (HOPS // 6):
+        begin = time.perf_counter()
+        session.ask("SELECT $1::text, $2::bytea" + at, ("", settled[0].state))
+        nothing.append(time.perf_counter() - begin)
+    table(
+        f"A hop of a small net on {len(session.places)} segments, {len(settled[0].state)} bytes, {len(settled)} hops",
+        [
+            ("a hop, from statement to answer", spread(seconds, "ms", 1000)),
+            ("of it: in the function on the segment", f"{1000 * inside:.2f} ms"),
+            ("a statement with the same state that calls nothing there", spread(nothing, "ms", 1000)),
+        ],
+    )
+
+
+def pack(connection: Connection) -> None:
+    run(connection, "DROP TABLE IF EXISTS packed, packed_summary")
+    run(connection, "SELECT madlib.training_preprocessor_dl('many', 'packed', 'digit', 'image', NULL, 255)")
+
+
+def predict(connection: Connection) -> None:
+    run(connection, "DROP TABLE IF EXISTS p")
+    run(connection, "SELECT madlib.madlib_keras_predict('o', 'many', 'id', 'image', 'p', 'response', mst_key := 1)")
+
+
+def train(connection: Connection, source: str) -> None:
+    run(connection, "DROP TABLE IF EXISTS o, o_info, o_summary, b, b_summary")
+    run(
+        connection,
+        f"SELECT madlib.madlib_keras_automl('{source}', 'o', 'wide', 'b', ARRAY[1], {_GRID},"
+        " $${'batch_size': [256], 'epochs': [1]}$$, 'hyperband', 'R=3, eta=3', 1)",
+    )
+
+
+def scaling(connection: Connection) -> None:
+    """Time the same search over the same rows on one segment, on two, and so on; without the import, by its own clock."""
+    dbids = [row[0] for row in run(connection, "SELECT dbid FROM gp_segment_configuration WHERE content >= 0 ORDER BY content")]
+    for count in range(1, len(dbids) + 1):
+        run(connection, f"CREATE TABLE on_{count}_rules AS SELECT unnest(%s::integer[]) AS dbid", dbids[:count])
         run(
             connection,
-            f"SELECT madlib.automl_feed('training', %s, buffer_id, {columns} WHERE __dist_key__ = %s",
-            partition,
-            key,
+            f"SELECT madlib.training_preprocessor_dl('many', 'on_{count}', 'digit', 'image', NULL, 255, NULL::text,"
+            f" 'on_{count}_rules')",
         )
-    state: bytes | None = None
-    seconds = []
-    for hop in range(HOPS):
-        partition = hop % len(places)
-        order = json.dumps({**_ORDER, "stops": [{"train": partition, "iteration": hop}]})
-        begin = time.perf_counter()
-        answer = bytes(run(connection, "SELECT madlib.automl_visit(%s, %s)" + at[partition], order, state)[0][0])
-        seconds.append(time.perf_counter() - begin)
-        state = answer[4 + int.from_bytes(answer[:4], "little") :]
-    return [(f"a hop over {len(places)} segments, the last half of {HOPS}", spread(seconds[HOPS // 2 :], "ms", 1000))]
-
-
-def packing(connection: Connection) -> list[tuple[str, str]]:
-    """Time packing 60,000 rows of 784 numbers."""
-    run(connection, "CREATE TABLE many AS SELECT n AS id, n % 10 AS label, (SELECT array_agg((n + i) % 256) FROM"
-                    " generate_series(1, 784) i) AS x FROM generate_series(1, 60000) n DISTRIBUTED BY (id)")  # fmt: skip
-    begin = time.perf_counter()
-    run(connection, "SELECT madlib.training_preprocessor_dl('many', 'many_packed', 'label', 'x', NULL, 255)")
-    return [("packing 60,000 rows of 784 numbers", f"{time.perf_counter() - begin:.1f} s")]
-
-
-def scaling(connection: Connection) -> list[tuple[str, str]]:
-    """Time the same search over the same rows on one segment, on two, and so on; without the import, by its own clock."""
-    run(connection, "SELECT madlib.load_keras_model('wide', %s::json)", json.dumps(
-        {"class_name": "Sequential", "config": [
-            {"class_name": "Dense", "config": {"units": 64, "activation": "relu", "batch_input_shape": [None, 784]}},
-            {"class_name": "Dense", "config": {"units": 10, "activation": "softmax"}}]}
-    ))  # fmt: skip
-    dbids = [row[0] for row in run(connection, "SELECT dbid FROM gp_segment_configuration WHERE content >= 0 ORDER BY content")]
-    rows = []
-    for count in range(1, len(dbids) + 1):
-        run(connection, "DROP TABLE IF EXISTS rules, some, some_summary, o, o_info, o_summary, b, b_summary")
-        run(connection, "CREATE TABLE rules AS SELECT unnest(%s::integer[]) AS dbid DISTRIBUTED RANDOMLY", dbids[:count])
-        run(connection, "SELECT madlib.training_preprocessor_dl('many', 'some', 'label', 'x', NULL, 255, NULL::text, 'rules')")
-        run(connection, "SELECT madlib.madlib_keras_automl('some', 'o', 'wide', 'b', ARRAY[1], " + _GRID + ","
-                        " $${'batch_size': [256], 'epochs': [1]}$$, 'hyperband', 'R=3, eta=3', 1)")  # fmt: skip
-        ((seconds,),) = run(connection, "SELECT max(metrics_elapsed_time[array_length(metrics_elapsed_time, 1)]) FROM o_info")
-        rows.append((f"training on these rows, R=3 and eta=3, on {count} segments", f"{seconds:.1f} s"))
-    return rows
+    seconds: dict[int, list[float]] = {count: [] for count in range(1, len(dbids) + 1)}
+    for _ in range(ROUNDS):
+        for count, each in seconds.items():
+            train(connection, f"on_{count}")
+            last = "max(metrics_elapsed_time[array_length(metrics_elapsed_time, 1)])"
+            each.append(float(run(connection, f"SELECT {last} FROM o_info")[0][0]))
+    table(
+        f"Training {ROWS:,} rows, R=3 and eta=3, one thread a segment",
+        [(f"on {count} of {len(dbids)} segments", spread(each)) for count, each in seconds.items()],
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from common import EXAMPLES, Connection, in_turn, page_tables, peer, ratio, run, save_iris, schema, spread, table
+from common import in_turn, page_hyperopt, page_tables, peer, ratio, save_iris, schema, spread, table
 
 ROUNDS = 3
 
@@ -16,7 +16,7 @@ def main() -> None:
         data = Path(folder) / "iris.npz"
         save_iris(connection, data)
         seconds = in_turn(
-            {"ours": lambda: search(connection), "peer": lambda: peer("optuna_tpe", str(data), "iris", "1")}, ROUNDS
+            {"ours": lambda: page_hyperopt(connection), "peer": lambda: peer("optuna_tpe", str(data), "iris", "1")}, ROUNDS
         )
         table(
             f"TPE on iris, 20 trials of 10 iterations, {ROUNDS} rounds in turn",
@@ -26,12 +26,6 @@ def main() -> None:
                 ("faster by", ratio(seconds["peer"], seconds["ours"])),
             ],
         )
-
-
-def search(connection: Connection) -> None:
-    """Run the page's example as it stands in examples/hyperopt.sql."""
-    page = (EXAMPLES / "hyperopt.sql").read_text()
-    run(connection, page.split("\\echo == The search")[1].split("\\echo")[0])
 
 
 if __name__ == "__main__":
