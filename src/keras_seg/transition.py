@@ -441,14 +441,16 @@ class Visit:
             yield from self._read(name, partition)
             return
         if (name, partition) not in self._cache.data:
-            self._cache.data[name, partition] = list(self._read(name, partition))
-            self._cache.fed.pop((name, partition), None)
+            self._cache.data[name, partition] = list(self._read(name, partition, last=True))
         yield from self._cache.data[name, partition]
 
-    def _read(self, name: str, partition: int) -> Iterator[Buffer]:
+    def _read(self, name: str, partition: int, last: bool = False) -> Iterator[Buffer]:
+        """Yield the buffers of a partition; what was fed is let go buffer by buffer if this is the `last` time."""
         fed = self._cache.fed.get((name, partition))
+        if last:
+            self._cache.fed.pop((name, partition), None)
         if fed is not None:
-            return (data.decode(*columns) for _, columns in sorted(fed.items()))
+            return (data.decode(*(fed.pop(number) if last else fed[number])) for number in sorted(fed))
         query = self._cache.setup["datasets"][name]["query"]
         cursor = self._plpy.cursor(self._plpy.prepare(data.in_parts(query), ["integer"]), [partition])
         return data.buffers(lambda: self._fetch(cursor))
