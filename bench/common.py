@@ -43,6 +43,8 @@ class Hop:
 class Session:
     """A session as a search opens it, on the page's packed table."""
 
+    labels, batch_size = 3, 8
+
     def __init__(self, name: str) -> None:
         self._connection = psycopg.connect(os.environ["AUTOML_DSN"], autocommit=True)
         self._connection.execute("SET plan_cache_mode = force_generic_plan")
@@ -63,7 +65,8 @@ class Session:
     def hops(self, key: str, count: int, rate: float = 0.01, evaluated: bool = False) -> Iterator[Hop]:
         """Let a trial hop from partition to partition and back; and be evaluated at the end of each hop, if wanted."""
         compiled = {**_PARAMS, "params": {"lr": rate}}
-        order = {"model": key, "compile": compiled, "fit": {"batch_size": 8}, "seed": [1, 1], "labels": 3}
+        fit = {"batch_size": self.batch_size}
+        order = {"model": key, "compile": compiled, "fit": fit, "seed": [1, 1], "labels": self.labels}
         state: bytes | None = None
         for iteration in range(count):
             partition = iteration % len(self.places)

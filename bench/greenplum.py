@@ -20,9 +20,11 @@ from common import (
     Session,
     images,
     in_turn,
+    memory_mb,
     page_hyperopt,
     page_search,
     page_tables,
+    peak_mb,
     ratio,
     run,
     schema,
@@ -50,17 +52,23 @@ _WIDE = json.dumps(
 class SegmentSession(Session):
     """One connection whose statements run where the partitions lie: what the sessions of a search are, one for each of them."""
 
-    def __init__(self, dsn: str, source: str) -> None:
+    def __init__(self, dsn: str, source: str, columns: str, caching: bool) -> None:
         self._connection = psycopg.connect(dsn, autocommit=True)
-        places = self._connection.execute(f"SELECT buffer_id, __dist_key__ FROM {source} ORDER BY 1").fetchall()
+        first = f"SELECT min(buffer_id), __dist_key__ FROM {source} GROUP BY 2 ORDER BY 1"
+        places = self._connection.execute(first).fetchall()
         self.places = [f" FROM {source} WHERE __dist_key__ = {key} AND buffer_id = {buffer}" for buffer, key in places]
+        feed = f"SELECT madlib.automl_feed('training', $1::integer, buffer_id, {columns}) FROM {source} WHERE __dist_key__ = "
+        self._feeds = [f"{feed}{key}" for _, key in places]
         self.ask("BEGIN")
-        columns = "attributes, attributes_shape, class_text, class_text_shape"
-        for partition, (_, key) in enumerate(places):
-            setup = json.dumps({"threads": 1, "caching": True, "datasets": {}})
-            self.ask("SELECT madlib.automl_open($1::text)" + self.places[partition], (setup,))
-            feed = f"SELECT madlib.automl_feed('training', $1::integer, buffer_id, {columns}) FROM {source}"
-            self.ask(f"{feed} WHERE __dist_key__ = {key}", (partition,))
+        setup = json.dumps({"threads": 1, "caching": caching, "datasets": {}})
+        opened = [self.ask("SELECT madlib.automl_open($1::text)" + place, (setup,)) for place in self.places]
+        self.pids = [json.loads(answer)["pid"] for answer in opened]
+
+    def feed(self, partition: int) -> None:
+        self.ask(self._feeds[partition], (partition,))
+
+    def close(self) -> None:
+        self._connection.close()
 
     def define(self, key: str, architecture: str) -> None:
         for place in self.places:
@@ -87,6 +95,7 @@ def main() -> None:
             train(connection, "packed")
         rows += compare(f"predicting {ROWS:,} of them", both, predict)
         table(f"Three segments against PostgreSQL on the same machine, {ROUNDS} rounds in turn", rows)
+        memory(dsn)
         scaling(greenplum)
 
 
@@ -99,7 +108,10 @@ def compare(what: str, both: Mapping[str, Connection], contestant: Callable[[Con
 
 def hops(dsn: str, connection: Connection) -> None:
     """Time one trial that hops over all segments, its rows in the memory of their processes."""
-    session = SegmentSession(dsn, f"{SCHEMA}.iris_train_packed")
+    columns = "attributes, attributes_shape, class_text, class_text_shape"
+    session = SegmentSession(dsn, f"{SCHEMA}.iris_train_packed", columns, True)
+    for partition in range(len(session.places)):
+        session.feed(partition)
     session.define("small", run(connection, "SELECT model_arch::text FROM model_arch_library WHERE model_id = 2")[0][0])
     settled = list(session.hops("small", HOPS))[HOPS // 2 :]
     seconds = [hop.seconds for hop in settled]
@@ -117,6 +129,31 @@ def hops(dsn: str, connection: Connection) -> None:
             ("a statement with the same state that calls nothing there", spread(nothing, "ms", 1000)),
         ],
     )
+
+
+def memory(dsn: str) -> None:
+    """Show what a process on a segment holds of its partition, whether the search caches or not."""
+    rows = []
+    for caching in (False, True):
+        session = SegmentSession(dsn, f"{SCHEMA}.packed", "image, image_shape, digit, digit_shape", caching)
+        session.labels, session.batch_size = 10, 256
+        session.define("wide", _WIDE)
+        imported = memory_mb(session.pids[0])
+        hops, fed = session.hops("wide", 4 * len(session.places)), []
+        for hop in range(4 * len(session.places)):
+            partition, begin = hop % len(session.places), time.perf_counter()
+            if not caching or hop < len(session.places):
+                session.feed(partition)
+                fed.append(time.perf_counter() - begin)
+            next(hops)
+        name = f"use_caching {str(caching).upper()}"
+        rows += [
+            (f"{name}: MB after the import, between visits, at most",
+             " / ".join(f"{mb:,.0f}" for mb in (imported, memory_mb(session.pids[0]), peak_mb(session.pids[0])))),
+            (f"{name}: bringing it {'once' if caching else 'before each visit'}", spread(fed)),
+        ]  # fmt: skip
+        session.close()
+    table(f"A process on a segment with a third of {ROWS:,} rows of 784", rows)
 
 
 def pack(connection: Connection) -> None:

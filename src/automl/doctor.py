@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,8 +30,12 @@ def automl_doctor(db: CallerDatabase) -> list[Row]:
     """
     threads = whole_setting(db, "keras_automl.threads", 1, 1, 256)
     places = [(SERVER, "", _asked(db, "SELECT madlib.automl_inspect() AS found")), *_segments(db)]
-    (_, _, server), *_ = places
-    return [_row(segment, host, found, server, threads) for segment, host, found in places]
+    (_, _, server), *segments = places
+    sharing = Counter(found.get("host", host) for _, host, found in segments)
+    return [
+        _row(segment, host, found, list(_problems(found, server, threads, sharing[found.get("host", host)])), threads)
+        for segment, host, found in places
+    ]
 
 
 def _segments(db: CallerDatabase) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -57,7 +62,7 @@ def _asked(db: CallerDatabase, statement: str) -> dict[str, Any]:
     return found
 
 
-def _row(segment: int, host: str, found: dict[str, Any], server: dict[str, Any], threads: int) -> Row:
+def _row(segment: int, host: str, found: dict[str, Any], problems: list[str], threads: int) -> Row:
     return (
         segment,
         found.get("host", host),
@@ -68,11 +73,16 @@ def _row(segment: int, host: str, found: dict[str, Any], server: dict[str, Any],
         threads,
         found.get("memory_mb"),
         found.get("gpus"),
-        "; ".join(_problems(found, server, threads)) or None,
+        "; ".join(problems) or None,
     )
 
 
-def _problems(found: dict[str, Any], server: dict[str, Any], threads: int) -> Iterator[str]:
+def _problems(found: dict[str, Any], server: dict[str, Any], threads: int, sharing: int) -> Iterator[str]:
+    """Yield what to mend.
+
+    Args:
+        sharing: how many segments of Greenplum share the host, each with a session of a search.
+    """
     if "problem" in found:
         yield found["problem"]
         return
@@ -81,7 +91,9 @@ def _problems(found: dict[str, Any], server: dict[str, Any], threads: int) -> It
             yield f"{package} is missing in {found['site']}: run deploy/install on this host, as root"
         elif found[package] != server.get(package, found[package]):
             yield f"{package} is {found[package]} here and {server[package]} on the server: run deploy/install on both"
-    if (found["memory_mb"] or _SESSION_MB) < _SESSION_MB:
-        yield f"only {found['memory_mb']} MB of memory are free, a session takes {_SESSION_MB}"
+    needed = _SESSION_MB * max(1, sharing)
+    if (found["memory_mb"] or needed) < needed:
+        of = f"each of the {sharing} segments of this host takes" if sharing > 1 else "a session takes"
+        yield f"only {found['memory_mb']} MB of memory are free, {of} {_SESSION_MB}"
     if threads > found["processors"]:
         yield f"keras_automl.threads is {threads}, and there are {found['processors']} processors: RESET keras_automl.threads"
