@@ -71,6 +71,15 @@ def test_the_search_and_the_hopper_are_pure(module: str) -> None:
 
 # --- SQL ----------------------------------------------------------------------------------------------------------------
 
+
+def test_who_calls_is_asked_in_words_that_a_caller_cannot_define() -> None:
+    # A type "text" or an operator "=" on the search path goes before PostgreSQL's own.
+    who = re.compile(r"([=<>] )?\b(?:current|session)_user\b([:.\w]*)")
+    asked = [said for module in MODULES for said in who.findall((SRC / module).read_text())]
+    assert asked
+    assert set(asked) == {("", "::pg_catalog.text")}
+
+
 KINDS = r"(FUNCTION|AGGREGATE|TABLE|VIEW|TYPE|SEQUENCE)\s+([\w.]+)"
 MADE = re.compile(r"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?" + KINDS, re.I | re.M)
 COMMENTED = re.compile(r"^\s*COMMENT\s+ON\s+" + KINDS, re.I | re.M)

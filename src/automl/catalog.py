@@ -144,7 +144,7 @@ def require_select(db: Database, argument: str, relation: Relation, *names: str)
     """Raise 42501 unless the calling role may read the table, or at least its columns `names`."""
     if _may_select(db, relation) or (names and all(_may_select(db, relation, name) for name in names)):
         return
-    role = db.execute("SELECT current_user::text AS role")[0]["role"]
+    role = db.execute("SELECT current_user::pg_catalog.text AS role")[0]["role"]
     raise UsageError(
         argument,
         f'role "{role}" has no SELECT privilege on table "{relation.name}"',
@@ -298,7 +298,7 @@ def _output_schema(db: Database, argument: str, schema: str | None) -> str:
 
 def _require_create(db: Database, argument: str, schema: str) -> None:
     rows = db.execute(
-        "SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') AS may, current_user::text AS role"
+        "SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') AS may, current_user::pg_catalog.text AS role"
         " FROM pg_catalog.pg_namespace WHERE nspname = $1::text",
         schema,
     )

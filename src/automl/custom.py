@@ -218,7 +218,8 @@ def delete_custom_function(db: CallerDatabase, object_table: str | None, which: 
 
 def _require_superuser(db: Database, verb: str) -> None:
     row = db.execute(
-        "SELECT rolname::text AS role, rolsuper AS may FROM pg_catalog.pg_roles WHERE rolname::text = current_user::text"
+        "SELECT rolname::text AS role, rolsuper AS may FROM pg_catalog.pg_roles"
+        " WHERE rolname::pg_catalog.text OPERATOR(pg_catalog.=) current_user::pg_catalog.text"
     )[0]
     if not row["may"]:
         raise UsageError(

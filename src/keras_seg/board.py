@@ -29,7 +29,7 @@ import keras
 from keras_seg.folders import PathProblem, below, folder, name_of, put
 
 _CONFIGURED = "SELECT directory FROM madlib.automl_tensorboard_setting"
-_WHO = "SELECT current_user::text AS role"
+_WHO = "SELECT current_user::pg_catalog.text AS role"  # a type "text" of the caller's own could name another role
 
 Point = tuple[int, Mapping[str, float]]  # an epoch, counted from 0, and what it is known by
 

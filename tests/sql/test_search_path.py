@@ -7,7 +7,7 @@ schema that anybody can write goes before array_send(anyarray). It would run wit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
@@ -141,3 +141,29 @@ def test_searching_and_predicting(trapped: Session, sessions: int) -> None:
     for kind in ("'response'", "'prob'", "2", "0.1::double precision"):
         trapped.run(f"SELECT madlib.madlib_keras_predict('o', 'iris_test', 'id', 'attributes', 'p', {kind}, mst_key := 1)")
         trapped.run("DROP TABLE p")
+
+
+def test_nobody_calls_as_somebody_else(db: Session, role: str, connect: Callable[..., Session]) -> None:
+    # The sessions of a call log in as the server's OS user where they are let in as the role that calls: who that is must not
+    # be what a type "text" or an operator "=" of the caller's own says.
+    db.run(
+        "CREATE FUNCTION address() RETURNS pg_catalog.text LANGUAGE plpython3u AS $$\n"
+        "plpy.execute('SELECT madlib.automl_load()')\n"
+        "from automl.cluster.connection import own_address\n"
+        "from automl.database import CallerDatabase\n"
+        "found = own_address(CallerDatabase())\n"
+        "return ' '.join((found.database, found.role, str(found.superuser)))\n$$"
+    )
+    caller, superuser = connect(user=role), db.value("SELECT current_user")
+    schema = caller.value("SELECT current_schema()")
+    honest = caller.value("SELECT address()")
+    caller.run(
+        f"SET search_path = {schema}, pg_catalog; CREATE TYPE text AS ENUM ('{superuser}');"
+        f" CREATE FUNCTION posed(name) RETURNS text LANGUAGE sql AS $$ SELECT '{superuser}'::text $$;"
+        " CREATE CAST (name AS text) WITH FUNCTION posed(name);"
+        " CREATE FUNCTION same(name, name) RETURNS boolean LANGUAGE sql AS"
+        f" $$ SELECT $1 OPERATOR(pg_catalog.=) '{superuser}'::name $$;"
+        " CREATE OPERATOR = (LEFTARG = name, RIGHTARG = name, PROCEDURE = same)"
+    )
+    assert caller.value("SELECT address()") == honest
+    assert honest.endswith(f"{role} False")

@@ -71,9 +71,12 @@ def own_address(db: Database) -> Address:
     port, directory = int(lines[3]), lines[4]
     if not directory:
         raise Unreachable("the server listens on no Unix socket (unix_socket_directories is empty)")
+    # Sessions log in as whom this names, so no word of it may be one that the caller can define on its search path: a type
+    # "text" with a cast to it, an operator "=".
     row = db.execute(
-        "SELECT pg_catalog.current_database()::text AS database, current_user::text AS role,"
-        " (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS superuser"
+        "SELECT pg_catalog.current_database()::pg_catalog.text AS database, current_user::pg_catalog.text AS role,"
+        " (SELECT rolsuper FROM pg_catalog.pg_roles"
+        " WHERE rolname::pg_catalog.text OPERATOR(pg_catalog.=) current_user::pg_catalog.text) AS superuser"
     )[0]
     return Address(directory, port, row["database"], row["role"], bool(row["superuser"]))
 
