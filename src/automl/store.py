@@ -186,9 +186,10 @@ class Store:
         statements = [*_TRIAL.of(self._trials), *_METRIC.of(self._metrics), *self._best, *_PROGRESS.of(progress)]
         if statements:
             self._journal.batch(statements)
+        # Written is written, also where a checkpoint fails then: the end of the run must not write it again.
+        self._trials, self._metrics, self._best, self._progress = [], [], [], {}
         if self._durable:
             self._save()
-        self._trials, self._metrics, self._best, self._progress = [], [], [], {}
         end = time.monotonic()
         self._next = end + max(_INTERVAL, _SHARE * (end - begin))
 
