@@ -74,6 +74,11 @@ class Fit:
     class_weight: Mapping[str, float] | None = None
     steps_per_epoch: int | None = None
 
+    def __post_init__(self) -> None:
+        # A forged order: with a batch of less than one row the compiled loop never ends, and nothing can cancel it.
+        if self.batch_size < 1 or self.epochs < 1:
+            raise ValueError(f"batch_size and epochs must be at least 1, got {self.batch_size} and {self.epochs}")
+
 
 class Network:
     """One architecture, built, with what its weights look like as flat arrays."""

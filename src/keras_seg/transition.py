@@ -64,6 +64,8 @@ _GATHERED = "gathered"  # key of the network that predicts the rows which come o
 CACHE = "keras_seg.cache"
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
 INSUFFICIENT_PRIVILEGE = "42501"
+INVALID_PARAMETER_VALUE = "22023"
+_MOST_THREADS = 256
 _NOT_SAID = (
     "Graph execution error",
     "Detected at node",
@@ -90,7 +92,7 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     cache.clear()
     cache.setup = json.loads(setup)
     _read_functions(plpy, cache)
-    wanted = Runtime(int(cache.setup.get("threads", 1)), tuple(map(str, cache.setup.get("gpus", ()))))
+    wanted = Runtime(_threads(plpy, cache.setup.get("threads", 1)), tuple(map(str, cache.setup.get("gpus", ()))))
     cache.runtime = cache.runtime or _begin(plpy, wanted)
     _require_same(plpy, cache.runtime, wanted)
     try:
@@ -98,6 +100,13 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     except RuntimeProblem as problem:
         fail(plpy, f"keras_automl: {problem}", OBJECT_NOT_IN_PREREQUISITE_STATE, problem.hint)
     return json.dumps(cache.runtime.versions())
+
+
+def _threads(plpy: Any, given: Any) -> int:
+    """Return the number of threads if TensorFlow survives it: another one ends the process, and all sessions of the server."""
+    if type(given) is not int or not 1 <= given <= _MOST_THREADS:
+        fail(plpy, f"keras_automl.threads: must be an integer from 1 to {_MOST_THREADS}, got {given}", INVALID_PARAMETER_VALUE)
+    return int(given)
 
 
 def _begin(plpy: Any, wanted: Runtime) -> Runtime:

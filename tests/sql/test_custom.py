@@ -561,6 +561,18 @@ def test_orders_bring_neither_bytes_nor_facts(db: Session, plain: Session, loade
 
 def test_an_order_that_makes_no_sense_is_the_trial_s_error(db: Session, plain: Session) -> None:
     plain.run("SELECT madlib.automl_open('{\"datasets\": {}}')")
-    for order in ({}, {"compile": {}}, {"compile": {"optimizer": "SGD", "params": {}, "loss": "mse", "metrics": []}, "fit": 3}):
+    compiled = {"optimizer": "SGD", "params": {}, "loss": "mse", "metrics": []}
+    # Batches of -1 rows: a loop that would never end.
+    fits = [{"compile": compiled, "fit": fit} for fit in (3, {"batch_size": -1}, {"batch_size": 0}, {"epochs": 0})]
+    for order in ({}, {"compile": {}}, *fits):
         answer = bytes(plain.value("SELECT madlib.automl_visit(%s, NULL)", json.dumps(order)))
         assert b'"error": "' in answer
+
+
+@pytest.mark.parametrize("threads", [-5, 0, 10**6, 10**12, True, "two", [], None])
+def test_a_setup_that_makes_no_sense_does_not_end_the_server(db: Session, plain: Session, threads: object) -> None:
+    failure = plain.error_of("SELECT madlib.automl_open(%s)", json.dumps({"threads": threads}))
+    assert (failure.sqlstate, failure.message) == (
+        "22023", f"keras_automl.threads: must be an integer from 1 to 256, got {threads}",
+    )  # fmt: skip
+    assert db.value("SELECT 1") == 1
