@@ -95,11 +95,12 @@ def read(plpy: Any, table: str) -> Functions:
     before = _trusted(plpy, table)
     # ONLY, and columns without the table's name before them, which would find a function or a type where there is no column.
     rows = plpy.execute(
-        "SELECT name::pg_catalog.text AS function, object::pg_catalog.bytea AS pickled"
+        "SELECT name::pg_catalog.text AS function, object::pg_catalog.bytea AS pickled, tableoid::pg_catalog.int8 AS oid"
         f" FROM ONLY {SCHEMA}.{plpy.quote_ident(table)} WHERE name IS NOT NULL AND object IS NOT NULL"
     )
     functions = Functions({row["function"]: bytes(row["pickled"]) for row in rows})
-    if _trusted(plpy, table) != before:
+    # In a transaction with an old snapshot the catalog may tell of a table that is gone, whose name another one has now.
+    if {before, _trusted(plpy, table), *(int(row["oid"]) for row in rows)} != {before}:
         raise CustomProblem("was exchanged while it was read")
     return functions
 

@@ -534,6 +534,23 @@ def test_a_table_in_which_others_have_a_say_is_never_read(
         db.run(f"SET client_min_messages = error; {undo.format(role=role)}; RESET client_min_messages")
 
 
+@pytest.mark.postgresql("was not tried there")
+def test_a_table_that_took_the_place_of_one_that_an_old_snapshot_sees(
+    db: Session, plain: Session, role: str, loaded: str, marker: Path
+) -> None:
+    db.run(f"GRANT CREATE ON SCHEMA madlib TO {role}")
+    plain.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+    db.run(f"DROP TABLE madlib.{loaded}")
+    plain.run(f"CREATE TABLE madlib.{loaded} (id integer, name text, description text, object bytea)")
+    plain.run(f"INSERT INTO madlib.{loaded} VALUES (1, 'touch', NULL, %s)", pickle.dumps(Touch(str(marker))))
+    # Every statement still sees the catalog's row of the table that is gone, which a superuser owned.
+    failure = plain.error_of("SELECT madlib.automl_open(%s)", json.dumps({"functions": loaded}))
+    assert failure.sqlstate == "42501"
+    assert failure.message == f'object_table: table "madlib.{loaded}" was exchanged while it was read'
+    plain.run("ROLLBACK")
+    db.run(f"REVOKE CREATE ON SCHEMA madlib FROM {role}")
+
+
 def test_orders_bring_neither_bytes_nor_facts(db: Session, plain: Session, loaded: str, marker: Path) -> None:
     plain.run("CREATE TABLE stolen AS SELECT * FROM madlib.t_attacked")
     evil = pickle.dumps(Touch(str(marker))).hex()
