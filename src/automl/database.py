@@ -42,14 +42,6 @@ class Journal(Protocol):
         """Run statements together: all of them take effect, or none."""
 
 
-class Talk(Protocol):
-    """Where progress and warnings go."""
-
-    def info(self, message: str) -> None: ...
-    def notice(self, message: str) -> None: ...
-    def warning(self, message: str) -> None: ...
-
-
 def parameter_types(sql: str) -> list[str]:
     """Return the types written beside `$1`, `$2`, ... in order.
 
