@@ -54,8 +54,8 @@ class FunctionTable:
     def fingerprint(self) -> str:
         """A statement whose result tells whether two sessions see the same functions."""
         return (
-            "SELECT pg_catalog.md5(pg_catalog.string_agg(name::text || ' ' || pg_catalog.md5(object::bytea), ','"
-            f" ORDER BY name::text)) AS fingerprint FROM ONLY {self.name.sql}"
+            "SELECT coalesce(pg_catalog.md5(pg_catalog.string_agg(name::text || ' ' || pg_catalog.md5(object::bytea), ','"
+            f" ORDER BY name::text)), '') AS fingerprint FROM ONLY {self.name.sql}"
         )
 
 

@@ -371,6 +371,11 @@ def test_the_table_and_what_becomes_of_it(db: Session) -> None:
     db.notices.clear()
     db.run("SELECT madlib.delete_custom_function(%s, 2)", name)
     assert any("is empty, but kept because of view on_functions" in line for line in db.notices)
+    db.run("SET keras_automl.sessions = 1")
+    db.notices.clear()
+    fit(db, "without_functions", "mse", ["accuracy"], object_table=name)
+    db.run("SET keras_automl.sessions = 0")
+    assert not any("runs in this session" in line for line in db.notices)
     db.run("DROP VIEW on_functions; SELECT madlib.load_top_k_accuracy_function(%s, 3)", name)
     db.run("SELECT madlib.delete_custom_function(%s, 'top_3_accuracy')", name)
     assert db.value(f"SELECT to_regclass('madlib.{name}')") is None
