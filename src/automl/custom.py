@@ -204,7 +204,8 @@ def delete_custom_function(db: CallerDatabase, object_table: str | None, which: 
     argument, condition = ("name", "name::text = $1::text") if isinstance(which, str) else ("id", "id = $1::integer")
     if which is None:
         raise UsageError(argument, "must be the id or the name of a function", which, sqlstate=NULL_VALUE_NOT_ALLOWED)
-    relation = _trusted(db, table, _ARGUMENT)  # a trigger of its owner's would run with the rights of a superuser
+    relation = catalog.find_table(db, _ARGUMENT, table)
+    _trusted(db, table, _ARGUMENT)  # a trigger of its owner's would run with the rights of a superuser
     if not db.execute(f"SELECT 1 AS one FROM ONLY {table.sql} WHERE {condition}", which):
         rows = db.execute(f"SELECT id, name::text AS name FROM ONLY {table.sql} ORDER BY id LIMIT 20")
         known = ", ".join(f"{row['name']} ({row['id']})" for row in rows)
