@@ -265,10 +265,14 @@ def test_passes_are_the_epochs_from_the_initial_one() -> None:
         ("shuffle=1", 'fit_params: "shuffle" must be True or False, got 1', "22023"),
         ("steps_per_epoch=0", 'fit_params: "steps_per_epoch" must be an integer of at least 1, or None, got 0', "22023"),
         ("initial_epoch=1", 'fit_params: "initial_epoch" must be less than "epochs", 1, got 1', "22023"),
-        (
-            "class_weight={'a': 1}",
-            "fit_params: \"class_weight\" must be a dict from class numbers to weights of at least 0, or None, got {'a': 1}",
-            "22023",
+        *(
+            (
+                f"class_weight={given}",
+                'fit_params: "class_weight" must be a dict from class numbers, 0 to 1000000, to weights of at least 0, or None,'
+                f" got {given}",
+                "22023",
+            )
+            for given in ("{'a': 1}", "{2000000000: 1}", "{0: -1}")
         ),
         ("verbose=3", "fit_params: \"verbose\" must be 0, 1, 2 or 'auto', got 3", "22023"),
         (

@@ -15,7 +15,7 @@ tf = pytest.importorskip("tensorflow")
 
 import keras  # noqa: E402  # after the skip
 
-from keras_seg import compiling, data, transition  # noqa: E402
+from keras_seg import compiling, data, trainer, transition  # noqa: E402
 from keras_seg import state as codec  # noqa: E402
 from keras_seg.cache import MOST_PROGRAMS, Cache  # noqa: E402
 from keras_seg.data import in_parts  # noqa: E402
@@ -253,6 +253,15 @@ def test_class_weights_equal_keras(one_partition: Any) -> None:
         trial, keras.optimizers.SGD(0.1), {"optimizer": "SGD", "params": {"lr": 0.1}}, {"class_weight": weights}
     )
     assert difference < 1e-5
+
+
+def test_classes_without_a_weight_weigh_one(one_partition: Any) -> None:
+    # A single column holds class numbers, which may lie beyond those that have a weight.
+    y = tf.constant([[0.0], [1.0], [5.0], [-1.0]])
+    assert trainer._sample_weight(y, trainer._by_class({"1": 2.0}, y)).numpy().tolist() == [1, 2, 1, 1]
+    for number in ("-1", "2000000000"):
+        trial = Trial(PLAIN, one_partition).visit([train()], {"optimizer": "SGD"}, {"class_weight": {number: 2.0}})
+        assert "class numbers must be from 0 to 1000000" in trial.report["error"]
 
 
 def test_epochs_are_passes_over_the_partition(one_partition: Any) -> None:

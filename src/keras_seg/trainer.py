@@ -35,6 +35,7 @@ EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once
 _EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows
 _CHUNK_SECONDS = 0.2  # the longest time between two looks for a cancellation, when one batch does not take longer
 
+_MOST_CLASS = 1_000_000  # class number that may have a weight: each number below it takes memory
 Interrupt = Callable[[], None]
 
 
@@ -526,9 +527,11 @@ def _light(array: np.ndarray) -> np.ndarray:
 
 
 def _by_class(class_weight: Mapping[str, float] | None, y: Any) -> Any:
-    """Return the weight of each class, shape (classes,)."""
+    """Return the weight of each class, and behind them that of all others, shape (classes + 1,)."""
     given = {int(key): float(value) for key, value in (class_weight or {}).items()}
-    weights = np.ones(max(int(y.shape[-1]), 1 + max(given, default=0)), np.float32)
+    if not all(0 <= key <= _MOST_CLASS for key in given):
+        raise ValueError(f"class_weight: class numbers must be from 0 to {_MOST_CLASS}, got {sorted(given)}")
+    weights = np.ones(max(int(y.shape[-1]), 1 + max(given, default=0)) + 1, np.float32)
     for key, value in given.items():
         weights[key] = value
     return tf.constant(weights)
@@ -537,4 +540,5 @@ def _by_class(class_weight: Mapping[str, float] | None, y: Any) -> Any:
 def _sample_weight(y: Any, class_weights: Any) -> Any:
     one_column = y.shape[-1] == 1
     classes = tf.cast(tf.squeeze(y, -1), tf.int64) if one_column else tf.argmax(y, axis=-1)
-    return tf.gather(class_weights, classes)
+    others = tf.size(class_weights, tf.int64) - 1
+    return tf.gather(class_weights, tf.where((classes >= 0) & (classes < others), classes, others))

@@ -36,6 +36,7 @@ DEFAULT_OPTIMIZER = "RMSprop"
 LEARNING_RATES = ("lr", "learning_rate")
 LONGEST_TEXT = 100_000  # characters; the parser's memory grows with the text
 LARGEST_INTEGER = 2**31 - 1
+_MOST_CLASS = 1_000_000  # class number that may have a weight: a session has one for each number below it
 _DICT = "must be a dict of lists in Python's notation"
 _PAIRS = "must be key=value pairs parted by commas"
 _EXAMPLE = "For example: {'batch_size': [8, 16], 'epochs': [1]}"
@@ -117,7 +118,8 @@ def _are_loss_weights(value: object) -> bool:
 def _are_class_weights(value: object) -> bool:
     if not isinstance(value, dict):
         return value is None
-    return all(is_integer(key, 0) and is_number(weight) and weight >= 0 for key, weight in value.items())
+    numbers = all(is_integer(key, 0) and key <= _MOST_CLASS for key in value)
+    return numbers and all(is_number(weight) and weight >= 0 for weight in value.values())
 
 
 COMPILE_RULES: Mapping[str, Rule] = {
@@ -134,7 +136,9 @@ FIT_RULES: Mapping[str, Rule] = {
     "epochs": Rule("must be an integer of at least 1", lambda value: is_integer(value, 1)),
     "verbose": Rule("must be 0, 1, 2 or 'auto'", lambda value: value in (0, 1, 2, "auto")),
     "shuffle": Rule("must be True or False", lambda value: isinstance(value, bool)),
-    "class_weight": Rule("must be a dict from class numbers to weights of at least 0, or None", _are_class_weights),
+    "class_weight": Rule(
+        f"must be a dict from class numbers, 0 to {_MOST_CLASS}, to weights of at least 0, or None", _are_class_weights
+    ),
     "initial_epoch": Rule("must be an integer of at least 0", lambda value: is_integer(value, 0)),
     "steps_per_epoch": Rule("must be an integer of at least 1, or None", lambda value: value is None or is_integer(value, 1)),
     "callbacks": Rule(
