@@ -69,6 +69,18 @@ def test_the_search_and_the_hopper_are_pure(module: str) -> None:
     assert foreign == set()
 
 
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.endswith("__init__.py")])
+def test_every_module_has_a_room_and_stands_in_the_table_of_contents(module: str) -> None:
+    assert f"`{module}`" in (ROOT / "docs/architecture.md").read_text()
+    path = SRC / module
+    assert re.search(rf"^    .*\b{path.stem}\b", (path.parent / "__init__.py").read_text(), re.M)
+
+
+def test_every_benchmark_is_told_of() -> None:
+    told = (ROOT / "docs/architecture.md").read_text()
+    assert [path.name for path in (ROOT / "bench").glob("*.py") if f"`bench/{path.name}`" not in told] == []
+
+
 # --- SQL ----------------------------------------------------------------------------------------------------------------
 
 

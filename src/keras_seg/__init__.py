@@ -9,6 +9,10 @@ In reading order:
     trainer       compiled training, evaluation and prediction
     compiling     compile parameters -> Keras' optimizer
     objectives    names -> Keras' losses and metrics
+    vocabulary    what Keras calls its losses and metrics, without importing it
+    custom        losses and metrics of one's own: what is trusted, and opening it
+    choice        what of a network's outputs goes into a table
+    gathering     rows that come to a network one by one
     board         what TensorBoard is told
     folders       writing below one directory and nowhere else
     architecture  architecture JSON of any Keras generation -> a model; weights <-> bytes
