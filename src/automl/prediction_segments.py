@@ -19,6 +19,7 @@ segments first.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -40,7 +41,9 @@ _BLOCK = "unnest((block).ids, (block).classes, (block).outputs, (block).ranks) A
 
 def run(db: CallerDatabase, prediction: Prediction) -> None:
     """Predict the rows and write them to the output table."""
-    blocks, weights = temporary(db, "keras_automl_blocks"), temporary(db, "keras_automl_weights")
+    # A process on a segment keeps in mind which table had a name in a transaction that failed: no name of these comes twice.
+    weights = temporary(db, f"keras_automl_weights_{secrets.token_hex(8)}")
+    blocks = temporary(db, "keras_automl_blocks")
     db.execute(f"CREATE TEMPORARY TABLE {blocks} (block madlib.automl_block) DISTRIBUTED RANDOMLY")
     _bring(db, weights, prediction.model.definition.weights or b"")
     order = _order(prediction, f"SELECT part FROM pg_temp.{weights} ORDER BY place")

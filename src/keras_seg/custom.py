@@ -93,14 +93,16 @@ def read(plpy: Any, table: str) -> Functions:
         CustomProblem: it cannot be.
     """
     before = _trusted(plpy, table)
+    name = f"{SCHEMA}.{plpy.quote_ident(table)}"
     # ONLY, and columns without the table's name before them, which would find a function or a type where there is no column.
     rows = plpy.execute(
-        "SELECT name::pg_catalog.text AS function, object::pg_catalog.bytea AS pickled, tableoid::pg_catalog.int8 AS oid"
-        f" FROM ONLY {SCHEMA}.{plpy.quote_ident(table)} WHERE name IS NOT NULL AND object IS NOT NULL"
+        "SELECT name::pg_catalog.text AS function, object::pg_catalog.bytea AS pickled"
+        f" FROM ONLY {name} WHERE name IS NOT NULL AND object IS NOT NULL"
     )
     functions = Functions({row["function"]: bytes(row["pickled"]) for row in rows})
-    # In a transaction with an old snapshot the catalog may tell of a table that is gone, whose name another one has now.
-    if {before, _trusted(plpy, table), *(int(row["oid"]) for row in rows)} != {before}:
+    # In a transaction with an old snapshot the catalog may tell of a table that is gone, whose name another one has now. The
+    # name is looked up without a snapshot, here as for the rows; and what was read is locked, so it keeps its name from there.
+    if {_named(plpy, name), _trusted(plpy, table)} != {before}:
         raise CustomProblem("was exchanged while it was read")
     return functions
 
@@ -126,6 +128,12 @@ def _trusted(plpy: Any, table: str) -> int:
     if problem is not None:
         raise CustomProblem(problem)
     return int(found[0]["oid"])
+
+
+def _named(plpy: Any, name: str) -> int:
+    """Return the table that has a name now, by its OID."""
+    plan = plpy.prepare("SELECT $1::pg_catalog.regclass::pg_catalog.oid::pg_catalog.int8 AS oid", ["pg_catalog.text"])
+    return int(plpy.execute(plan, [name])[0]["oid"])
 
 
 def _unpickled(name: str, raw: bytes) -> Callable[..., Any]:

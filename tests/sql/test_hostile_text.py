@@ -94,7 +94,7 @@ def ready(database: str) -> Iterator[Session]:
     session.run("SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], ARRAY[%s], ARRAY['batch_size=64'])",
                 PARAMS["compile_params"])  # fmt: skip
     call(session, "madlib_keras_fit", {**CALLS["madlib_keras_fit"], "model": "one"})
-    session.run("SELECT madlib.load_keras_model('own', model_arch, model_weights) FROM one")
+    session.run("SELECT madlib.load_keras_model('own', (SELECT model_arch FROM one), (SELECT model_weights FROM one))")
     session.run("SELECT madlib.load_top_k_accuracy_function('t_hostile_functions', 2)")
     yield session
     session.run("DROP TABLE madlib.t_hostile_functions")
