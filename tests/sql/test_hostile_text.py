@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from fix_db import Session
+from fix_db import MADLIB, Session
 from fix_search import COMPILE, FIT, SMALL, dense, in_schema, load, make_iris
 
 PARAMS = {"compile_params": "optimizer='SGD',loss='mse'", "fit_params": "batch_size=64"}
@@ -75,9 +75,9 @@ STRINGS = [
     '"T_HOSTILE"."Canary"',
     " \t\n",
 ]
-ARGUMENTS = """SELECT DISTINCT proname AS function, argument FROM pg_proc,
+ARGUMENTS = f"""SELECT DISTINCT proname AS function, argument FROM pg_proc,
     unnest(proargnames, coalesce(proallargtypes, proargtypes::oid[])) AS given(argument, kind)
-    WHERE pronamespace = 'madlib'::regnamespace AND proname !~ '^automl_' AND argument <> 'message'
+    WHERE pronamespace = {MADLIB} AND proname !~ '^automl_' AND argument <> 'message'
     AND kind IN ('text'::regtype, 'varchar'::regtype, 'text[]'::regtype, 'varchar[]'::regtype) ORDER BY 1, 2"""
 # 22xxx a value, 42xxx a name or a right, 0A000 not there (yet), 3F000 no such schema, 38000 in a model, 55000 not packed.
 EXPECTED = ("22", "42", "0A", "3F", "38", "55")

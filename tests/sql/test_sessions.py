@@ -156,6 +156,7 @@ def test_a_batch_whose_answer_was_lost_is_not_written_twice(db: Session, monkeyp
     assert db.fetch("SELECT number FROM noted ORDER BY number") == [(1,), (2,)]
 
 
+@pytest.mark.postgresql("Greenplum keeps no foreign keys, and refuses WITH ... DELETE where there are rules")
 def test_deleting_a_run_that_is_under_way_ends_it(prepared: Session, connect: Callable[..., Session]) -> None:
     prepared.run("SET keras_automl.sessions = 1")
     deleted = meanwhile(
@@ -197,6 +198,7 @@ def test_changed_rows_of_a_committed_table_are_seen(prepared: Session) -> None:
     assert any("another session sees other rows" in notice for notice in prepared.notices)
 
 
+@pytest.mark.postgresql("a segment's process is handed its buffers")
 def test_a_large_buffer_is_read_in_parts(db: Session) -> None:
     rows = "SELECT n, decode(repeat(md5(n::text), 40000 * n), 'hex') AS x, decode(repeat('00', n), 'hex') AS y FROM {}"
     db.run(f"CREATE TABLE packed AS {rows.format('generate_series(0, 4) AS n')}")
