@@ -139,7 +139,8 @@ def test_schedules_of_exact_powers_are_exact(quick: Session) -> None:
 def test_weights_of_the_library_are_used_in_every_bracket(quick: Session) -> None:
     fit(quick, "Adam(lr=0.1)", iterations=10)
     loss = quick.value("SELECT training_loss_final FROM one_summary")
-    quick.run("SELECT madlib.load_keras_model('weighted', model_arch, model_weights) FROM one")
+    # Not FROM one: on Greenplum the call would run on a segment.
+    quick.run("SELECT madlib.load_keras_model('weighted', (SELECT model_arch FROM one), (SELECT model_weights FROM one))")
     frozen = (
         "{'loss': ['categorical_crossentropy'], 'optimizer_params_list': [{'optimizer': ['SGD'], 'lr': [1e-9, 1e-8, 'log']}]}"
     )
