@@ -170,7 +170,7 @@ def test_an_ordinary_role_searches_from_beginning_to_end(db: Session, role: str,
     assert session.notices[-1].startswith("INFO:  bracket s=")
     assert session.fetch("SELECT status, executor, owner FROM madlib.automl_runs") == [("finished", executor, role)]
     assert session.value("SELECT count(*) FROM out JOIN out_info USING (mst_key)") == 4
-    assert session.value("SELECT tableowner FROM pg_tables WHERE tablename = 'out'") == role
+    assert session.value("SELECT tableowner FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'out'") == role
     session.run("SELECT madlib.madlib_keras_predict('out', 'iris_test', 'id', 'attributes', 'p', 'response', FALSE, 1)")
     assert session.value("SELECT count(*) FROM p") == 30
 

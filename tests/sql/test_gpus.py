@@ -69,7 +69,7 @@ def test_a_search_without_gpus_names_the_host_and_makes_nothing(db: Session) -> 
     assert f"shows none on {socket.gethostname()}" in str(caught.value)  # reported with the other problem
     assert '"R" must be an integer of at least eta' in str(caught.value)
     assert "madlib.gpu_configuration('t', 'nvidia')" in str(caught.value)
-    assert db.fetch("SELECT 1 FROM pg_class WHERE relname LIKE 'out%' AND relkind = 'r'") == []
+    assert db.fetch("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'out%'") == []
     assert db.fetch("SELECT 1 FROM madlib.automl_runs WHERE model_output_table ~ 't_a_search_without'") == []
 
 
@@ -78,7 +78,7 @@ def test_a_session_looks_for_its_gpu_itself(equipped: Session, sessions: int) ->
     equipped.run(f"SET keras_automl.sessions = {sessions}")
     with pytest.raises(Exception, match="use_gpus: there is no GPU GPU-aa on this host, which has none"):
         search(equipped, "out", use_gpus=True)
-    assert equipped.fetch("SELECT 1 FROM pg_class WHERE relname LIKE 'out%' AND relkind = 'r'") == []
+    assert equipped.fetch("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'out%'") == []
 
 
 def test_a_session_cannot_change_its_devices(db: Session) -> None:

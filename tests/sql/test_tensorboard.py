@@ -100,7 +100,7 @@ def test_one_model(packed: Session, logs: Path) -> None:
 def test_nothing_is_written_where_nothing_is_configured(packed: Session) -> None:
     with pytest.raises(Exception, match='fit_params_grid: "callbacks": no directory is configured for TensorBoard; a'):
         search(packed, "out", fit_params_grid=CALLBACKS)
-    assert packed.fetch("SELECT 1 FROM pg_class WHERE relname LIKE 'out%' AND relkind = 'r'") == []
+    assert packed.fetch("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'out%'") == []
 
 
 def test_a_directory_that_is_gone_is_told_before_training(packed: Session, logs: Path) -> None:
