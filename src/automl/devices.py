@@ -41,6 +41,17 @@ def dealt(hosts: Sequence[Host]) -> tuple[str, ...]:
     return tuple(gpus)
 
 
+def of_sessions(hosts: Sequence[Host] | None, count: int) -> tuple[str, ...]:
+    """Return the GPU of each of `count` sessions; none if they are not to use any.
+
+    Args:
+        hosts: of the sessions, or one for all of them.
+    """
+    if not hosts:
+        return ()
+    return dealt(list(hosts) * max(1, count) if len(hosts) == 1 else hosts)
+
+
 def lacking(hosts: Sequence[Host]) -> tuple[str, ...]:
     """Return the names of the hosts that have no GPU, each once."""
     return tuple(dict.fromkeys(host.name for host in hosts if not host.gpus))

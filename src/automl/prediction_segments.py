@@ -29,7 +29,7 @@ from automl import catalog
 from automl.catalog import settings
 from automl.cluster.base import Setup
 from automl.database import CallerDatabase
-from automl.devices import dealt
+from automl.devices import of_sessions
 from automl.greenplum import segments, temporary
 from automl.names import quoted
 from automl.prediction import Prediction
@@ -82,8 +82,9 @@ def _bring(db: CallerDatabase, table: str, weights: bytes) -> None:
 def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
     """Return what each segment is told first."""
     threads = catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256)
-    setup = Setup(threads=threads, gpus=dealt(prediction.hosts) if prediction.hosts else ())
-    return [setup.as_json(segment.content) for segment in segments(db)]
+    there = segments(db)
+    setup = Setup(threads=threads, gpus=of_sessions(prediction.hosts, len(there)))
+    return [setup.as_json(segment.content) for segment in there]
 
 
 def _order(prediction: Prediction, weights: str) -> str:

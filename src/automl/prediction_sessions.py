@@ -15,7 +15,7 @@ from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.sessions import Sessions
 from automl.database import CallerDatabase, Row
-from automl.devices import dealt
+from automl.devices import of_sessions
 from automl.errors import OperatorError
 from automl.names import quoted
 from automl.prediction import KEY, Prediction
@@ -44,7 +44,7 @@ def run(db: CallerDatabase, prediction: Prediction) -> None:
 def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
     resources = available(db, this_machine(), prediction.hosts)
     count = min(resources.sessions, 1 + prediction.source.rows // _ROWS_A_SESSION)
-    gpus = dealt(prediction.hosts * max(1, count)) if prediction.hosts else ()
+    gpus = of_sessions(prediction.hosts, count)
     setup = Setup(definitions=(prediction.model.definition,), threads=resources.threads, gpus=gpus)
     try:
         if count == 0:

@@ -103,7 +103,7 @@ class Network:
     def release(self) -> None:
         """Drop the weights of the model: what is computed gets them from outside, and they would only take memory."""
         for variable in self.trainable:
-            tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.zeros(0, variable.dtype))
+            _put(variable, tf.zeros(0, variable.dtype))
 
     @property
     def uniform(self) -> bool:
@@ -243,7 +243,7 @@ class Trainer:
     def _make_parameters(self) -> list[Any]:
         if not self.flat:
             for variable in self.network.trainable:
-                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.zeros(variable.shape, variable.dtype))
+                _put(variable, tf.zeros(variable.shape, variable.dtype))
             return list(self.network.trainable)
         return [keras.Variable(np.zeros(sum(self.network.sizes), np.float32), name="weights")]
 
@@ -284,8 +284,7 @@ class Trainer:
         if [(a.shape, a.dtype.name) for a in state.arrays] != [(tuple(v.shape), v.dtype) for v in self._variables]:
             raise ArchitectureError("the state does not belong to this architecture and optimizer")
         for variable, array in zip(self._variables, state.arrays, strict=True):
-            # Not `assign`, which reads the variable once more for its return value.
-            tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.constant(array))
+            _put(variable, tf.constant(array))
 
     def dump(self) -> State:
         """Return the trial's state."""
@@ -321,7 +320,7 @@ class Trainer:
         """The network's model; while this lasts, its layers have the weights of a state."""
         weights = self.network.unflatten(tf.constant(state.trainable[0])) if self.flat else state.trainable
         for variable, tensor in zip(self.network.trainable, weights, strict=True):
-            tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tensor)
+            _put(variable, tensor)
         try:
             yield self.network.model
         finally:
@@ -503,6 +502,11 @@ class Predictor:
 
     def _outputs(self, vector: Any, other: Any, x: Any) -> Any:
         return tf.cast(self.network.call(self.network.unflatten(vector), other, x, False)[0], tf.float32)
+
+
+def _put(variable: keras.Variable, tensor: Any) -> None:
+    """Give a variable another value, of another shape too. Not `assign`, which reads it once more for its return value."""
+    tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tensor)
 
 
 def _zeros(metrics: Sequence[keras.metrics.Metric]) -> list[np.ndarray]:

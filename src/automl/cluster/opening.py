@@ -15,7 +15,7 @@ from automl.cluster.sessions import Invisible, Sessions
 from automl.custom import FunctionTable
 from automl.database import CallerDatabase, Journal
 from automl.dataset import fingerprint, partition_query
-from automl.devices import Host, dealt
+from automl.devices import Host, of_sessions
 from automl.greenplum import is_greenplum
 from automl.packed import PackedTable
 from automl.request import Resources
@@ -55,7 +55,7 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
         fingerprints=_fingerprints(needs),
         threads=needs.resources.threads,
         caching=needs.caching,
-        gpus=_gpus(needs, count),
+        gpus=of_sessions(needs.hosts, count),
         functions=None if needs.functions is None else needs.functions.name.table,
     )
     cluster: Cluster
@@ -73,13 +73,6 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
         cluster.close()
         if journal is not None:
             journal.close()
-
-
-def _gpus(needs: Needs, count: int) -> tuple[str, ...]:
-    """Return the GPU of each session; none if they are not to use any."""
-    if needs.hosts is None:
-        return ()
-    return dealt(needs.hosts * max(1, count) if len(needs.hosts) == 1 else needs.hosts)
 
 
 def _fingerprints(needs: Needs) -> tuple[str, ...]:
