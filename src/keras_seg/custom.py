@@ -40,6 +40,7 @@ STANDING = """SELECT c.oid::pg_catalog.int8 AS oid, c.relkind::pg_catalog.text A
     AND c.relname::pg_catalog.text OPERATOR(pg_catalog.=) $1::pg_catalog.text"""
 _OTHERS_SAY = {"inherits": "parents or children", "triggers": "triggers", "rules": "rules", "policies": "row level security"}
 _WHY = "its functions run with the rights of the server"
+_EXCHANGED = "was exchanged while it was read"
 
 
 class CustomProblem(ValueError):
@@ -72,6 +73,8 @@ def problem_of(found: list[Any]) -> str | None:
     """Return why a table must not be trusted, from the rows that `STANDING` gave for its name; None if it may be."""
     if not found:
         return f"does not exist in the schema {SCHEMA}"
+    if len(found) > 1:  # an old snapshot sees the table that is gone, beside the one of that name that this transaction made
+        return _EXCHANGED
     row = found[0]
     if row["kind"] != "r":
         return "must be a plain table"
@@ -103,7 +106,7 @@ def read(plpy: Any, table: str) -> Functions:
     # In a transaction with an old snapshot the catalog may tell of a table that is gone, whose name another one has now. The
     # name is looked up without a snapshot, here as for the rows; and what was read is locked, so it keeps its name from there.
     if {_named(plpy, name), _trusted(plpy, table)} != {before}:
-        raise CustomProblem("was exchanged while it was read")
+        raise CustomProblem(_EXCHANGED)
     return functions
 
 
