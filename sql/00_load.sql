@@ -20,8 +20,10 @@ INSTALL = 'Run deploy/install of keras_automl ' + VERSION + ' on the host of the
 def stop(message, hint):
     try:
         plpy.error('keras_automl: ' + message, hint=hint, sqlstate='55000')
-    except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments
-        plpy.error('keras_automl: ' + message + '\nHINT: ' + hint)
+    except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments; keras_seg/failure.py tells why it is done like this
+        error = type('Error', (plpy.SPIError,), {'__module__': 'plpy'})('keras_automl: ' + message)
+        error.spidata = 325, None, hint, None, 0  # 325 is 55000
+        raise error from None
 
 def number(version):
     return [int(part) for part in version.split('.') if part.isdigit()]
