@@ -9,27 +9,54 @@ import pytest
 
 from automl.store import Store
 
+RUN = {"method": "hyperband"}
 
-class FullDisk:
-    """A journal that has no room for checkpoints."""
+
+class Memory:
+    """A journal that keeps checkpoints, and the texts of its statements."""
 
     def __init__(self) -> None:
+        self.asked: list[str] = []
         self.written: list[str] = []
+        self.states: dict[object, object] = {}
 
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        return [{"run_id": 1}]
+        self.asked.append(sql)
+        return [{"run_id": 1}] if "INSERT INTO madlib.automl_runs" in sql else [{"state": self.states[values[1]]}]
 
     def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        texts = [text for text, _ in statements]
-        if any("INSERT INTO madlib.automl_checkpoints" in text for text in texts):
+        self.written += [text for text, _ in statements]
+        for text, values in statements:
+            if "INSERT INTO madlib.automl_checkpoints" in text:
+                _run, trial, _iteration, _visits, state = values
+                self.states[trial] = state
+
+
+class FullDisk(Memory):
+    """A journal that has no room for checkpoints."""
+
+    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        if any("INSERT INTO madlib.automl_checkpoints" in text for text, _ in statements):
             raise OSError("no space left on device")
-        self.written += texts
+        super().batch(statements)
+
+
+def test_a_state_comes_back_from_memory_or_from_the_table_and_a_new_trial_has_none() -> None:
+    journal = Memory()
+    store = Store(journal, memory=10, durable=False)
+    store.begin(RUN)
+    assert store.get(1) is None
+    store.put(1, b"first!", 1, 1)
+    store.put(2, b"second", 1, 1)
+    assert list(journal.states) == [1]
+    assert (store.get(1), store.get(2), store.get(3)) == (b"first!", b"second", None)
+    assert [text.split()[0] for text in journal.asked] == ["INSERT", "SELECT"]  # for the one state that is not in memory
 
 
 def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None:
     journal = FullDisk()
     store = Store(journal, memory=2**20, durable=True)
-    store.begin({"method": "hyperband"})
+    store.begin(RUN)
     store.trials([(1, 1, "", "", None, None)])
     store.put(1, b"state", 1, 1)
     with pytest.raises(OSError, match="no space left"):

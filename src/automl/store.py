@@ -123,6 +123,7 @@ class Store:
         self._progress: dict[int, Row] = {}
         self._states: OrderedDict[int, bytes] = OrderedDict()
         self._unsaved: dict[int, tuple[int, int]] = {}
+        self._spilled: set[int] = set()
         self._next = 0.0
 
     @property
@@ -174,8 +175,9 @@ class Store:
         """Return a trial's state; None if it has not begun."""
         if trial in self._states:
             return self._states[trial]
-        rows = self._journal.execute(_STATE, self._run, trial)
-        return bytes(rows[0]["state"]) if rows else None
+        if trial not in self._spilled:
+            return None
+        return bytes(self._journal.execute(_STATE, self._run, trial)[0]["state"])
 
     def flush(self, *, now: bool = False) -> None:
         """Write what has been gathered, if it is time to."""
@@ -210,6 +212,7 @@ class Store:
             if trial in self._unsaved:
                 self._write([self._checkpoint(trial)])
             del self._states[trial]
+            self._spilled.add(trial)
 
     def _save(self) -> None:
         """Write the states that have not been written; some together, as far as that takes little memory."""
