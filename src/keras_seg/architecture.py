@@ -20,7 +20,16 @@ from keras_seg.catalogue import ArchitectureError
 from keras_seg.parts import Raw
 from keras_seg.seeding import Seeding, undisturbed_random
 
-__all__ = ["ArchitectureError", "build_model", "dump_weights", "input_shape", "load_weights", "modern_config", "output_shape"]
+__all__ = [
+    "ArchitectureError",
+    "build_model",
+    "dump_weights",
+    "input_shape",
+    "load_weights",
+    "modern_config",
+    "output_shape",
+    "require_weights",
+]
 
 LONGEST_TEXT = 16 * 1024 * 1024  # characters
 DEEPEST = 100  # levels of objects and lists; a model in a model takes about four
@@ -94,15 +103,20 @@ def load_weights(model: Any, raw: Raw) -> None:
     Raises:
         ArchitectureError: there are more or fewer numbers than the model has weights.
     """
+    require_weights(model, raw)
     shapes = [tuple(weight.shape) for weight in model.weights]
-    sizes = [math.prod(shape) for shape in shapes]
-    if len(raw) != 4 * sum(sizes):
+    parts = np.split(np.frombuffer(raw, np.float32), np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)] if shapes else [])
+
+
+def require_weights(model: Any, raw: Raw) -> None:
+    """Raise what `load_weights` would, and set nothing."""
+    wanted = sum(math.prod(weight.shape) for weight in model.weights)
+    if len(raw) != 4 * wanted:
         raise ArchitectureError(
             f"the weights hold {len(raw) / 4:.10g} numbers of float32 ({len(raw)} bytes),"
-            f" but the architecture has {sum(sizes)} weights ({4 * sum(sizes)} bytes)"
+            f" but the architecture has {wanted} weights ({4 * wanted} bytes)"
         )
-    parts = np.split(np.frombuffer(raw, np.float32), np.cumsum(sizes)[:-1])
-    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)] if sizes else [])
 
 
 def dump_weights(model: Any) -> bytes:

@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_seg import compiling, objectives
-from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape
+from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape, require_weights
 from keras_seg.data import Buffer
 from keras_seg.parts import Raw
 from keras_seg.state import Slice, State
@@ -97,7 +97,7 @@ class Network:
         if not self.trainable:
             raise ArchitectureError("the network has no trainable weights")
         if weights is not None:
-            load_weights(build_model(architecture, 0), weights)  # raises where they do not fit
+            require_weights(self.model, weights)
         self.release()
 
     def release(self) -> None:
@@ -484,15 +484,20 @@ class Evaluator:
 
 
 class Predictor:
-    """The compiled forward pass of one network."""
+    """The compiled forward pass of one network with the weights that came with it."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         signature = [*network.frozen_signature, *network.signature()]
         self._forward = tf.function(self._outputs, input_signature=signature, autograph=False)
 
-    def predict(self, vector: Any, other: Sequence[Any], x: np.ndarray, interrupt: Interrupt) -> np.ndarray:
+    @cached_property
+    def _weights(self) -> tuple[Any, list[Any]]:
+        return self.network.given()
+
+    def predict(self, x: np.ndarray, interrupt: Interrupt) -> np.ndarray:
         """Return the outputs (rows, ...) float32 of the rows of `x`, a batch at a time."""
+        vector, other = self._weights
         parts = []
         size = self.network.evaluation_batch
         for start in range(0, len(x), size):

@@ -488,7 +488,7 @@ def _outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
 
     predictor = cache.predictors.get(key, lambda: Predictor(_network(cache, key)))
     with deferred():
-        outputs = predictor.predict(*predictor.network.given(), x, lambda: look(plpy))
+        outputs = predictor.predict(x, lambda: look(plpy))
     return np.ascontiguousarray(outputs.reshape(len(x), -1), np.float32)
 
 
