@@ -181,6 +181,22 @@ def require_absent(db: Database, argument: str, *names: Name) -> tuple[Name, ...
     return resolved
 
 
+def temporary(db: Database, argument: str, name: str) -> str:
+    """Return the name of a temporary table that a step is about to make, which the caller must not have.
+
+    Raises:
+        UsageError: the caller has it.
+    """
+    if exists(db, Name(name, "pg_temp")):
+        raise UsageError(
+            argument,
+            f'this needs the name of the temporary table "{name}" for itself',
+            hint=f"DROP TABLE pg_temp.{name}",
+            sqlstate=DUPLICATE_TABLE,
+        )
+    return name
+
+
 def _claim(db: Database, argument: str, name: Name) -> None:
     """Keep a name for this transaction. CREATE TABLE alone would wait for another one that makes the table, perhaps for hours
     until its search is over, and then fail in words of the catalog's."""

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from automl.catalog import exists
 from automl.database import Database
-from automl.errors import DUPLICATE_TABLE, OperatorError, UsageError
-from automl.names import Name, quoted
+from automl.errors import OperatorError
+from automl.names import quoted
 
 KEY = "__dist_key__"
 _FIRST_KEYS = 64  # tried a segment; so many miss one about once in 10^27 times
@@ -71,18 +70,6 @@ def distributed_by(db: Database, *columns: str) -> str:
     if not is_greenplum(db):
         return ""
     return f" DISTRIBUTED BY ({', '.join(map(quoted, columns))})" if columns else " DISTRIBUTED RANDOMLY"
-
-
-def temporary(db: Database, name: str) -> str:
-    """Return the name of a temporary table that a step is about to make, which the caller must not have."""
-    if exists(db, Name(name, "pg_temp")):
-        raise UsageError(
-            "output_table",
-            f'this needs the name of the temporary table "{name}" for itself',
-            hint=f"DROP TABLE pg_temp.{name}",
-            sqlstate=DUPLICATE_TABLE,
-        )
-    return name
 
 
 def keys(db: Database, wanted: Sequence[int]) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from automl.catalog import (
     require_absent,
     require_column,
     settings,
+    temporary,
     whole_setting,
 )
 from automl.database import CallerDatabase, Database
@@ -30,7 +31,7 @@ from automl.errors import (
     OBJECT_NOT_IN_PREREQUISITE_STATE,
     UsageError,
 )
-from automl.greenplum import KEY, distributed_by, keys, temporary
+from automl.greenplum import KEY, distributed_by, keys
 from automl.labels import (
     INT16,
     NUMBERS,
@@ -271,7 +272,7 @@ def _spread(db: Database, table: Name, packing: Packing) -> None:
     The rows are copied (a view has no `gp_segment_id`), numbered on each segment, sent to the segment of their partition, and
     packed there.
     """
-    rows, placed = temporary(db, "keras_automl_rows"), temporary(db, "keras_automl_placed")
+    rows, placed = temporary(db, "output_table", "keras_automl_rows"), temporary(db, "output_table", "keras_automl_placed")
     x, y = quoted(packing.independent), quoted(packing.labels.column)
     db.execute(
         f"CREATE TEMPORARY TABLE {rows} AS SELECT {x} AS x, {comparable(packing.labels, y)} AS y FROM {packing.source.sql}"

@@ -26,11 +26,11 @@ from dataclasses import asdict
 from typing import Any
 
 from automl import catalog
-from automl.catalog import settings
+from automl.catalog import settings, temporary
 from automl.cluster.base import Setup
 from automl.database import CallerDatabase
 from automl.devices import of_sessions
-from automl.greenplum import segments, temporary
+from automl.greenplum import segments
 from automl.names import quoted
 from automl.prediction import Prediction
 from keras_seg.parts import cut
@@ -42,8 +42,8 @@ _BLOCK = "unnest((block).ids, (block).classes, (block).outputs, (block).ranks) A
 def run(db: CallerDatabase, prediction: Prediction) -> None:
     """Predict the rows and write them to the output table."""
     # A process on a segment keeps in mind which table had a name in a transaction that failed: no name of these comes twice.
-    weights = temporary(db, f"keras_automl_weights_{secrets.token_hex(8)}")
-    blocks = temporary(db, "keras_automl_blocks")
+    weights = temporary(db, "output_table", f"keras_automl_weights_{secrets.token_hex(8)}")
+    blocks = temporary(db, "output_table", "keras_automl_blocks")
     db.execute(f"CREATE TEMPORARY TABLE {blocks} (block madlib.automl_block) DISTRIBUTED RANDOMLY")
     _bring(db, weights, prediction.model.definition.weights or b"")
     order = _order(prediction, f"SELECT part FROM pg_temp.{weights} ORDER BY place")
@@ -109,7 +109,7 @@ def _rows(db: CallerDatabase, prediction: Prediction, blocks: str) -> Iterator[s
     if _stay(db, statement(blocks, query)):
         yield query
         return
-    copy = temporary(db, "keras_automl_rows")
+    copy = temporary(db, "output_table", "keras_automl_rows")
     db.execute(
         f"CREATE TEMPORARY TABLE {copy} AS SELECT {identity} AS id, {features} AS x FROM {source.table.sql}"
         " DISTRIBUTED RANDOMLY"

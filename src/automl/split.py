@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from automl.catalog import Relation, columns, exists, readable_table, require_absent, require_column, settings
+from automl.catalog import Relation, columns, readable_table, require_absent, require_column, settings, temporary
 from automl.database import CallerDatabase, Database
-from automl.errors import DUPLICATE_TABLE, NULL_VALUE_NOT_ALLOWED, UsageError
+from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError
 from automl.greenplum import distributed_by
 from automl.names import Name, column_names, quoted, table_name
 
@@ -114,24 +114,13 @@ def _make(db: Database, split: Split, outputs: tuple[Name, ...]) -> None:
         db.execute(f"CREATE TABLE {outputs[0].sql} AS {drawn}{distributed_by(db)}")
         return
     # One draw serves both tables, so it has to rest somewhere: telling them apart later would compare whole rows.
-    _require_free(db)
-    db.execute(f"CREATE TEMPORARY TABLE {quoted(_DRAWN)} AS {drawn}{distributed_by(db)}")
-    part, resting = quoted(_unused("split", split.output)), f"pg_temp.{quoted(_DRAWN)}"
+    resting = temporary(db, "separate_output_tables", _DRAWN)
+    db.execute(f"CREATE TEMPORARY TABLE {resting} AS {drawn}{distributed_by(db)}")
+    part = quoted(_unused("split", split.output))
     for name, number in zip(outputs, (1, 0), strict=True):
-        rows = f"SELECT {_list(split.output)} FROM {resting} WHERE {part} = {number}"
+        rows = f"SELECT {_list(split.output)} FROM pg_temp.{resting} WHERE {part} = {number}"
         db.execute(f"CREATE TABLE {name.sql} AS {rows}{distributed_by(db)}")
-    db.execute(f"DROP TABLE {resting}")
-
-
-def _require_free(db: Database) -> None:
-    """Raise if the caller has a temporary table of the name that is used here on the way."""
-    if exists(db, Name(_DRAWN, "pg_temp")):
-        raise UsageError(
-            "separate_output_tables",
-            f'needs the name of the temporary table "{_DRAWN}" for itself',
-            hint=f"DROP TABLE pg_temp.{_DRAWN}",
-            sqlstate=DUPLICATE_TABLE,
-        )
+    db.execute(f"DROP TABLE pg_temp.{resting}")
 
 
 def _without_replacement(split: Split) -> str:

@@ -196,6 +196,15 @@ def test_both_names_are_looked_at_before_anything_is_made(iris: Session, part: s
     assert tables(iris) == ["iris_data", part]
 
 
+def test_a_temporary_table_of_the_caller_is_left_alone(iris: Session) -> None:
+    iris.run("CREATE TEMPORARY TABLE keras_automl_split (mine text)")
+    failure = iris.error_of("SELECT madlib.train_test_split('iris_data', 'o', 0.8, separate_output_tables := TRUE)")
+    message = 'separate_output_tables: this needs the name of the temporary table "keras_automl_split" for itself'
+    assert failure == ("42P07", message, "DROP TABLE pg_temp.keras_automl_split")
+    assert iris.fetch("SELECT * FROM pg_temp.keras_automl_split") == []
+    assert tables(iris) == ["iris_data"]
+
+
 def test_a_close_column_is_named(iris: Session) -> None:
     failure = iris.error_of("SELECT madlib.train_test_split('iris_data', 'o', 0.8, NULL, 'class_txt')")
     assert failure.hint == "Did you mean class_text?"
