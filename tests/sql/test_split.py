@@ -202,7 +202,7 @@ def test_a_temporary_table_of_the_caller_is_left_alone(iris: Session) -> None:
     message = 'separate_output_tables: this needs the name of the temporary table "keras_automl_split" for itself'
     assert failure == ("42P07", message, "DROP TABLE pg_temp.keras_automl_split")
     assert iris.fetch("SELECT * FROM pg_temp.keras_automl_split") == []
-    assert tables(iris) == ["iris_data"]
+    assert tables(iris) == ["iris_data", "keras_automl_split"]
 
 
 def test_a_close_column_is_named(iris: Session) -> None:
