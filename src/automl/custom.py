@@ -46,17 +46,17 @@ class FunctionTable:
     functions: frozenset[str]
 
     @property
-    def given(self) -> str:
-        """The qualified name as one would type it: what the summary tables hold."""
-        return ".".join(as_typed(part) for part in (custom.SCHEMA, self.name.table))
-
-    @property
     def fingerprint(self) -> str:
         """A statement whose result tells whether two sessions see the same functions."""
         return (
             "SELECT coalesce(pg_catalog.md5(pg_catalog.string_agg(name::text || ' ' || pg_catalog.md5(object::bytea), ','"
             f" ORDER BY name::text)), '') AS fingerprint FROM ONLY {self.name.sql}"
         )
+
+
+def typed(table: FunctionTable | None) -> str | None:
+    """Return the qualified name as one would type it, which is what summary tables hold; None where there is no table."""
+    return None if table is None else ".".join(as_typed(part) for part in (custom.SCHEMA, table.name.table))
 
 
 # --- using them ---------------------------------------------------------------------------------------------------------
@@ -118,14 +118,14 @@ def _unknown(argument: str, what: str, name: str, table: FunctionTable | None) -
 
 
 def _trusted(db: Database, table: Name, argument: str) -> catalog.Relation:
-    problem = custom.problem_of(db.execute(custom.STANDING, table.table))
+    found = db.execute(custom.STANDING, table.table)
+    problem = custom.problem_of(found)
     if problem is not None:
-        missing = problem.startswith("does not exist")
         raise UsageError(
             argument,
             f'table "{table}" {problem}',
-            hint="Make it with madlib.load_custom_function, as a superuser." if missing else _HINT,
-            sqlstate=UNDEFINED_TABLE if missing else INSUFFICIENT_PRIVILEGE,
+            hint=_HINT if found else "Make it with madlib.load_custom_function, as a superuser.",
+            sqlstate=INSUFFICIENT_PRIVILEGE if found else UNDEFINED_TABLE,
         )
     relation = catalog.find_table(db, argument, table)
     catalog.require_column(db, argument, relation, *_COLUMNS)

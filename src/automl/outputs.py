@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from automl import __version__
+from automl import __version__, custom
 from automl.database import CallerDatabase, Database
 from automl.greenplum import distributed_by
 from automl.names import Name, quoted
@@ -296,7 +296,7 @@ def variables(request: Request) -> tuple[Column[Any], ...]:
 
 def functions_of(request: Request) -> Column[Any]:
     """The column that names the table of custom functions."""
-    return fixed("object_table", "text", None if request.functions is None else request.functions.given)
+    return fixed("object_table", "text", custom.typed(request.functions))
 
 
 def about(request: Request) -> tuple[Column[Times], ...]:
@@ -335,5 +335,5 @@ def _selection(db: CallerDatabase, request: Request, search: Search, result: Res
         configuration.fit_params,
     )
     summary = search.outputs.selection_summary.sql
-    functions = None if request.functions is None else request.functions.given
+    functions = custom.typed(request.functions)
     db.execute(f"INSERT INTO {summary} VALUES ($1::varchar, $2::varchar)", request.architecture_table, functions)

@@ -188,7 +188,7 @@ def _appendable(
         raise UsageError("model_arch_table", rule, architecture_table)
     if functions != selected.functions:
         summary = selected.relation.name.with_suffix("_summary")
-        db.execute(f"UPDATE {summary.sql} SET object_table = $1::varchar", None if functions is None else functions.given)
+        db.execute(f"UPDATE {summary.sql} SET object_table = $1::varchar", custom.typed(functions))
     return selected.relation.name, {configuration for _, configuration in selected.trials}
 
 
@@ -198,8 +198,7 @@ def _make(db: CallerDatabase, table: Name, architecture_table: str, functions: F
         f"CREATE TABLE {name.sql} (mst_key serial PRIMARY KEY, model_id integer, compile_params varchar, fit_params varchar)"
     )
     db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar){distributed_by(db)}")
-    given = None if functions is None else functions.given
-    db.execute(f"INSERT INTO {summary.sql} VALUES ($1::varchar, $2::varchar)", architecture_table, given)
+    db.execute(f"INSERT INTO {summary.sql} VALUES ($1::varchar, $2::varchar)", architecture_table, custom.typed(functions))
     return name
 
 
