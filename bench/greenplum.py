@@ -10,11 +10,13 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 import psycopg
 import psycopg2
+import psycopg2.extensions
 from common import (
     Connection,
     Session,
@@ -80,6 +82,30 @@ def main() -> None:
     if not dsn:
         print(f"bench/greenplum.py: {_CLUSTER} is not set, nothing is measured")
         return
+    with database(dsn) as own:
+        measure(own)
+
+
+@contextmanager
+def database(dsn: str) -> Iterator[str]:
+    """Give the DSN of a database of that cluster made for the benchmark, with the extension."""
+    server = psycopg2.connect(dsn)
+    server.autocommit = True
+    run(server, f"DROP DATABASE IF EXISTS {SCHEMA}")
+    run(server, f"CREATE DATABASE {SCHEMA}")
+    own = psycopg2.extensions.make_dsn(dsn, dbname=SCHEMA)
+    maker = psycopg2.connect(own)
+    maker.autocommit = True
+    for name in ("plpython3u", "keras_automl"):
+        run(maker, f"CREATE EXTENSION {name}")
+    maker.close()
+    yield own
+    run(server, f"DROP DATABASE {SCHEMA}")
+    server.close()
+
+
+def measure(dsn: str) -> None:
+    """Print the tables."""
     with schema(SCHEMA) as postgresql, schema(SCHEMA, dsn) as greenplum:
         both = {"Greenplum": greenplum, "PostgreSQL": postgresql}
         for connection in both.values():
