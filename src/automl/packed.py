@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -50,8 +50,13 @@ class Summary:
     dependent_dtype: str
 
 
-def write_summary(db: Database, name: Name, summary: Summary, class_type: ColumnType | None) -> None:
-    """Make the summary table with its one row; `class_type` is the type of one class value."""
+def write_summary(db: Database, name: Name, summary: Summary, class_type: ColumnType | None, segments: Sequence[int]) -> None:
+    """Make the summary table with its one row.
+
+    Args:
+        class_type: the type of one class value.
+        segments: the numbers of those that have rows; none on PostgreSQL.
+    """
     of_classes = f"{class_type.sql if class_type else 'text'}[]"
     # The page's text names the column after the variable, its example does not: both are there.
     db.execute(
@@ -73,10 +78,17 @@ def write_summary(db: Database, name: Name, summary: Summary, class_type: Column
         summary.normalizing_const,
         summary.num_classes,
         summary.distribution_rules,
-        ALL_SEGMENTS,
+        _chosen(summary.distribution_rules, segments),
         summary.partitions,
         summary.dependent_dtype,
     )
+
+
+def _chosen(rules: str, segments: Sequence[int]) -> str:
+    """Return what MADlib calls the GPU configuration: the segments that were chosen, as an array is written, or all of them."""
+    if not segments or rules == ALL_SEGMENTS:
+        return ALL_SEGMENTS
+    return f"{{{','.join(map(str, segments))}}}"
 
 
 @dataclass(frozen=True)

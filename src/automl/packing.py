@@ -239,6 +239,7 @@ def _pack(db: Database, packing: Packing, outputs: tuple[Name, Name], typed: tup
             dependent_dtype=labels.dtype,
         ),
         labels.level_type,
+        packing.places,
     )
 
 

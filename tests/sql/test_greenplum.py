@@ -65,7 +65,8 @@ def test_a_table_of_dbids_chooses_segments(prepared: Session) -> None:
     prepared.run("CREATE TABLE rules AS SELECT dbid::integer FROM gp_segment_configuration WHERE content IN (0, 2)")
     prepared.run(PACK, "rules")
     assert prepared.fetch("SELECT DISTINCT gp_segment_id FROM part ORDER BY 1") == [(0,), (2,)]
-    assert prepared.fetch("SELECT partitions, distribution_rules FROM part_summary") == [(2, "rules")]
+    recorded = "SELECT partitions, distribution_rules, __internal_gpu_config__ FROM part_summary"
+    assert prepared.fetch(recorded) == [(2, "rules", "{0,2}")]
     failure = prepared.error_of("SELECT madlib.madlib_keras_automl('part', 'o', 'nets', 'b', ARRAY[1], %s, %s,"
                                 " validation_table := 'val')", COMPILE, FIT)  # fmt: skip
     assert failure.message.startswith("validation_table: table ")
