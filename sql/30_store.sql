@@ -74,8 +74,9 @@ ALTER TABLE madlib.automl_checkpoint_log ALTER COLUMN state SET STORAGE EXTERNAL
 COMMENT ON TABLE madlib.automl_checkpoint_log IS
 'The latest state of each trial under way, of any role; read it through the view automl_checkpoints';
 
+-- An array, which is made once and before the rows are read: on Greenplum they are read on segments, which have other processes.
 CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
-    SELECT *, status = 'running' AND EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = backend) AS alive
+    SELECT *, status = 'running' AND backend = ANY (ARRAY(SELECT pid FROM pg_catalog.pg_stat_activity)) AS alive
     FROM madlib.automl_run_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 

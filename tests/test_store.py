@@ -22,7 +22,7 @@ class Memory:
 
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
         self.asked.append(sql)
-        return [{"run_id": 1}] if "INSERT INTO madlib.automl_runs" in sql else [{"state": self.states[values[1]]}]
+        return [{"run_id": 1}] if "madlib.automl_runs" in sql else [{"state": self.states[values[1]]}]
 
     def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
         self.written += [text for text, _ in statements]

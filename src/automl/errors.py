@@ -73,6 +73,17 @@ class OperatorError(AutomlError):
     """The operator must act: something is not installed, not reachable or broken."""
 
 
+class RunDeleted(AutomlError):
+    """The record of a run was deleted while the run was under way."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the run was deleted from madlib.automl_runs while it was under way",
+            sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+            hint="Delete runs that are not alive, and cancel others first.",
+        )
+
+
 class SeveralErrors(AutomlError):
     """Several problems of one call.
 

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any
 
 from automl.database import Journal
+from automl.errors import RunDeleted
 
 _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time
@@ -78,6 +79,7 @@ _END = """UPDATE madlib.automl_runs SET status = $2::text, finished = pg_catalog
     best_loss = $4::double precision, error = $5::text, versions = $6::text WHERE run_id = $1::bigint"""
 _BEST = """UPDATE madlib.automl_runs SET best_mst_key = $2::integer, best_loss = $3::double precision
     WHERE run_id = $1::bigint"""
+_THERE = "SELECT run_id FROM madlib.automl_runs WHERE run_id = $1::bigint"
 _LEFT = """UPDATE madlib.automl_trials SET status = 'stopped' WHERE run_id = $1::bigint AND status IN ('waiting', 'running')"""
 _DONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::bigint"
 
@@ -180,13 +182,18 @@ class Store:
         return bytes(self._journal.execute(_STATE, self._run, trial)[0]["state"])
 
     def flush(self, *, now: bool = False) -> None:
-        """Write what has been gathered, if it is time to."""
+        """Write what has been gathered, if it is time to.
+
+        Raises:
+            RunDeleted: somebody deleted the run's row.
+        """
         begin = time.monotonic()
         if not now and begin < self._next:
             return
         progress = [(self._run, trial, *row) for trial, row in self._progress.items()]
         statements = [*_TRIAL.of(self._trials), *_METRIC.of(self._metrics), *self._best, *_PROGRESS.of(progress)]
         if statements:
+            self._require_run()
             self._journal.batch(statements)
         # Written is written, also where a checkpoint fails then: the end of the run must not write it again.
         self._trials, self._metrics, self._best, self._progress = [], [], [], {}
@@ -204,6 +211,11 @@ class Store:
         statements: list[Statement] = [(_END, (self._run, status, trial, loss, error, versions))]
         statements.append((_DONE if status == "finished" else _LEFT, (self._run,)))
         self._journal.batch(statements)
+
+    def _require_run(self) -> None:
+        """Without foreign keys (Greenplum) rows of a run that is not there any more could be written."""
+        if not self._journal.execute(_THERE, self._run):
+            raise RunDeleted
 
     def _spill(self) -> None:
         """Drop the states from memory that have rested longest, written out first."""

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from automl.cluster.driver import BytesBinaryDumper, dict_row, psycopg, sql
 from automl.database import Database, Row
-from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, OperatorError
+from automl.errors import OperatorError, RunDeleted
 
 Result = TypeVar("Result")
 
@@ -156,16 +156,12 @@ class Connection:
         """Run statements in one transaction, without waiting for one before the next is sent.
 
         Raises:
-            AutomlError: rows refer to others that are not there any more.
+            RunDeleted: rows refer to a run that is not there any more.
         """
         try:
             self._kept(lambda: self._batch(statements), lambda: self._again(statements))
         except psycopg.errors.ForeignKeyViolation:
-            raise AutomlError(
-                "the run was deleted from madlib.automl_runs while it was under way",
-                sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
-                hint="Delete runs that are not alive, and cancel others first.",
-            ) from None
+            raise RunDeleted from None
 
     def close(self) -> None:
         self._connection.close()
