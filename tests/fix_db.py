@@ -131,6 +131,8 @@ def database(server: str) -> Iterator[str]:
     maker.run("CREATE EXTENSION keras_automl")
     maker.close()
     yield dsn
+    admin.close()
+    admin = connect_to(server)  # where tests broke segments the first has lost its processes there
     admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
     admin.run(f"DROP DATABASE {name}")
     admin.close()
