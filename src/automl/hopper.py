@@ -7,7 +7,7 @@ session that reaches its partition:
 
     PostgreSQL   every session reaches every partition; a visit is one training stop and the evaluation tour, when that is next
                  (one stop where fewer trials wait than there are sessions, so that all can end together)
-    Greenplum    a session reaches the partition of its segment; a visit is one stop
+    Greenplum    a session reaches the partition of its segment; a visit is one training stop, or what is evaluated there
 
 Nothing waits for anything but its own chain: as soon as a session is idle it gets the trial whose way is still the longest
 among those that rest and whose next stop it reaches. Which session that is, and when, changes no result, because the order of
@@ -68,6 +68,15 @@ class Layout:
     def training(self) -> int:
         return dict(self.partitions)[TRAINING]
 
+    @property
+    def evaluation(self) -> Iterator[tuple[int, str, bool]]:
+        """The stops of an evaluation: partition, dataset, whether it is the dataset's last one. What can be evaluated at the
+        same place comes together, and each dataset's partitions in their order, in which sums are added."""
+        for partition in range(max(count for _, count in self.partitions)):
+            for dataset, count in self.partitions:
+                if partition < count:
+                    yield partition, dataset, partition == count - 1
+
 
 @dataclass(frozen=True)
 class Leg:
@@ -97,9 +106,8 @@ def tour(layout: Layout, leg: Leg) -> Iterator[Stop]:
         for turn in range(count):
             yield Stop(iteration, (leg.trial - 1 + turn) % count, None, turn == count - 1)
         if iteration in leg.evaluated:
-            for dataset, partitions in layout.partitions:
-                for partition in range(partitions):
-                    yield Stop(iteration, partition, dataset, partition == partitions - 1)
+            for partition, dataset, last in layout.evaluation:
+                yield Stop(iteration, partition, dataset, last)
 
 
 @dataclass
