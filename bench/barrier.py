@@ -92,7 +92,7 @@ def opened(connection: Connection) -> Sessions:
     )
     definitions = (Definition("slow", cnn().to_json()), Definition("fast", mlp().to_json()))
     info = psycopg2.extensions.ConnectionInfo(connection)
-    address = Address(info.host, info.port, info.dbname, info.user, True)
+    address = Address(info.host, info.port, info.dbname, info.user, True, "")
     sessions = Sessions(address, Setup({"training": query}, definitions), 2, (), lambda: None, "keras_automl bench")
     while len(sessions.idle()) < 2:
         sessions.wait()

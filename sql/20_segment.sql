@@ -114,6 +114,19 @@ $$;
 COMMENT ON FUNCTION madlib.automl_gather_rest() IS
 'Internal: returns the predictions of the last rows, and drops what the prediction needed.';
 
+-- On Greenplum these two run on the coordinator, which needs nothing of the package for them.
+CREATE FUNCTION madlib.automl_keep(value bytea) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$ GD['keras_automl kept'] = value $$;
+COMMENT ON FUNCTION madlib.automl_keep(bytea) IS
+'Internal: keeps a value in this session for automl_kept.';
+
+CREATE FUNCTION madlib.automl_kept() RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$ return GD.pop('keras_automl kept', None) $$;
+COMMENT ON FUNCTION madlib.automl_kept() IS
+'Internal: returns the value that automl_keep has kept, once.';
+
 CREATE FUNCTION madlib.automl_close() RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$

@@ -121,23 +121,41 @@ def test_the_bits_are_those_of_postgresql(prepared: Session) -> None:
     other.close()
 
 
-def test_a_backend_that_is_killed_on_a_segment_is_replaced(prepared: Session, connect: Callable[..., Session]) -> None:
-    untouched = small_search(prepared, "untouched", automl_params="R=27, eta=3")
-    watcher, killed = connect(), []
+SESSION = "SELECT sess_id FROM pg_stat_activity WHERE application_name = 'keras_automl session 2'"
 
-    def kill() -> None:
-        run = watcher.value("SELECT max(run_id) FROM madlib.automl_runs") + 1
+
+def during(watcher: Session, look: Callable[[int], object]) -> threading.Thread:
+    """Start what calls `look` with the number of the second session of the next search when that has trained something."""
+
+    def waited() -> None:
+        run = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs") + 1
         progress = "SELECT coalesce(max(iteration), 0) FROM madlib.automl_trials WHERE run_id = %s"
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline and not watcher.value(progress, run):
             time.sleep(0.05)
-        (session,) = watcher.fetch("SELECT sess_id FROM pg_stat_activity WHERE application_name = 'keras_automl session 2'")
-        # The process on the segment alone: that it is gone is what the session has to find out.
-        kills = "SELECT pg_terminate_backend(pid) FROM gp_dist_random('pg_stat_activity') WHERE sess_id = %s"
-        killed.extend(watcher.fetch(kills, *session))
+        look(watcher.value(SESSION))
 
-    killer = threading.Thread(target=kill)
-    killer.start()
+    thread = threading.Thread(target=waited)
+    thread.start()
+    return thread
+
+
+def test_a_session_has_one_process_where_its_partition_lies(prepared: Session, connect: Callable[..., Session]) -> None:
+    # With one on every segment a search would have as many as the square of the segments.
+    watcher, seen = connect(), list[object]()
+    there = "SELECT gp_execution_segment(), count(*) FROM gp_dist_random('pg_stat_activity') WHERE sess_id = %s GROUP BY 1"
+    looking = during(watcher, lambda session: seen.append(watcher.fetch(there, session)))
+    small_search(prepared, "found", automl_params="R=27, eta=3")
+    looking.join()
+    assert seen == [[(1, 1)]]
+
+
+def test_a_backend_that_is_killed_on_a_segment_is_replaced(prepared: Session, connect: Callable[..., Session]) -> None:
+    untouched = small_search(prepared, "untouched", automl_params="R=27, eta=3")
+    watcher, killed = connect(), list[object]()
+    # The process on the segment alone: that it is gone is what the session has to find out.
+    kills = "SELECT pg_terminate_backend(pid) FROM gp_dist_random('pg_stat_activity') WHERE sess_id = %s"
+    killer = during(watcher, lambda session: killed.extend(watcher.fetch(kills, session)))
     again = small_search(prepared, "disturbed", automl_params="R=27, eta=3")
     killer.join()
     assert killed

@@ -140,7 +140,7 @@ def test_a_session_that_is_killed_is_replaced(prepared: Session, connect: Callab
 def test_a_batch_whose_answer_was_lost_is_not_written_twice(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     db.run("CREATE TABLE noted (number integer PRIMARY KEY)")
     at = db.info
-    record = Connection(Address(at.host, at.port, at.dbname, at.user, superuser=True), "test")
+    record = Connection(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test")
     batch = record._batch
 
     def committed_and_lost(statements: Any) -> None:

@@ -7,6 +7,7 @@ In reading order:
     driver      psycopg, for use inside a server
     connection  connecting back to the server that called us
     sessions    one database connection a session, all of them at work at the same time
+    execution   statements in the form that runs on one segment of Greenplum
     greenplum   a session for each partition, at work on its segment; the same from the caller's own session
     caller      the caller's own session, where no connection back is possible
     opening     opening these for a call

@@ -17,6 +17,8 @@ DEFINE = "SELECT madlib.automl_define($1::text, $2::text, $3::bytea) AS answer"
 CHECK = "SELECT madlib.automl_check($1::text) AS answer"
 PREDICT = "SELECT madlib.automl_predict($1::text, $2::bytea, $3::integer) AS answer"
 CLOSE = "SELECT madlib.automl_close() AS answer"
+KEEP = "SELECT madlib.automl_keep($1::bytea)"
+KEPT = "madlib.automl_kept()"
 CALLS = frozenset((VISIT, PUT, TAKE, OPEN, DEFINE, CHECK, PREDICT, CLOSE))
 
 

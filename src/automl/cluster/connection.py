@@ -25,6 +25,7 @@ from automl.errors import OperatorError, RunDeleted
 
 Result = TypeVar("Result")
 
+# Given at the start: a SET that comes later makes a process on every segment of Greenplum.
 _SESSION_SETTINGS = {
     "search_path": "pg_catalog",
     "statement_timeout": "0",  # the caller's own ends the search
@@ -52,6 +53,7 @@ class Address:
         database: the caller's database.
         role: the role whose rights the caller has.
         superuser: whether that role is one.
+        settings: those of a session's settings that the server knows, as libpq's `options`.
     """
 
     directory: str
@@ -59,6 +61,7 @@ class Address:
     database: str
     role: str
     superuser: bool
+    settings: str
 
 
 def own_address(db: Database) -> Address:
@@ -78,7 +81,16 @@ def own_address(db: Database) -> Address:
         " (SELECT rolsuper FROM pg_catalog.pg_roles"
         " WHERE rolname::pg_catalog.text OPERATOR(pg_catalog.=) current_user::pg_catalog.text) AS superuser"
     )[0]
-    return Address(directory, port, row["database"], row["role"], bool(row["superuser"]))
+    return Address(directory, port, row["database"], row["role"], bool(row["superuser"]), _settings(db))
+
+
+def _settings(db: Database) -> str:
+    known = db.execute(
+        "SELECT name::pg_catalog.text AS name FROM pg_catalog.pg_settings"
+        " WHERE name::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])",
+        list(_SESSION_SETTINGS),
+    )
+    return " ".join(f"-c {row['name']}={_SESSION_SETTINGS[row['name']]}" for row in known)
 
 
 def connect(address: Address, name: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -100,7 +112,6 @@ def connect(address: Address, name: str) -> psycopg.Connection[tuple[object, ...
             continue
         if role != address.role:
             connection.execute(sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(address.role)))
-        _settle(connection)
         return connection
     raise Unreachable(_sentence(problem))
 
@@ -114,17 +125,8 @@ def _login(address: Address, role: str, name: str) -> psycopg.Connection[tuple[o
         application_name=name,
         client_encoding="utf8",
         connect_timeout=5,
-        options="-c search_path=pg_catalog",
+        options=address.settings,
         autocommit=True,
-    )
-
-
-def _settle(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """Set what the server knows of the settings that a session wants."""
-    connection.execute(
-        "SELECT pg_catalog.set_config(name, wanted, false) FROM pg_catalog.pg_settings"
-        " JOIN unnest(%s::text[], %s::text[]) AS w(setting_name, wanted) ON name = setting_name",
-        [list(_SESSION_SETTINGS), list(_SESSION_SETTINGS.values())],
     )
 
 

@@ -17,16 +17,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl.cluster.base import CLOSE, DEFINE, OPEN, VISIT, Outcome, Setup, Work
+from automl.cluster.base import CALLS, CLOSE, DEFINE, OPEN, VISIT, Outcome, Setup, Work
 from automl.cluster.connection import Address
-from automl.cluster.conversation import Statement, conversation
+from automl.cluster.conversation import Conversation, Statement, conversation
 from automl.cluster.driver import pq
+from automl.cluster.execution import Execution
 from automl.cluster.sessions import Sessions, _Session
 from automl.database import Database
 from automl.dataset import feed_statement
 from automl.hopper import TRAINING
 from automl.packed import PackedTable
 from automl.placement import Place, placement
+
+_PROCESS_GONE = ("57P", "58")  # classes of SQLSTATE: an operator's intervention, a system error
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Ground:
         """The end of a statement that makes it run once, where a partition lies."""
         place = self.places[partition]
         return f" FROM {self.table} WHERE __dist_key__ = {place.key} AND buffer_id = {place.buffer}"
+
+    def locks(self, partition: int) -> list[Work]:
+        """Return the statements that lock the tables, on the coordinator and where the partition lies, and read nothing."""
+        there = {name: feeds[partition] for name, feeds in self.feeds.items() if partition < len(feeds)}
+        return [Work(None, f"SELECT 1 FROM ({feed}) q LIMIT 0", (name, partition)) for name, feed in there.items()]
 
     def feeding(self, partition: int, work: Work, there: set[str]) -> list[Work]:
         """Return the statements that bring what a visit reads, but for the datasets that are there.
@@ -95,6 +103,7 @@ class SegmentSessions(Sessions):
     ) -> None:
         self._ground = ground
         self._there: dict[int, set[str]] = {}
+        self._executions: dict[int, Execution] = {}
         super().__init__(address, setup, len(ground.places), expected, interrupt, name)
 
     @property
@@ -109,19 +118,29 @@ class SegmentSessions(Sessions):
 
     def _first_work(self, session: _Session) -> list[Work]:
         self._there[session.number] = set()
+        self._executions[session.number] = Execution(pq.Escaping(session.pgconn).escape_literal)
         return super()._first_work(session)
 
-    def _place(self, session: _Session) -> str:
-        return self._ground.at(session.number)
+    def _locks(self, session: _Session) -> list[Work]:
+        return self._ground.locks(session.number)
+
+    def _talk(self, session: _Session, work: Work) -> Conversation:
+        if not work.sql.startswith("SELECT"):
+            return conversation(work)
+        at = self._ground.at(session.number) if work.sql in CALLS else ""
+        return self._executions[session.number].of(conversation(work, at))
 
     def _all_needed(self) -> bool:
         return True
 
     def _failed(self, session: _Session, work: Work, result: pq.abc.PGresult) -> list[Outcome]:
-        if not session.ready:
+        sqlstate, message = (
+            (result.error_field(field) or b"").decode()
+            for field in (pq.DiagnosticField.SQLSTATE, pq.DiagnosticField.MESSAGE_PRIMARY)
+        )
+        if not session.ready and not sqlstate.startswith(_PROCESS_GONE):
             return super()._failed(session, work, result)
         # After an error on a segment its process may answer the next call with KeyboardInterrupt: it is not used again.
-        message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
         session.current = work
         return self._died(session, message)
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from automl.cluster.base import CALLS, DEFINE, OPEN, Outcome, Setup, Work
+from automl.cluster.base import DEFINE, OPEN, Outcome, Setup, Work
 from automl.cluster.connection import Address, Unreachable, connect
 from automl.cluster.conversation import Conversation, Statement, conversation
 from automl.cluster.driver import pq, psycopg
@@ -180,19 +180,22 @@ class Sessions:
         """Return what a session does before its first order: the transaction, the locks, TensorFlow, the architectures."""
         setup = self._setup
         first = [Work(None, "BEGIN", ())]
-        first += [Work(None, f"SELECT 1 FROM ({query}) q LIMIT 0", (0,)) for query in setup.datasets.values()]
+        first += self._locks(session)
         first += [Work("open", OPEN, (setup.as_json(session.number),))]
         first += [Work(None, DEFINE, (each.key, each.architecture, each.weights)) for each in setup.definitions]
         return first
 
+    def _locks(self, session: _Session) -> list[Work]:
+        """Return the statements with which a session takes its locks on the packed tables."""
+        return [Work(None, f"SELECT 1 FROM ({query}) q LIMIT 0", (0,)) for query in self._setup.datasets.values()]
+
     def _start(self, session: _Session, work: Work) -> None:
-        at = self._place(session) if work.sql in CALLS else ""
-        session.current, session.talk = work, conversation(work, at)
+        session.current, session.talk = work, self._talk(session, work)
         self._say(session, next(session.talk))
 
-    def _place(self, session: _Session) -> str:
-        """The end of a call that makes it run where the session's rows lie."""
-        return ""
+    def _talk(self, session: _Session, work: Work) -> Conversation:
+        """Return what is said on the session to have a piece of work done."""
+        return conversation(work)
 
     def _say(self, session: _Session, statement: Statement) -> None:
         try:
