@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
-import psycopg
 import psycopg2
 import psycopg2.extensions
 from common import (
@@ -33,6 +33,11 @@ from common import (
     spread,
     table,
 )
+
+from automl.cluster.base import Work
+from automl.cluster.conversation import conversation, held
+from automl.cluster.driver import pq, psycopg
+from automl.cluster.execution import Execution
 
 ROUNDS = 3
 HOPS = 600
@@ -56,6 +61,7 @@ class SegmentSession(Session):
 
     def __init__(self, dsn: str, source: str, columns: str, caching: bool) -> None:
         self._connection = psycopg.connect(dsn, autocommit=True)
+        self._execution = Execution(pq.Escaping(self._connection.pgconn).escape_literal)
         first = f"SELECT min(buffer_id), __dist_key__ FROM {source} GROUP BY 2 ORDER BY 1"
         places = self._connection.execute(first).fetchall()
         self.places = [f" FROM {source} WHERE __dist_key__ = {key} AND buffer_id = {buffer}" for buffer, key in places]
@@ -65,6 +71,12 @@ class SegmentSession(Session):
         setup = json.dumps({"threads": 1, "caching": caching, "datasets": {}})
         opened = [self.ask("SELECT madlib.automl_open($1::text)" + place, (setup,)) for place in self.places]
         self.pids = [json.loads(answer)["pid"] for answer in opened]
+
+    def ask(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
+        if not sql.startswith("SELECT"):
+            return super().ask(sql, values)
+        talk = self._execution.of(conversation(Work(None, sql, values)))
+        return held(talk, lambda statement: super(SegmentSession, self).ask(statement.sql, statement.values))
 
     def feed(self, partition: int) -> None:
         self.ask(self._feeds[partition], (partition,))
