@@ -11,6 +11,7 @@ CREATE TABLE madlib.automl_run_log (
     source_table text,
     model_output_table text,
     arguments text,
+    inputs text,
     random_state bigint,
     executor text,
     sessions integer,

@@ -29,6 +29,15 @@ COMMENT ON FUNCTION madlib.madlib_keras_automl(
     integer, varchar, varchar, boolean
 ) IS 'Searches architectures and hyperparameters by Hyperband or Hyperopt; makes the tables <output>, <output>_info, <output>_summary, the model selection table and its summary.';
 
+CREATE FUNCTION madlib.automl_resume(run_id bigint) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_resume(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_resume(bigint) IS
+'Goes on with one of your runs that was cancelled, failed or lost its server; makes the tables that its call would have made.';
+
 CREATE FUNCTION madlib.madlib_keras_predict(
     model_table varchar,
     test_table varchar,

@@ -63,6 +63,15 @@ $$;
 COMMENT ON FUNCTION madlib.madlib_keras_automl(text) IS
 'Help: what madlib_keras_automl does; with ''usage'' its arguments and results, with ''example'' examples.';
 
+CREATE FUNCTION madlib.automl_resume(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_resume', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_resume(text) IS
+'Help: what automl_resume does; with ''usage'' its arguments and results, with ''example'' examples.';
+
 CREATE FUNCTION madlib.generate_model_configs(message text DEFAULT '') RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$

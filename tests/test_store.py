@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from automl.past import Evaluation
 from automl.store import Store
 
 RUN = {"method": "hyperband"}
@@ -63,3 +64,31 @@ def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None
         store.flush(now=True)
     store.end("failed", None, "no space left on device", "{}")
     assert len([text for text in journal.written if "INSERT INTO madlib.automl_trials" in text]) == 1
+
+
+def order(journal: Memory) -> list[str]:
+    """What was written, in its order: metrics, checkpoints, progress."""
+    words = {"INSERT INTO madlib.automl_metrics": "metrics", "INSERT INTO madlib.automl_checkpoints": "checkpoint",
+             "UPDATE madlib.automl_trials t": "progress"}  # fmt: skip
+    return [name for text in journal.written for start, name in words.items() if text.startswith(start)]
+
+
+def test_metrics_are_written_before_the_checkpoints_behind_them_and_those_before_a_failure() -> None:
+    journal = Memory()
+    store = Store(journal, memory=10, durable=True)
+    store.begin(RUN)
+    for trial in (1, 2):  # the second state drives the first one out of memory
+        store.put(trial, b"state!", 1, 1)
+        store.evaluated(trial, Evaluation(1, 0.1, (0.5, ()), None))
+    assert order(journal) == ["metrics", "checkpoint"]
+    store.settle(2)
+    store.progress(2, "failed", None, 1, None, 0.1, "ValueError")
+    store.flush(now=True)
+    assert order(journal) == ["metrics", "checkpoint", "metrics", "checkpoint", "progress"]
+
+
+def test_a_record_that_was_not_opened_is_not_closed() -> None:
+    journal = Memory()
+    store = Store(journal, memory=10, durable=True)
+    store.end("failed", None, "too early", "{}")
+    assert journal.written == []

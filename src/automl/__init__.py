@@ -9,6 +9,7 @@ In reading order:
     library        the library of architectures
     request, architectures              the arguments of a search, checked once and frozen
     selection, fitting                  configurations of one's own choice: their tables, and training them
+    searching, resume                   a search; a run that was interrupted and goes on
     search         configurations, and the methods that decide what trains for how long; pure
     schedule       the ladder as a table
     plan           the trials and their orders, as data
@@ -16,7 +17,7 @@ In reading order:
     cluster        sessions that take an order and give an answer
     dataset        the statements with which they read a packed table
     run            a search from its request to its tables
-    store          runs, trials, metrics and checkpoints, while it goes
+    store, past    runs, trials, metrics and checkpoints, while it goes; what they tell of one that goes on
     outputs, fitted    the tables that the caller asked for
     predict, byom, evaluate    prediction with what was found or brought along, and how good it is
     prediction, prediction_sessions, prediction_segments    how: rows to the network, or the network to the rows

@@ -27,6 +27,7 @@ from automl.names import Name, as_typed, quoted, table_name
 INVALID_SCHEMA_NAME = "3F000"
 OBJECT_IN_USE = "55006"
 _CLAIM = 0x6B62  # the class of the advisory locks on names; the other half of the key is the name
+_CLAIM_RUN = 0x6B63  # of those on runs
 _READABLE = ("r", "p", "v", "m", "f")  # table, partitioned table, view, materialized view, foreign table
 
 
@@ -181,6 +182,22 @@ def require_absent(db: Database, argument: str, *names: Name) -> tuple[Name, ...
     return resolved
 
 
+def claim_run(db: Database, run_id: int) -> bool:
+    """Keep a run for this transaction, which trains it; return False if another one does."""
+    return _locked(db, _CLAIM_RUN, run_id % 2**31)
+
+
+def holder_of_run(db: Database, run_id: int) -> int | None:
+    """Return the process that keeps a run; None if none does any more."""
+    rows = db.execute(
+        "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = ($1::bigint)::oid"
+        " AND objid = ($2::bigint)::oid AND objsubid = 2 AND granted",
+        _CLAIM_RUN,
+        run_id % 2**31,
+    )
+    return int(rows[0]["pid"]) if rows else None
+
+
 def temporary(db: Database, argument: str, name: str) -> str:
     """Return the name of a temporary table that a step is about to make, which the caller must not have.
 
@@ -201,13 +218,19 @@ def _claim(db: Database, argument: str, name: Name) -> None:
     """Keep a name for this transaction. CREATE TABLE alone would wait for another one that makes the table, perhaps for hours
     until its search is over, and then fail in words of the catalog's."""
     key = zlib.crc32(f"{name.schema}.{name.table}".encode()) - 2**31
-    if not db.execute("SELECT pg_catalog.pg_try_advisory_xact_lock($1::integer, $2::integer) AS free", _CLAIM, key)[0]["free"]:
+    if not _locked(db, _CLAIM, key):
         raise UsageError(
             argument,
             f'table "{name}" is being made by another transaction',
             hint="Choose another name, or wait until that transaction is over.",
             sqlstate=OBJECT_IN_USE,
         )
+
+
+def _locked(db: Database, kind: int, key: int) -> bool:
+    """Take an advisory lock until the end of the transaction, unless another session holds it."""
+    sql = "SELECT pg_catalog.pg_try_advisory_xact_lock($1::integer, $2::integer) AS free"
+    return bool(db.execute(sql, kind, key)[0]["free"])
 
 
 def setting(db: Database, name: str, default: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import wraps
 from typing import TypeVar
 
@@ -18,18 +17,16 @@ from automl import (
     library,
     packing,
     predict,
-    request,
-    run,
+    resume,
     schedule,
+    searching,
     selection,
     split,
     tensorboard,
 )
 from automl.catalog import settings
-from automl.cluster import this_machine
 from automl.database import CallerDatabase
 from automl.errors import AutomlError
-from automl.outputs import SearchTables
 from keras_seg.interrupts import deferred
 
 Result = TypeVar("Result")
@@ -56,12 +53,6 @@ def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
     return called
 
 
-def _madlib_keras_automl(db: CallerDatabase, *arguments: object) -> None:
-    given = request.Arguments(*arguments)  # type: ignore[arg-type]  # SQL has checked their types
-    asked, search = request.parse(db, given, this_machine())
-    run.execute(db, asked, SearchTables(asked, search), asdict(given))
-
-
 train_test_split = _entry(split.train_test_split)
 training_preprocessor_dl = _entry(packing.training_preprocessor_dl)
 validation_preprocessor_dl = _entry(packing.validation_preprocessor_dl)
@@ -71,7 +62,8 @@ hyperband_schedule = _entry(schedule.hyperband_schedule)
 load_custom_function = _entry(custom.load_custom_function)
 delete_custom_function = _entry(custom.delete_custom_function)
 load_top_k_accuracy_function = _entry(custom.load_top_k_accuracy_function)
-madlib_keras_automl = _entry(_madlib_keras_automl)
+madlib_keras_automl = _entry(searching.madlib_keras_automl)
+automl_resume = _entry(resume.automl_resume)
 generate_model_configs = _entry(selection.generate_model_configs)
 load_model_selection_table = _entry(selection.load_model_selection_table)
 madlib_keras_fit_multiple_model = _entry(fitting.madlib_keras_fit_multiple_model)

@@ -17,6 +17,7 @@ from automl.database import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
 from automl.fitted import ModelTables, SingleTables
 from automl.names import Name, table_name
+from automl.past import Interrupted
 from automl.request import (
     Beginning,
     Request,
@@ -76,12 +77,29 @@ class SingleArguments:
 def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None:
     """Train every configuration of a model selection table and make the tables of the models."""
     given = MultipleArguments(*arguments)
+    run.execute(db, *several(db, given), asdict(given))
+
+
+def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
+    """Train one model and make its tables."""
+    given = SingleArguments(*arguments)
+    run.execute(db, *one(db, given), asdict(given))
+
+
+def several(
+    db: CallerDatabase, given: MultipleArguments, interrupted: Interrupted | None = None
+) -> tuple[Request, ModelTables]:
+    """Check the arguments of madlib_keras_fit_multiple_model and return what is to be trained, and the tables to be made.
+
+    Args:
+        interrupted: the run that these arguments are from, if it is to go on.
+    """
     problems = Problems()
     selected = problems.attempt(lambda: selection.read(db, given.model_selection_table))
     models = None if selected is None else problems.attempt(lambda: _models(db, selected))
     suffixes, warm = ("_info", "_summary"), bool(given.warm_start)
     names = problems.attempt(lambda: _output(db, "model_output_table", given.model_output_table, suffixes, warm))
-    common = _common(db, given, problems)
+    common = _common(db, given, problems, interrupted)
     for key, each in selected.trials if selected is not None and common["training"] is not None else ():
         weights = parse_fit_params(each.fit_params).class_weight if each.fit_params else None
         problems.attempt(
@@ -107,13 +125,15 @@ def madlib_keras_fit_multiple_model(db: CallerDatabase, *arguments: Any) -> None
         },
         **common,
     )
-    given_model = str(given.model_output_table).strip()
-    run.execute(db, request, ModelTables(request, given_model, selected.given, *names), asdict(given))
+    return request, ModelTables(request, str(given.model_output_table).strip(), selected.given, *names)
 
 
-def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
-    """Train one model and make its tables."""
-    given = SingleArguments(*arguments)
+def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | None = None) -> tuple[Request, SingleTables]:
+    """Check the arguments of madlib_keras_fit and return what is to be trained, and the tables to be made.
+
+    Args:
+        interrupted: as for `several`.
+    """
     problems = Problems()
     problems.attempt(lambda: parse_compile_params(given.compile_params))
     fit = problems.attempt(lambda: parse_fit_params(given.fit_params))
@@ -122,7 +142,7 @@ def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
     models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
     functions = problems.attempt(lambda: custom.find(db, given.object_table))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
-    common = _common(db, given, problems)
+    common = _common(db, given, problems, interrupted)
     if fit is not None and common["training"] is not None:
         problems.attempt(lambda: require_classes(fit.class_weight, common["training"], "fit_params"))
     problems.stop()
@@ -140,7 +160,7 @@ def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
         arguments={"compile_params_grid": "compile_params", "fit_params_grid": "fit_params", "model_id_list": "model_id"},
         **common,
     )
-    run.execute(db, request, SingleTables(request, str(given.model).strip(), *names), asdict(given))
+    return request, SingleTables(request, str(given.model).strip(), *names)
 
 
 def _models(db: Database, selected: Selected) -> dict[int, Definition]:
@@ -151,7 +171,9 @@ def _models(db: Database, selected: Selected) -> dict[int, Definition]:
 # --- the arguments that both have ---------------------------------------------------------------------------------------
 
 
-def _common(db: Database, given: MultipleArguments | SingleArguments, problems: Problems) -> dict[str, Any]:
+def _common(
+    db: Database, given: MultipleArguments | SingleArguments, problems: Problems, interrupted: Interrupted | None
+) -> dict[str, Any]:
     """Check the arguments that both functions have; return what they become in the request, and the iterations."""
     iterations = problems.attempt(lambda: _iterations(given.num_iterations))
     frequency = None
@@ -161,7 +183,7 @@ def _common(db: Database, given: MultipleArguments | SingleArguments, problems: 
     training = problems.attempt(lambda: packed.read(db, "source_table", given.source_table))
     validation = problems.attempt(lambda: validation_table(db, given.validation_table, training))
     hosts = problems.attempt(lambda: inventory.hosts_of_sessions(db, given.use_gpus, training))
-    resources = available(db, this_machine(), hosts)
+    resources = available(db, this_machine(), hosts, interrupted)
     if getattr(given, "use_caching", False) and training is not None:
         problems.attempt(lambda: require_cache(db, [training, validation], resources))
     return {
@@ -169,7 +191,7 @@ def _common(db: Database, given: MultipleArguments | SingleArguments, problems: 
         "training": training,
         "validation": validation,
         "params": f"num_iterations={iterations}",
-        "seed": _seed(db),
+        "seed": interrupted.seed if interrupted else _seed(db),
         "frequency": frequency,
         "name": given.name,
         "description": given.description,

@@ -19,9 +19,9 @@ This module decides and counts; it runs nothing, and it knows neither SQL nor Ke
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 
 TRAINING = "training"
 COMPILE_SECONDS = 0.5  # what a session loses by taking up a program that it has not compiled
@@ -77,6 +77,11 @@ class Layout:
                 if partition < count:
                     yield partition, dataset, partition == count - 1
 
+    @property
+    def evaluation_stops(self) -> int:
+        """How many stops an evaluation has."""
+        return sum(count for _, count in self.partitions)
+
 
 @dataclass(frozen=True)
 class Leg:
@@ -89,6 +94,7 @@ class Leg:
         iterations: how many.
         evaluated: the iterations after which metrics are computed.
         ahead: iterations that may follow this leg; a trial with a long way goes first.
+        behind: stops that have been made already, before the run was interrupted.
     """
 
     trial: int
@@ -97,6 +103,43 @@ class Leg:
     iterations: int
     evaluated: frozenset[int]
     ahead: int = 0
+    behind: int = 0
+
+    @property
+    def last(self) -> int:
+        """The last iteration."""
+        return self.first + self.iterations - 1
+
+    def stops(self, layout: Layout) -> int:
+        """Return how many stops it has, those behind included."""
+        return self.iterations * layout.training + len(self.evaluated) * layout.evaluation_stops
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a trial has come: the training stop that its state comes from.
+
+    Evaluating leaves the state as it is, and how many stops a visit makes is a matter of timing, so neither counts.
+
+    Attributes:
+        iteration: the iteration of that stop; 0 where none has been made.
+        turn: which of the iteration's training stops it is, counted from 1.
+    """
+
+    iteration: int = 0
+    turn: int = 0
+
+
+def behind(layout: Layout, leg: Leg, position: Position, known: Collection[int]) -> int:
+    """Return how many stops of a leg lie behind a position.
+
+    Args:
+        known: iterations after which metrics are known. A tour of evaluation whose outcome is not lies ahead, all of it.
+    """
+    reached = (position.iteration - leg.first) * layout.training + position.turn
+    trained = min(max(reached, 0), leg.iterations * layout.training)
+    told = [each for each in leg.evaluated if each in known and (each - leg.first + 1) * layout.training <= trained]
+    return trained + len(told) * layout.evaluation_stops
 
 
 def tour(layout: Layout, leg: Leg) -> Iterator[Stop]:
@@ -196,11 +239,10 @@ class Hopper:
         self._compiled = [set() for _ in self.reaches]
 
     def add(self, leg: Leg) -> None:
-        """Let a trial set out on a leg. It must not be under way."""
-        stops = tour(self.layout, leg)
+        """Let a trial set out on a leg, which must not be behind it altogether. It must not be under way."""
+        stops = islice(tour(self.layout, leg), leg.behind, None)
         first = next(stops)
-        evaluation = len(leg.evaluated) * sum(count for _, count in self.layout.partitions)
-        self._resting[leg.trial] = _Way(leg, chain(stops), first, leg.iterations * self.layout.training + evaluation)
+        self._resting[leg.trial] = _Way(leg, stops, first, leg.stops(self.layout) - leg.behind)
 
     def next_visit(self, session: int) -> Visit | None:
         """Return what the idle session is to do now, or None if nothing that it reaches is resting."""

@@ -14,10 +14,10 @@ from automl import __version__, custom
 from automl.database import CallerDatabase, Database
 from automl.greenplum import distributed_by
 from automl.names import Name, quoted
+from automl.past import Evaluation
 from automl.plan import Trial
 from automl.request import Request, Search
 from automl.search.scheduler import Task
-from automl.store import Evaluation
 from keras_seg import state as codec
 
 _MODELS = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json)"
@@ -32,14 +32,14 @@ class Curve:
     Attributes:
         evaluations: in the order of their iterations.
         iteration: the last one made.
-        visits: how many visits it has made.
+        hops: visits that trained: how often its state has changed.
         seconds: that sessions have spent on it.
         error: why it failed, if it did.
     """
 
     evaluations: list[Evaluation] = field(default_factory=list)
     iteration: int = 0
-    visits: int = 0
+    hops: int = 0
     seconds: float = 0.0
     error: str | None = None
 

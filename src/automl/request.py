@@ -15,6 +15,7 @@ from automl.devices import Host, useful
 from automl.errors import INSUFFICIENT_RESOURCES, Problems, UsageError
 from automl.names import Name, table_name
 from automl.packed import PackedTable
+from automl.past import Interrupted
 from automl.search import hyperband, proposals
 from automl.search.hyperband import HyperbandParams
 from automl.search.proposals import HyperoptParams
@@ -163,11 +164,12 @@ class Arguments:
     use_caching: bool | None = False
 
 
-def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Search]:
+def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interrupted | None = None) -> tuple[Request, Search]:
     """Check everything that can be checked without Keras and return the request, and what is special to a search.
 
     Args:
         machine: what the server's machine carries: the defaults of the settings.
+        interrupted: the run that these arguments are from, if it is to go on.
 
     Raises:
         AutomlError: all problems found, together.
@@ -191,12 +193,12 @@ def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Se
         weights = dict(space.fit_params).get("class_weight")
         attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))
     hosts = attempt(lambda: inventory.hosts_of_sessions(db, given.use_gpus, training))
-    resources = available(db, machine, hosts)
+    resources = available(db, machine, hosts, interrupted)
     if given.use_caching and training is not None:
         attempt(lambda: require_cache(db, [training, validation], resources))
     problems.stop()
     assert method and params and space and outputs and training and models is not None
-    seed = secrets.randbelow(2**31) if given.random_state is None else given.random_state % 2**32
+    seed = interrupted.seed if interrupted else _seed(given.random_state)
     request = Request(
         training=training,
         validation=validation,
@@ -216,6 +218,10 @@ def parse(db: Database, given: Arguments, machine: Machine) -> tuple[Request, Se
         functions=functions,
     )
     return request, Search(outputs, given.automl_method or method, request.params, params.columns, given.random_state)
+
+
+def _seed(random_state: int | None) -> int:
+    return secrets.randbelow(2**31) if random_state is None else random_state % 2**32
 
 
 def _method(value: str | None) -> str:
@@ -268,16 +274,19 @@ def require_classes(weights: object, training: PackedTable, argument: str = "fit
         raise UsageError(argument, rule)
 
 
-def available(db: Database, machine: Machine, hosts: Sequence[Host] | None = None) -> Resources:
+def available(
+    db: Database, machine: Machine, hosts: Sequence[Host] | None = None, interrupted: Interrupted | None = None
+) -> Resources:
     """Read the settings that say what may be used.
 
     Args:
         hosts: of the sessions, where they are to train on GPUs.
+        interrupted: the run that is to go on, if one is: with as many threads as before.
     """
     sessions = useful(hosts[0], machine.sessions) if hosts else machine.sessions
     return Resources(
         sessions=catalog.whole_setting(db, "keras_automl.sessions", sessions, 0, 256),
-        threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
+        threads=interrupted.threads if interrupted else catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
         memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * _MB,
         cache=catalog.whole_setting(db, "keras_automl.cache_memory_mb", machine.memory // 2 // _MB, 1, 100_000_000) * _MB,
     )

@@ -2,37 +2,51 @@
 
 Everything here happens in one thread. It gives every idle session a visit, waits for whatever comes first, notes it, and asks
 the scheduler what follows when a trial has ended its task. Which method that is, a run does not know.
+
+A run that was interrupted is replayed: the scheduler begins anew, and of each task that it gives, the hopper gets what lies
+ahead of the trial's checkpoint. A task that lies behind it is reported at once, with the loss that the record has.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from automl import outputs, plan
+from automl import catalog, outputs, plan
 from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Work, ask
-from automl.cluster.opening import Needs, opened
+from automl.cluster.opening import Needs, fingerprints, opened
 from automl.database import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
-from automl.hopper import Hopper, Stop, Visit
+from automl.hopper import Hopper, Leg, Stop, Visit, behind
 from automl.outputs import Curve, Result, Tables
+from automl.past import Evaluation, Interrupted, Known, Past
 from automl.plan import Trial
 from automl.request import Request
 from automl.search.scheduler import Milestone, Scheduler, Step, Task
-from automl.store import Evaluation, Store
+from automl.store import Store
 
 _TRIES = 3  # of one visit, when its session dies
 
 
-def execute(db: CallerDatabase, request: Request, tables: Tables, arguments: Mapping[str, Any]) -> None:
+def execute(
+    db: CallerDatabase,
+    request: Request,
+    tables: Tables,
+    arguments: Mapping[str, Any],
+    interrupted: Interrupted | None = None,
+) -> None:
     """Train what a request asks for and make its tables.
 
     Args:
         arguments: those of the call, for the record.
+        interrupted: the run that is to go on, if this is not a new one; the caller keeps it (`catalog.claim_run`).
 
     Raises:
         AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
@@ -42,22 +56,25 @@ def execute(db: CallerDatabase, request: Request, tables: Tables, arguments: Map
     if count < wanted:
         db.notice(f"the search space holds {count} different configurations where {wanted} would be tried: all are tried")
     tables.reserve(db)
-    definitions = {definition.key: definition for definition in request.architectures.values()}
-    needs = Needs(
-        request.datasets,
-        tuple(definitions.values()),
-        request.resources,
-        caching=request.caching,
-        hosts=request.hosts,
-        functions=request.functions,
-    )
+    needs = _needs(request)
+    inputs = _digest(db, request, needs)
+    if interrupted:
+        interrupted.require_same(inputs)
     with opened(db, needs, count, "the search") as (cluster, journal):
         store = Store(journal, request.resources.memory, durable=journal is not db)
-        store.begin(_record(arguments, request, cluster))
-        run = Run(db, request, scheduler, cluster, store)
+        record = _record(arguments, inputs, request, cluster)
+        past = store.recall(interrupted.run_id, request.training.partitions) if interrupted else Past()
+        run = Run(db, request, scheduler, cluster, store, past)
         try:
+            if interrupted:
+                run.set_out()
+                store.resume(record, past)  # what is wrong with a replay has come to light, and nothing has been written
+                db.info(f"run {store.run} goes on after {past.elapsed:.1f} s of training; trials known: {len(past.trials)}")
+            else:
+                catalog.claim_run(db, store.begin(record))
+                run.set_out()
             results = run.train()
-            tables.fill(db, results, run.started, store.get)
+            tables.fill(db, results, interrupted.started if interrupted else run.started, store.get)
         except BaseException as error:
             _close_quietly(store, _status(error), run.best, error, cluster)
             raise
@@ -67,17 +84,24 @@ def execute(db: CallerDatabase, request: Request, tables: Tables, arguments: Map
 class Run:
     """A search under way.
 
+    Args:
+        past: what is known of it from before it was interrupted.
+
     Attributes:
         started: when it began to train.
     """
 
-    def __init__(self, db: CallerDatabase, request: Request, scheduler: Scheduler, cluster: Cluster, store: Store) -> None:
+    def __init__(
+        self, db: CallerDatabase, request: Request, scheduler: Scheduler, cluster: Cluster, store: Store, past: Past
+    ) -> None:
         self._db = db
         self._request = request
         self._scheduler = scheduler
         self._cluster = cluster
         self._store = store
-        self._hopper = Hopper(plan.layout(request), cluster.reaches)
+        self._past = past
+        self._layout = plan.layout(request)
+        self._hopper = Hopper(self._layout, cluster.reaches)
         self._trials: dict[int, Trial] = {}
         self._tasks: dict[int, Task] = {}
         self._curves: dict[int, Curve] = {}
@@ -96,13 +120,16 @@ class Run:
         ranked = sorted((loss, key) for loss, key in losses if not math.isnan(loss))
         return (ranked[0][1], ranked[0][0]) if ranked else None
 
-    def train(self) -> list[Result]:
-        """Train what the scheduler says and return what became of the trials."""
+    def set_out(self) -> None:
+        """Get ready to train: check what is to be trained, and replay what is known. Nothing is written yet."""
         first = self._scheduler.start()  # while the sessions import TensorFlow
         self._check(first)
-        self.started = outputs.now(self._db)
-        self._begun = time.monotonic()
         self._follow(first)
+
+    def train(self) -> list[Result]:
+        """Train what the scheduler says and return what became of the trials."""
+        self.started = outputs.now(self._db)
+        self._begun = time.monotonic() - self._past.elapsed
         while self._hopper.busy:
             self._hand_out()
             for outcome in self._cluster.wait():
@@ -165,9 +192,10 @@ class Run:
             return
         curve = self._curves[visit.trial]
         curve.seconds += outcome.seconds
-        curve.iteration, curve.visits = visit.stops[-1].iteration, curve.visits + 1
-        if state:
-            self._store.put(visit.trial, state, curve.iteration, curve.visits)
+        curve.iteration = visit.stops[-1].iteration
+        if state:  # which one training stop has changed, the first of the visit
+            curve.hops += 1
+            self._store.put(visit.trial, state, visit.stops[0].iteration, curve.hops)
         self._sums[visit.trial] = report.get("sums", {})  # a visit that is lost is repeated with those that went in
         if "warning" in report and report["warning"] not in self._warned:
             self._warned.add(report["warning"])
@@ -180,7 +208,7 @@ class Run:
 
     def _note(self, key: int, report: dict[str, Any]) -> None:
         """Gather what an evaluation found; it is complete when every dataset has been evaluated."""
-        datasets = [name for name, _ in plan.layout(self._request).partitions]
+        datasets = [name for name, _ in self._layout.partitions]
         partial = self._partial.setdefault(key, {})
         partial.update({name: (report[name]["loss"], tuple(report[name]["metrics"])) for name in datasets if name in report})
         if len(partial) < len(datasets):
@@ -194,22 +222,56 @@ class Run:
 
     def _report(self, key: int, loss: float | None) -> None:
         """Tell the scheduler how a trial's task ended, and follow what it says."""
+        self._follow(self._told(key, loss))
+
+    def _told(self, key: int, loss: float | None) -> Step:
+        """Tell the scheduler how a trial's task ended, and return what it says."""
         if loss is not None and not math.isnan(loss):
             self._lowest = min(self._lowest or (loss, key), (loss, key))
         step = self._scheduler.report(key, loss)
         self._progress(key, "finished" if loss is not None else "failed")
-        if step.milestone is not None:
+        if step.milestone is not None and self.started:  # what is replayed was said before
             self._say(step.milestone)
-        self._follow(step)
+        return step
 
     def _follow(self, step: Step) -> None:
+        """Do what a step says, and what follows from tasks whose ends are known."""
+        steps = deque((step,))
+        while steps:
+            step = steps.popleft()
+            self._enter(step)
+            for task in step.tasks:
+                steps.extend(self._replayed(self._leg(task)))
+
+    def _enter(self, step: Step) -> None:
+        """Take in the trials and tasks of a step; trials that are in the record must be the same."""
         trials = plan.make_trials(self._request, step.trials)
-        self._trials.update({trial.mst_key: trial for trial in trials})
-        self._curves.update({trial.mst_key: Curve() for trial in trials})
+        known = self._past.trials
+        for trial in trials:
+            self._past.require_same(trial.mst_key, trial.configuration)
+            self._trials[trial.mst_key] = trial
+            self._curves[trial.mst_key] = _curve(known[trial.mst_key]) if trial.mst_key in known else Curve()
         self._tasks.update({task.mst_key: task for task in step.tasks})
-        self._store.trials([_row(trial, self._tasks[trial.mst_key]) for trial in trials])
-        for task in step.tasks:
-            self._hopper.add(plan.leg(self._trials[task.mst_key], task, self._request.frequency))
+        self._store.trials([_row(trial, self._tasks[trial.mst_key]) for trial in trials if trial.mst_key not in known])
+
+    def _leg(self, task: Task) -> Leg:
+        leg = plan.leg(self._trials[task.mst_key], task, self._request.frequency)
+        known = self._past.trials.get(task.mst_key)
+        if known is None:
+            return leg
+        known.require(leg)
+        return replace(leg, behind=behind(self._layout, leg, known.position, known.losses))
+
+    def _replayed(self, leg: Leg) -> list[Step]:
+        """Let a trial set out on a leg; where the record knows how the leg ended, return what the scheduler says to that."""
+        known = self._past.trials.get(leg.trial)
+        if known is not None and leg.behind == leg.stops(self._layout):
+            return [self._told(leg.trial, known.losses[leg.last])]
+        if known is not None and known.error is not None:
+            self._curves[leg.trial].error = known.error
+            return [self._told(leg.trial, None)]
+        self._hopper.add(leg)
+        return []
 
     def _say(self, milestone: Milestone) -> None:
         which = "training" if self._request.validation is None else "validation"
@@ -234,6 +296,7 @@ class Run:
         self._failed(visit.trial, str(outcome.lost))
 
     def _failed(self, key: int, error: str) -> None:
+        self._store.settle(key)
         self._curves[key].error = error
         self._db.warning(f"mst_key {key} failed and is out of the search: {error}")
         self._report(key, None)
@@ -243,13 +306,36 @@ class Run:
         self._store.progress(key, status, self._tasks[key].round, curve.iteration, curve.loss, curve.seconds, curve.error)
 
 
-def _record(arguments: Mapping[str, Any], request: Request, cluster: Cluster) -> dict[str, Any]:
+def _needs(request: Request) -> Needs:
+    definitions = {definition.key: definition for definition in request.architectures.values()}
+    return Needs(
+        request.datasets,
+        tuple(definitions.values()),
+        request.resources,
+        caching=request.caching,
+        hosts=request.hosts,
+        functions=request.functions,
+    )
+
+
+def _digest(db: CallerDatabase, request: Request, needs: Needs) -> str:
+    """Return a digest of what is trained on: another one says that it may have changed.
+
+    Of packed tables it tells which rows they have by who wrote them where: that is read in no time.
+    """
+    rows = [db.execute(statement)[0]["fingerprint"] for statement in fingerprints(needs)]
+    keys = sorted((number, definition.key) for number, definition in request.architectures.items())
+    return hashlib.sha256(json.dumps([rows, keys]).encode()).hexdigest()[:32]
+
+
+def _record(arguments: Mapping[str, Any], inputs: str, request: Request, cluster: Cluster) -> dict[str, Any]:
     return {
         "method": request.method,
         "params": request.params,
         "source_table": str(request.training.relation.name),
         "model_output_table": str(request.model),
         "arguments": json.dumps(dict(arguments)),
+        "inputs": inputs,
         "random_state": request.seed,
         "executor": cluster.kind,
         "sessions": len(cluster.reaches),
@@ -257,6 +343,10 @@ def _record(arguments: Mapping[str, Any], request: Request, cluster: Cluster) ->
         "partitions": request.training.partitions,
         "backend": os.getpid(),
     }
+
+
+def _curve(known: Known) -> Curve:
+    return Curve(list(known.evaluations), known.position.iteration, known.hops, known.seconds)
 
 
 def _row(trial: Trial, task: Task) -> tuple[object, ...]:

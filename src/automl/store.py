@@ -14,7 +14,8 @@ from itertools import chain
 from typing import Any
 
 from automl.database import Journal
-from automl.errors import RunDeleted
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, RunDeleted
+from automl.past import Evaluation, Past, remembered
 
 _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time
@@ -49,11 +50,19 @@ class _Rows:
 
 
 _RUN = """INSERT INTO madlib.automl_runs
-    (method, params, source_table, model_output_table, arguments, random_state, executor, sessions, threads, partitions,
-        backend)
-    VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::integer, $9::integer, $10::integer,
-        $11::integer)
+    (method, params, source_table, model_output_table, arguments, inputs, random_state, executor, sessions, threads,
+        partitions, backend)
+    VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::text, $9::integer, $10::integer,
+        $11::integer, $12::integer)
     RETURNING run_id"""
+_RESUME = """UPDATE madlib.automl_runs SET status = 'running', finished = NULL, error = NULL, executor = $2::text,
+    sessions = $3::integer, backend = $4::integer WHERE run_id = $1::bigint AND status <> 'finished' RETURNING run_id"""
+_TRIALS = """SELECT mst_key, model_id, compile_params, fit_params, status, seconds, error FROM madlib.automl_trials
+    WHERE run_id = $1::bigint"""
+_METRICS = """SELECT mst_key, iteration, elapsed, training_loss, training_metrics, validation_loss, validation_metrics
+    FROM madlib.automl_metrics WHERE run_id = $1::bigint"""
+_CHECKPOINTS = "SELECT mst_key, iteration, visits FROM madlib.automl_checkpoints WHERE run_id = $1::bigint"
+_WAITING = "UPDATE madlib.automl_trials SET status = 'waiting' WHERE run_id = $1::bigint AND status IN ('running', 'stopped')"
 _TRIAL = _Rows(
     "INSERT INTO madlib.automl_trials (run_id, mst_key, model_id, compile_params, fit_params, s, i) VALUES {}",
     ("bigint", "integer", "integer", "text", "text", "integer", "integer"),
@@ -68,6 +77,11 @@ _METRIC = _Rows(
     """INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, elapsed, training_loss, training_metrics,
         validation_loss, validation_metrics) VALUES {}""",
     ("bigint", "integer", "integer", "double precision", *2 * ("double precision", "double precision[]")),
+)
+_METRIC_GONE = _Rows(
+    """DELETE FROM madlib.automl_metrics m USING (VALUES {}) v (run_id, mst_key, iteration)
+    WHERE m.run_id = v.run_id AND m.mst_key = v.mst_key AND m.iteration = v.iteration""",
+    ("bigint", "integer", "integer"),
 )
 _CHECKPOINT_GONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::bigint AND mst_key = ANY ($2::integer[])"
 _CHECKPOINT = _Rows(
@@ -84,27 +98,6 @@ _LEFT = """UPDATE madlib.automl_trials SET status = 'stopped' WHERE run_id = $1:
 _DONE = "DELETE FROM madlib.automl_checkpoints WHERE run_id = $1::bigint"
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Loss and metrics of a trial after an iteration.
-
-    Attributes:
-        iteration: on the search's own axis, from 1.
-        elapsed: seconds since the search began to train.
-        training, validation: (loss, metrics); None where there is no validation table.
-    """
-
-    iteration: int
-    elapsed: float
-    training: tuple[float, tuple[float, ...]]
-    validation: tuple[float, tuple[float, ...]] | None
-
-    @property
-    def loss(self) -> float:
-        """The loss that ranks: of the validation table where there is one."""
-        return self.training[0] if self.validation is None else self.validation[0]
-
-
 class Store:
     """The record of one run.
 
@@ -119,6 +112,7 @@ class Store:
         self._durable = durable
         self._memory = memory
         self._run = 0
+        self._open = False
         self._trials: list[Row] = []
         self._metrics: list[Row] = []
         self._best: list[Statement] = []
@@ -136,7 +130,32 @@ class Store:
     def begin(self, run: Mapping[str, Any]) -> int:
         """Open the record of a run and return its number; `run` holds the columns of automl_runs in their order."""
         self._run = int(self._journal.execute(_RUN, *run.values())[0]["run_id"])
+        self._open = True
         return self._run
+
+    def recall(self, run: int, partitions: int) -> Past:
+        """Return what is known of a run that was interrupted, which goes on here; nothing is written yet.
+
+        Its states stay in their table until they are asked for: together they may be larger than the memory.
+
+        Args:
+            partitions: of the training table.
+        """
+        self._run = run
+        trials, metrics, checkpoints = (self._journal.execute(asked, run) for asked in (_TRIALS, _METRICS, _CHECKPOINTS))
+        self._spilled = {row["mst_key"] for row in checkpoints}
+        return remembered(partitions, trials, metrics, checkpoints)
+
+    def resume(self, run: Mapping[str, Any], past: Past) -> None:
+        """Let the record of the recalled run go on; `run` holds at least the executor, the sessions and the backend of now."""
+        if not self._journal.execute(_RESUME, self._run, run["executor"], run["sessions"], run["backend"]):
+            raise AutomlError(
+                f"run {self._run} has finished, or was deleted, while it was to be resumed",
+                sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+            )
+        self._open = True
+        gone = [(self._run, *which) for which in past.stale]
+        self._journal.batch([(_WAITING, (self._run,)), *_METRIC_GONE.of(gone)])
 
     def trials(self, rows: Sequence[Row]) -> None:
         """Note new trials: (mst_key, model_id, compile_params, fit_params, s, i) each."""
@@ -165,11 +184,11 @@ class Store:
         """Note the best trial so far."""
         self._best = [(_BEST, (self._run, trial, loss))]
 
-    def put(self, trial: int, state: bytes, iteration: int, visits: int) -> None:
-        """Let a trial's state rest here."""
+    def put(self, trial: int, state: bytes, iteration: int, hops: int) -> None:
+        """Let a trial's state rest here, which training in an iteration led to, by so many hops."""
         self._states[trial] = state
         self._states.move_to_end(trial)
-        self._unsaved[trial] = iteration, visits
+        self._unsaved[trial] = iteration, hops
         if sum(map(len, self._states.values())) > self._memory:
             self._spill()
 
@@ -190,20 +209,21 @@ class Store:
         begin = time.monotonic()
         if not now and begin < self._next:
             return
-        progress = [(self._run, trial, *row) for trial, row in self._progress.items()]
-        statements = [*_TRIAL.of(self._trials), *_METRIC.of(self._metrics), *self._best, *_PROGRESS.of(progress)]
-        if statements:
-            self._require_run()
-            self._journal.batch(statements)
-        # Written is written, also where a checkpoint fails then: the end of the run must not write it again.
-        self._trials, self._metrics, self._best, self._progress = [], [], [], {}
+        self._write_rows()
         if self._durable:
             self._save()
         end = time.monotonic()
         self._next = end + max(_INTERVAL, _SHARE * (end - begin))
 
+    def settle(self, trial: int) -> None:
+        """Write a trial's state before it is noted that the trial failed: one that failed has its last state in the record."""
+        if self._durable and trial in self._unsaved:
+            self._write([self._checkpoint(trial)])
+
     def end(self, status: str, best: tuple[int, float] | None, error: str | None, versions: str) -> None:
-        """Close the record of the run; the checkpoints of one that came to its end are not needed any more."""
+        """Close the record of the run, if it is open; the checkpoints of one that came to its end are not needed any more."""
+        if not self._open:
+            return
         if status == "finished":
             self._unsaved = {}
         self.flush(now=True)
@@ -211,6 +231,15 @@ class Store:
         statements: list[Statement] = [(_END, (self._run, status, trial, loss, error, versions))]
         statements.append((_DONE if status == "finished" else _LEFT, (self._run,)))
         self._journal.batch(statements)
+
+    def _write_rows(self) -> None:
+        progress = [(self._run, trial, *row) for trial, row in self._progress.items()]
+        statements = [*_TRIAL.of(self._trials), *_METRIC.of(self._metrics), *self._best, *_PROGRESS.of(progress)]
+        if statements:
+            self._require_run()
+            self._journal.batch(statements)
+        # Written is written, also where a checkpoint fails then: the end of the run must not write it again.
+        self._trials, self._metrics, self._best, self._progress = [], [], [], {}
 
     def _require_run(self) -> None:
         """Without foreign keys (Greenplum) rows of a run that is not there any more could be written."""
@@ -241,9 +270,10 @@ class Store:
 
     def _checkpoint(self, trial: int) -> Row:
         """Return the row of a trial's state, and count it as written."""
-        iteration, visits = self._unsaved.pop(trial)
-        return self._run, trial, iteration, visits, self._states[trial]
+        iteration, hops = self._unsaved.pop(trial)
+        return self._run, trial, iteration, hops, self._states[trial]
 
     def _write(self, rows: Sequence[Row]) -> None:
+        self._write_rows()  # a run that is resumed makes no evaluation anew that lies before a checkpoint
         gone = (_CHECKPOINT_GONE, (self._run, [row[1] for row in rows]))
         self._journal.batch([gone, *_CHECKPOINT.of(rows)])

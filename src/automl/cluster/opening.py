@@ -52,7 +52,7 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
     setup = Setup(
         datasets={name: partition_query(table) for name, table in needs.datasets.items()},
         definitions=needs.definitions,
-        fingerprints=_fingerprints(needs),
+        fingerprints=fingerprints(needs),
         threads=needs.resources.threads,
         caching=needs.caching,
         gpus=of_sessions(needs.hosts, count),
@@ -75,7 +75,8 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
             journal.close()
 
 
-def _fingerprints(needs: Needs) -> tuple[str, ...]:
+def fingerprints(needs: Needs) -> tuple[str, ...]:
+    """Return the statements whose results tell whether two sessions, or two calls, see the same rows."""
     functions = () if needs.functions is None else (needs.functions.fingerprint,)
     return (*(fingerprint(table) for table in needs.datasets.values()), *functions)
 

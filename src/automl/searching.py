@@ -1,0 +1,28 @@
+"""The search: madlib_keras_automl."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from automl import request, run
+from automl.cluster import this_machine
+from automl.database import CallerDatabase
+from automl.outputs import SearchTables
+from automl.past import Interrupted
+from automl.request import Arguments, Request
+
+
+def madlib_keras_automl(db: CallerDatabase, *arguments: object) -> None:
+    """Search, and make the five tables."""
+    given = Arguments(*arguments)  # type: ignore[arg-type]  # SQL has checked their types
+    run.execute(db, *search(db, given), asdict(given))
+
+
+def search(db: CallerDatabase, given: Arguments, interrupted: Interrupted | None = None) -> tuple[Request, SearchTables]:
+    """Check the arguments and return what is to be trained, and the tables to be made.
+
+    Args:
+        interrupted: the run that these arguments are from, if it is to go on.
+    """
+    asked, about = request.parse(db, given, this_machine(), interrupted)
+    return asked, SearchTables(asked, about)

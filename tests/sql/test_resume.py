@@ -1,0 +1,360 @@
+"""madlib.automl_resume: whatever ended a run, and whenever, in the end its tables are those of one that nothing disturbed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg2
+import pytest
+
+from fix_db import Session, connect_to
+from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search, sequential
+
+PATIENCE = 90.0  # seconds for a moment to come
+NET = sequential(
+    ("Dense", {"units": 60, "activation": "relu", "batch_input_shape": [None, 4]}),
+    ("Dropout", {"rate": 0.2}),
+    ("Dense", {"units": 3, "activation": "softmax"}),
+)
+# Columns that differ between two calls: when it was, and whether the seed was typed.
+OF_THE_CALL = ("metrics_elapsed_time", "start_training_time", "end_training_time", "random_state")
+RUN = "(SELECT max(run_id) FROM madlib.automl_runs)"
+
+Statement = Callable[..., None]
+End = Callable[[Session, int], None]
+Moment = Callable[[Session], bool]
+
+
+def hyperband(session: Session) -> None:
+    """A search of some seconds: brackets of 27 iterations, one after the other half way."""
+    search(
+        session,
+        "made",
+        compile_params_grid=PAGE_COMPILE,
+        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        automl_params="R=27, eta=3, skip_last=1",
+        validation_table="val",
+        metrics_compute_frequency=2,
+        random_state=11,
+    )
+
+
+def tpe(session: Session, seed: int | None = None) -> None:
+    """A search by TPE, whose seed is drawn."""
+    search(
+        session,
+        "made",
+        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        automl_method="hyperopt",
+        automl_params="num_configs=8, num_iterations=20",
+        random_state=seed,
+        use_caching=True,
+    )
+
+
+def several(session: Session) -> None:
+    """Configurations of one's own choice, from the weights of an earlier training."""
+    session.run("SELECT setseed(0.5)")
+    session.run(
+        "SELECT madlib.madlib_keras_fit_multiple_model('train', 'made', 'mst', 30, validation_table := 'val',"
+        " metrics_compute_frequency := 7, warm_start := TRUE, name := 'of mine')"
+    )
+
+
+def one(session: Session) -> None:
+    session.run("SELECT setseed(0.5)")
+    session.run(
+        "SELECT madlib.madlib_keras_fit('train', 'made', 'lib', 1, $$loss='categorical_crossentropy',optimizer='Adam(lr=0.01)',"
+        "metrics=['accuracy']$$, 'batch_size=1,epochs=4', 30, metrics_compute_frequency := 7)"
+    )
+
+
+def contents(session: Session) -> dict[str, object]:
+    """A digest of each table of a call."""
+    found = {}
+    for (table,) in session.fetch("SELECT relname FROM pg_class WHERE relname ~ '^made' AND relkind = 'r' ORDER BY 1"):
+        columns = [
+            name
+            for (name,) in session.fetch(
+                "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
+                table,
+            )
+            if name not in OF_THE_CALL
+        ]
+        row = ", ".join(f"{name}::text" for name in columns)
+        found[table] = session.value(
+            f"SELECT md5(string_agg(r::text, ',' ORDER BY r::text)) FROM (SELECT {row} FROM {table}) r"
+        )
+    return found
+
+
+def drop_made(session: Session) -> None:
+    tables = session.fetch("SELECT relname FROM pg_class WHERE relname ~ '^made' AND relkind = 'r'")
+    if tables:
+        session.run(f"DROP TABLE {', '.join(name for (name,) in tables)}")
+
+
+def prepare(session: Session, statement: Statement) -> None:
+    """Make what a statement begins from."""
+    drop_made(session)
+    if statement is several:
+        session.run("SELECT setseed(0)")
+        session.run("SELECT madlib.madlib_keras_fit_multiple_model('train', 'made', 'mst', 1)")
+
+
+# --- moments ------------------------------------------------------------------------------------------------------------
+
+
+def iterations(count: int) -> Moment:
+    """The moment when the trials of the run have made so many iterations, together."""
+    sql = "SELECT coalesce(sum(iteration), 0) FROM madlib.automl_trials WHERE run_id = %s"
+
+    def come(watcher: Session) -> bool:
+        ((run, status),) = watcher.fetch("SELECT run_id, status FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1")
+        return bool(status != "running" or watcher.value(sql, run) >= count)
+
+    return come
+
+
+def at_once(watcher: Session) -> bool:
+    """The moment when the record has been opened."""
+    return bool(watcher.value("SELECT count(*) FROM madlib.automl_runs WHERE status = 'running'"))
+
+
+def last_rung(watcher: Session) -> bool:
+    sql = f"SELECT count(*) FROM madlib.automl_trials WHERE run_id = {RUN} AND s = 3 AND i = 2 AND status = 'running'"
+    return bool(watcher.value(sql))
+
+
+# --- what ends a run ----------------------------------------------------------------------------------------------------
+
+
+def cancel(watcher: Session, caller: int) -> None:
+    watcher.run("SELECT pg_cancel_backend(%s)", caller)
+
+
+def terminate(watcher: Session, caller: int) -> None:
+    watcher.run("SELECT pg_terminate_backend(%s)", caller)
+
+
+def interrupted(dsn: str, statement: Statement, moment: Moment, end: End) -> int:
+    """Begin a call, end it at a moment, and return the number of its run."""
+    caller, watcher = opened(dsn), opened(dsn)
+    caller.run("SET keras_automl.sessions = 2")
+    before = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
+    failed: list[psycopg2.Error] = []
+
+    def call() -> None:
+        try:
+            statement(caller)
+        except psycopg2.Error as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    deadline = time.monotonic() + PATIENCE
+    while watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs") == before or not moment(watcher):
+        assert thread.is_alive(), failed
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    run = watcher.value("SELECT max(run_id) FROM madlib.automl_runs")
+    end(watcher, caller.info.backend_pid)
+    thread.join(PATIENCE)
+    assert failed, "the call came to its end before it was to"
+    for session in (caller, watcher):
+        session.close()
+    return int(run)
+
+
+def opened(dsn: str) -> Session:
+    session = connect_to(dsn)
+    session.run("SET search_path = t_resume")
+    return session
+
+
+# --- the tests ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dsn(database: str) -> str:
+    """The database with a schema `t_resume`: packed tables, a library, and configurations."""
+    session = in_schema(database, "t_resume")
+    make_iris(session)
+    load(session, "lib", NET)
+    session.run(
+        "SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], ARRAY["
+        "$$loss='categorical_crossentropy',optimizer='Adam(lr=0.01)',metrics=['accuracy']$$,"
+        "$$loss='categorical_crossentropy',optimizer='SGD(lr=0.01)',metrics=['accuracy']$$],"
+        "ARRAY['batch_size=1,epochs=2', 'batch_size=2,epochs=3'])"
+    )
+    session.close()
+    return database
+
+
+@pytest.fixture
+def caller(dsn: str) -> Iterator[Session]:
+    """A session in that schema; what a call makes is gone afterwards."""
+    session = opened(dsn)
+    yield session
+    session.close()
+    cleaner = opened(dsn)
+    drop_made(cleaner)
+    cleaner.run("DELETE FROM madlib.automl_runs")
+    cleaner.close()
+
+
+def undisturbed(dsn: str, statement: Statement, seed: int) -> dict[str, object]:
+    """Return what is in the tables of a call that nothing disturbs."""
+    session = opened(dsn)
+    prepare(session, statement)
+    session.run("SET keras_automl.sessions = 2")
+    statement(session, seed) if statement is tpe else statement(session)
+    found = contents(session)
+    session.close()
+    return found
+
+
+CASES: list[tuple[str, Statement, Moment, End]] = [
+    ("cancelled at once", hyperband, at_once, cancel),
+    ("terminated in the middle", hyperband, iterations(60), terminate),
+    ("cancelled at the last rung", hyperband, last_rung, cancel),
+    ("by TPE", tpe, iterations(60), terminate),
+    ("several", several, iterations(35), terminate),
+    ("one", one, iterations(10), cancel),
+]
+
+
+@pytest.mark.parametrize(("statement", "moment", "end"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_tables_are_those_of_a_run_that_nothing_disturbed(
+    dsn: str, caller: Session, statement: Statement, moment: Moment, end: End
+) -> None:
+    prepare(caller, statement)
+    run = interrupted(dsn, statement, moment, end)
+    caller.run("SET keras_automl.sessions = 1; SET keras_automl.threads = 2")
+    caller.run("SELECT madlib.automl_resume(%s)", run)
+    row = "SELECT status, error, finished > started, alive, threads, sessions FROM madlib.automl_runs WHERE run_id = %s"
+    sessions = 3 if caller.is_greenplum else 1
+    assert caller.fetch(row, run) == [("finished", None, True, False, 1, sessions)]
+    assert caller.value("SELECT count(*) FROM madlib.automl_checkpoints WHERE run_id = %s", run) == 0
+    assert caller.value("SELECT count(*) FROM madlib.automl_trials WHERE run_id = %s AND status <> 'finished'", run) == 0
+    seed = caller.value("SELECT random_state FROM madlib.automl_runs WHERE run_id = %s", run)
+    assert contents(caller) == undisturbed(dsn, statement, seed)
+
+
+@pytest.fixture
+def cancelled(dsn: str, caller: Session) -> int:
+    """The number of a search that was cancelled when it had begun to train."""
+    return interrupted(dsn, hyperband, iterations(5), cancel)
+
+
+def test_checkpoints_that_are_lost_cost_time_and_nothing_else(dsn: str, caller: Session) -> None:
+    run = interrupted(dsn, hyperband, iterations(60), cancel)
+    caller.run("DELETE FROM madlib.automl_checkpoints WHERE run_id = %s AND mst_key %% 2 = 0", run)
+    caller.run("SELECT madlib.automl_resume(%s)", run)
+    assert contents(caller) == undisturbed(dsn, hyperband, 11)
+
+
+def test_only_one_session_goes_on_with_a_run(dsn: str, caller: Session, cancelled: int) -> None:
+    second = opened(dsn)
+    caller.run("BEGIN")
+    # A resumed run in the caller's own session holds the run until the transaction is over.
+    caller.run("SET keras_automl.sessions = 0; SELECT madlib.automl_resume(%s)", cancelled)
+    failure = second.error_of("SELECT madlib.automl_resume(%s)", cancelled)
+    assert (failure.sqlstate, failure.message) == ("55000", f"run_id: run {cancelled} is under way in another session")
+    assert failure.hint == f"Wait until it is over, or end it: SELECT pg_cancel_backend({caller.info.backend_pid})"
+    caller.run("ROLLBACK")
+    row = "SELECT status FROM madlib.automl_runs WHERE run_id = %s"
+    assert second.value(row, cancelled) == "cancelled"
+    second.run("SET keras_automl.sessions = 2; SELECT madlib.automl_resume(%s)", cancelled)
+    assert contents(second) == undisturbed(dsn, hyperband, 11)
+    failure = caller.error_of("SELECT madlib.automl_resume(%s)", cancelled)
+    assert (failure.sqlstate, failure.message) == (
+        "55000",
+        f'run_id: run {cancelled} has finished, its model table was "t_resume.made"',
+    )
+    second.close()
+
+
+def test_a_run_under_way_is_left_alone(dsn: str, caller: Session) -> None:
+    found = []
+
+    def look_and_cancel(watcher: Session, caller: int) -> None:
+        run = watcher.value("SELECT max(run_id) FROM madlib.automl_runs")
+        found.append(watcher.error_of("SELECT madlib.automl_resume(%s)", run))
+        cancel(watcher, caller)
+
+    run = interrupted(dsn, hyperband, iterations(5), look_and_cancel)
+    assert [(failure.sqlstate, failure.message) for failure in found] == [
+        ("55000", f"run_id: run {run} is under way in another session")
+    ]
+
+
+def test_what_cannot_be_resumed(dsn: str, caller: Session, cancelled: int) -> None:
+    before = caller.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled)
+    resume = f"SELECT madlib.automl_resume({cancelled})"
+    assert caller.error_of("SELECT madlib.automl_resume(NULL::bigint)") == (
+        "22004", "run_id: must be the number of a run, got NULL", None,
+    )  # fmt: skip
+    failure = caller.error_of("SELECT madlib.automl_resume(123456)")
+    assert (failure.sqlstate, failure.message) == ("22023", "run_id: must be the number of one of your runs, got 123456")
+    caller.run("CREATE TABLE made_info (x integer)")
+    failure = caller.error_of(resume)
+    assert (failure.sqlstate, failure.message) == ("42P07", 'model_output_table: table "t_resume.made_info" already exists')
+    caller.run("DROP TABLE made_info")
+    caller.run("CREATE SCHEMA elsewhere; SET search_path = elsewhere, t_resume")
+    failure = caller.error_of(resume)
+    assert (failure.sqlstate, failure.message) == (
+        "55000",
+        'run_id: model_output_table must be what it was in the run, "t_resume.made", and is "elsewhere.made" now',
+    )
+    caller.run("SET search_path = t_resume; DROP SCHEMA elsewhere; UPDATE train_summary SET partitions = partitions + 1")
+    now = caller.value("SELECT partitions FROM train_summary")
+    failure = caller.error_of(resume)
+    assert failure.message == (
+        f'run_id: the number of partitions of source_table must be what it was in the run, "{now - 1}", and is "{now}" now'
+    )
+    caller.run("UPDATE train_summary SET partitions = partitions - 1; ALTER TABLE val RENAME TO val_")
+    assert caller.error_of(resume).message == 'validation_table: table "val" does not exist'
+    caller.run("ALTER TABLE val_ RENAME TO val")
+    assert caller.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled) == before
+
+
+EDITS = [
+    "arguments = '{}'",
+    "arguments = NULL",
+    """arguments = replace(arguments, '"R=27, eta=3, skip_last=1"', '{"a": 1}')""",
+    "threads = 1000",
+    "method = 'other'",
+]
+
+
+def test_an_edited_record_is_refused_and_left_as_it_is(caller: Session, cancelled: int) -> None:
+    resume = f"SELECT madlib.automl_resume({cancelled})"
+    kept = caller.fetch("SELECT arguments, threads, method FROM madlib.automl_runs WHERE run_id = %s", cancelled)
+    for edit in EDITS:
+        caller.run(f"UPDATE madlib.automl_runs SET {edit}")
+        failure = caller.error_of(resume)
+        assert (failure.sqlstate, failure.message) == (
+            "55000",
+            f"run_id: the record of run {cancelled} does not say what was called",
+        )
+        caller.run("UPDATE madlib.automl_runs SET (arguments, threads, method) = (%s, %s, %s)", *kept[0])
+    caller.run("UPDATE madlib.automl_trials SET fit_params = 'x' WHERE mst_key = 4")
+    everything = "SELECT r.*, t.* FROM madlib.automl_runs r JOIN madlib.automl_trials t USING (run_id) ORDER BY mst_key"
+    before = caller.fetch(everything)
+    failure = caller.error_of(resume)
+    assert failure.sqlstate == "55000"
+    assert failure.message.startswith("the run cannot be resumed: its mst_key 4 is (1, optimizer=")
+    assert caller.fetch(everything) == before
+
+
+def test_a_run_of_somebody_else_is_none(caller: Session, cancelled: int, role: str) -> None:
+    caller.run(f"SET ROLE {role}")
+    failure = caller.error_of("SELECT madlib.automl_resume(%s)", cancelled)
+    caller.run("RESET ROLE")
+    assert (failure.sqlstate, failure.message) == (
+        "22023",
+        f"run_id: must be the number of one of your runs, got {cancelled}",
+    )

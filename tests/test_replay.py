@@ -1,0 +1,465 @@
+"""Replaying, with sessions and a record in memory: wherever a run is stopped, it ends as if it had not been."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from automl import run as under_test
+from automl.catalog import ColumnType, Relation
+from automl.cluster.base import CHECK, Definition, Outcome, Work
+from automl.errors import AutomlError
+from automl.hopper import Layout, Leg, Position, behind
+from automl.names import Name
+from automl.outputs import Result
+from automl.packed import PackedTable
+from automl.past import Interrupted, remembered
+from automl.request import Request, Resources
+from automl.search import hyperband, proposals
+from automl.search.scheduler import Listed, Plan
+from automl.search.space import Configuration, Space
+from automl.store import Store
+
+SEED = 7
+PARTITIONS = 2
+STEP = 7  # visits between two moments where a run is stopped; with 1 it takes minutes
+
+
+# --- a record in memory -------------------------------------------------------------------------------------------------
+
+
+def cut(values: Sequence[Any], width: int) -> list[Sequence[Any]]:
+    return [values[at : at + width] for at in range(0, len(values), width)]
+
+
+@dataclass
+class Record:
+    """The journal of one run: what its statements have written."""
+
+    run: dict[str, Any] = field(default_factory=dict)
+    trials: dict[int, dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    checkpoints: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def curves(self) -> list[dict[str, Any]]:
+        """The rows of the metrics, without their times."""
+        return [{**row, "elapsed": None} for _, row in sorted(self.metrics.items())]
+
+    def execute(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        if not sql.startswith("SELECT"):
+            self.run["status"] = "running"
+            if sql.startswith("INSERT"):
+                self.run["inputs"] = values[5]
+            return [{"run_id": 1}]
+        table = sql.rpartition("FROM madlib.automl_")[2].split()[0]
+        if table == "runs":
+            return [{"run_id": 1}]
+        if sql.startswith("SELECT state"):
+            return [{"state": self.checkpoints[values[1]]["state"]}]
+        return [dict(row) for row in getattr(self, table).values()]
+
+    def batch(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+        for sql, values in statements:
+            self._write(" ".join(sql.split()), values)
+
+    def _write(self, sql: str, values: tuple[Any, ...]) -> None:
+        if sql.startswith("INSERT INTO madlib.automl_trials"):
+            names = ("mst_key", "model_id", "compile_params", "fit_params", "s", "i")
+            for _run, *row in cut(values, 7):
+                assert row[0] not in self.trials
+                self.trials[row[0]] = {**dict(zip(names, row, strict=True)), "status": "waiting", "seconds": 0.0, "error": None}
+        elif sql.startswith("UPDATE madlib.automl_trials t"):
+            for _run, key, *row in cut(values, 8):
+                names = ("status", "i", "iteration", "loss", "seconds", "error")
+                self.trials[key].update(zip(names, row, strict=True))
+        elif sql.startswith("INSERT INTO madlib.automl_metrics"):
+            names = ("mst_key", "iteration", "elapsed", "training_loss", "training_metrics", "validation_loss",
+                     "validation_metrics")  # fmt: skip
+            for _run, *row in cut(values, 8):
+                assert (row[0], row[1]) not in self.metrics
+                self.metrics[row[0], row[1]] = dict(zip(names, row, strict=True))
+        elif sql.startswith("DELETE FROM madlib.automl_metrics"):
+            for _run, key, iteration in cut(values, 3):
+                del self.metrics[key, iteration]
+        elif sql.startswith("INSERT INTO madlib.automl_checkpoints"):
+            for _run, *row in cut(values, 5):
+                self.checkpoints[row[0]] = dict(zip(("mst_key", "iteration", "visits", "state"), row, strict=True))
+        elif sql.startswith("DELETE FROM madlib.automl_checkpoints"):
+            for key in values[1] if len(values) > 1 else list(self.checkpoints):
+                self.checkpoints.pop(key, None)
+        elif "SET status = 'stopped'" in sql or "SET status = 'waiting'" in sql:
+            pass
+        elif sql.startswith("UPDATE madlib.automl_runs SET status"):
+            self.run["status"] = values[1]
+        else:
+            assert sql.startswith("UPDATE madlib.automl_runs SET best")
+
+
+# --- sessions in memory -------------------------------------------------------------------------------------------------
+
+
+class Stopped(Exception):
+    """What ends a run in the middle."""
+
+
+def number(*parts: object) -> float:
+    """A number from 0 to 1 that hangs on every part."""
+    return int.from_bytes(hashlib.md5(repr(parts).encode()).digest()[:6], "big") / 2**48
+
+
+class Sessions:
+    """Sessions whose training makes of a state another one, and whose evaluation makes of sums a loss.
+
+    Args:
+        reaches: of each session.
+        visits: after how many the run is stopped; None for never.
+        fails: (trial, iteration) where training raises.
+    """
+
+    kind = "memory"
+
+    def __init__(
+        self,
+        reaches: Sequence[frozenset[int] | None],
+        timing: random.Random,
+        visits: int | None,
+        fails: frozenset[tuple[int, int]],
+    ) -> None:
+        self.reaches = reaches
+        self.made = 0
+        self._timing = timing
+        self._visits = visits
+        self._fails = fails
+        self._working: dict[int, Outcome] = {}
+
+    def idle(self) -> list[int]:
+        return [session for session in range(len(self.reaches)) if session not in self._working]
+
+    def begin(self, session: int, work: Work) -> None:
+        answer = "[]" if work.sql == CHECK else self._visit(json.loads(str(work.values[0])), work.values[1])
+        self._working[session] = Outcome(session, work.task, answer, None, 0.1)
+
+    def wait(self) -> list[Outcome]:
+        outcome = self._working.pop(self._timing.choice(list(self._working)))
+        if outcome.task != "check":
+            if self.made == self._visits:
+                raise Stopped
+            self.made += 1
+        return [outcome]
+
+    def versions(self) -> dict[str, Any]:
+        return {}
+
+    def _visit(self, order: dict[str, Any], came: Any) -> tuple[dict[str, Any], bytes]:
+        state: Any = b"new" if came is None else came
+        report: dict[str, Any] = {}
+        sums, trained = dict(order["sums"]), False
+        for stop in order["stops"]:
+            if "train" in stop:
+                if (order["seed"][1], stop["iteration"]) in self._fails:
+                    return {"error": f"ValueError: iteration {stop['iteration']}"}, b""
+                state, trained = hashlib.md5(repr((state, order["seed"], stop)).encode()).digest(), True
+                continue
+            name = stop["evaluate"]
+            sums[name] = [*sums.get(name, []), number(state, stop["partition"])]
+            if stop["last"]:
+                report[name] = {"loss": number(sums.pop(name)), "metrics": [number(state)]}
+        return {**report, "sums": sums}, state if trained else b""
+
+
+class Caller:
+    """The caller's session, as far as a run speaks to it."""
+
+    def __init__(self, rows: str = "1 0x1") -> None:
+        self.rows = rows
+        self.said: list[str] = []
+
+    def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        return [{"free": True, "t": "now", "fingerprint": self.rows}]
+
+    def info(self, message: str) -> None:
+        self.said.append(message)
+
+    notice = warning = info
+
+
+class Lagging(Store):
+    """A store that is late, as it is between two writings."""
+
+    timing = random.Random(0)
+
+    def flush(self, *, now: bool = False) -> None:
+        if now or self.timing.random() < 0.3:
+            super().flush(now=True)
+
+
+@dataclass
+class Found:
+    """The tables of a call: what became of each trial, without its times."""
+
+    trials: dict[int, object] = field(default_factory=dict)
+    started: str = ""
+    full: bool = False  # the disk, when they are filled
+
+    def reserve(self, db: Any) -> None:
+        self.trials.clear()
+
+    def fill(self, db: Any, results: Sequence[Result], started: str, state_of: Any) -> None:
+        self.started = started
+        if self.full:
+            raise Stopped
+        for each in results:
+            curve = [replace(evaluation, elapsed=0.0) for evaluation in each.curve.evaluations]
+            self.trials[each.trial.mst_key] = each.trial, each.task, curve, each.curve.error, state_of(each.trial.mst_key)
+
+
+# --- a search that is stopped -------------------------------------------------------------------------------------------
+
+
+def packed(name: str) -> PackedTable:
+    return PackedTable(
+        name, Relation(1, Name(name, "public"), "r"), "y", "x", (4,), 3, PARTITIONS, ("a", "b", "c"),
+        ColumnType("text", "text", "S", "pg_catalog"), {"num_classes": 3},
+    )  # fmt: skip
+
+
+SPACE = Space.parse(
+    [1],
+    "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.001, 0.1, 'log']}]}",
+    "{'batch_size': [8], 'epochs': [1]}",
+)
+LISTED = tuple((key, Configuration(1, f"optimizer='Adam(lr=0.{key})',loss='mse'", "batch_size=8")) for key in (1, 2, 4, 9))
+PLANS: dict[str, tuple[Plan, int | None]] = {
+    "hyperband": (hyperband.parse_params("R=9, eta=3").plan(SPACE, SEED, PARTITIONS), None),
+    "hyperband, often": (hyperband.parse_params("R=4, eta=2").plan(SPACE, SEED, PARTITIONS), 1),
+    "rand": (proposals.parse_params("num_configs=5, num_iterations=3, algorithm=rand").plan(SPACE, SEED, PARTITIONS), 2),
+    "tpe": (proposals.parse_params("num_configs=6, num_iterations=2").plan(SPACE, SEED, PARTITIONS), None),
+    "listed": (Listed(LISTED, 5), 2),
+}
+ANYWHERE: Sequence[frozenset[int] | None] = (None, None, None)
+CLUSTERS = {"PostgreSQL": ANYWHERE, "Greenplum": (frozenset((0,)), frozenset((1,)))}
+FAILS = frozenset(((2, 1), (1, 2)))
+
+
+def request_of(plan: Plan, frequency: int | None, memory: int) -> Request:
+    return Request(
+        training=packed("train"), validation=packed("val"), model=Name("m", "public"), architecture_table="lib",
+        architectures={1: Definition("net", "{}")}, plan=plan, method="any", params="", seed=SEED, frequency=frequency,
+        name=None, description=None, caching=False, resources=Resources(2, 1, memory, 0),
+    )  # fmt: skip
+
+
+@dataclass
+class World:
+    """A search that can be stopped and resumed; timing and lateness are drawn from `timing`."""
+
+    request: Request
+    timing: random.Random
+    reaches: Sequence[frozenset[int] | None] = ANYWHERE
+    fails: frozenset[tuple[int, int]] = frozenset()
+    record: Record = field(default_factory=Record)
+    found: Found = field(default_factory=Found)
+    visits: int = 0
+    rows: str = "1 0x1"
+
+    def go(
+        self, monkeypatch: pytest.MonkeyPatch, *, stop: int | None = None, crash: bool = False, resumed: bool = False
+    ) -> bool:
+        """Call, or resume; return whether it came to its end before it was stopped after so many visits."""
+        sessions = Sessions(self.reaches, self.timing, stop, self.fails)
+
+        @contextmanager
+        def opened(*_: object) -> Iterator[tuple[Sessions, Record]]:
+            yield sessions, self.record
+
+        class Crashing(Lagging):
+            def end(self, status: str, *arguments: Any) -> None:
+                if status == "finished" or not crash:
+                    super().end(status, *arguments)
+
+        Crashing.timing = self.timing
+        monkeypatch.setattr(under_test, "opened", opened)
+        monkeypatch.setattr(under_test, "Store", Crashing)
+        interrupted = Interrupted(1, "then", SEED, 1, self.record.run["inputs"]) if resumed else None
+        try:
+            under_test.execute(Caller(self.rows), self.request, self.found, {}, interrupted)  # type: ignore[arg-type]
+        except Stopped:
+            return False
+        finally:
+            self.visits += sessions.made
+        return True
+
+
+@pytest.fixture(params=PLANS)
+def plan(request: pytest.FixtureRequest) -> tuple[Plan, int | None]:
+    return PLANS[request.param]
+
+
+@pytest.mark.parametrize("reaches", CLUSTERS.values(), ids=CLUSTERS.keys())
+@pytest.mark.parametrize("fails", [frozenset(), FAILS], ids=["", "failing"])
+@pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
+def test_a_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
+    monkeypatch: pytest.MonkeyPatch,
+    plan: tuple[Plan, int | None],
+    crash: bool,
+    fails: frozenset[tuple[int, int]],
+    reaches: Sequence[frozenset[int] | None],
+) -> None:
+    whole = World(request_of(*plan, memory=2**20), random.Random(1), reaches, fails)
+    assert whole.go(monkeypatch)
+    assert whole.record.run["status"] == "finished"
+    for stop in range(0, whole.visits, STEP):
+        # As little memory makes states leave it at once.
+        world = World(request_of(*plan, memory=1 if stop % 2 else 2**20), random.Random(stop), reaches, fails)
+        if world.go(monkeypatch, stop=stop, crash=crash):
+            assert stop > 0.9 * whole.visits  # how many visits there are hangs on the timing
+            continue
+        assert world.go(monkeypatch, resumed=True)
+        assert world.found.trials == whole.found.trials
+        assert world.found.started == "then"
+        assert world.record.curves == whole.record.curves
+        assert world.record.run["status"] == "finished"
+        assert world.record.checkpoints == {}
+
+
+@pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
+def test_a_run_can_be_stopped_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], crash: bool
+) -> None:
+    whole = World(request_of(*plan, memory=2**20), random.Random(1), fails=FAILS)
+    assert whole.go(monkeypatch)
+    for seed in range(5):
+        world = World(request_of(*plan, memory=20), random.Random(seed), fails=FAILS)
+        over, times = world.go(monkeypatch, stop=4, crash=crash), 0
+        while not over:
+            over, times = world.go(monkeypatch, stop=9, crash=crash, resumed=True), times + 1
+        assert times > 1
+        assert world.found.trials == whole.found.trials
+
+
+def test_a_run_that_ended_when_its_tables_were_filled_needs_no_visit(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None]
+) -> None:
+    whole = World(request_of(*plan, memory=2**20), random.Random(1), fails=FAILS)
+    assert whole.go(monkeypatch)
+    world = World(request_of(*plan, memory=2**20), random.Random(2), fails=FAILS, found=Found(full=True))
+    assert not world.go(monkeypatch)
+    visits, world.found.full = world.visits, False
+    assert world.go(monkeypatch, resumed=True)
+    assert world.visits == visits
+    assert world.found.trials == whole.found.trials
+
+
+def test_elapsed_time_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(request_of(*PLANS["listed"], memory=2**20), random.Random(1))
+    assert not world.go(monkeypatch, stop=35)
+    assert world.record.metrics
+    for row in world.record.metrics.values():
+        row["elapsed"] = 1000.0
+    assert world.go(monkeypatch, resumed=True)
+    assert {row["elapsed"] > 999.0 for row in world.record.metrics.values()} == {True}
+
+
+def test_trials_that_differ_from_the_record_are_an_error_and_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(request_of(*PLANS["hyperband"], memory=2**20), random.Random(1))
+    assert not world.go(monkeypatch, stop=20)
+    world.record.trials[3]["compile_params"] = "loss='mae'"
+    before = repr(world.record)
+    with pytest.raises(AutomlError, match=r"the run cannot be resumed: its mst_key 3 is \(1, loss='mae', batch_size=8.*\) now"):
+        world.go(monkeypatch, resumed=True)
+    assert repr(world.record) == before
+
+
+def test_what_it_was_trained_on_must_not_have_been_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(request_of(*PLANS["listed"], memory=2**20), random.Random(1))
+    assert not world.go(monkeypatch, stop=20)
+    before, written = repr(world.record), world.record.run["inputs"]
+    for rows, architecture in (("2 0x1", "net"), ("1 0x1", "another net")):
+        world.rows = rows
+        world.request = replace(world.request, architectures={1: Definition(architecture, "{}")})
+        with pytest.raises(AutomlError, match=r"run 1 cannot be resumed: a packed table, an architecture or a cus") as raised:
+            world.go(monkeypatch, resumed=True)
+        assert str(raised.value.hint).endswith(": UPDATE madlib.automl_runs SET inputs = NULL WHERE run_id = 1")
+    assert repr(world.record) == before
+    world.rows, world.request = "1 0x1", replace(world.request, architectures={1: Definition("net", "{}")})
+    assert world.go(monkeypatch, resumed=True)
+    assert world.record.run["inputs"] == written
+
+
+def test_metrics_that_are_missing_from_before_a_checkpoint_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(request_of(*PLANS["listed"], memory=2**20), random.Random(1))
+    assert not world.go(monkeypatch, stop=35)
+    del world.record.metrics[1, 2]
+    before = repr(world.record)
+    with pytest.raises(AutomlError, match="its record lacks the metrics of mst_key 1 after iteration 2"):
+        world.go(monkeypatch, resumed=True)
+    assert repr(world.record) == before
+
+
+# --- positions ----------------------------------------------------------------------------------------------------------
+
+LAYOUT = Layout((("training", 3), ("validation", 2)))
+LEG = Leg(2, "p", 5, 4, frozenset((6, 8)))  # 4 x 3 stops that train, 2 x 5 that evaluate
+
+
+@pytest.mark.parametrize(
+    ("position", "known", "expected"),
+    [
+        (Position(), (), 0),
+        (Position(4, 3), (4,), 0),
+        (Position(5, 1), (), 1),
+        (Position(5, 3), (), 3),
+        (Position(6, 2), (), 5),
+        (Position(6, 3), (), 6),
+        (Position(6, 3), (6,), 11),
+        (Position(7, 1), (6,), 12),
+        (Position(8, 3), (6,), 17),
+        (Position(8, 3), (6, 8), 22),
+        (Position(11, 2), (6, 8, 10), 22),
+    ],
+)
+def test_stops_behind_a_position(position: Position, known: Sequence[int], expected: int) -> None:
+    assert behind(LAYOUT, LEG, position, known) == expected
+    assert LEG.stops(LAYOUT) == 22
+
+
+def row(**columns: object) -> Mapping[str, object]:
+    return {
+        "model_id": 1,
+        "compile_params": "c",
+        "fit_params": "f",
+        "status": "stopped",
+        "seconds": 1.5,
+        "error": None,
+        **columns,
+    }
+
+
+def evaluated(key: int, iteration: int, loss: float) -> Mapping[str, object]:
+    return {"mst_key": key, "iteration": iteration, "elapsed": 10.0 * iteration, "training_loss": loss, "training_metrics": [],
+            "validation_loss": None, "validation_metrics": None}  # fmt: skip
+
+
+def test_what_a_record_tells() -> None:
+    trials = deque((row(mst_key=1), row(mst_key=2, status="failed", error="NaN"), row(mst_key=3)))
+    metrics = [evaluated(1, 2, 0.2), evaluated(1, 1, 0.1), evaluated(1, 3, 0.3), evaluated(3, 1, 0.5)]
+    past = remembered(
+        2, trials, metrics, [{"mst_key": 1, "iteration": 3, "visits": 5}, {"mst_key": 3, "iteration": 1, "visits": 2}]
+    )
+    assert past.trials[1].position == Position(3, 1)
+    assert past.trials[1].losses == {1: 0.1, 2: 0.2}
+    assert past.trials[2].error == "NaN"
+    assert past.trials[2].position == Position()
+    assert past.trials[3].position == Position(1, 2)
+    assert past.trials[3].losses == {1: 0.5}
+    assert past.stale == ((1, 3),)
+    assert past.elapsed == 30.0
