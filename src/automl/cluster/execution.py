@@ -2,8 +2,8 @@
 
 A SELECT whose parameters libpq sends counts as a cursor there: before it begins, the server has every segment make a process
 for the session and write its snapshot down, and then it runs in one process more. The EXECUTE of a statement that was prepared
-goes straight to the segment that its plan names, into the only process that the session has: a search has as many processes as
-segments, where it would have the square of that, and a hop costs a third.
+goes straight to the segment that its plan names, into the only process that the session has. A search has as many processes as
+segments, where it would have more than the square of that, and a statement takes a quarter of the time.
 
 EXECUTE takes no parameters from libpq, so values stand in its text. What is large goes to the coordinator beforehand, as bytes.
 """
