@@ -14,12 +14,14 @@ import pytest
 from test_cancel import OURS, PATIENCE, Call, trained, waited
 
 from automl.cluster.driver import psycopg
-from fix_db import Session, connect_to
+from fix_db import CURRENT_SCHEMA, Session, connect_to
 from fix_search import COMPILE, FIT, dense, in_schema, load, make_iris, search
 
 pytestmark = [pytest.mark.greenplum, pytest.mark.parametrize("server", ["greenplum"], indirect=True, scope="session")]
 
 ROOM = "t_faults"
+MADE = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} AND relname ~ '^(long|down)' AND relkind = 'r'"
+RUNNING = f"status = 'running' AND model_output_table LIKE '{ROOM}.%'"
 DOWN = 2  # the segment that is stopped
 
 # They run where their session or segment does: the test may be on another host.
@@ -101,8 +103,8 @@ def require_that_it_goes_on(enter: Callable[[], Session]) -> None:
     session = enter()
     ours = f"SELECT application_name FROM pg_stat_activity WHERE {OURS}"
     assert waited(lambda: session.fetch(ours) == [], 5)
-    assert session.fetch("SELECT relname FROM pg_class WHERE relname ~ '^(long|down)' AND relkind = 'r'") == []
-    assert session.value("SELECT count(*) FROM madlib.automl_runs WHERE status = 'running'") == 0
+    assert session.fetch(MADE) == []
+    assert session.value(f"SELECT count(*) FROM madlib.automl_runs WHERE {RUNNING}") == 0
     search(session, "next")
     assert session.value("SELECT count(*) FROM next") == 4
     session.run("DROP TABLE next, next_info, next_summary, next_best, next_best_summary")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
-from fix_db import Session, connect_to
+from fix_db import CURRENT_SCHEMA, Session, connect_to
 from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search, sequential
 
 PATIENCE = 90.0  # seconds for a moment to come
@@ -71,10 +71,13 @@ def one(session: Session) -> None:
     )
 
 
+MADE = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} AND relname ~ '^made' AND relkind = 'r' ORDER BY 1"
+
+
 def contents(session: Session) -> dict[str, object]:
     """A digest of each table of a call."""
     found = {}
-    for (table,) in session.fetch("SELECT relname FROM pg_class WHERE relname ~ '^made' AND relkind = 'r' ORDER BY 1"):
+    for (table,) in session.fetch(MADE):
         columns = [
             name
             for (name,) in session.fetch(
@@ -91,7 +94,7 @@ def contents(session: Session) -> dict[str, object]:
 
 
 def drop_made(session: Session) -> None:
-    tables = session.fetch("SELECT relname FROM pg_class WHERE relname ~ '^made' AND relkind = 'r'")
+    tables = session.fetch(MADE)
     if tables:
         session.run(f"DROP TABLE {', '.join(name for (name,) in tables)}")
 
