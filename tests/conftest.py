@@ -1,3 +1,13 @@
-"""The table of contents of the fixtures."""
+"""The table of contents of the fixtures, and the order of the tests."""
+
+from __future__ import annotations
+
+import pytest
 
 pytest_plugins = ["fix_db", "fix_greenplum"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that end what others do on the server run last: some fixtures keep a session for several files."""
+    items.sort(key=lambda item: item.get_closest_marker("disruptive") is not None)

@@ -1,6 +1,7 @@
 """Faults of a Greenplum cluster: a process on a segment that is killed, a segment that is down, a record that is deleted.
 
-The first two make a segment begin anew, which ends what all other sessions do there: they want a cluster of their own.
+The first two make a segment begin anew, which ends what all other sessions do there: they want a cluster of their own, and run
+after all other tests.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from automl.cluster.driver import psycopg
 from fix_db import CURRENT_SCHEMA, Session, connect_to
 from fix_search import COMPILE, FIT, dense, in_schema, load, make_iris, search
 
-pytestmark = [pytest.mark.greenplum, pytest.mark.parametrize("server", ["greenplum"], indirect=True, scope="session")]
+pytestmark = [
+    pytest.mark.greenplum,
+    pytest.mark.disruptive,
+    pytest.mark.parametrize("server", ["greenplum"], indirect=True, scope="session"),
+]
 
 ROOM = "t_faults"
 MADE = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} AND relname ~ '^(long|down)' AND relkind = 'r'"
