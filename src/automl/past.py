@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError
@@ -90,7 +91,7 @@ class Known:
     seconds: float = 0.0
     error: str | None = None
 
-    @property
+    @cached_property
     def losses(self) -> dict[int, float]:
         """The losses that rank, by iteration."""
         return {each.iteration: each.loss for each in self.evaluations}
