@@ -16,10 +16,10 @@ from typing import Any
 
 from automl.cluster.base import KEEP, KEPT
 from automl.cluster.conversation import Conversation, Statement
+from keras_seg.parts import Raw
 
 _LARGE = 16 * 2**10  # bytes; the text of less is read sooner than one statement more is made
 _FUNCTION = re.compile(r"madlib\.(automl_[a-z]+)")
-_RAW = (bytes, bytearray, memoryview)
 
 
 class Execution:
@@ -63,9 +63,9 @@ class Execution:
             return "NULL"
         if _is_large(value):
             return KEPT
-        text = "\\x" + bytes(value).hex() if isinstance(value, _RAW) else str(value)
+        text = "\\x" + bytes(value).hex() if isinstance(value, Raw) else str(value)
         return bytes(self._quote(text.encode())).decode()
 
 
 def _is_large(value: object) -> bool:
-    return isinstance(value, _RAW) and len(value) > _LARGE
+    return isinstance(value, Raw) and len(value) > _LARGE

@@ -23,10 +23,10 @@ from automl.cluster.connection import Address, Unreachable, connect
 from automl.cluster.conversation import Conversation, Statement, conversation
 from automl.cluster.driver import pq, psycopg
 from automl.errors import OperatorError
+from keras_seg.parts import Raw
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
 _MOST_REPLACEMENTS = 8  # of sessions that died, over the whole run
-_RAW = (bytes, bytearray, memoryview)
 _WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
 
 
@@ -54,7 +54,7 @@ class _Session:
     def send(self, statement: Statement) -> None:
         """Send a statement without waiting for anything."""
         values = [_plain(value) for value in statement.values]
-        formats = [pq.Format.BINARY if isinstance(value, _RAW) else pq.Format.TEXT for value in statement.values]
+        formats = [pq.Format.BINARY if isinstance(value, Raw) else pq.Format.TEXT for value in statement.values]
         self.pgconn.send_query_params(statement.sql.encode(), values, None, formats, pq.Format.BINARY)
 
 
@@ -290,7 +290,7 @@ class Sessions:
 
 
 def _plain(value: object) -> Any:
-    return value if value is None or isinstance(value, _RAW) else str(value).encode()
+    return value if value is None or isinstance(value, Raw) else str(value).encode()
 
 
 def _cancel(session: _Session) -> None:
