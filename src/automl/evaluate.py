@@ -13,7 +13,7 @@ from automl import catalog, custom, inventory, packed
 from automl.catalog import Relation
 from automl.cluster import this_machine
 from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
-from automl.cluster.opening import Needs, opened
+from automl.cluster.opening import Needs, opened, seen
 from automl.custom import FunctionTable
 from automl.database import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
@@ -61,7 +61,7 @@ def madlib_keras_evaluate(
     resources = available(db, this_machine(), hosts)
     definitions = (Definition(_KEY, model.architecture),)
     needs = Needs({TRAINING: table}, definitions, resources, hosts=hosts, functions=model.functions)
-    with opened(db, needs, table.partitions, "the evaluation") as (cluster, _):
+    with opened(db, needs, table.partitions, "the evaluation", seen(db, needs)) as (cluster, _):
         _require_fit(cluster, model, table)
         loss, metrics = _evaluated(cluster, model, table)
     _write(db, output[0], model.compiled, loss, metrics)

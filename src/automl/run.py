@@ -15,13 +15,13 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from automl import catalog, outputs, plan
 from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Work, ask
-from automl.cluster.opening import Needs, fingerprints, opened
+from automl.cluster.opening import Needs, opened, seen
 from automl.database import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
 from automl.hopper import Hopper, Leg, Stop, Visit, behind
@@ -57,10 +57,11 @@ def execute(
         db.notice(f"the search space holds {count} different configurations where {wanted} would be tried: all are tried")
     tables.reserve(db)
     needs = _needs(request)
-    inputs = _digest(db, request, needs)
+    rows = seen(db, needs)
+    inputs = _digest(rows, request)
     if interrupted:
         interrupted.require_same(inputs)
-    with opened(db, needs, count, "the search") as (cluster, journal):
+    with opened(db, needs, count, "the search", rows) as (cluster, journal):
         store = Store(journal, request.resources.memory, durable=journal is not db)
         record = _record(arguments, inputs, request, cluster)
         past = store.recall(interrupted.run_id, request.training.partitions) if interrupted else Past()
@@ -318,14 +319,14 @@ def _needs(request: Request) -> Needs:
     )
 
 
-def _digest(db: CallerDatabase, request: Request, needs: Needs) -> str:
+def _digest(rows: Sequence[str], request: Request) -> str:
     """Return a digest of what is trained on: another one says that it may have changed.
 
-    Of packed tables it tells which rows they have by who wrote them where: that is read in no time.
+    Args:
+        rows: what the packed tables hold, told by who wrote it where: that is read in no time.
     """
-    rows = [db.execute(statement)[0]["fingerprint"] for statement in fingerprints(needs)]
     keys = sorted((number, definition.key) for number, definition in request.architectures.items())
-    return hashlib.sha256(json.dumps([rows, keys]).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([list(rows), keys]).encode()).hexdigest()[:32]
 
 
 def _record(arguments: Mapping[str, Any], inputs: str, request: Request, cluster: Cluster) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -42,17 +42,20 @@ class Needs:
 
 
 @contextmanager
-def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[tuple[Cluster, Journal]]:
+def opened(
+    db: CallerDatabase, needs: Needs, count: int, what: str, expected: Sequence[str]
+) -> Iterator[tuple[Cluster, Journal]]:
     """Open sessions and the one that keeps the record, and close them whatever happens.
 
     Args:
         count: how many sessions are of use; no more are opened.
         what: runs in them, for the notice that says that none can be opened.
+        expected: what the caller's session sees, as `seen` tells it.
     """
     setup = Setup(
         datasets={name: partition_query(table) for name, table in needs.datasets.items()},
         definitions=needs.definitions,
-        fingerprints=fingerprints(needs),
+        fingerprints=_fingerprints(needs),
         threads=needs.resources.threads,
         caching=needs.caching,
         gpus=of_sessions(needs.hosts, count),
@@ -62,7 +65,7 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
     journal: Connection | None = None
     lies = ground(db, needs.datasets, needs.caching) if is_greenplum(db) else None
     try:
-        journal, cluster = _connected(db, setup, min(needs.resources.sessions, count), lies)
+        journal, cluster = _connected(db, setup, min(needs.resources.sessions, count), lies, expected)
     except (Unreachable, Invisible) as problem:
         turn = "one hop after the other" if lies is None else "one hop of each segment at a time"
         db.notice(f"{what} runs in this session, {turn}: {problem}")
@@ -75,20 +78,25 @@ def opened(db: CallerDatabase, needs: Needs, count: int, what: str) -> Iterator[
             journal.close()
 
 
-def fingerprints(needs: Needs) -> tuple[str, ...]:
-    """Return the statements whose results tell whether two sessions, or two calls, see the same rows."""
+def seen(db: CallerDatabase, needs: Needs) -> tuple[str, ...]:
+    """Return what tells whether two sessions, or two calls, see the same rows."""
+    return tuple(str(db.execute(statement)[0]["fingerprint"]) for statement in _fingerprints(needs))
+
+
+def _fingerprints(needs: Needs) -> tuple[str, ...]:
     functions = () if needs.functions is None else (needs.functions.fingerprint,)
     return (*(fingerprint(table) for table in needs.datasets.values()), *functions)
 
 
-def _connected(db: CallerDatabase, setup: Setup, count: int, lies: Ground | None) -> tuple[Connection, Cluster]:
+def _connected(
+    db: CallerDatabase, setup: Setup, count: int, lies: Ground | None, expected: Sequence[str]
+) -> tuple[Connection, Cluster]:
     if count == 0:
         raise Unreachable("keras_automl.sessions is 0")
     address = own_address(db)
     journal = Connection(address, "keras_automl record")
     try:
         journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
-        expected = [db.execute(statement)[0]["fingerprint"] for statement in setup.fingerprints]
         if lies is not None:
             return journal, SegmentSessions(address, setup, lies, expected, db.interrupt, "keras_automl")
         return journal, Sessions(address, setup, count, expected, db.interrupt, "keras_automl")
