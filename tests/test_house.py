@@ -38,7 +38,7 @@ def importers_of(*packages: str) -> set[str]:
 
 
 def test_plpy_is_imported_in_one_file_of_automl() -> None:
-    assert {module for module in importers_of("plpy") if module.startswith("automl/")} <= {"automl/database.py"}
+    assert {module for module in importers_of("plpy") if module.startswith("automl/")} <= {"automl/database/session.py"}
 
 
 def test_tensorflow_and_keras_are_imported_only_in_keras_seg() -> None:

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from automl import run as under_test
-from automl.catalog import ColumnType, Relation
 from automl.cluster.base import CHECK, Definition, Outcome, Work
+from automl.database.catalog import ColumnType, Relation
+from automl.database.names import Name
 from automl.errors import AutomlError
 from automl.hopper import Layout, Leg, Position, behind
-from automl.names import Name
 from automl.outputs import Result
 from automl.packed import PackedTable
 from automl.past import Interrupted, remembered

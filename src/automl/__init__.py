@@ -3,8 +3,8 @@
 In reading order:
 
     entry, help    the functions that SQL calls; what they tell about themselves
-    errors, names, database, catalog    the ground: errors, quoting, the caller's session, what the catalog says
-    greenplum, placement                what is different where rows lie on segments
+    errors, database    the ground: errors; the caller's session and what its catalog says
+    placement                where the rows of a packed table lie
     split, packing, labels, packed, distribution    tables of rows -> packed tables, with their summaries
     library        the library of architectures
     request, architectures              the arguments of a search, checked once and frozen

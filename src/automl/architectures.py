@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from automl import catalog
 from automl.cluster.base import Definition
-from automl.database import Database
+from automl.database import catalog
+from automl.database.session import Database
 from automl.errors import UsageError
 
 _COLUMNS = ("model_id", "model_arch", "model_weights")

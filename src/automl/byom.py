@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from automl import architectures, inventory
 from automl.cluster.base import Definition
-from automl.database import CallerDatabase, Database
+from automl.database.session import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.predict import parse_pred_type, predict_with
 from automl.prediction import KEY, Model

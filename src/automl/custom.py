@@ -10,8 +10,10 @@ import pickletools
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from automl import catalog
-from automl.database import CallerDatabase, Database
+from automl.database import catalog
+from automl.database.dialect import is_greenplum
+from automl.database.names import Name, as_typed, table_name
+from automl.database.session import CallerDatabase, Database
 from automl.errors import (
     DUPLICATE_OBJECT,
     INSUFFICIENT_PRIVILEGE,
@@ -21,8 +23,6 @@ from automl.errors import (
     Problems,
     UsageError,
 )
-from automl.greenplum import is_greenplum
-from automl.names import Name, as_typed, table_name
 from automl.search.grammar import CompileParams, did_you_mean, is_name
 from keras_seg import custom, vocabulary
 

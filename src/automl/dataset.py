@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from automl.database import Database
-from automl.greenplum import KEY
-from automl.names import quoted
+from automl.database.dialect import KEY
+from automl.database.names import quoted
+from automl.database.session import Database
 from automl.packed import PackedTable
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from automl import inventory
-from automl.catalog import find_table, require_column, require_select
-from automl.database import Database
+from automl.database.catalog import find_table, require_column, require_select
+from automl.database.dialect import Segment, is_greenplum, segments
+from automl.database.names import table_name
+from automl.database.session import Database
 from automl.errors import UsageError
-from automl.greenplum import Segment, is_greenplum, segments
-from automl.names import table_name
 from automl.packed import ALL_SEGMENTS
 
 GPU_SEGMENTS = "gpu_segments"

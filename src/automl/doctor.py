@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from automl import __version__
-from automl.catalog import whole_setting
-from automl.database import CallerDatabase
-from automl.greenplum import is_greenplum
+from automl.database.catalog import whole_setting
+from automl.database.dialect import is_greenplum
+from automl.database.session import CallerDatabase
 
 SERVER = -1
 _SESSION_MB = 1024  # what a session should find free; TensorFlow alone takes about 600

@@ -24,8 +24,8 @@ from automl import (
     split,
     tensorboard,
 )
-from automl.catalog import settings
-from automl.database import CallerDatabase
+from automl.database.catalog import settings
+from automl.database.session import CallerDatabase
 from automl.errors import AutomlError
 from keras_seg.interrupts import deferred
 

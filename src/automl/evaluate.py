@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from automl import catalog, custom, inventory, packed
-from automl.catalog import Relation
+from automl import custom, inventory, packed
 from automl.cluster import this_machine
 from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
 from automl.cluster.opening import Needs, opened, seen
 from automl.custom import FunctionTable
-from automl.database import CallerDatabase, Database
+from automl.database import catalog
+from automl.database.catalog import Relation
+from automl.database.dialect import distributed_by
+from automl.database.names import Name, table_name
+from automl.database.session import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
-from automl.greenplum import distributed_by
 from automl.hopper import TRAINING
-from automl.names import Name, table_name
 from automl.packed import PackedTable
 from automl.plan import compile_order, fit_order
 from automl.predict import companion, keys_of

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl import catalog
-from automl.database import CallerDatabase
-from automl.greenplum import distributed_by
-from automl.names import Name
+from automl.database import catalog
+from automl.database.dialect import distributed_by
+from automl.database.names import Name
+from automl.database.session import CallerDatabase
 from automl.outputs import (
     CONFIGURATION,
     TRAINED,

@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl import architectures, catalog, custom, inventory, packed, run, selection
-from automl.catalog import Relation
+from automl import architectures, custom, inventory, packed, run, selection
 from automl.cluster import this_machine
 from automl.cluster.base import Definition
-from automl.database import CallerDatabase, Database
+from automl.database import catalog
+from automl.database.catalog import Relation
+from automl.database.names import Name, table_name
+from automl.database.session import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
 from automl.fitted import ModelTables, SingleTables
-from automl.names import Name, table_name
 from automl.past import Interrupted
 from automl.request import (
     Beginning,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from automl.database import CallerDatabase
+from automl.database.session import CallerDatabase
 from automl.errors import OperatorError, UsageError
 
 _PLACES = (Path(__file__).with_name("reference.md"), Path(__file__).parents[2] / "docs" / "reference.md")

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from automl.catalog import ColumnType, Relation, column_type, settings
-from automl.database import Database
+from automl.database.catalog import ColumnType, Relation, column_type, settings
+from automl.database.names import quoted
+from automl.database.session import Database
 from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, UsageError, shown
-from automl.names import quoted
 from automl.packed import PackedTable
 
 INT16, FLOAT32 = "int16", "float32"

@@ -6,10 +6,10 @@ import json
 import uuid
 import zlib
 
-from automl.catalog import Relation, dependent_views, exists, find_table, require_absent, require_column
-from automl.database import CallerDatabase, Database
+from automl.database.catalog import Relation, dependent_views, exists, find_table, require_absent, require_column
+from automl.database.names import Name, table_name
+from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError
-from automl.names import Name, table_name
 
 _COLUMNS = ("model_id", "model_arch", "model_weights", "name", "description", "__internal_madlib_id__")
 _ARGUMENT = "keras_model_arch_table"

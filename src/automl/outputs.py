@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from automl import __version__, custom
-from automl.database import CallerDatabase, Database
-from automl.greenplum import distributed_by
-from automl.names import Name, quoted
+from automl.database.dialect import distributed_by
+from automl.database.names import Name, quoted
+from automl.database.session import CallerDatabase, Database
 from automl.past import Evaluation
 from automl.plan import Trial
 from automl.request import Request, Search

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from automl.catalog import ColumnType, Relation, column_type, columns, exists, find_table, require_select
-from automl.database import Database
+from automl.database.catalog import ColumnType, Relation, column_type, columns, exists, find_table, require_select
+from automl.database.dialect import distributed_by
+from automl.database.names import Name, quoted, table_name
+from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
-from automl.greenplum import distributed_by
-from automl.names import Name, quoted, table_name
 
 SUFFIX = "_summary"
 ALL_SEGMENTS = "all_segments"

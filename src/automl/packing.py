@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from automl import distribution
-from automl.catalog import (
+from automl.database.catalog import (
     ColumnType,
     Relation,
     column_type,
@@ -24,14 +24,15 @@ from automl.catalog import (
     temporary,
     whole_setting,
 )
-from automl.database import CallerDatabase, Database
+from automl.database.dialect import KEY, distributed_by, keys
+from automl.database.names import LONGEST_NAME, Name, column_names, quoted, table_name
+from automl.database.session import CallerDatabase, Database
 from automl.errors import (
     DATATYPE_MISMATCH,
     FEATURE_NOT_SUPPORTED,
     OBJECT_NOT_IN_PREREQUISITE_STATE,
     UsageError,
 )
-from automl.greenplum import KEY, distributed_by, keys
 from automl.labels import (
     INT16,
     NUMBERS,
@@ -45,7 +46,6 @@ from automl.labels import (
     unnested,
     validation_labels,
 )
-from automl.names import LONGEST_NAME, Name, column_names, quoted, table_name
 from automl.packed import SUFFIX, Summary, braces, read, write_summary
 
 PARTITIONS = "keras_automl.partitions"

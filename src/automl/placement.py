@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automl.catalog import columns
-from automl.database import Database
+from automl.database.catalog import columns
+from automl.database.dialect import KEY
+from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
-from automl.greenplum import KEY
 from automl.packed import PackedTable
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from automl import catalog, inventory, prediction_segments, prediction_sessions
-from automl.catalog import Relation
+from automl import inventory, prediction_segments, prediction_sessions
 from automl.cluster.base import Definition
-from automl.database import CallerDatabase, Database
+from automl.database import catalog
+from automl.database.catalog import Relation
+from automl.database.dialect import is_greenplum
+from automl.database.names import column_names, quoted, table_name
+from automl.database.session import CallerDatabase, Database
 from automl.devices import Host
 from automl.errors import DATATYPE_MISMATCH, UsageError
-from automl.greenplum import is_greenplum
-from automl.names import column_names, quoted, table_name
 from automl.prediction import KEY, Model, Prediction, Source
 from keras_seg.choice import Selection
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl.catalog import ColumnType, Relation
 from automl.cluster.base import Definition
-from automl.database import CallerDatabase
+from automl.database.catalog import ColumnType, Relation
+from automl.database.dialect import distributed_by
+from automl.database.names import Name, quoted
+from automl.database.session import CallerDatabase
 from automl.devices import Host
 from automl.errors import AutomlError, UsageError
-from automl.greenplum import distributed_by
-from automl.names import Name, quoted
 from keras_seg.choice import Selection
 
 KEY = "model"

@@ -25,13 +25,13 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from automl import catalog
-from automl.catalog import settings, temporary
 from automl.cluster.base import Setup
-from automl.database import CallerDatabase
+from automl.database import catalog
+from automl.database.catalog import settings, temporary
+from automl.database.dialect import segments
+from automl.database.names import quoted
+from automl.database.session import CallerDatabase
 from automl.devices import of_sessions
-from automl.greenplum import segments
-from automl.names import quoted
 from automl.prediction import Prediction
 from keras_seg.parts import cut
 

@@ -14,10 +14,10 @@ from automl.cluster.base import CHECK, PREDICT, Cluster, Outcome, Setup, Work, a
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.sessions import Sessions
-from automl.database import CallerDatabase, Row
+from automl.database.names import quoted
+from automl.database.session import CallerDatabase, Row
 from automl.devices import of_sessions
 from automl.errors import OperatorError
-from automl.names import quoted
 from automl.prediction import KEY, Prediction
 from automl.request import available
 from keras_seg import wire

@@ -6,14 +6,15 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl import architectures, catalog, custom, dataset, inventory, packed
+from automl import architectures, custom, dataset, inventory, packed
 from automl.cluster import Machine
 from automl.cluster.base import Definition
 from automl.custom import FunctionTable
-from automl.database import Database
+from automl.database import catalog
+from automl.database.names import Name, table_name
+from automl.database.session import Database
 from automl.devices import Host, useful
 from automl.errors import INSUFFICIENT_RESOURCES, Problems, UsageError
-from automl.names import Name, table_name
 from automl.packed import PackedTable
 from automl.past import Interrupted
 from automl.search import hyperband, proposals

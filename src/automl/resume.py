@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from automl import catalog, fitting, run, searching
-from automl.database import CallerDatabase, Database, Row
+from automl import fitting, run, searching
+from automl.database import catalog
+from automl.database.session import CallerDatabase, Database, Row
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.outputs import Tables
 from automl.past import Interrupted

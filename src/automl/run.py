@@ -19,10 +19,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automl import catalog, outputs, plan
+from automl import outputs, plan
 from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Work, ask
 from automl.cluster.opening import Needs, opened, seen
-from automl.database import CallerDatabase
+from automl.database import catalog
+from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
 from automl.hopper import Hopper, Leg, Stop, Visit, behind
 from automl.outputs import Curve, Result, Tables

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from automl.catalog import require_absent
-from automl.database import CallerDatabase
-from automl.names import table_name
+from automl.database.catalog import require_absent
+from automl.database.names import table_name
+from automl.database.session import CallerDatabase
 from automl.search.hyperband import schedule_params
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from automl import request, run
 from automl.cluster import this_machine
-from automl.database import CallerDatabase
+from automl.database.session import CallerDatabase
 from automl.outputs import SearchTables
 from automl.past import Interrupted
 from automl.request import Arguments, Request

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from automl import architectures, catalog, custom
-from automl.catalog import Relation
+from automl import architectures, custom
 from automl.custom import FunctionTable
-from automl.database import CallerDatabase, Database
+from automl.database import catalog
+from automl.database.catalog import Relation
+from automl.database.dialect import distributed_by
+from automl.database.names import Name, table_name
+from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
-from automl.greenplum import distributed_by
-from automl.names import Name, table_name
 from automl.search.grammar import parse_compile_params, parse_fit_params
 from automl.search.hyperband import MOST_CONFIGURATIONS
 from automl.search.space import Configuration, Space, model_ids

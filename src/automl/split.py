@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from automl.catalog import Relation, columns, readable_table, require_absent, require_column, settings, temporary
-from automl.database import CallerDatabase, Database
+from automl.database.catalog import Relation, columns, readable_table, require_absent, require_column, settings, temporary
+from automl.database.dialect import distributed_by
+from automl.database.names import Name, column_names, quoted, table_name
+from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError
-from automl.greenplum import distributed_by
-from automl.names import Name, column_names, quoted, table_name
 
 # random() is drawn once a row in the order of the scan: one process, from the first page on, repeats after setseed().
 _IN_ORDER = {"synchronize_seqscans": "off", "max_parallel_workers_per_gather": "0", "jit": "off"}

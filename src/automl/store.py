@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from automl.database import Journal
+from automl.database.session import Journal
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, RunDeleted
 from automl.past import Evaluation, Past, remembered
 

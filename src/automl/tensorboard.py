@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from automl.database import Database
+from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
 
 _TABLE = "madlib.automl_tensorboard_setting"

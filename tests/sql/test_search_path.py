@@ -150,7 +150,7 @@ def test_nobody_calls_as_somebody_else(db: Session, role: str, connect: Callable
         "CREATE FUNCTION address() RETURNS pg_catalog.text LANGUAGE plpython3u AS $$\n"
         "plpy.execute('SELECT madlib.automl_load()')\n"
         "from automl.cluster.connection import own_address\n"
-        "from automl.database import CallerDatabase\n"
+        "from automl.database.session import CallerDatabase\n"
         "found = own_address(CallerDatabase())\n"
         "return ' '.join((found.database, found.role, str(found.superuser)))\n$$"
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from automl.cluster.base import CLOSE, DEFINE, OPEN, Outcome, Setup, Work
 from automl.cluster.conversation import conversation, held
-from automl.database import Database
+from automl.database.session import Database
 
 
 class CallerSession:

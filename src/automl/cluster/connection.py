@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from automl.cluster.driver import BytesBinaryDumper, dict_row, psycopg, sql
-from automl.database import Database, Row
+from automl.database.session import Database, Row
 from automl.errors import OperatorError, RunDeleted
 
 Result = TypeVar("Result")

@@ -23,7 +23,7 @@ from automl.cluster.conversation import Conversation, Statement, conversation
 from automl.cluster.driver import pq
 from automl.cluster.execution import Execution
 from automl.cluster.sessions import Sessions, _Session
-from automl.database import Database
+from automl.database.session import Database
 from automl.dataset import feed_statement
 from automl.hopper import TRAINING
 from automl.packed import PackedTable

@@ -13,10 +13,10 @@ from automl.cluster.driver import psycopg
 from automl.cluster.greenplum import CallerSegments, Ground, SegmentSessions, ground
 from automl.cluster.sessions import Invisible, Sessions
 from automl.custom import FunctionTable
-from automl.database import CallerDatabase, Journal
+from automl.database.dialect import is_greenplum
+from automl.database.session import CallerDatabase, Journal
 from automl.dataset import fingerprint, partition_query
 from automl.devices import Host, of_sessions
-from automl.greenplum import is_greenplum
 from automl.packed import PackedTable
 from automl.request import Resources
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from automl.database import Database
+from automl.database.names import Name, as_typed, quoted, table_name
+from automl.database.session import Database
 from automl.errors import (
     DUPLICATE_TABLE,
     INSUFFICIENT_PRIVILEGE,
@@ -22,7 +23,6 @@ from automl.errors import (
     AutomlError,
     UsageError,
 )
-from automl.names import Name, as_typed, quoted, table_name
 
 INVALID_SCHEMA_NAME = "3F000"
 OBJECT_IN_USE = "55006"

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from automl.database import Database
+from automl.database.names import quoted
+from automl.database.session import Database
 from automl.errors import OperatorError
-from automl.names import quoted
 
 KEY = "__dist_key__"
 _FIRST_KEYS = 64  # tried a segment; so many miss one about once in 10^27 times

@@ -1,0 +1,9 @@
+"""The caller's session, and what its catalog says.
+
+In reading order:
+
+    session  the caller's own session, through PL/Python: the one file that imports `plpy`
+    names    names of tables and columns as people type them, quoted as SQL wants them
+    catalog  what the catalog says of tables, columns and privileges
+    dialect  which database this is, and all that differs between them
+"""
