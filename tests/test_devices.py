@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from automl.devices import Host, dealt, lacking, useful
+from automl.hosts.assignment import Host, dealt, lacking, useful
 from keras_seg import devices, runtime
 from keras_seg.devices import DeviceProblem, Gpu, described, listed, visible
 

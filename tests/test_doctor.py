@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from automl.doctor import _problems
+from automl.hosts.doctor import _problems
 
 WELL = {
     "host": "h",

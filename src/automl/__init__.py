@@ -22,9 +22,7 @@ In reading order:
     predict, byom, evaluate    prediction with what was found or brought along, and how good it is
     prediction, prediction_sessions, prediction_segments    how: rows to the network, or the network to the rows
     custom         tables of losses and metrics of one's own
-    devices, inventory    which session trains on which GPU; what GPUs the hosts have
-    doctor         what is installed where
-    tensorboard    where trials may write for TensorBoard
+    hosts          machines: what they have, what is installed
 """
 
 __version__ = "0.1.0"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from automl import architectures, inventory
+from automl import architectures
 from automl.cluster.base import Definition
 from automl.database.session import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
+from automl.hosts import gpus
 from automl.predict import parse_pred_type, predict_with
 from automl.prediction import KEY, Model
 
@@ -36,7 +37,7 @@ def madlib_keras_predict_byom(
     divisor = problems.attempt(lambda: _divisor(normalizing_const))
     problems.attempt(lambda: _require_one(dependent_count))
     definition = problems.attempt(lambda: _definition(db, model_arch_table, model_id))
-    hosts = problems.attempt(lambda: inventory.hosts_of_sessions(db, use_gpus, None))
+    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, use_gpus, None))
     problems.stop()
     assert selection and divisor and definition
     kind = "pg_catalog.int4" if classes is None else "pg_catalog.text"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from automl import inventory
 from automl.database.catalog import find_table, require_column, require_select
 from automl.database.dialect import Segment, is_greenplum, segments
 from automl.database.names import table_name
 from automl.database.session import Database
 from automl.errors import UsageError
+from automl.hosts import gpus
 from automl.packed import ALL_SEGMENTS
 
 GPU_SEGMENTS = "gpu_segments"
@@ -62,7 +62,7 @@ def _chosen(there: Sequence[Segment], dbids: Sequence[int | None]) -> tuple[int,
 
 
 def _with_gpus(db: Database, there: Sequence[Segment]) -> tuple[int, ...]:
-    chosen = inventory.equipped(db, there)
+    chosen = gpus.equipped(db, there)
     if not chosen:
         hosts = ", ".join(dict.fromkeys(segment.host for segment in there))
         raise UsageError(

@@ -9,11 +9,9 @@ from typing import TypeVar
 from automl import (
     byom,
     custom,
-    doctor,
     evaluate,
     fitting,
     help,
-    inventory,
     library,
     packing,
     predict,
@@ -22,11 +20,11 @@ from automl import (
     searching,
     selection,
     split,
-    tensorboard,
 )
 from automl.database.catalog import settings
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError
+from automl.hosts import doctor, gpus, tensorboard
 from keras_seg.interrupts import deferred
 
 Result = TypeVar("Result")
@@ -73,5 +71,5 @@ madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
 automl_doctor = _entry(doctor.automl_doctor)
 automl_tensorboard = _entry(tensorboard.automl_tensorboard)
-gpu_configuration = _entry(inventory.gpu_configuration)
+gpu_configuration = _entry(gpus.gpu_configuration)
 usage = _entry(help.usage)

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from automl import custom, inventory, packed
-from automl.cluster import this_machine
+from automl import custom, packed
 from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
 from automl.cluster.opening import Needs, opened, seen
 from automl.custom import FunctionTable
@@ -21,6 +20,8 @@ from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
 from automl.hopper import TRAINING
+from automl.hosts import gpus
+from automl.hosts.machine import this_machine
 from automl.packed import PackedTable
 from automl.plan import compile_order, fit_order
 from automl.predict import companion, keys_of
@@ -55,7 +56,7 @@ def madlib_keras_evaluate(
     table = problems.attempt(lambda: packed.read(db, "test_table", test_table))
     name = problems.attempt(lambda: table_name("output_table", output_table))
     output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name)) if name else None
-    hosts = problems.attempt(lambda: inventory.hosts_of_sessions(db, use_gpus, table))
+    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, use_gpus, table))
     problems.stop()
     assert model and table and output
     # On Greenplum the first dataset is the one whose segments the sessions reach.

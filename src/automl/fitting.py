@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl import architectures, custom, inventory, packed, run, selection
-from automl.cluster import this_machine
+from automl import architectures, custom, packed, run, selection
 from automl.cluster.base import Definition
 from automl.database import catalog
 from automl.database.catalog import Relation
@@ -18,6 +17,8 @@ from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
 from automl.fitted import ModelTables, SingleTables
+from automl.hosts import gpus
+from automl.hosts.machine import this_machine
 from automl.past import Interrupted
 from automl.request import (
     Beginning,
@@ -183,7 +184,7 @@ def _common(
         frequency = problems.attempt(lambda: computed_every(every, iterations, "the value of num_iterations"))
     training = problems.attempt(lambda: packed.read(db, "source_table", given.source_table))
     validation = problems.attempt(lambda: validation_table(db, given.validation_table, training))
-    hosts = problems.attempt(lambda: inventory.hosts_of_sessions(db, given.use_gpus, training))
+    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, given.use_gpus, training))
     resources = available(db, this_machine(), hosts, interrupted)
     if getattr(given, "use_caching", False) and training is not None:
         problems.attempt(lambda: require_cache(db, [training, validation], resources))

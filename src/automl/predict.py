@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from automl import inventory, prediction_segments, prediction_sessions
+from automl import prediction_segments, prediction_sessions
 from automl.cluster.base import Definition
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.dialect import is_greenplum
 from automl.database.names import column_names, quoted, table_name
 from automl.database.session import CallerDatabase, Database
-from automl.devices import Host
 from automl.errors import DATATYPE_MISMATCH, UsageError
+from automl.hosts import gpus
+from automl.hosts.assignment import Host
 from automl.prediction import KEY, Model, Prediction, Source
 from keras_seg.choice import Selection
 
@@ -32,7 +33,7 @@ def madlib_keras_predict(
     model = _model(db, model_table, mst_key)
     if model.is_number:
         selection = _of_number(selection, pred_type)
-    hosts = inventory.hosts_of_sessions(db, use_gpus, None)
+    hosts = gpus.hosts_of_sessions(db, use_gpus, None)
     predict_with(db, model, test_table, id_col, independent_varname, output_table, selection, hosts)
 
 

@@ -12,8 +12,8 @@ from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase
-from automl.devices import Host
 from automl.errors import AutomlError, UsageError
+from automl.hosts.assignment import Host
 from keras_seg.choice import Selection
 
 KEY = "model"

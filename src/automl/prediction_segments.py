@@ -31,7 +31,7 @@ from automl.database.catalog import settings, temporary
 from automl.database.dialect import segments
 from automl.database.names import quoted
 from automl.database.session import CallerDatabase
-from automl.devices import of_sessions
+from automl.hosts.assignment import of_sessions
 from automl.prediction import Prediction
 from keras_seg.parts import cut
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from automl.cluster import this_machine
 from automl.cluster.base import CHECK, PREDICT, Cluster, Outcome, Setup, Work, ask
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.sessions import Sessions
 from automl.database.names import quoted
 from automl.database.session import CallerDatabase, Row
-from automl.devices import of_sessions
 from automl.errors import OperatorError
+from automl.hosts.assignment import of_sessions
+from automl.hosts.machine import this_machine
 from automl.prediction import KEY, Prediction
 from automl.request import available
 from keras_seg import wire

@@ -6,15 +6,16 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl import architectures, custom, dataset, inventory, packed
-from automl.cluster import Machine
+from automl import architectures, custom, dataset, packed
 from automl.cluster.base import Definition
 from automl.custom import FunctionTable
 from automl.database import catalog
 from automl.database.names import Name, table_name
 from automl.database.session import Database
-from automl.devices import Host, useful
 from automl.errors import INSUFFICIENT_RESOURCES, Problems, UsageError
+from automl.hosts import gpus
+from automl.hosts.assignment import Host, useful
+from automl.hosts.machine import Machine
 from automl.packed import PackedTable
 from automl.past import Interrupted
 from automl.search import hyperband, proposals
@@ -193,7 +194,7 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
     if space is not None and training is not None:
         weights = dict(space.fit_params).get("class_weight")
         attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))
-    hosts = attempt(lambda: inventory.hosts_of_sessions(db, given.use_gpus, training))
+    hosts = attempt(lambda: gpus.hosts_of_sessions(db, given.use_gpus, training))
     resources = available(db, machine, hosts, interrupted)
     if given.use_caching and training is not None:
         attempt(lambda: require_cache(db, [training, validation], resources))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from automl import request, run
-from automl.cluster import this_machine
 from automl.database.session import CallerDatabase
+from automl.hosts.machine import this_machine
 from automl.outputs import SearchTables
 from automl.past import Interrupted
 from automl.request import Arguments, Request

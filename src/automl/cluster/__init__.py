@@ -12,31 +12,3 @@ In reading order:
     caller      the caller's own session, where no connection back is possible
     opening     opening these for a call
 """
-
-from __future__ import annotations
-
-import os
-from dataclasses import dataclass
-
-from keras_seg.inspection import free_memory
-
-_SESSION_MEMORY = 1024**3  # bytes; TensorFlow alone takes about 600 MB
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the server's machine carries.
-
-    Attributes:
-        sessions: that can train at the same time: one a processor, as far as the memory that is free now reaches.
-        memory: bytes that could be taken now without swapping.
-    """
-
-    sessions: int
-    memory: int
-
-
-def this_machine() -> Machine:
-    """Return what the machine of this backend carries now."""
-    memory = free_memory()
-    return Machine(max(1, min(len(os.sched_getaffinity(0)), memory // _SESSION_MEMORY)), memory)

@@ -16,7 +16,7 @@ from automl.custom import FunctionTable
 from automl.database.dialect import is_greenplum
 from automl.database.session import CallerDatabase, Journal
 from automl.dataset import fingerprint, partition_query
-from automl.devices import Host, of_sessions
+from automl.hosts.assignment import Host, of_sessions
 from automl.packed import PackedTable
 from automl.request import Resources
 

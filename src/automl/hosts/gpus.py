@@ -10,8 +10,8 @@ from automl.database import catalog
 from automl.database.dialect import Segment, distributed_by, is_greenplum, segments
 from automl.database.names import table_name
 from automl.database.session import Database
-from automl.devices import Host, lacking
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, OperatorError, UsageError
+from automl.hosts.assignment import Host, lacking
 from automl.packed import PackedTable
 from automl.placement import placement
 
