@@ -6,9 +6,9 @@ In reading order:
     errors, database    the ground: errors; the caller's session and what its catalog says
     placement                where the rows of a packed table lie
     split, packing, labels, packed, distribution    tables of rows -> packed tables, with their summaries
-    library        the library of architectures
-    request, architectures              the arguments of a search, checked once and frozen
-    selection, fitting                  configurations of one's own choice: their tables, and training them
+    models                              what can be trained, as tables
+    request                             the arguments of a search, checked once and frozen
+    fitting                             training configurations of one's own choice
     searching, resume                   a search; a run that was interrupted and goes on
     search         configurations, and the methods that decide what trains for how long; pure
     schedule       the ladder as a table
@@ -21,7 +21,6 @@ In reading order:
     outputs, fitted    the tables that the caller asked for
     predict, byom, evaluate    prediction with what was found or brought along, and how good it is
     prediction, prediction_sessions, prediction_segments    how: rows to the network, or the network to the rows
-    custom         tables of losses and metrics of one's own
     hosts          machines: what they have, what is installed
 """
 

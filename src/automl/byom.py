@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from automl import architectures
 from automl.cluster.base import Definition
 from automl.database.session import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.hosts import gpus
+from automl.models import architectures
 from automl.predict import parse_pred_type, predict_with
 from automl.prediction import KEY, Model
 

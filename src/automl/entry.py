@@ -6,25 +6,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
-from automl import (
-    byom,
-    custom,
-    evaluate,
-    fitting,
-    help,
-    library,
-    packing,
-    predict,
-    resume,
-    schedule,
-    searching,
-    selection,
-    split,
-)
+from automl import byom, evaluate, fitting, help, packing, predict, resume, schedule, searching, split
 from automl.database.catalog import settings
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError
 from automl.hosts import doctor, gpus, tensorboard
+from automl.models import configurations, custom_functions, library
 from keras_seg.interrupts import deferred
 
 Result = TypeVar("Result")
@@ -57,13 +44,13 @@ validation_preprocessor_dl = _entry(packing.validation_preprocessor_dl)
 load_keras_model = _entry(library.load_keras_model)
 delete_keras_model = _entry(library.delete_keras_model)
 hyperband_schedule = _entry(schedule.hyperband_schedule)
-load_custom_function = _entry(custom.load_custom_function)
-delete_custom_function = _entry(custom.delete_custom_function)
-load_top_k_accuracy_function = _entry(custom.load_top_k_accuracy_function)
+load_custom_function = _entry(custom_functions.load_custom_function)
+delete_custom_function = _entry(custom_functions.delete_custom_function)
+load_top_k_accuracy_function = _entry(custom_functions.load_top_k_accuracy_function)
 madlib_keras_automl = _entry(searching.madlib_keras_automl)
 automl_resume = _entry(resume.automl_resume)
-generate_model_configs = _entry(selection.generate_model_configs)
-load_model_selection_table = _entry(selection.load_model_selection_table)
+generate_model_configs = _entry(configurations.generate_model_configs)
+load_model_selection_table = _entry(configurations.load_model_selection_table)
 madlib_keras_fit_multiple_model = _entry(fitting.madlib_keras_fit_multiple_model)
 madlib_keras_fit = _entry(fitting.madlib_keras_fit)
 madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)

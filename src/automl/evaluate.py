@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from automl import custom, packed
+from automl import packed
 from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
 from automl.cluster.opening import Needs, opened, seen
-from automl.custom import FunctionTable
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.dialect import distributed_by
@@ -22,6 +21,8 @@ from automl.errors import AutomlError, Problems, UsageError
 from automl.hopper import TRAINING
 from automl.hosts import gpus
 from automl.hosts.machine import this_machine
+from automl.models import custom_functions
+from automl.models.custom_functions import FunctionTable
 from automl.packed import PackedTable
 from automl.plan import compile_order, fit_order
 from automl.predict import companion, keys_of
@@ -92,13 +93,15 @@ def _compile_params(db: Database, table: Relation, where: str, suffix: str) -> C
 
 def _functions(db: Database, table: Relation, params: CompileParams) -> FunctionTable | None:
     """Return the table of custom functions that the model was trained with, if it needs one."""
-    if custom.are_known(params):
+    if custom_functions.are_known(params):
         return None
     about = companion(db, table, "_summary")
     catalog.require_column(db, "model_table", about, "object_table")
     rows = db.execute(f"SELECT object_table::text AS name FROM {about.sql} LIMIT 1")
-    functions = custom.find(db, rows[0]["name"] if rows else None, f"model_table: object_table in {about.name}")
-    custom.require_names(f"model_table: compile_params of {table.name}", custom.objectives_of(params), functions)
+    functions = custom_functions.find(db, rows[0]["name"] if rows else None, f"model_table: object_table in {about.name}")
+    custom_functions.require_names(
+        f"model_table: compile_params of {table.name}", custom_functions.objectives_of(params), functions
+    )
     return functions
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl import architectures, custom, packed, run, selection
+from automl import packed, run
 from automl.cluster.base import Definition
 from automl.database import catalog
 from automl.database.catalog import Relation
@@ -19,6 +19,8 @@ from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
 from automl.fitted import ModelTables, SingleTables
 from automl.hosts import gpus
 from automl.hosts.machine import this_machine
+from automl.models import architectures, configurations, custom_functions
+from automl.models.configurations import Selected
 from automl.past import Interrupted
 from automl.request import (
     Beginning,
@@ -33,7 +35,6 @@ from automl.search.grammar import parse_compile_params, parse_fit_params
 from automl.search.hyperband import MOST_ITERATIONS
 from automl.search.scheduler import Listed
 from automl.search.space import Configuration
-from automl.selection import Selected
 
 _LIBRARY = "model_selection_table: model_arch_table"  # where a selection names its library, for errors
 _ONLY = 1  # the mst_key of the trial of madlib_keras_fit
@@ -97,7 +98,7 @@ def several(
         interrupted: the run that these arguments are from, if it is to go on.
     """
     problems = Problems()
-    selected = problems.attempt(lambda: selection.read(db, given.model_selection_table))
+    selected = problems.attempt(lambda: configurations.read(db, given.model_selection_table))
     models = None if selected is None else problems.attempt(lambda: _models(db, selected))
     suffixes, warm = ("_info", "_summary"), bool(given.warm_start)
     names = problems.attempt(lambda: _output(db, "model_output_table", given.model_output_table, suffixes, warm))
@@ -142,7 +143,7 @@ def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | N
     model_id = problems.attempt(lambda: _model_id(given.model_id))
     ids = () if model_id is None else (model_id,)
     models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
-    functions = problems.attempt(lambda: custom.find(db, given.object_table))
+    functions = problems.attempt(lambda: custom_functions.find(db, given.object_table))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
     common = _common(db, given, problems, interrupted)
     if fit is not None and common["training"] is not None:

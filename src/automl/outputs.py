@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from automl import __version__, custom
+from automl import __version__
 from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase, Database
+from automl.models import custom_functions
 from automl.past import Evaluation
 from automl.plan import Trial
 from automl.request import Request, Search
@@ -296,7 +297,7 @@ def variables(request: Request) -> tuple[Column[Any], ...]:
 
 def functions_of(request: Request) -> Column[Any]:
     """The column that names the table of custom functions."""
-    return fixed("object_table", "text", custom.typed(request.functions))
+    return fixed("object_table", "text", custom_functions.typed(request.functions))
 
 
 def about(request: Request) -> tuple[Column[Times], ...]:
@@ -335,5 +336,5 @@ def _selection(db: CallerDatabase, request: Request, search: Search, result: Res
         configuration.fit_params,
     )
     summary = search.outputs.selection_summary.sql
-    functions = custom.typed(request.functions)
+    functions = custom_functions.typed(request.functions)
     db.execute(f"INSERT INTO {summary} VALUES ($1::varchar, $2::varchar)", request.architecture_table, functions)

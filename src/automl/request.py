@@ -6,9 +6,8 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl import architectures, custom, dataset, packed
+from automl import dataset, packed
 from automl.cluster.base import Definition
-from automl.custom import FunctionTable
 from automl.database import catalog
 from automl.database.names import Name, table_name
 from automl.database.session import Database
@@ -16,6 +15,8 @@ from automl.errors import INSUFFICIENT_RESOURCES, Problems, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host, useful
 from automl.hosts.machine import Machine
+from automl.models import architectures, custom_functions
+from automl.models.custom_functions import FunctionTable
 from automl.packed import PackedTable
 from automl.past import Interrupted
 from automl.search import hyperband, proposals
@@ -190,7 +191,7 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
     models = attempt(
         lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ())
     )
-    functions = attempt(lambda: custom.find(db, given.object_table))
+    functions = attempt(lambda: custom_functions.find(db, given.object_table))
     if space is not None and training is not None:
         weights = dict(space.fit_params).get("class_weight")
         attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from automl import architectures, custom
-from automl.custom import FunctionTable
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.dialect import distributed_by
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
+from automl.models import architectures, custom_functions
+from automl.models.custom_functions import FunctionTable
 from automl.search.grammar import parse_compile_params, parse_fit_params
 from automl.search.hyperband import MOST_CONFIGURATIONS
 from automl.search.space import Configuration, Space, model_ids
@@ -90,7 +90,7 @@ def load_model_selection_table(
     ids = problems.attempt(lambda: model_ids(model_id_list))
     problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, ids or ()))
     table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
-    objectives = [each for text in compiled or () for each in custom.objectives_of(parse_compile_params(text))]
+    objectives = [each for text in compiled or () for each in custom_functions.objectives_of(parse_compile_params(text))]
     functions = problems.attempt(lambda: _functions(db, object_table, None, "compile_params_list", objectives))
     problems.stop()
     assert compiled and fits and ids and table
@@ -170,11 +170,11 @@ def _functions(
     Args:
         selected: a selection that is added to; its table is taken if none is given.
     """
-    given = custom.find(db, object_table)
+    given = custom_functions.find(db, object_table)
     has = None if selected is None else selected.functions
     if given and has and given != has:
         raise UsageError("object_table", f'must be "{has.name}", as for the configurations that are there', object_table)
-    custom.require_names(argument, objectives, given or has)
+    custom_functions.require_names(argument, objectives, given or has)
     return given or has
 
 
@@ -189,7 +189,7 @@ def _appendable(
         raise UsageError("model_arch_table", rule, architecture_table)
     if functions != selected.functions:
         summary = selected.relation.name.with_suffix("_summary")
-        db.execute(f"UPDATE {summary.sql} SET object_table = $1::varchar", custom.typed(functions))
+        db.execute(f"UPDATE {summary.sql} SET object_table = $1::varchar", custom_functions.typed(functions))
     return selected.relation.name, {configuration for _, configuration in selected.trials}
 
 
@@ -199,7 +199,9 @@ def _make(db: CallerDatabase, table: Name, architecture_table: str, functions: F
         f"CREATE TABLE {name.sql} (mst_key serial PRIMARY KEY, model_id integer, compile_params varchar, fit_params varchar)"
     )
     db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar){distributed_by(db)}")
-    db.execute(f"INSERT INTO {summary.sql} VALUES ($1::varchar, $2::varchar)", architecture_table, custom.typed(functions))
+    db.execute(
+        f"INSERT INTO {summary.sql} VALUES ($1::varchar, $2::varchar)", architecture_table, custom_functions.typed(functions)
+    )
     return name
 
 
@@ -253,7 +255,7 @@ def read(db: Database, value: str | None, *, parsed: bool = True) -> Selected:
     tables = db.execute(f"SELECT DISTINCT model_arch_table::text AS name, object_table::text AS object FROM {summary.sql}")
     if len(tables) != 1 or tables[0]["name"] is None:
         raise UsageError(_ARGUMENT, f'table "{summary.name}" must name one library of architectures, it names {len(tables)}')
-    functions = custom.find(db, tables[0]["object"], f"{_ARGUMENT}: object_table")
+    functions = custom_functions.find(db, tables[0]["object"], f"{_ARGUMENT}: object_table")
     rows = db.execute(f"SELECT {', '.join(_COLUMNS)} FROM {relation.sql} ORDER BY mst_key")
     trials = tuple((row["mst_key"], Configuration(row["model_id"], row["compile_params"], row["fit_params"])) for row in rows)
     if parsed:

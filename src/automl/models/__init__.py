@@ -1,0 +1,9 @@
+"""What can be trained, as tables.
+
+In reading order:
+
+    library           the library of architectures: load_keras_model, delete_keras_model
+    architectures     reading architectures for a call
+    custom_functions  tables of losses and metrics of one's own
+    configurations    model selection tables: configurations to train, generated or loaded one by one
+"""
