@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from automl.packing import Layout, layout
+from automl.data.preprocessors import Layout, layout
 from keras_seg import wire
 
 

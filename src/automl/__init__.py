@@ -4,8 +4,7 @@ In reading order:
 
     entry, help    the functions that SQL calls; what they tell about themselves
     errors, database    the ground: errors; the caller's session and what its catalog says
-    placement                where the rows of a packed table lie
-    split, packing, labels, packed, distribution    tables of rows -> packed tables, with their summaries
+    data           tables of rows -> packed tables, and where they lie
     models                              what can be trained, as tables
     request                             the arguments of a search, checked once and frozen
     fitting                             training configurations of one's own choice
@@ -15,7 +14,6 @@ In reading order:
     plan           the trials and their orders, as data
     hopper         which trial visits which partition next; pure
     cluster        sessions that take an order and give an answer
-    dataset        the statements with which they read a packed table
     run            a search from its request to its tables
     store, past    runs, trials, metrics and checkpoints, while it goes; what they tell of one that goes on
     outputs, fitted    the tables that the caller asked for

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
-from automl import byom, evaluate, fitting, help, packing, predict, resume, schedule, searching, split
+from automl import byom, evaluate, fitting, help, predict, resume, schedule, searching
+from automl.data import preprocessors, split
 from automl.database.catalog import settings
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError
@@ -39,8 +40,8 @@ def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
 
 
 train_test_split = _entry(split.train_test_split)
-training_preprocessor_dl = _entry(packing.training_preprocessor_dl)
-validation_preprocessor_dl = _entry(packing.validation_preprocessor_dl)
+training_preprocessor_dl = _entry(preprocessors.training_preprocessor_dl)
+validation_preprocessor_dl = _entry(preprocessors.validation_preprocessor_dl)
 load_keras_model = _entry(library.load_keras_model)
 delete_keras_model = _entry(library.delete_keras_model)
 hyperband_schedule = _entry(schedule.hyperband_schedule)

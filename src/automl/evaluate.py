@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from automl import packed
 from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
 from automl.cluster.opening import Needs, opened, seen
+from automl.data import packed_table
+from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.dialect import distributed_by
@@ -23,7 +24,6 @@ from automl.hosts import gpus
 from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
-from automl.packed import PackedTable
 from automl.plan import compile_order, fit_order
 from automl.predict import companion, keys_of
 from automl.request import available
@@ -54,7 +54,7 @@ def madlib_keras_evaluate(
     """Compute loss and metrics of a model on the rows of a packed table, and write them to `output_table`."""
     problems = Problems()
     model = problems.attempt(lambda: _trained(db, model_table, mst_key))
-    table = problems.attempt(lambda: packed.read(db, "test_table", test_table))
+    table = problems.attempt(lambda: packed_table.read(db, "test_table", test_table))
     name = problems.attempt(lambda: table_name("output_table", output_table))
     output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name)) if name else None
     hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, use_gpus, table))

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl import packed, run
+from automl import run
 from automl.cluster.base import Definition
+from automl.data import packed_table
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, table_name
@@ -183,7 +184,7 @@ def _common(
     if iterations is not None:
         every = given.metrics_compute_frequency
         frequency = problems.attempt(lambda: computed_every(every, iterations, "the value of num_iterations"))
-    training = problems.attempt(lambda: packed.read(db, "source_table", given.source_table))
+    training = problems.attempt(lambda: packed_table.read(db, "source_table", given.source_table))
     validation = problems.attempt(lambda: validation_table(db, given.validation_table, training))
     hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, given.use_gpus, training))
     resources = available(db, this_machine(), hosts, interrupted)

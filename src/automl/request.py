@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl import dataset, packed
 from automl.cluster.base import Definition
+from automl.data import packed_queries, packed_table
+from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.names import Name, table_name
 from automl.database.session import Database
@@ -17,7 +18,6 @@ from automl.hosts.assignment import Host, useful
 from automl.hosts.machine import Machine
 from automl.models import architectures, custom_functions
 from automl.models.custom_functions import FunctionTable
-from automl.packed import PackedTable
 from automl.past import Interrupted
 from automl.search import hyperband, proposals
 from automl.search.hyperband import HyperbandParams
@@ -186,7 +186,7 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
     )
     space = attempt(lambda: Space.parse(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
     outputs = attempt(lambda: _outputs(db, given))
-    training = attempt(lambda: packed.read(db, "source_table", given.source_table))
+    training = attempt(lambda: packed_table.read(db, "source_table", given.source_table))
     validation = attempt(lambda: validation_table(db, given.validation_table, training))
     models = attempt(
         lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ())
@@ -264,9 +264,9 @@ def validation_table(db: Database, value: str | None, training: PackedTable | No
     """Read the validation table, if there is one; its rows must fit the model of the training table."""
     if value is None:
         return None
-    validation = packed.read(db, "validation_table", value)
+    validation = packed_table.read(db, "validation_table", value)
     if training is not None:
-        packed.same_shape(training, validation)
+        packed_table.same_shape(training, validation)
     return validation
 
 
@@ -297,7 +297,7 @@ def available(
 
 def require_cache(db: Database, tables: Sequence[PackedTable | None], resources: Resources) -> None:
     """Raise unless the decoded rows fit into the memory of the sessions, each of which may come to hold all of them."""
-    one = sum(dataset.decoded_bytes(db, table) for table in tables if table is not None)
+    one = sum(packed_queries.decoded_bytes(db, table) for table in tables if table is not None)
     sessions = max(1, resources.sessions)
     if one * sessions > resources.cache:
         raise UsageError(

@@ -23,11 +23,11 @@ from automl.cluster.conversation import Conversation, Statement, conversation
 from automl.cluster.driver import pq
 from automl.cluster.execution import Execution
 from automl.cluster.sessions import Sessions, _Session
+from automl.data.packed_queries import feed_statement
+from automl.data.packed_table import PackedTable
+from automl.data.placement import Place, placement
 from automl.database.session import Database
-from automl.dataset import feed_statement
 from automl.hopper import TRAINING
-from automl.packed import PackedTable
-from automl.placement import Place, placement
 
 _PROCESS_GONE = ("57P", "58")  # classes of SQLSTATE: an operator's intervention, a system error
 

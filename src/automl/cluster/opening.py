@@ -12,12 +12,12 @@ from automl.cluster.connection import Connection, Unreachable, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.greenplum import CallerSegments, Ground, SegmentSessions, ground
 from automl.cluster.sessions import Invisible, Sessions
+from automl.data.packed_queries import fingerprint, partition_query
+from automl.data.packed_table import PackedTable
 from automl.database.dialect import is_greenplum
 from automl.database.session import CallerDatabase, Journal
-from automl.dataset import fingerprint, partition_query
 from automl.hosts.assignment import Host, of_sessions
 from automl.models.custom_functions import FunctionTable
-from automl.packed import PackedTable
 from automl.request import Resources
 
 

@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from automl.data.packed_table import PackedTable
+from automl.data.placement import placement
 from automl.database import catalog
 from automl.database.dialect import Segment, distributed_by, is_greenplum, segments
 from automl.database.names import table_name
 from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, OperatorError, UsageError
 from automl.hosts.assignment import Host, lacking
-from automl.packed import PackedTable
-from automl.placement import placement
 
 NVIDIA, TENSORFLOW = "nvidia", "tensorflow"
 _SOURCES = (TENSORFLOW, NVIDIA)

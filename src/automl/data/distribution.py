@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from automl.data.packed_table import ALL_SEGMENTS
 from automl.database.catalog import find_table, require_column, require_select
 from automl.database.dialect import Segment, is_greenplum, segments
 from automl.database.names import table_name
 from automl.database.session import Database
 from automl.errors import UsageError
 from automl.hosts import gpus
-from automl.packed import ALL_SEGMENTS
 
 GPU_SEGMENTS = "gpu_segments"
 _ARGUMENT = "distribution_rules"

@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from automl.data.packed_table import PackedTable
 from automl.database.catalog import ColumnType, Relation, column_type, settings
 from automl.database.names import quoted
 from automl.database.session import Database
 from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, UsageError, shown
-from automl.packed import PackedTable
 
 INT16, FLOAT32 = "int16", "float32"
 MOST_CLASSES = 65_536

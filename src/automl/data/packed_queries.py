@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from automl.data.packed_table import PackedTable
 from automl.database.dialect import KEY
 from automl.database.names import quoted
 from automl.database.session import Database
-from automl.packed import PackedTable
 
 
 def partition_query(table: PackedTable) -> str:

@@ -12,7 +12,21 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from automl import distribution
+from automl.data import distribution
+from automl.data.labels import (
+    INT16,
+    NUMBERS,
+    Labels,
+    comparable,
+    encoded_type,
+    equals,
+    requested_classes,
+    through_integer,
+    training_labels,
+    unnested,
+    validation_labels,
+)
+from automl.data.packed_table import SUFFIX, Summary, braces, read, write_summary
 from automl.database.catalog import (
     ColumnType,
     Relation,
@@ -33,20 +47,6 @@ from automl.errors import (
     OBJECT_NOT_IN_PREREQUISITE_STATE,
     UsageError,
 )
-from automl.labels import (
-    INT16,
-    NUMBERS,
-    Labels,
-    comparable,
-    encoded_type,
-    equals,
-    requested_classes,
-    through_integer,
-    training_labels,
-    unnested,
-    validation_labels,
-)
-from automl.packed import SUFFIX, Summary, braces, read, write_summary
 
 PARTITIONS = "keras_automl.partitions"
 MOST_PARTITIONS = 1024

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from automl.data.packed_table import PackedTable
 from automl.database.catalog import columns
 from automl.database.dialect import KEY
 from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
-from automl.packed import PackedTable
 
 
 @dataclass(frozen=True)
