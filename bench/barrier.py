@@ -17,10 +17,10 @@ import psycopg2
 from common import Connection, in_turn, ratio, schema, spread, table
 from digits import cnn, digits_tables, mlp
 
-from automl.cluster.base import VISIT, Definition, Setup, Work
 from automl.cluster.connection import Address
+from automl.cluster.hopper import Hopper, Layout, Leg, Visit
+from automl.cluster.interface import VISIT, Definition, Setup, Work
 from automl.cluster.sessions import Sessions
-from automl.hopper import Hopper, Layout, Leg, Visit
 
 ROUNDS, TRIALS, ITERATIONS = 3, 8, 4
 SIMULATED_SESSIONS, SIMULATED_TRIALS = 8, 32

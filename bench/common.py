@@ -20,8 +20,8 @@ import numpy as np
 import psycopg
 import psycopg2
 
-from automl.cluster.base import VISIT, Work
-from automl.cluster.conversation import Statement, conversation, held
+from automl.cluster.interface import VISIT, Work
+from automl.cluster.statements import Statement, conversation, held
 
 BENCH = Path(__file__).resolve().parent
 EXAMPLES = BENCH.parent / "examples"

@@ -34,10 +34,10 @@ from common import (
     table,
 )
 
-from automl.cluster.base import Work
-from automl.cluster.conversation import conversation, held
 from automl.cluster.driver import pq, psycopg
-from automl.cluster.execution import Execution
+from automl.cluster.interface import Work
+from automl.cluster.prepared import Execution
+from automl.cluster.statements import conversation, held
 
 ROUNDS = 3
 HOPS = 600

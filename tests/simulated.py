@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from automl.hopper import Hopper, Layout, Leg, Visit
+from automl.cluster.hopper import Hopper, Layout, Leg, Visit
 from automl.search.hyperband import Assignment, HyperbandParams, Ladder, Rung, allotted
 
 Reaches = Sequence[frozenset[int] | None]

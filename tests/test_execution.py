@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from automl.cluster.base import DEFINE, KEEP, TAKE, Work
-from automl.cluster.conversation import Conversation, Statement, conversation
-from automl.cluster.execution import Execution
+from automl.cluster.interface import DEFINE, KEEP, TAKE, Work
+from automl.cluster.prepared import Execution
+from automl.cluster.statements import Conversation, Statement, conversation
 
 LARGE = bytes(100_000)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from automl.hopper import Hopper, Layout, Leg, Stop, Visit, tour
+from automl.cluster.hopper import Hopper, Layout, Leg, Stop, Visit, tour
 from automl.search.hyperband import HyperbandParams
 from simulated import Reaches, Search, Simulation, random_cost, restless_cost
 

@@ -64,7 +64,7 @@ PURE = [module for module in MODULES if re.match(r"automl/(search/|hopper|device
 @pytest.mark.parametrize("module", [module for module in PURE if module != "automl/search/hyperopt_adapter.py"])
 def test_the_search_and_the_hopper_are_pure(module: str) -> None:
     allowed = sys.stdlib_module_names | {"numpy"}
-    ours = ("automl.search", "automl.errors", "automl.hopper")
+    ours = ("automl.search", "automl.errors", "automl.cluster.hopper")
     foreign = {name for name in imports_of(module) if name.split(".")[0] not in allowed and not name.startswith(ours)}
     assert foreign == set()
 

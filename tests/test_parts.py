@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from automl.cluster.base import OPEN, PUT, TAKE, VISIT, Work
-from automl.cluster.conversation import PART, conversation, held
+from automl.cluster.interface import OPEN, PUT, TAKE, VISIT, Work
+from automl.cluster.statements import PART, conversation, held
 from keras_seg import parts
 
 PIECES: list[list[bytes]] = [[], [b""], [b"abc"], [b"abcdef"], [b"ab", b"", b"cdefgh", b"i"], [b"abc", b"def", b"ghi"]]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from automl.hopper import Stop, Visit
+from automl.cluster.hopper import Stop, Visit
 from automl.plan import Trial, evaluated, leg, visit_order
 from automl.search.grammar import parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task

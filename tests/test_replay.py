@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from automl import run as under_test
-from automl.cluster.base import CHECK, Definition, Outcome, Work
+from automl.cluster.hopper import Layout, Leg, Position, behind
+from automl.cluster.interface import CHECK, Definition, Outcome, Work
 from automl.data.packed_table import PackedTable
 from automl.database.catalog import ColumnType, Relation
 from automl.database.names import Name
 from automl.errors import AutomlError
-from automl.hopper import Layout, Leg, Position, behind
 from automl.outputs import Result
 from automl.past import Interrupted, remembered
 from automl.request import Request, Resources

@@ -12,7 +12,6 @@ In reading order:
     search         configurations, and the methods that decide what trains for how long; pure
     schedule       the ladder as a table
     plan           the trials and their orders, as data
-    hopper         which trial visits which partition next; pure
     cluster        sessions that take an order and give an answer
     run            a search from its request to its tables
     store, past    runs, trials, metrics and checkpoints, while it goes; what they tell of one that goes on

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from automl.cluster.base import Definition
+from automl.cluster.interface import Definition
 from automl.database.session import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.hosts import gpus

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from automl.cluster.base import CHECK, VISIT, Cluster, Definition, Work, ask
+from automl.cluster.hopper import TRAINING
+from automl.cluster.interface import CHECK, VISIT, Cluster, Definition, Work, ask
 from automl.cluster.opening import Needs, opened, seen
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
@@ -19,7 +20,6 @@ from automl.database.dialect import distributed_by
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
-from automl.hopper import TRAINING
 from automl.hosts import gpus
 from automl.hosts.machine import this_machine
 from automl.models import custom_functions

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from automl import run
-from automl.cluster.base import Definition
+from automl.cluster.interface import Definition
 from automl.data import packed_table
 from automl.database import catalog
 from automl.database.catalog import Relation

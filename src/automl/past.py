@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from automl.cluster.hopper import Leg, Position
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError
-from automl.hopper import Leg, Position
 from automl.search.space import Configuration
 
 _NOWHERE = Position()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from automl.hopper import Layout, Leg, Stop, Visit
+from automl.cluster.hopper import Layout, Leg, Stop, Visit
 from automl.request import Request
 from automl.search.grammar import Call, CompileParams, FitParams, is_number, parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task

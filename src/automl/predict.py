@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from automl import prediction_segments, prediction_sessions
-from automl.cluster.base import Definition
+from automl.cluster.interface import Definition
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.dialect import is_greenplum

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl.cluster.base import Definition
+from automl.cluster.interface import Definition
 from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from automl.cluster.base import Setup
+from automl.cluster.interface import Setup
 from automl.database import catalog
 from automl.database.catalog import settings, temporary
 from automl.database.dialect import segments

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from automl.cluster.base import CHECK, PREDICT, Cluster, Outcome, Setup, Work, ask
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
+from automl.cluster.interface import CHECK, PREDICT, Cluster, Outcome, Setup, Work, ask
 from automl.cluster.sessions import Sessions
 from automl.database.names import quoted
 from automl.database.session import CallerDatabase, Row

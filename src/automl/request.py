@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl.cluster.base import Definition
+from automl.cluster.interface import Definition
 from automl.data import packed_queries, packed_table
 from automl.data.packed_table import PackedTable
 from automl.database import catalog

@@ -20,12 +20,12 @@ from dataclasses import replace
 from typing import Any
 
 from automl import outputs, plan
-from automl.cluster.base import CHECK, VISIT, Cluster, Outcome, Work, ask
+from automl.cluster.hopper import Hopper, Leg, Stop, Visit, behind
+from automl.cluster.interface import CHECK, VISIT, Cluster, Outcome, Work, ask
 from automl.cluster.opening import Needs, opened, seen
 from automl.database import catalog
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
-from automl.hopper import Hopper, Leg, Stop, Visit, behind
 from automl.outputs import Curve, Result, Tables
 from automl.past import Evaluation, Interrupted, Known, Past
 from automl.plan import Trial

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from automl.cluster.base import CLOSE, DEFINE, OPEN, Outcome, Setup, Work
-from automl.cluster.conversation import conversation, held
+from automl.cluster.interface import CLOSE, DEFINE, OPEN, Outcome, Setup, Work
+from automl.cluster.statements import conversation, held
 from automl.database.session import Database
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from automl.cluster.base import Cluster, Definition, Setup
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Connection, Unreachable, own_address
 from automl.cluster.driver import psycopg
-from automl.cluster.greenplum import CallerSegments, Ground, SegmentSessions, ground
+from automl.cluster.interface import Cluster, Definition, Setup
+from automl.cluster.segments import CallerSegments, Ground, SegmentSessions, ground
 from automl.cluster.sessions import Invisible, Sessions
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable

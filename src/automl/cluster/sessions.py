@@ -18,10 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from automl.cluster.base import DEFINE, OPEN, Outcome, Setup, Work
 from automl.cluster.connection import Address, Unreachable, connect
-from automl.cluster.conversation import Conversation, Statement, conversation
 from automl.cluster.driver import pq, psycopg
+from automl.cluster.interface import DEFINE, OPEN, Outcome, Setup, Work
+from automl.cluster.statements import Conversation, Statement, conversation
 from automl.errors import OperatorError
 from keras_seg.parts import Raw
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from automl.cluster.base import Definition
+from automl.cluster.interface import Definition
 from automl.database import catalog
 from automl.database.session import Database
 from automl.errors import UsageError

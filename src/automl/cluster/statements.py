@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-from automl.cluster.base import PUT, TAKE, VISIT, Work
+from automl.cluster.interface import PUT, TAKE, VISIT, Work
 from keras_seg.parts import PART
 
 _LENGTH = struct.Struct("<I")

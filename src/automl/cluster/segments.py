@@ -17,17 +17,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl.cluster.base import CALLS, CLOSE, DEFINE, OPEN, VISIT, Outcome, Setup, Work
 from automl.cluster.connection import Address
-from automl.cluster.conversation import Conversation, Statement, conversation
 from automl.cluster.driver import pq
-from automl.cluster.execution import Execution
+from automl.cluster.hopper import TRAINING
+from automl.cluster.interface import CALLS, CLOSE, DEFINE, OPEN, VISIT, Outcome, Setup, Work
+from automl.cluster.prepared import Execution
 from automl.cluster.sessions import Sessions, _Session
+from automl.cluster.statements import Conversation, Statement, conversation
 from automl.data.packed_queries import feed_statement
 from automl.data.packed_table import PackedTable
 from automl.data.placement import Place, placement
 from automl.database.session import Database
-from automl.hopper import TRAINING
 
 _PROCESS_GONE = ("57P", "58")  # classes of SQLSTATE: an operator's intervention, a system error
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Generator
 from typing import Any
 
-from automl.cluster.base import KEEP, KEPT
-from automl.cluster.conversation import Conversation, Statement
+from automl.cluster.interface import KEEP, KEPT
+from automl.cluster.statements import Conversation, Statement
 from keras_seg.parts import Raw
 
 _LARGE = 16 * 2**10  # bytes; the text of less is read sooner than one statement more is made
