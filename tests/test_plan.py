@@ -7,10 +7,10 @@ import json
 import pytest
 
 from automl.cluster.hopper import Stop, Visit
-from automl.plan import Trial, evaluated, leg, visit_order
 from automl.search.grammar import parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
+from automl.training.trials import Trial, evaluated, leg, visit_order
 
 
 def trial(compile_params: str, fit_params: str = "batch_size=8", model: str = "m", key: int = 3) -> Trial:

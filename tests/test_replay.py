@@ -13,20 +13,20 @@ from typing import Any
 
 import pytest
 
-from automl import run as under_test
 from automl.cluster.hopper import Layout, Leg, Position, behind
 from automl.cluster.interface import CHECK, Definition, Outcome, Work
 from automl.data.packed_table import PackedTable
 from automl.database.catalog import ColumnType, Relation
 from automl.database.names import Name
 from automl.errors import AutomlError
-from automl.outputs import Result
-from automl.past import Interrupted, remembered
-from automl.request import Request, Resources
 from automl.search import hyperband, proposals
 from automl.search.scheduler import Listed, Plan
 from automl.search.space import Configuration, Space
-from automl.store import Store
+from automl.training import run as under_test
+from automl.training.history import Interrupted, remembered
+from automl.training.record import Store
+from automl.training.request import Request, Resources
+from automl.training.search_tables import Result
 
 SEED = 7
 PARTITIONS = 2

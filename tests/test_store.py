@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from automl.past import Evaluation
-from automl.store import Store
+from automl.training.history import Evaluation
+from automl.training.record import Store
 
 RUN = {"method": "hyperband"}
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
-from automl import byom, evaluate, fitting, help, predict, resume, schedule, searching
+from automl import byom, evaluate, help, predict
 from automl.data import preprocessors, split
 from automl.database.catalog import settings
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
+from automl.training import fit, resume, schedule, search
 from keras_seg.interrupts import deferred
 
 Result = TypeVar("Result")
@@ -48,12 +49,12 @@ hyperband_schedule = _entry(schedule.hyperband_schedule)
 load_custom_function = _entry(custom_functions.load_custom_function)
 delete_custom_function = _entry(custom_functions.delete_custom_function)
 load_top_k_accuracy_function = _entry(custom_functions.load_top_k_accuracy_function)
-madlib_keras_automl = _entry(searching.madlib_keras_automl)
+madlib_keras_automl = _entry(search.madlib_keras_automl)
 automl_resume = _entry(resume.automl_resume)
 generate_model_configs = _entry(configurations.generate_model_configs)
 load_model_selection_table = _entry(configurations.load_model_selection_table)
-madlib_keras_fit_multiple_model = _entry(fitting.madlib_keras_fit_multiple_model)
-madlib_keras_fit = _entry(fitting.madlib_keras_fit)
+madlib_keras_fit_multiple_model = _entry(fit.madlib_keras_fit_multiple_model)
+madlib_keras_fit = _entry(fit.madlib_keras_fit)
 madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)

@@ -19,7 +19,7 @@ from automl.errors import OperatorError
 from automl.hosts.assignment import of_sessions
 from automl.hosts.machine import this_machine
 from automl.prediction import KEY, Prediction
-from automl.request import available
+from automl.training.request import available
 from keras_seg import wire
 from keras_seg.choice import Block, batch_rows, blocks
 

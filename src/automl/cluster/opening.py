@@ -18,7 +18,7 @@ from automl.database.dialect import is_greenplum
 from automl.database.session import CallerDatabase, Journal
 from automl.hosts.assignment import Host, of_sessions
 from automl.models.custom_functions import FunctionTable
-from automl.request import Resources
+from automl.training.request import Resources
 
 
 @dataclass(frozen=True)

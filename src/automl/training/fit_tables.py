@@ -14,7 +14,8 @@ from automl.database import catalog
 from automl.database.dialect import distributed_by
 from automl.database.names import Name
 from automl.database.session import CallerDatabase
-from automl.outputs import (
+from automl.training.request import Request, info_as_typed
+from automl.training.search_tables import (
     CONFIGURATION,
     TRAINED,
     Column,
@@ -34,7 +35,6 @@ from automl.outputs import (
     variables,
     weights_of,
 )
-from automl.request import Request, info_as_typed
 
 
 @dataclass(frozen=True)

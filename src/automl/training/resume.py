@@ -11,24 +11,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from automl import fitting, run, searching
 from automl.database import catalog
 from automl.database.session import CallerDatabase, Database, Row
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
-from automl.outputs import Tables
-from automl.past import Interrupted
-from automl.request import Arguments, Request
+from automl.training import fit, run, search
+from automl.training.history import Interrupted
+from automl.training.request import Arguments, Request
+from automl.training.search_tables import Tables
 
 _RUN = """SELECT status, method, arguments, inputs, source_table, model_output_table, random_state, threads, partitions,
     pg_catalog.date_trunc('second', started)::timestamp::text AS started
     FROM madlib.automl_runs WHERE run_id = $1::bigint"""
-_SEARCH = (Arguments, searching.search)
+_SEARCH = (Arguments, search.search)
 # What makes a request of the arguments of a run, by its method.
 _MAKERS: Mapping[str, tuple[type[Any], Callable[[CallerDatabase, Any, Interrupted], tuple[Request, Tables]]]] = {
     "hyperband": _SEARCH,
     "hyperopt": _SEARCH,
-    "fit_multiple": (fitting.MultipleArguments, fitting.several),
-    "fit": (fitting.SingleArguments, fitting.one),
+    "fit_multiple": (fit.MultipleArguments, fit.several),
+    "fit": (fit.SingleArguments, fit.one),
 }
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "str | None": (str,),

@@ -15,10 +15,10 @@ from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase, Database
 from automl.models import custom_functions
-from automl.past import Evaluation
-from automl.plan import Trial
-from automl.request import Request, Search
 from automl.search.scheduler import Task
+from automl.training.history import Evaluation
+from automl.training.request import Request, Search
+from automl.training.trials import Trial
 from keras_seg import state as codec
 
 _MODELS = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json)"

@@ -15,7 +15,7 @@ from typing import Any
 
 from automl.database.session import Journal
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, RunDeleted
-from automl.past import Evaluation, Past, remembered
+from automl.training.history import Evaluation, Past, remembered
 
 _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time

@@ -19,19 +19,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automl import outputs, plan
 from automl.cluster.hopper import Hopper, Leg, Stop, Visit, behind
 from automl.cluster.interface import CHECK, VISIT, Cluster, Outcome, Work, ask
 from automl.cluster.opening import Needs, opened, seen
 from automl.database import catalog
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
-from automl.outputs import Curve, Result, Tables
-from automl.past import Evaluation, Interrupted, Known, Past
-from automl.plan import Trial
-from automl.request import Request
 from automl.search.scheduler import Milestone, Scheduler, Step, Task
-from automl.store import Store
+from automl.training import search_tables, trials
+from automl.training.history import Evaluation, Interrupted, Known, Past
+from automl.training.record import Store
+from automl.training.request import Request
+from automl.training.search_tables import Curve, Result, Tables
+from automl.training.trials import Trial
 
 _TRIES = 3  # of one visit, when its session dies
 
@@ -102,7 +102,7 @@ class Run:
         self._cluster = cluster
         self._store = store
         self._past = past
-        self._layout = plan.layout(request)
+        self._layout = trials.layout(request)
         self._hopper = Hopper(self._layout, cluster.reaches)
         self._trials: dict[int, Trial] = {}
         self._tasks: dict[int, Task] = {}
@@ -130,7 +130,7 @@ class Run:
 
     def train(self) -> list[Result]:
         """Train what the scheduler says and return what became of the trials."""
-        self.started = outputs.now(self._db)
+        self.started = search_tables.now(self._db)
         self._begun = time.monotonic() - self._past.elapsed
         while self._hopper.busy:
             self._hand_out()
@@ -149,9 +149,9 @@ class Run:
 
         What could be drawn is checked too: a mistake in the grids is one whether chance brings it up or not.
         """
-        corners = plan.make_trials(self._request, enumerate(self._request.plan.corners(), 1))
+        corners = trials.make_trials(self._request, enumerate(self._request.plan.corners(), 1))
         different = {(trial.model, trial.configuration.compile_params, trial.fit.board): trial for trial in corners}
-        programs = {trial.program: trial for trial in plan.make_trials(self._request, first.trials)}
+        programs = {trial.program: trial for trial in trials.make_trials(self._request, first.trials)}
         orders = [
             {**trial.order(), "x_shape": self._request.training.x_shape, "labels": self._request.training.labels,
              "name": f"model_id {trial.configuration.model_id}"}
@@ -169,7 +169,7 @@ class Run:
             if visit is not None:
                 trial, state = self._trials[visit.trial], self._store.get(visit.trial)
                 sums, labels = self._sums.get(visit.trial, {}), self._request.training.labels
-                order = plan.visit_order(trial, visit, self._request.seed, labels, sums, self._store.run)
+                order = trials.visit_order(trial, visit, self._request.seed, labels, sums, self._store.run)
                 if state is None and self._begins_warm(trial):
                     state, order["state"] = self._beginning(trial), "weights"
                 self._cluster.begin(session, Work(visit, VISIT, (json.dumps(order), state)))
@@ -247,17 +247,17 @@ class Run:
 
     def _enter(self, step: Step) -> None:
         """Take in the trials and tasks of a step; trials that are in the record must be the same."""
-        trials = plan.make_trials(self._request, step.trials)
+        new = trials.make_trials(self._request, step.trials)
         known = self._past.trials
-        for trial in trials:
+        for trial in new:
             self._past.require_same(trial.mst_key, trial.configuration)
             self._trials[trial.mst_key] = trial
             self._curves[trial.mst_key] = _curve(known[trial.mst_key]) if trial.mst_key in known else Curve()
         self._tasks.update({task.mst_key: task for task in step.tasks})
-        self._store.trials([_row(trial, self._tasks[trial.mst_key]) for trial in trials if trial.mst_key not in known])
+        self._store.trials([_row(trial, self._tasks[trial.mst_key]) for trial in new if trial.mst_key not in known])
 
     def _leg(self, task: Task) -> Leg:
-        leg = plan.leg(self._trials[task.mst_key], task, self._request.frequency)
+        leg = trials.leg(self._trials[task.mst_key], task, self._request.frequency)
         known = self._past.trials.get(task.mst_key)
         if known is None:
             return leg

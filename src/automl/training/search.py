@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from automl import request, run
 from automl.database.session import CallerDatabase
 from automl.hosts.machine import this_machine
-from automl.outputs import SearchTables
-from automl.past import Interrupted
-from automl.request import Arguments, Request
+from automl.training import request, run
+from automl.training.history import Interrupted
+from automl.training.request import Arguments, Request
+from automl.training.search_tables import SearchTables
 
 
 def madlib_keras_automl(db: CallerDatabase, *arguments: object) -> None:

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl import run
 from automl.cluster.interface import Definition
 from automl.data import packed_table
 from automl.database import catalog
@@ -17,13 +16,18 @@ from automl.database.catalog import Relation
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
-from automl.fitted import ModelTables, SingleTables
 from automl.hosts import gpus
 from automl.hosts.machine import this_machine
 from automl.models import architectures, configurations, custom_functions
 from automl.models.configurations import Selected
-from automl.past import Interrupted
-from automl.request import (
+from automl.search.grammar import parse_compile_params, parse_fit_params
+from automl.search.hyperband import MOST_ITERATIONS
+from automl.search.scheduler import Listed
+from automl.search.space import Configuration
+from automl.training import run
+from automl.training.fit_tables import ModelTables, SingleTables
+from automl.training.history import Interrupted
+from automl.training.request import (
     Beginning,
     Request,
     available,
@@ -32,10 +36,6 @@ from automl.request import (
     require_classes,
     validation_table,
 )
-from automl.search.grammar import parse_compile_params, parse_fit_params
-from automl.search.hyperband import MOST_ITERATIONS
-from automl.search.scheduler import Listed
-from automl.search.space import Configuration
 
 _LIBRARY = "model_selection_table: model_arch_table"  # where a selection names its library, for errors
 _ONLY = 1  # the mst_key of the trial of madlib_keras_fit

@@ -18,12 +18,12 @@ from automl.hosts.assignment import Host, useful
 from automl.hosts.machine import Machine
 from automl.models import architectures, custom_functions
 from automl.models.custom_functions import FunctionTable
-from automl.past import Interrupted
 from automl.search import hyperband, proposals
 from automl.search.hyperband import HyperbandParams
 from automl.search.proposals import HyperoptParams
 from automl.search.scheduler import Plan
 from automl.search.space import Space
+from automl.training.history import Interrupted
 
 Params = HyperbandParams | HyperoptParams
 METHODS: Mapping[str, Callable[[str | None], Params]] = {

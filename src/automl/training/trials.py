@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from automl.cluster.hopper import Layout, Leg, Stop, Visit
-from automl.request import Request
 from automl.search.grammar import Call, CompileParams, FitParams, is_number, parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
+from automl.training.request import Request
 
 
 @dataclass(frozen=True)
