@@ -9,8 +9,7 @@ In reading order:
     search         configurations, and the methods that decide what trains for how long; pure
     cluster        sessions that take an order and give an answer
     training       a search from its request to its tables
-    predict, byom, evaluate    prediction with what was found or brought along, and how good it is
-    prediction, prediction_sessions, prediction_segments    how: rows to the network, or the network to the rows
+    prediction     what was trained, used
     hosts          machines: what they have, what is installed
 """
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
-from automl import byom, evaluate, help, predict
+from automl import help
 from automl.data import preprocessors, split
 from automl.database.catalog import settings
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
+from automl.prediction import byom, evaluate, predict
 from automl.training import fit, resume, schedule, search
 from keras_seg.interrupts import deferred
 

@@ -13,7 +13,7 @@ import numpy as np
 import psycopg2
 import pytest
 
-from automl.prediction_segments import statement
+from automl.prediction.on_segments import statement
 from fix_db import Session, connect_to
 from fix_search import COMPILE, FIT, load, make_iris, search, sequential
 

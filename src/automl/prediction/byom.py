@@ -10,8 +10,8 @@ from automl.database.session import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.hosts import gpus
 from automl.models import architectures
-from automl.predict import parse_pred_type, predict_with
-from automl.prediction import KEY, Model
+from automl.prediction.predict import parse_pred_type, predict_with
+from automl.prediction.trained_model import KEY, Model
 
 _DEPENDENT = "dependent_var"  # column of the classes: nothing tells what they are
 

@@ -18,7 +18,7 @@ from automl.database.session import CallerDatabase, Row
 from automl.errors import OperatorError
 from automl.hosts.assignment import of_sessions
 from automl.hosts.machine import this_machine
-from automl.prediction import KEY, Prediction
+from automl.prediction.trained_model import KEY, Prediction
 from automl.training.request import available
 from keras_seg import wire
 from keras_seg.choice import Block, batch_rows, blocks

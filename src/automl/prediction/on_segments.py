@@ -32,7 +32,7 @@ from automl.database.dialect import segments
 from automl.database.names import quoted
 from automl.database.session import CallerDatabase
 from automl.hosts.assignment import of_sessions
-from automl.prediction import Prediction
+from automl.prediction.trained_model import Prediction
 from keras_seg.parts import cut
 
 _PLANNER = {"optimizer": "off"}  # of PostgreSQL, not Greenplum's own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from automl import prediction_segments, prediction_sessions
 from automl.cluster.interface import Definition
 from automl.database import catalog
 from automl.database.catalog import Relation
@@ -12,7 +11,8 @@ from automl.database.session import CallerDatabase, Database
 from automl.errors import DATATYPE_MISMATCH, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host
-from automl.prediction import KEY, Model, Prediction, Source
+from automl.prediction import in_sessions, on_segments
+from automl.prediction.trained_model import KEY, Model, Prediction, Source
 from keras_seg.choice import Selection
 
 
@@ -57,9 +57,9 @@ def predict_with(
     prediction = Prediction(model, source, output, selection, hosts)
     prediction.create(db)
     if is_greenplum(db):
-        prediction_segments.run(db, prediction)
+        on_segments.run(db, prediction)
     else:
-        prediction_sessions.run(db, prediction)
+        in_sessions.run(db, prediction)
 
 
 def parse_pred_type(value: str | int | float | None) -> Selection:
