@@ -10,7 +10,7 @@ import pytest
 
 from automl.cluster.interface import OPEN, PUT, TAKE, VISIT, Work
 from automl.cluster.statements import PART, conversation, held
-from keras_seg import parts
+from keras_seg.protocol import parts
 
 PIECES: list[list[bytes]] = [[], [b""], [b"abc"], [b"abcdef"], [b"ab", b"", b"cdefgh", b"i"], [b"abc", b"def", b"ghi"]]
 

@@ -9,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 
-from keras_seg.state import MAGIC, Slice, State, StateError, decode, encode, weights
+from keras_seg.protocol.state import MAGIC, Slice, State, StateError, decode, encode, weights
 
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
 NAN_PAYLOAD = np.array([0x7FC00000, 0x7FC12345, 0xFFC00001, 0x7F800001], np.uint32).view(np.float32)

@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from keras_seg import objectives, vocabulary
+from keras_seg import objectives
+from keras_seg.protocol import keras_names
 
 SRC = Path(__file__).resolve().parent.parent / "src"
 
@@ -18,8 +19,8 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 @pytest.mark.parametrize(("what", "known"), [("loss", objectives._losses), ("metric", objectives._metrics)])
 def test_the_names_are_those_of_keras(what: str, known: object) -> None:
     assert callable(known)
-    assert vocabulary.names(what) == set(known())
-    assert {"mse", "MeanSquaredError", "mean_squared_error"} <= vocabulary.names(what)
+    assert keras_names.names(what) == set(known())
+    assert {"mse", "MeanSquaredError", "mean_squared_error"} <= keras_names.names(what)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_the_names_are_those_of_keras(what: str, known: object) -> None:
     ],
 )
 def test_what_is_known(what: str, name: str, is_known: bool) -> None:
-    assert vocabulary.is_known(what, name) == is_known
+    assert keras_names.is_known(what, name) == is_known
 
 
 def test_reading_them_does_not_import_keras() -> None:

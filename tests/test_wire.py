@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from automl.data.preprocessors import Layout, layout
-from keras_seg import wire
+from keras_seg.protocol import array_bytes
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ def native(oid: int, values: list[float | None], dims: list[int], *, bitmap: boo
 
 def test_features_become_native_float32() -> None:
     raw = native(700, [1.5, -2.0], [2]) + native(700, [0.1, 3e38], [2])
-    assert wire.features(raw, [2, 2], 1) == np.array([1.5, -2.0, 0.1, 3e38], np.float32).tobytes()
+    assert array_bytes.features(raw, [2, 2], 1) == np.array([1.5, -2.0, 0.1, 3e38], np.float32).tobytes()
 
 
 def test_features_are_divided_in_float32() -> None:
-    packed = wire.features(native(700, [1.0, 128.0, 255.0], [3]), [1, 3], 255.0)
+    packed = array_bytes.features(native(700, [1.0, 128.0, 255.0], [3]), [1, 3], 255.0)
     expected = [0.0039215688593685627, 0.501960813999176, 1.0]
     assert np.frombuffer(packed or b"", np.float32).astype(float).tolist() == expected
 
 
 def test_lower_bounds_do_not_matter_and_dimensions_do() -> None:
     raw = native(700, [1, 2, 3, 4], [2, 2], lower=0) + native(700, [5, 6, 7, 8], [2, 2])
-    assert wire.features(raw, [2, 2, 2], 1) == np.arange(1, 9, dtype=np.float32).tobytes()
-    assert wire.features(raw, [2, 4], 1) is None
-    assert wire.features(raw, [2, 1, 4], 1) is None
+    assert array_bytes.features(raw, [2, 2, 2], 1) == np.arange(1, 9, dtype=np.float32).tobytes()
+    assert array_bytes.features(raw, [2, 4], 1) is None
+    assert array_bytes.features(raw, [2, 1, 4], 1) is None
 
 
 @pytest.mark.parametrize(
@@ -77,50 +77,50 @@ def test_lower_bounds_do_not_matter_and_dimensions_do() -> None:
     ],
 )
 def test_rows_that_do_not_fit_are_told(rows: list[bytes]) -> None:
-    assert wire.features(b"".join(rows), [2, 2], 1) is None
+    assert array_bytes.features(b"".join(rows), [2, 2], 1) is None
 
 
 def test_a_bitmap_without_a_null_is_no_null() -> None:
     rows = native(700, [1, 2], [2], bitmap=True) + native(700, [3, 4], [2]) + native(700, [5, 6], [2], bitmap=True)
-    assert wire.features(rows, [3, 2], 2) == np.array([0.5, 1, 1.5, 2, 2.5, 3], np.float32).tobytes()
+    assert array_bytes.features(rows, [3, 2], 2) == np.array([0.5, 1, 1.5, 2, 2.5, 3], np.float32).tobytes()
     nine = [float(value) for value in range(9)]
-    assert wire.features(native(700, [*nine], [9], bitmap=True), [1, 9], 1) == np.array(nine, np.float32).tobytes()
+    assert array_bytes.features(native(700, [*nine], [9], bitmap=True), [1, 9], 1) == np.array(nine, np.float32).tobytes()
 
 
 @pytest.mark.parametrize("place", [0, 7, 8, 8999])
 def test_a_null_is_found_wherever_it_is(place: int) -> None:
     values: list[float | None] = [1.0] * 9000
     values[place] = None
-    assert wire.features(native(700, values, [9000]), [1, 9000], 1) is None
+    assert array_bytes.features(native(700, values, [9000]), [1, 9000], 1) is None
 
 
 def test_a_null_hidden_by_the_length_is_found() -> None:
     # The value that is missing makes room for the bitmap: the total is right.
     header = struct.pack("=iiiii", 1, 32, 700, 2, 1)
-    assert wire.features(header + struct.pack("=if", 2, 1.0), [1, 2], 1) is None
+    assert array_bytes.features(header + struct.pack("=if", 2, 1.0), [1, 2], 1) is None
 
 
 @pytest.mark.parametrize("offset", [-8, 1, 20, 28, 2**31 - 1])
 def test_a_forged_place_of_the_values_is_told(offset: int) -> None:
     header = struct.pack("=iiiii", 1, offset, 700, 2, 1)
-    assert wire.features(header + struct.pack("=ff", 1.0, 2.0), [1, 2], 1) is None
+    assert array_bytes.features(header + struct.pack("=ff", 1.0, 2.0), [1, 2], 1) is None
 
 
 def test_nothing_at_all_is_told() -> None:
-    assert wire.features(None, [3, 2], 1) is None
-    assert wire.encoded(None, [3, 2]) is None
-    assert wire.one_hot(None, [3, 2]) is None
+    assert array_bytes.features(None, [3, 2], 1) is None
+    assert array_bytes.encoded(None, [3, 2]) is None
+    assert array_bytes.one_hot(None, [3, 2]) is None
 
 
 def test_encoded_labels_become_native_int16() -> None:
-    assert wire.encoded(native(21, [0, 1, -7], [3]), [1, 3]) == np.array([0, 1, -7], np.int16).tobytes()
+    assert array_bytes.encoded(native(21, [0, 1, -7], [3]), [1, 3]) == np.array([0, 1, -7], np.int16).tobytes()
 
 
 def test_class_numbers_become_one_hot() -> None:
-    packed = wire.one_hot(struct.pack(">iii", 2, 0, 1), [3, 4])
+    packed = array_bytes.one_hot(struct.pack(">iii", 2, 0, 1), [3, 4])
     assert np.frombuffer(packed or b"", np.int16).reshape(3, 4).tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
 
 
 @pytest.mark.parametrize("numbers", [(0, 4), (0, -1), (0,)])
 def test_a_row_without_a_class_is_told(numbers: tuple[int, ...]) -> None:
-    assert wire.one_hot(struct.pack(f">{len(numbers)}i", *numbers), [2, 4]) is None
+    assert array_bytes.one_hot(struct.pack(f">{len(numbers)}i", *numbers), [2, 4]) is None

@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_seg import catalogue, conversion
 from keras_seg.catalogue import ArchitectureError
-from keras_seg.parts import Raw
+from keras_seg.protocol.parts import Raw
 from keras_seg.seeding import Seeding, undisturbed_random
 
 __all__ = [

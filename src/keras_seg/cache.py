@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from keras_seg.gathering import Gathering
-from keras_seg.parts import Arriving, Raw
+from keras_seg.protocol.parts import Arriving, Raw
 from keras_seg.runtime import Runtime
 
 Made = TypeVar("Made")

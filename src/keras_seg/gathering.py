@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_seg import wire
-from keras_seg.choice import Block, Selection, batch_rows, blocks
+from keras_seg.protocol import array_bytes
+from keras_seg.protocol.predictions import Block, Selection, batch_rows, blocks
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Gathering:
         if not ids:
             return None
         shape = (len(ids), *self.shape)
-        packed = wire.features(b"".join(rows), shape, self.normalizing_const)
+        packed = array_bytes.features(b"".join(rows), shape, self.normalizing_const)
         if packed is None:
             return self.stop(row=ids[0])
         outputs = self.forward(np.frombuffer(packed, np.float32).reshape(shape))

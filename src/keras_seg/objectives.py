@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from keras_seg.compiling import CompileProblem, close, first_line
-from keras_seg.vocabulary import ACCURACY, CROSSENTROPY, FORMER, UTILITIES, is_known
+from keras_seg.protocol.keras_names import ACCURACY, CROSSENTROPY, FORMER, UTILITIES, is_known
 
 _WANT_NUMBERS = frozenset(
     (

@@ -28,8 +28,8 @@ import tensorflow as tf
 from keras_seg import compiling, objectives
 from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape, require_weights
 from keras_seg.data import Buffer
-from keras_seg.parts import Raw
-from keras_seg.state import Slice, State
+from keras_seg.protocol.parts import Raw
+from keras_seg.protocol.state import Slice, State
 
 EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
 _EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows

@@ -19,20 +19,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_seg import custom, data, parts
-from keras_seg import state as codec
+from keras_seg import data
 from keras_seg.cache import Cache, Definition
-from keras_seg.choice import Block, Selection
 from keras_seg.devices import gpus as host_gpus
 from keras_seg.devices import of_driver
 from keras_seg.failure import fail
 from keras_seg.gathering import Gathering
 from keras_seg.inspection import inspect as look_around
 from keras_seg.interrupts import deferred, look, protected
+from keras_seg.protocol import custom_functions, parts
+from keras_seg.protocol import state as codec
+from keras_seg.protocol.array_bytes import encoded as pack_encoded
+from keras_seg.protocol.array_bytes import features as pack_features
+from keras_seg.protocol.array_bytes import one_hot as pack_classes
+from keras_seg.protocol.predictions import Block, Selection
 from keras_seg.runtime import Runtime, RuntimeProblem
-from keras_seg.wire import encoded as pack_encoded
-from keras_seg.wire import features as pack_features
-from keras_seg.wire import one_hot as pack_classes
 
 __all__ = [
     "check",
@@ -147,9 +148,9 @@ def _read_functions(plpy: Any, cache: Cache) -> None:
     if table is None:
         return
     try:
-        cache.functions = custom.read(plpy, str(table))
-    except custom.CustomProblem as problem:
-        fail(plpy, f'object_table: table "{custom.SCHEMA}.{table}" {problem}', INSUFFICIENT_PRIVILEGE)
+        cache.functions = custom_functions.read(plpy, str(table))
+    except custom_functions.CustomProblem as problem:
+        fail(plpy, f'object_table: table "{custom_functions.SCHEMA}.{table}" {problem}', INSUFFICIENT_PRIVILEGE)
 
 
 def close_session(gd: dict[str, Any]) -> None:

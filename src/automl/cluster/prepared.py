@@ -16,7 +16,7 @@ from typing import Any
 
 from automl.cluster.interface import KEEP, KEPT
 from automl.cluster.statements import Conversation, Statement
-from keras_seg.parts import Raw
+from keras_seg.protocol.parts import Raw
 
 _LARGE = 16 * 2**10  # bytes; the text of less is read sooner than one statement more is made
 _FUNCTION = re.compile(r"madlib\.(automl_[a-z]+)")

@@ -23,7 +23,7 @@ from automl.cluster.driver import pq, psycopg
 from automl.cluster.interface import DEFINE, OPEN, Outcome, Setup, Work
 from automl.cluster.statements import Conversation, Statement, conversation
 from automl.errors import OperatorError
-from keras_seg.parts import Raw
+from keras_seg.protocol.parts import Raw
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
 _MOST_REPLACEMENTS = 8  # of sessions that died, over the whole run

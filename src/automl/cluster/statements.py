@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 from automl.cluster.interface import PUT, TAKE, VISIT, Work
-from keras_seg.parts import PART
+from keras_seg.protocol.parts import PART
 
 _LENGTH = struct.Struct("<I")
 

@@ -492,7 +492,7 @@ def _layout(
     values = max(math.prod(shape), labels.width)
     partitions = segments or whole_setting(db, PARTITIONS, os.cpu_count() or 1, 1, MOST_PARTITIONS)
     cut = layout(rows, partitions, max(1, DEFAULT_BUFFER_VALUES // values), requested)
-    most = MOST_BUFFER_BYTES // (12 + 8 * len(shape) + 4 * values)  # see keras_seg/wire.py
+    most = MOST_BUFFER_BYTES // (12 + 8 * len(shape) + 4 * values)  # see keras_seg/protocol/array_bytes.py
     if cut.buffer_size > most:
         raise UsageError(
             "buffer_size" if most else "independent_varname",

@@ -1,6 +1,7 @@
 """Tables of custom functions: load_custom_function, delete_custom_function, load_top_k_accuracy_function, and looking at them.
 
-They hold Python that sessions run with the rights of the server, so only superusers can write them: see `keras_seg/custom.py`,
+They hold Python that sessions run with the rights of the server, so only superusers can write them: see
+`keras_seg/protocol/custom_functions.py`,
 which decides what is trusted. What is said here is said early and well; it is the session that decides.
 """
 
@@ -24,7 +25,7 @@ from automl.errors import (
     UsageError,
 )
 from automl.search.grammar import CompileParams, did_you_mean, is_name
-from keras_seg import custom, vocabulary
+from keras_seg.protocol import custom_functions, keras_names
 
 _ARGUMENT = "object_table"
 _COLUMNS = ("id", "name", "description", "object")
@@ -56,7 +57,7 @@ class FunctionTable:
 
 def typed(table: FunctionTable | None) -> str | None:
     """Return the qualified name as one would type it, which is what summary tables hold; None where there is no table."""
-    return None if table is None else ".".join(as_typed(part) for part in (custom.SCHEMA, table.name.table))
+    return None if table is None else ".".join(as_typed(part) for part in (custom_functions.SCHEMA, table.name.table))
 
 
 # --- using them ---------------------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def require_names(argument: str, objectives: Iterable[tuple[str, str]], table: F
         name = text.partition("(")[0].strip()
         if text not in functions and name in functions:
             problems.add(UsageError(argument, f'{what} "{name}" is a custom function, which takes no arguments', text))
-        elif name not in functions and not vocabulary.is_known(what, name):
+        elif name not in functions and not keras_names.is_known(what, name):
             problems.add(_unknown(argument, what, name, table))
     problems.stop()
 
@@ -105,11 +106,11 @@ def objectives_of(compiled: CompileParams) -> list[tuple[str, str]]:
 
 def are_known(compiled: CompileParams) -> bool:
     """Return whether compile parameters do without custom functions."""
-    return all(vocabulary.is_known(what, text.partition("(")[0].strip()) for what, text in objectives_of(compiled))
+    return all(keras_names.is_known(what, text.partition("(")[0].strip()) for what, text in objectives_of(compiled))
 
 
 def _unknown(argument: str, what: str, name: str, table: FunctionTable | None) -> UsageError:
-    known = {*vocabulary.names(what), *vocabulary.ACCURACY, *(() if table is None else table.functions)}
+    known = {*keras_names.names(what), *keras_names.ACCURACY, *(() if table is None else table.functions)}
     guess = did_you_mean(name, sorted(known))
     if table is not None:
         return UsageError(argument, f'{what} "{name}" is neither one of Keras nor in table "{table.name}"{guess}')
@@ -118,8 +119,8 @@ def _unknown(argument: str, what: str, name: str, table: FunctionTable | None) -
 
 
 def _trusted(db: Database, table: Name, argument: str) -> catalog.Relation:
-    found = db.execute(custom.STANDING, table.table)
-    problem = custom.problem_of(found)
+    found = db.execute(custom_functions.STANDING, table.table)
+    problem = custom_functions.problem_of(found)
     if problem is not None:
         raise UsageError(
             argument,
@@ -143,9 +144,11 @@ def _trusted(db: Database, table: Name, argument: str) -> catalog.Relation:
 
 def _table(value: str | None, argument: str = _ARGUMENT) -> Name:
     name = table_name(argument, value)
-    if name.schema not in (None, custom.SCHEMA):
-        raise UsageError(argument, f"must be in the schema {custom.SCHEMA}, which need not be written before its name", value)
-    return Name(name.table, custom.SCHEMA)
+    if name.schema not in (None, custom_functions.SCHEMA):
+        raise UsageError(
+            argument, f"must be in the schema {custom_functions.SCHEMA}, which need not be written before its name", value
+        )
+    return Name(name.table, custom_functions.SCHEMA)
 
 
 # --- making them --------------------------------------------------------------------------------------------------------
@@ -194,7 +197,7 @@ def load_top_k_accuracy_function(db: CallerDatabase, object_table: str | None, k
         state = {"sqlstate": NULL_VALUE_NOT_ALLOWED} if k is None else {}
         raise UsageError("k", f"must be an integer from 1 to {_MOST_K}", k, **state)
     name = f"top_{k}_accuracy"
-    load_custom_function(db, object_table, custom.pickled_top_k(k), name, f"returns {name}")
+    load_custom_function(db, object_table, custom_functions.pickled_top_k(k), name, f"returns {name}")
 
 
 def delete_custom_function(db: CallerDatabase, object_table: str | None, which: int | str | None) -> None:
@@ -237,7 +240,7 @@ def _require_name(name: str | None) -> None:
     if not is_name(name):
         raise UsageError("name", rule, name)
     for what in ("loss", "metric"):
-        if vocabulary.is_known(what, name):
+        if keras_names.is_known(what, name):
             raise UsageError("name", f"must not be the name of a {what} of Keras", name)
 
 

@@ -20,8 +20,8 @@ from automl.hosts.assignment import of_sessions
 from automl.hosts.machine import this_machine
 from automl.prediction.trained_model import KEY, Prediction
 from automl.training.request import available
-from keras_seg import wire
-from keras_seg.choice import Block, batch_rows, blocks
+from keras_seg.protocol import array_bytes
+from keras_seg.protocol.predictions import Block, batch_rows, blocks
 
 _ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
 _COLUMNS = struct.Struct("<I")
@@ -99,7 +99,7 @@ def _features(rows: Sequence[Row], prediction: Prediction) -> bytes:
     packed = None
     if missing is None:
         joined = b"".join(row["x"] for row in rows)
-        packed = wire.features(joined, (len(rows), *prediction.source.shape), prediction.model.normalizing_const)
+        packed = array_bytes.features(joined, (len(rows), *prediction.source.shape), prediction.model.normalizing_const)
     if packed is None:
         raise prediction.source.wrong_row((missing or rows[0])["id"])
     return packed

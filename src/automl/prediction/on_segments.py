@@ -33,7 +33,7 @@ from automl.database.names import quoted
 from automl.database.session import CallerDatabase
 from automl.hosts.assignment import of_sessions
 from automl.prediction.trained_model import Prediction
-from keras_seg.parts import cut
+from keras_seg.protocol.parts import cut
 
 _PLANNER = {"optimizer": "off"}  # of PostgreSQL, not Greenplum's own
 _BLOCK = "unnest((block).ids, (block).classes, (block).outputs, (block).ranks) AS q(i, c, o, r)"

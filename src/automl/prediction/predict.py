@@ -13,7 +13,7 @@ from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.prediction import in_sessions, on_segments
 from automl.prediction.trained_model import KEY, Model, Prediction, Source
-from keras_seg.choice import Selection
+from keras_seg.protocol.predictions import Selection
 
 
 def madlib_keras_predict(

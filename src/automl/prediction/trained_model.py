@@ -14,7 +14,7 @@ from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError
 from automl.hosts.assignment import Host
-from keras_seg.choice import Selection
+from keras_seg.protocol.predictions import Selection
 
 KEY = "model"
 _HASHED = "NSDTBIE"  # categories of types that rows of Greenplum can be distributed by

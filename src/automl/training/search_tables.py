@@ -19,7 +19,7 @@ from automl.search.scheduler import Task
 from automl.training.history import Evaluation
 from automl.training.request import Request, Search
 from automl.training.trials import Trial
-from keras_seg import state as codec
+from keras_seg.protocol import state as codec
 
 _MODELS = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json)"
 _SELECTION = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_id integer, compile_params text, fit_params text)"

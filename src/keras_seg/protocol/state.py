@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_seg.parts import Raw
+from keras_seg.protocol.parts import Raw
 
 MAGIC = b"KST1"
 _PREFIX = struct.Struct("<4sI")

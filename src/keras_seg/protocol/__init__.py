@@ -1,0 +1,11 @@
+"""What both sides know, without TensorFlow.
+
+In reading order:
+
+    state             the state of a trial as bytes, and back
+    parts             a large state, in parts
+    array_bytes       rows on their way into a packed table, from PostgreSQL's arrays
+    predictions       what of a network's outputs goes into a table
+    keras_names       what Keras calls its own losses and metrics
+    custom_functions  what of a table of custom functions is trusted, and opening it
+"""
