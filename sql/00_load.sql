@@ -20,7 +20,7 @@ INSTALL = 'Run deploy/install of keras_automl ' + VERSION + ' on the host of the
 def stop(message, hint):
     try:
         plpy.error('keras_automl: ' + message, hint=hint, sqlstate='55000')
-    except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments; keras_seg/failure.py tells why it is done like this
+    except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments; keras_seg/server/failure.py tells why it is done like this
         error = type('Error', (plpy.SPIError,), {'__module__': 'plpy'})('keras_automl: ' + message)
         error.spidata = 325, None, hint, None, 0  # 325 is 55000
         raise error from None
@@ -42,7 +42,7 @@ if automl.__version__ != VERSION:
         "Run in this database: ALTER EXTENSION keras_automl UPDATE TO '" + automl.__version__ + "'; then connect anew."
         if number(automl.__version__) > number(VERSION) else INSTALL,
     )
-from keras_seg.interrupts import careful, deferred, look
+from keras_seg.server.interrupts import careful, deferred, look
 # In another encoding PL/Python fails over any error whose message is not ASCII, in a way that crashes the server.
 encoding = careful(plpy).execute('SELECT pg_catalog.getdatabaseencoding() AS encoding')[0]['encoding']
 if encoding != 'UTF8':

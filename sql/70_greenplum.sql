@@ -1,5 +1,5 @@
 -- On Greenplum a call of plpy begins with a message to all segments, and where that fails, or is cancelled, the next PL/Python
--- function of the session crashes the server (src/keras_seg/interrupts.py). The package protects its own calls. So that none
+-- function of the session crashes the server (src/keras_seg/server/interrupts.py). The package protects its own calls. So that none
 -- comes before the package is there, each function has what automl_load does in its own body.
 DO $$
 DECLARE

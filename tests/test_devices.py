@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from automl.hosts.assignment import Host, dealt, lacking, useful
-from keras_seg import devices, runtime
-from keras_seg.devices import DeviceProblem, Gpu, described, listed, visible
+from keras_seg.server import gpus, runtime
+from keras_seg.server.gpus import DeviceProblem, Gpu, described, listed, visible
 
 
 def host(gpus: int, name: str = "one") -> Host:
@@ -136,15 +136,15 @@ def put_on_path(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> N
 
 def test_asking_the_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     put_on_path(monkeypatch, tmp_path, f'[ "$*" = -L ] && cat <<END\n{TWO}END')
-    assert devices.of_driver(nothing) == listed(TWO)
+    assert gpus.of_driver(nothing) == listed(TWO)
 
 
 def test_a_driver_that_does_not_work_shows_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(devices, "_PROC", tmp_path / "nowhere")
+    monkeypatch.setattr(gpus, "_PROC", tmp_path / "nowhere")
     put_on_path(monkeypatch, tmp_path, "echo 'NVIDIA-SMI has failed' >&2; exit 9")
-    assert devices.of_driver(nothing) == []
+    assert gpus.of_driver(nothing) == []
     (tmp_path / "nvidia-smi").write_text("not a program")
-    assert devices.of_driver(nothing) == []
+    assert gpus.of_driver(nothing) == []
 
 
 def test_a_cancellation_ends_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_cancellation_ends_the_program(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        devices.of_driver(cancelled)
+        gpus.of_driver(cancelled)
     assert time.monotonic() - begin < 10
 
 
@@ -163,13 +163,11 @@ def test_a_tensorflow_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, tmp_
     broken = tmp_path / "python3"
     broken.write_text("#!/bin/sh\necho 'ModuleNotFoundError: No module named tensorflow' >&2; exit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(devices, "program", lambda name: str(broken))
+    monkeypatch.setattr(gpus, "program", lambda name: str(broken))
     with pytest.raises(DeviceProblem, match="TensorFlow cannot be asked: ModuleNotFoundError: No module named tensorflow"):
-        devices.of_tensorflow(nothing)
+        gpus.of_tensorflow(nothing)
     broken.write_text("#!/bin/sh\necho 'device: 0, name: NVIDIA H100, compute capability: 9.0'\n")
-    assert [gpu.description for gpu in devices.of_tensorflow(nothing)] == [
-        "device: 0, name: NVIDIA H100, compute capability: 9.0"
-    ]
+    assert [gpu.description for gpu in gpus.of_tensorflow(nothing)] == ["device: 0, name: NVIDIA H100, compute capability: 9.0"]
 
 
 # --- TensorFlow on them -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_seg.folders import PathProblem, below, folder, name_of, put
+from keras_seg.server.folders import PathProblem, below, folder, name_of, put
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from keras_seg import compiling, data, trainer, transition  # noqa: E402
 from keras_seg.cache import MOST_PROGRAMS, Cache  # noqa: E402
 from keras_seg.data import in_parts  # noqa: E402
 from keras_seg.protocol import state as codec  # noqa: E402
-from keras_seg.runtime import Runtime  # noqa: E402
+from keras_seg.server.runtime import Runtime  # noqa: E402
 
 ROWS, FEATURES, CLASSES = 53, 6, 3
 PART = 400  # bytes of a buffer that a row of the statement brings

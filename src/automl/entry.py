@@ -15,7 +15,7 @@ from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
 from automl.prediction import byom, evaluate, predict
 from automl.training import fit, resume, schedule, search
-from keras_seg.interrupts import deferred
+from keras_seg.server.interrupts import deferred
 
 Result = TypeVar("Result")
 

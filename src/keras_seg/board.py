@@ -26,7 +26,7 @@ from typing import Any
 
 import keras
 
-from keras_seg.folders import PathProblem, below, folder, name_of, put
+from keras_seg.server.folders import PathProblem, below, folder, name_of, put
 
 _CONFIGURED = "SELECT directory FROM madlib.automl_tensorboard_setting"
 _WHO = "SELECT current_user::pg_catalog.text AS role"  # a type "text" of the caller's own could name another role

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from keras_seg.gathering import Gathering
 from keras_seg.protocol.parts import Arriving, Raw
-from keras_seg.runtime import Runtime
+from keras_seg.server.runtime import Runtime
 
 Made = TypeVar("Made")
 MOST_PROGRAMS = 32

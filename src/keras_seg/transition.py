@@ -21,19 +21,19 @@ import numpy as np
 
 from keras_seg import data
 from keras_seg.cache import Cache, Definition
-from keras_seg.devices import gpus as host_gpus
-from keras_seg.devices import of_driver
-from keras_seg.failure import fail
 from keras_seg.gathering import Gathering
-from keras_seg.inspection import inspect as look_around
-from keras_seg.interrupts import deferred, look, protected
 from keras_seg.protocol import custom_functions, parts
 from keras_seg.protocol import state as codec
 from keras_seg.protocol.array_bytes import encoded as pack_encoded
 from keras_seg.protocol.array_bytes import features as pack_features
 from keras_seg.protocol.array_bytes import one_hot as pack_classes
 from keras_seg.protocol.predictions import Block, Selection
-from keras_seg.runtime import Runtime, RuntimeProblem
+from keras_seg.server.failure import fail
+from keras_seg.server.gpus import gpus as host_gpus
+from keras_seg.server.gpus import of_driver
+from keras_seg.server.inspection import inspect as look_around
+from keras_seg.server.interrupts import deferred, look, protected
+from keras_seg.server.runtime import Runtime, RuntimeProblem
 
 __all__ = [
     "check",

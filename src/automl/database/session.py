@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from keras_seg.failure import fail
-from keras_seg.interrupts import careful, look
+from keras_seg.server.failure import fail
+from keras_seg.server.interrupts import careful, look
 
 Row = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from keras_seg.inspection import free_memory
+from keras_seg.server.inspection import free_memory
 
 _SESSION_MEMORY = 1024**3  # bytes; TensorFlow alone takes about 600 MB
 

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from functools import cache, wraps
 from typing import Any, NamedTuple, TypeVar
 
-from keras_seg.failure import fail
+from keras_seg.server.failure import fail
 
 Answer = TypeVar("Answer")
 _COORDINATOR = 1  # of Gp_role

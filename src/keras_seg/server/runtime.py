@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keras_seg.devices import program
+from keras_seg.server.gpus import program
 
 _POLL = 0.05  # seconds between two looks for a cancellation
 # scikit-learn and SciPy serve only wrappers of Keras that nothing here uses; they are a fifth of the time of its import.

@@ -10,12 +10,12 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from keras_seg import devices
+from keras_seg.server import gpus
 
 PACKAGES = ("tensorflow", "keras", "numpy")
 
 
-def inspect(interrupt: devices.Interrupt) -> str:
+def inspect(interrupt: gpus.Interrupt) -> str:
     """Return JSON: host, Python, where the packages lie and their versions, processors, free memory in MB, devices."""
     return json.dumps(
         {
@@ -24,7 +24,7 @@ def inspect(interrupt: devices.Interrupt) -> str:
             "site": str(Path(__file__).parent.parent),
             "processors": len(os.sched_getaffinity(0)),
             "memory_mb": free_memory() // 2**20,
-            "gpus": [gpu.description for gpu in devices.of_driver(interrupt)],
+            "gpus": [gpu.description for gpu in gpus.of_driver(interrupt)],
             **{package: _version(package) for package in PACKAGES},
         }
     )

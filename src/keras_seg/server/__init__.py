@@ -1,0 +1,11 @@
+"""A Python function inside a database server.
+
+In reading order:
+
+    failure     errors with SQLSTATE and hint
+    interrupts  a cancellation that comes at any moment, in Greenplum
+    gpus        the GPUs of this host
+    runtime     TensorFlow inside a database backend
+    inspection  what a session finds where it runs
+    folders     writing below one directory and nowhere else
+"""
