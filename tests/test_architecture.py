@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keras_seg.architecture import (
+from keras_seg.architectures.build import (
     ArchitectureError,
     build_model,
     dump_weights,
@@ -23,7 +23,7 @@ from keras_seg.architecture import (
     modern_config,
     output_shape,
 )
-from keras_seg.seeding import derived
+from keras_seg.architectures.seeding import derived
 
 FOLDER = Path(__file__).parent / "architectures"
 SRC = Path(__file__).parent.parent / "src"
@@ -115,13 +115,13 @@ def test_the_same_layers_begin_with_the_same_weights_in_every_generation() -> No
 def test_every_layer_of_the_catalogue_is_one_of_keras() -> None:
     import keras
 
-    from keras_seg import catalogue
+    from keras_seg.architectures import allowed
 
-    assert all(issubclass(getattr(keras.layers, name), keras.layers.Layer) for name in catalogue.LAYERS)
-    assert not catalogue.LAYERS & catalogue.CODE
+    assert all(issubclass(getattr(keras.layers, name), keras.layers.Layer) for name in allowed.LAYERS)
+    assert not allowed.LAYERS & allowed.CODE
     for family in ("initializers", "regularizers", "constraints"):
-        assert all(isinstance(getattr(getattr(keras, family), name), type) for name in catalogue.family_names(family))
-    assert all(callable(getattr(keras.activations, name)) for name in catalogue.ACTIVATIONS)
+        assert all(isinstance(getattr(getattr(keras, family), name), type) for name in allowed.family_names(family))
+    assert all(callable(getattr(keras.activations, name)) for name in allowed.ACTIVATIONS)
 
 
 @pytest.mark.parametrize(
@@ -473,6 +473,6 @@ def test_weights_of_another_length_are_refused(size: int, shown: str) -> None:
 
 
 def test_importing_does_not_import_keras() -> None:
-    program = "import sys; sys.path.insert(0, sys.argv[1]); import keras_seg.architecture; print('keras' in sys.modules)"
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import keras_seg.architectures.build; print('keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program, str(SRC)], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

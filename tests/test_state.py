@@ -175,7 +175,7 @@ NETWORK = {
 @pytest.mark.parametrize(("optimizer", "flat"), [("Adam", True), ("Lamb", False)])
 def test_weights_are_those_of_keras(optimizer: str, flat: bool) -> None:
     pytest.importorskip("tensorflow")
-    from keras_seg.architecture import build_model, dump_weights
+    from keras_seg.architectures.build import build_model, dump_weights
     from keras_seg.trainer import Compile, Network, Trainer
 
     text = json.dumps(NETWORK)

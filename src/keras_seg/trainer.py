@@ -26,7 +26,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_seg import compiling, objectives
-from keras_seg.architecture import ArchitectureError, build_model, input_shape, load_weights, output_shape, require_weights
+from keras_seg.architectures.build import (
+    ArchitectureError,
+    build_model,
+    input_shape,
+    load_weights,
+    output_shape,
+    require_weights,
+)
 from keras_seg.data import Buffer
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import Slice, State

@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_seg import catalogue
-from keras_seg.catalogue import ArchitectureError, closest
+from keras_seg.architectures import allowed
+from keras_seg.architectures.allowed import ArchitectureError, closest
 
 Config = dict[str, Any]
 
@@ -114,7 +114,7 @@ def model(node: object, generation: int) -> Config:
             'the architecture must be a JSON object with "class_name" and "config", as Keras\' model.to_json() writes it'
         )
     kind = node["class_name"]
-    if kind not in catalogue.MODELS:
+    if kind not in allowed.MODELS:
         raise ArchitectureError(
             f"the architecture is a {_cut(kind)}, not a model that Keras can rebuild from JSON;"
             " make it a Sequential or a Functional model (a subclass of Model needs its code)"
@@ -189,7 +189,7 @@ class _Converter:
         config = node["config"]
         inner = config.get("name") if isinstance(config, dict) else None
         name = _name(node.get("name", inner), default_name)
-        if node["class_name"] in catalogue.MODELS:
+        if node["class_name"] in allowed.MODELS:
             converted = self.model(node, name)
             converted["config"]["name"] = name
             return converted
@@ -201,9 +201,9 @@ class _Converter:
         where = f'layer "{name}" ({_cut(node["class_name"])})'
         _check_own(node, where)
         class_name, config = _todays_layer(node["class_name"], dict(config), where, self._generation)
-        if class_name not in catalogue.LAYERS:
+        if class_name not in allowed.LAYERS:
             raise ArchitectureError(
-                f"{where} is not a layer of Keras 3 that may be used{closest(class_name, catalogue.LAYERS)};"
+                f"{where} is not a layer of Keras 3 that may be used{closest(class_name, allowed.LAYERS)};"
                 " build the architecture from Keras' own layers"
             )
         config["name"] = name
@@ -234,7 +234,7 @@ class _Converter:
         if argument.endswith(("_initializer", "_regularizer", "_constraint")):
             return _member(argument.rpartition("_")[2] + "s", value, f"{where}, {argument}")
         if argument == "dtype":
-            return _dtype(value, where, catalogue.DTYPES)
+            return _dtype(value, where, allowed.DTYPES)
         if argument == "seed":
             return _seed(value, where)
         if argument == "data_format" and isinstance(value, str):
@@ -242,17 +242,17 @@ class _Converter:
         return _data(value, f'{where}, "{argument}"')
 
     def _activation(self, value: object, where: str) -> object:
-        if isinstance(value, dict) and value.get("class_name") in catalogue.ACTIVATION_LAYERS:
+        if isinstance(value, dict) and value.get("class_name") in allowed.ACTIVATION_LAYERS:
             return self.layer(value, "activation")
         if isinstance(value, dict):
             _check_own(value, where)
             value = value.get("config") if value.get("class_name") == "function" else value.get("class_name")
         if not isinstance(value, str):
             raise ArchitectureError(f"{where}: an activation must be the name of one of Keras' own, got {_cut(value)}")
-        name = catalogue.ACTIVATION_ALIASES.get(value, value)
-        if name not in catalogue.ACTIVATIONS:
+        name = allowed.ACTIVATION_ALIASES.get(value, value)
+        if name not in allowed.ACTIVATIONS:
             raise ArchitectureError(
-                f'{where}: the activation "{_cut(value)}" is not one of Keras\' own{closest(value, catalogue.ACTIVATIONS)}'
+                f'{where}: the activation "{_cut(value)}" is not one of Keras\' own{closest(value, allowed.ACTIVATIONS)}'
             )
         return name
 
@@ -281,7 +281,7 @@ class _Graph:
             self._from_one = {
                 name
                 for name, index in last.items()
-                if self._layers[name]["class_name"] in catalogue.MODELS and index == len(calls[name])
+                if self._layers[name]["class_name"] in allowed.MODELS and index == len(calls[name])
             }
 
     def ends(self) -> Config:
@@ -375,7 +375,7 @@ class _Graph:
         if isinstance(value, list) and not (value and isinstance(value[0], str)):
             return [self._end(each) for each in value]
         name, call, output = self._reference(value, self._where)
-        if self._legacy and self._layers[name]["class_name"] in catalogue.MODELS:
+        if self._legacy and self._layers[name]["class_name"] in allowed.MODELS:
             call = max(call - (name in self._from_one), 0) + (self._layers[name]["class_name"] == "Functional")
         return [name, call, output]
 
@@ -423,7 +423,7 @@ def _todays_layer(class_name: str, config: Config, where: str, generation: int) 
     for format_key in ("dim_ordering", "data_format"):
         if config.get(format_key) == "default":
             del config[format_key]
-    return catalogue.LAYER_ALIASES.get(class_name, class_name), config
+    return allowed.LAYER_ALIASES.get(class_name, class_name), config
 
 
 def _merge(config: Config, where: str) -> tuple[str, Config]:
@@ -494,7 +494,7 @@ def _input_layer(config: Config, where: str) -> Config:
     return _object(
         "keras.layers",
         "InputLayer",
-        {"batch_shape": _batch_shape(shape, where), "dtype": _dtype(dtype, where, catalogue.DTYPES), "name": config["name"]},
+        {"batch_shape": _batch_shape(shape, where), "dtype": _dtype(dtype, where, allowed.DTYPES), "name": config["name"]},
     )
 
 
@@ -502,15 +502,15 @@ def _first_input(node: Config, layer: Config, built: object, name: str) -> list[
     """Return, in a list, the input layer that the first layer of a Sequential asks for; none where nothing says its shape."""
     config: Any = layer["config"]
     where = f'layer "{config["name"]}" ({layer["class_name"]})'
-    if layer["class_name"] in catalogue.MODELS:
+    if layer["class_name"] in allowed.MODELS:
         inner = config["layers"][0]  # a Functional model lists its input first where it has one
         shape = inner["config"]["batch_shape"] if inner["class_name"] == "InputLayer" else built
         dtype = inner["config"]["dtype"] if inner["class_name"] == "InputLayer" else "float32"
     else:
         given = node["config"]
         shape = _given_shape(given) or _given_shape(_wrapped(given)) or built
-        dtype = _dtype(given.get("input_dtype") or config.get("dtype") or "float32", where, catalogue.DTYPES)
-        if config.get("dtype") not in catalogue.FLOATING:  # Keras 2: the type of the input, not of the weights
+        dtype = _dtype(given.get("input_dtype") or config.get("dtype") or "float32", where, allowed.DTYPES)
+        if config.get("dtype") not in allowed.FLOATING:  # Keras 2: the type of the input, not of the weights
             config.pop("dtype", None)
     if shape is None:
         return []
@@ -556,11 +556,11 @@ def _member(family: str, value: object, where: str) -> Config:
     _check_own(node, where)
     if "class_name" not in node:  # Keras 1 wrote regularizers flat
         node = {"class_name": node["name"], "config": {key: each for key, each in node.items() if key != "name"}}
-    known = catalogue.member(family, node["class_name"])
+    known = allowed.member(family, node["class_name"])
     if known is None:
         raise ArchitectureError(
             f'{where}: "{_cut(node["class_name"])}" is not one of Keras\' {family}'
-            f"{closest(node['class_name'], catalogue.family_names(family))}"
+            f"{closest(node['class_name'], allowed.family_names(family))}"
         )
     config = node.get("config") or {}
     if not isinstance(config, dict):
@@ -576,7 +576,7 @@ def _member(family: str, value: object, where: str) -> Config:
 
 def _known_arguments(family: str, class_name: str, where: str) -> Mapping[str, object]:
     try:
-        return catalogue.arguments(family, class_name)
+        return allowed.arguments(family, class_name)
     except AttributeError:
         import keras
 
@@ -634,7 +634,7 @@ def _check_own(node: Config, where: str) -> None:
         raise ArchitectureError(
             f"{where} is an operation on tensors; use a layer in its place, such as keras.layers.Add or Rescaling"
         )
-    if not catalogue.is_keras_own(node):
+    if not allowed.is_keras_own(node):
         origin = node.get("registered_name") or module
         raise ArchitectureError(
             f"{where} is not one of Keras' own classes ({_cut(origin)}), and code is not loaded with an architecture;"

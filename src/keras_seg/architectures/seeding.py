@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from keras_seg import catalogue
+from keras_seg.architectures import allowed
 
 Config = dict[str, Any]
 
@@ -65,14 +65,14 @@ class Seeding:
 
     def _object(self, node: Config, path: str) -> None:
         config = node["config"]
-        if node["class_name"] in catalogue.MODELS:
+        if node["class_name"] in allowed.MODELS:
             self._list(config["layers"], path)
             return
         if node["class_name"] == "InputLayer":
             return
         if node["class_name"] == "Bidirectional" and config.get("backward_layer") is None:
             config["backward_layer"] = _backward(config["layer"])
-        for argument, default in catalogue.arguments("layers", node["class_name"]).items():
+        for argument, default in allowed.arguments("layers", node["class_name"]).items():
             self._argument(config, argument, default, f"{path}/{argument}")
 
     def _list(self, nodes: list[Config], path: str) -> None:
@@ -93,12 +93,12 @@ class Seeding:
     def _initializer(self, config: Config, argument: str, default: object, path: str) -> None:
         value = config.get(argument, None if default is inspect.Parameter.empty else default)
         if isinstance(value, str):
-            class_name = catalogue.member("initializers", value)
+            class_name = allowed.member("initializers", value)
             value = {"module": "keras.initializers", "class_name": class_name, "config": {}, "registered_name": None}
         if value is None:
             return
         config[argument] = value
-        if "seed" in catalogue.arguments("initializers", value["class_name"]) and value["config"].get("seed") is None:
+        if "seed" in allowed.arguments("initializers", value["class_name"]) and value["config"].get("seed") is None:
             value["config"]["seed"] = self._give(path)
 
     def _give(self, path: str) -> int:

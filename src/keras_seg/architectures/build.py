@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_seg import catalogue, conversion
-from keras_seg.catalogue import ArchitectureError
+from keras_seg.architectures import allowed, conversion
+from keras_seg.architectures.allowed import ArchitectureError
+from keras_seg.architectures.seeding import Seeding, undisturbed_random
 from keras_seg.protocol.parts import Raw
-from keras_seg.seeding import Seeding, undisturbed_random
 
 __all__ = [
     "ArchitectureError",
@@ -157,7 +157,7 @@ def _walk(tree: object) -> Iterator[tuple[object, int]]:
 
 def _refuse_code(tree: object) -> None:
     for node, _ in _walk(tree):
-        if isinstance(node, dict) and isinstance(kind := node.get("class_name"), str) and kind in catalogue.CODE:
+        if isinstance(node, dict) and isinstance(kind := node.get("class_name"), str) and kind in allowed.CODE:
             config = node.get("config")
             name = node.get("name") or (config.get("name") if isinstance(config, dict) else None) or kind
             raise ArchitectureError(
@@ -221,7 +221,7 @@ def _culprit(config: dict[str, Any]) -> str:
     import keras
 
     for layer in config["config"]["layers"]:
-        if layer["class_name"] in catalogue.MODELS:
+        if layer["class_name"] in allowed.MODELS:
             continue
         try:
             with keras.StatelessScope(initialize_variables=False):
