@@ -27,8 +27,8 @@ import tensorflow as tf
 from common import Connection, page_tables, run, schema, table
 from digits import digits_tables
 
-from keras_seg import objectives
-from keras_seg.trainer import Buffer, Compile, Evaluator, Fit, Network, Trainer
+from keras_seg.training import objectives
+from keras_seg.training.trainer import Buffer, Compile, Evaluator, Fit, Network, Trainer
 
 SIZES = (4, 16, 64)
 STACK = 16  # trials in a stack, where one size is looked at

@@ -15,8 +15,8 @@ import keras  # noqa: E402  # after the skip
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
 from keras_seg import transition  # noqa: E402
-from keras_seg.board import Board, BoardProblem  # noqa: E402
-from keras_seg.objectives import names_of  # noqa: E402
+from keras_seg.training.objectives import names_of  # noqa: E402
+from keras_seg.training.tensorboard import Board, BoardProblem  # noqa: E402
 from test_training import CLASSES, PLAIN, Server, Trial, buffer, dense, evaluate, rows, weights_into  # noqa: E402
 
 ADAM = {"optimizer": "Adam", "params": {"lr": 0.01}, "metrics": ["accuracy", "AUC"]}

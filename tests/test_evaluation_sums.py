@@ -9,8 +9,8 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from keras_seg.data import Buffer  # noqa: E402  # after the skip
-from keras_seg.trainer import Compile, Evaluator, Network, Pace, Trainer  # noqa: E402
+from keras_seg.training.buffers import Buffer  # noqa: E402  # after the skip
+from keras_seg.training.trainer import Compile, Evaluator, Network, Pace, Trainer  # noqa: E402
 
 DENSE = {"units": 3, "activation": "softmax", "batch_input_shape": [None, 4]}
 NETWORK = json.dumps({"class_name": "Sequential", "config": [{"class_name": "Dense", "config": DENSE}]})

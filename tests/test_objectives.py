@@ -14,10 +14,10 @@ tf = pytest.importorskip("tensorflow")
 
 import keras  # noqa: E402  # after the skip
 
-from keras_seg.compiling import CompileProblem  # noqa: E402
-from keras_seg.data import Buffer  # noqa: E402
-from keras_seg.objectives import Shape, make_loss, make_metric, named, wants_class_numbers  # noqa: E402
-from keras_seg.trainer import Compile, Evaluator, Network, Trainer  # noqa: E402
+from keras_seg.training.buffers import Buffer  # noqa: E402
+from keras_seg.training.objectives import Shape, make_loss, make_metric, named, wants_class_numbers  # noqa: E402
+from keras_seg.training.optimizers import CompileProblem  # noqa: E402
+from keras_seg.training.trainer import Compile, Evaluator, Network, Trainer  # noqa: E402
 
 ROWS, CUTS = 1301, (0, 700, 703, 1300, 1301)
 CLASSES, NUMBER, NUMBERED = Shape(3, (3,)), Shape(1, (1,)), Shape(1, (3,))

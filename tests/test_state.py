@@ -176,7 +176,7 @@ NETWORK = {
 def test_weights_are_those_of_keras(optimizer: str, flat: bool) -> None:
     pytest.importorskip("tensorflow")
     from keras_seg.architectures.build import build_model, dump_weights
-    from keras_seg.trainer import Compile, Network, Trainer
+    from keras_seg.training.trainer import Compile, Network, Trainer
 
     text = json.dumps(NETWORK)
     compiled = Compile(optimizer, {}, "categorical_crossentropy", ())

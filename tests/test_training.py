@@ -15,11 +15,12 @@ tf = pytest.importorskip("tensorflow")
 
 import keras  # noqa: E402  # after the skip
 
-from keras_seg import compiling, data, trainer, transition  # noqa: E402
+from keras_seg import transition  # noqa: E402
 from keras_seg.cache import MOST_PROGRAMS, Cache  # noqa: E402
-from keras_seg.data import in_parts  # noqa: E402
 from keras_seg.protocol import state as codec  # noqa: E402
 from keras_seg.server.runtime import Runtime  # noqa: E402
+from keras_seg.training import buffers, optimizers, trainer
+from keras_seg.training.buffers import in_parts  # noqa: E402
 
 ROWS, FEATURES, CLASSES = 53, 6, 3
 PART = 400  # bytes of a buffer that a row of the statement brings
@@ -226,7 +227,7 @@ def test_visits_equal_a_keras_loop(one_partition: Any, name: str) -> None:
 
 def test_all_optimizers_of_keras_are_compared() -> None:
     compared_ones = {optimizer.lower() for optimizer, _, _ in OPTIMIZERS.values()}
-    assert compared_ones == {known.__name__.lower() for known in compiling._optimizers().values()}
+    assert compared_ones == {known.__name__.lower() for known in optimizers._optimizers().values()}
 
 
 NETWORKS = {
@@ -388,7 +389,7 @@ def test_long_passes_look_for_a_cancellation(one_partition: Any) -> None:
 @pytest.mark.parametrize(("caching", "most"), [(False, 1), (True, 4)])
 def test_without_caching_one_buffer_is_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch, caching: bool, most: int) -> None:
     trial = Trial(PLAIN, {"training": [[buffer(*rows(seed, ROWS)) for seed in range(4)]]}, caching)
-    aligned = data._aligned
+    aligned = buffers._aligned
     memory: list[weakref.ref[np.ndarray]] = []  # of the features of each buffer that was read
     held = []
 
@@ -399,7 +400,7 @@ def test_without_caching_one_buffer_is_in_memory_at_a_time(monkeypatch: pytest.M
             held.append(sum(each() is not None for each in memory))
         return array
 
-    monkeypatch.setattr(data, "_aligned", watched)
+    monkeypatch.setattr(buffers, "_aligned", watched)
     stops = [{"train": 0, "iteration": 1}, *evaluate("training", 1)]
     trial.visit(stops, {"optimizer": "SGD"}, {"epochs": 2})
     assert "error" not in trial.report, trial.report

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from keras_seg import objectives
 from keras_seg.protocol import keras_names
+from keras_seg.training import objectives
 
 SRC = Path(__file__).resolve().parent.parent / "src"
 

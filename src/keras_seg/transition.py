@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_seg import data
 from keras_seg.cache import Cache, Definition
 from keras_seg.gathering import Gathering
 from keras_seg.protocol import custom_functions, parts
@@ -34,6 +33,7 @@ from keras_seg.server.gpus import of_driver
 from keras_seg.server.inspection import inspect as look_around
 from keras_seg.server.interrupts import deferred, look, protected
 from keras_seg.server.runtime import Runtime, RuntimeProblem
+from keras_seg.training import buffers
 
 __all__ = [
     "check",
@@ -56,9 +56,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from keras_seg.board import Board
-    from keras_seg.data import Buffer
-    from keras_seg.trainer import Compile, Evaluator, Fit, Network, Trainer
+    from keras_seg.training.buffers import Buffer
+    from keras_seg.training.tensorboard import Board
+    from keras_seg.training.trainer import Compile, Evaluator, Fit, Network, Trainer
 
 _LENGTH = struct.Struct("<I")
 _GATHERED = "gathered"  # key of the network that predicts the rows which come one by one
@@ -399,13 +399,13 @@ class Visit:
         self._tell(lambda board: board.validated(model, iteration, epoch, self._named(loss, metrics)))
 
     def _named(self, loss: float, metrics: Sequence[float]) -> dict[str, float]:
-        from keras_seg.objectives import names_of
+        from keras_seg.training.objectives import names_of
 
         return {"loss": loss, **dict(zip(names_of(self._compile.metrics), metrics, strict=True))}
 
     def _tell(self, event: Callable[[Board], None]) -> None:
         """Write for TensorBoard; that it cannot be written is worth a warning, not the trial."""
-        from keras_seg.board import Board, BoardProblem
+        from keras_seg.training.tensorboard import Board, BoardProblem
 
         try:
             self._board = self._board or Board.of(self._plpy, self._order["tensorboard"])
@@ -460,10 +460,10 @@ class Visit:
         if last:
             self._cache.fed.pop((name, partition), None)
         if fed is not None:
-            return (data.decode(*(fed.pop(number) if last else fed[number])) for number in sorted(fed))
+            return (buffers.decode(*(fed.pop(number) if last else fed[number])) for number in sorted(fed))
         query = self._cache.setup["datasets"][name]["query"]
-        cursor = self._plpy.cursor(self._plpy.prepare(data.in_parts(query), ["integer"]), [partition])
-        return data.buffers(lambda: self._fetch(cursor))
+        cursor = self._plpy.cursor(self._plpy.prepare(buffers.in_parts(query), ["integer"]), [partition])
+        return buffers.buffers(lambda: self._fetch(cursor))
 
     def _fetch(self, cursor: Any) -> Any:
         rows = cursor.fetch(1)
@@ -485,7 +485,7 @@ def _weights(plpy: Any, cache: Cache, query: str) -> parts.Raw | None:
 
 def _outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
     """Return the outputs (rows, columns) of a network for features (rows, ...)."""
-    from keras_seg.trainer import Predictor
+    from keras_seg.training.trainer import Predictor
 
     predictor = cache.predictors.get(key, lambda: Predictor(_network(cache, key)))
     with deferred():
@@ -494,7 +494,7 @@ def _outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
 
 
 def _network(cache: Cache, key: str) -> Network:
-    from keras_seg.trainer import Network
+    from keras_seg.training.trainer import Network
 
     definition = cache.definitions[key]
     network: Network = cache.networks.get(key, lambda: Network(definition.architecture, definition.weights))
@@ -502,7 +502,7 @@ def _network(cache: Cache, key: str) -> Network:
 
 
 def _trainer(cache: Cache, model: str, compiled: Compile, fit: Fit, labels: int, watched: bool) -> Trainer:
-    from keras_seg.trainer import Trainer
+    from keras_seg.training.trainer import Trainer
 
     weighted = bool(fit.class_weight)
     # Who is watched computes metrics while it trains.
@@ -512,7 +512,7 @@ def _trainer(cache: Cache, model: str, compiled: Compile, fit: Fit, labels: int,
 
 
 def _evaluator(cache: Cache, model: str, compiled: Compile, labels: int) -> Evaluator:
-    from keras_seg.trainer import Evaluator
+    from keras_seg.training.trainer import Evaluator
 
     key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, labels)
     evaluator: Evaluator = cache.evaluators.get(key, lambda: Evaluator(_network(cache, model), compiled, labels))
@@ -520,21 +520,21 @@ def _evaluator(cache: Cache, model: str, compiled: Compile, labels: int) -> Eval
 
 
 def _compile(cache: Cache, given: dict[str, Any]) -> Compile:
-    from keras_seg.trainer import Compile
+    from keras_seg.training.trainer import Compile
 
     weight = float(given.get("loss_weight") or 1.0)
     return Compile(given["optimizer"], given["params"], given["loss"], tuple(given["metrics"]), weight, cache.functions)
 
 
 def _fit(given: dict[str, Any]) -> Fit:
-    from keras_seg.trainer import Fit
+    from keras_seg.training.trainer import Fit
 
     return Fit(**given)
 
 
 def _problem(plpy: Any, cache: Cache, order: dict[str, Any]) -> tuple[str, str] | None:
     """Return what is wrong with one network and its parameters: (argument, sentence), or None."""
-    from keras_seg.compiling import make_optimizer
+    from keras_seg.training.optimizers import make_optimizer
 
     name = order["name"]
     try:
@@ -558,7 +558,7 @@ def _problem(plpy: Any, cache: Cache, order: dict[str, Any]) -> tuple[str, str] 
 
 def _unwritable(plpy: Any, given: dict[str, Any]) -> tuple[str, str] | None:
     """Return why TensorBoard's files cannot be written; None if they can."""
-    from keras_seg.board import Board, BoardProblem
+    from keras_seg.training.tensorboard import Board, BoardProblem
 
     try:
         Board.of(plpy, given)
@@ -573,7 +573,7 @@ def _unfit(network: Network, order: dict[str, Any], functions: Container[str]) -
     Args:
         functions: the custom ones; of these a loss knows itself what rows it reads.
     """
-    from keras_seg.objectives import wants_class_numbers
+    from keras_seg.training.objectives import wants_class_numbers
 
     x_shape, labels = order["x_shape"], order.get("labels")
     if network.input_shape != tuple(x_shape):

@@ -17,7 +17,7 @@ from automl.cluster.connection import Address, Connection
 from automl.cluster.driver import psycopg
 from fix_db import Session
 from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, load, make_iris, search, sequential
-from keras_seg.data import in_parts
+from keras_seg.training.buffers import in_parts
 
 TWO_LAYERS = sequential(
     ("Dense", {"units": 6, "activation": "relu", "batch_input_shape": [None, 4]}),

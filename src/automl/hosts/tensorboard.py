@@ -2,7 +2,7 @@
 
 It stands in a table of the extension, because a setting is no protection: any role can SET one. Nobody but a superuser (or a
 role that one has given the right) can change the table, and sessions read it by themselves: what a caller tells a session
-cannot lead it elsewhere. See keras_seg/board.py.
+cannot lead it elsewhere. See keras_seg/training/tensorboard.py.
 """
 
 from __future__ import annotations

@@ -25,7 +25,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seg import compiling, objectives
 from keras_seg.architectures.build import (
     ArchitectureError,
     build_model,
@@ -34,9 +33,10 @@ from keras_seg.architectures.build import (
     output_shape,
     require_weights,
 )
-from keras_seg.data import Buffer
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import Slice, State
+from keras_seg.training import objectives, optimizers
+from keras_seg.training.buffers import Buffer
 
 EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
 _EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows
@@ -69,7 +69,7 @@ class Compile:
     @cached_property
     def structure(self) -> str:
         """What two trials must share to be served by one compiled program."""
-        return f"{compiling.structure_of(self.optimizer, self.params)}|{self.loss}|{self.loss_weight}"
+        return f"{optimizers.structure_of(self.optimizer, self.params)}|{self.loss}|{self.loss_weight}"
 
 
 @dataclass(frozen=True)
@@ -227,14 +227,14 @@ class Trainer:
         self._metrics = [objectives.make_metric(name, shape, compiled.functions) for name in names]
         self._sums = [tf.Variable(zeros) for zeros in _zeros(self._metrics)] if watched else []
         self._numbers_of_trial: dict[str, Any] = {}
-        self._optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
+        self._optimizer = optimizers.make_optimizer(compiled.optimizer, compiled.params)
         self.flat = (
-            network.uniform and type(self._optimizer).__name__ in compiling.ELEMENTWISE and self._optimizer.clipnorm is None
+            network.uniform and type(self._optimizer).__name__ in optimizers.ELEMENTWISE and self._optimizer.clipnorm is None
         )
         self._parameters = self._make_parameters()
         self._optimizer.build(self._parameters)
         self._fresh = tuple(_light(variable.numpy()) for variable in self._optimizer.variables)
-        self._numbers, self._defaults = compiling.free_numbers(self._optimizer)
+        self._numbers, self._defaults = optimizers.free_numbers(self._optimizer)
         self._pace = Pace()
         self._traced = False
         scalars = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)]
@@ -263,16 +263,16 @@ class Trainer:
     def _begun(self, compiled: Compile) -> tuple[np.ndarray, ...] | None:
         """Return the optimizer's variables at the start if they are zeros and a learning rate, without making them again."""
         name = type(self._optimizer).__name__
-        if name not in compiling.ELEMENTWISE - compiling.STARTING_VALUES:
+        if name not in optimizers.ELEMENTWISE - optimizers.STARTING_VALUES:
             return None
-        rate = compiling.number_of(name, compiled.params, "learning_rate") if self._rate is not None else None
-        start = compiling.default_rate(name) if rate is None else rate
+        rate = optimizers.number_of(name, compiled.params, "learning_rate") if self._rate is not None else None
+        start = optimizers.default_rate(name) if rate is None else rate
         return tuple(np.array(start, np.float32) if at == self._rate else array for at, array in enumerate(self._fresh))
 
     def _begun_anew(self, compiled: Compile, trainable: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         for variable, array in zip(self._parameters, trainable, strict=True):
             variable.assign(array)
-        optimizer = compiling.make_optimizer(compiled.optimizer, compiled.params)
+        optimizer = optimizers.make_optimizer(compiled.optimizer, compiled.params)
         optimizer.build(self._parameters)  # after the weights: some optimizers begin with a copy of them
         return tuple(np.asarray(variable.numpy()) for variable in optimizer.variables)
 
@@ -364,7 +364,7 @@ class Trainer:
         """Return the numbers of a trial's optimizer, shape (numbers,)."""
         key = repr(sorted(compiled.params.items()))
         if key not in self._numbers_of_trial:
-            given = [compiling.number_of(compiled.optimizer, compiled.params, name) for name in self._numbers.names]
+            given = [optimizers.number_of(compiled.optimizer, compiled.params, name) for name in self._numbers.names]
             values = [default if value is None else value for value, default in zip(given, self._defaults, strict=True)]
             self._numbers_of_trial[key] = tf.constant(values, tf.float32)
         return self._numbers_of_trial[key]

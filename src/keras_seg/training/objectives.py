@@ -18,8 +18,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_seg.compiling import CompileProblem, close, first_line
 from keras_seg.protocol.keras_names import ACCURACY, CROSSENTROPY, FORMER, UTILITIES, is_known
+from keras_seg.training.optimizers import CompileProblem, close, first_line
 
 _WANT_NUMBERS = frozenset(
     (
