@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from keras_seg.gathering import Gathering
 from keras_seg.protocol.predictions import Block, Selection, batch_rows, blocks
+from keras_seg.session.row_batches import Gathering
 
 ALL, RAW = Selection(), Selection(ranked=False, raw=True)
 PROBABILITIES = np.array([[0.25, 0.5, 0.25], [1, 0, 0]], np.float32)

@@ -16,10 +16,10 @@ tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402  # after the skip
 
 from keras_seg import transition  # noqa: E402
-from keras_seg.cache import MOST_PROGRAMS, Cache  # noqa: E402
 from keras_seg.protocol import state as codec  # noqa: E402
 from keras_seg.server.runtime import Runtime  # noqa: E402
-from keras_seg.training import buffers, optimizers, trainer
+from keras_seg.session.cache import MOST_PROGRAMS, Cache  # noqa: E402
+from keras_seg.training import buffers, optimizers, trainer  # noqa: E402
 from keras_seg.training.buffers import in_parts  # noqa: E402
 
 ROWS, FEATURES, CLASSES = 53, 6, 3
@@ -370,7 +370,7 @@ def test_closing_drops_what_the_run_left(one_partition: Any) -> None:
 
 
 def test_the_number_of_programs_is_bounded() -> None:
-    from keras_seg.cache import Recent
+    from keras_seg.session.cache import Recent
 
     recent: Recent[int] = Recent()
     for number in range(MOST_PROGRAMS + 5):

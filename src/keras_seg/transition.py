@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_seg.cache import Cache, Definition
-from keras_seg.gathering import Gathering
 from keras_seg.protocol import custom_functions, parts
 from keras_seg.protocol import state as codec
 from keras_seg.protocol.array_bytes import encoded as pack_encoded
@@ -33,6 +31,8 @@ from keras_seg.server.gpus import of_driver
 from keras_seg.server.inspection import inspect as look_around
 from keras_seg.server.interrupts import deferred, look, protected
 from keras_seg.server.runtime import Runtime, RuntimeProblem
+from keras_seg.session.cache import Cache, Definition
+from keras_seg.session.row_batches import Gathering
 from keras_seg.training import buffers
 
 __all__ = [
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 _LENGTH = struct.Struct("<I")
 _GATHERED = "gathered"  # key of the network that predicts the rows which come one by one
-CACHE = "keras_seg.cache"
+CACHE = "keras_seg.session.cache"
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
 INSUFFICIENT_PRIVILEGE = "42501"
 INVALID_PARAMETER_VALUE = "22023"

@@ -11,9 +11,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from keras_seg.gathering import Gathering
 from keras_seg.protocol.parts import Arriving, Raw
 from keras_seg.server.runtime import Runtime
+from keras_seg.session.row_batches import Gathering
 
 Made = TypeVar("Made")
 MOST_PROGRAMS = 32
