@@ -21,7 +21,7 @@ def inspect(interrupt: gpus.Interrupt) -> str:
         {
             "host": socket.gethostname(),
             "python": platform.python_version(),
-            "site": str(Path(__file__).parent.parent),
+            "site": str(Path(__file__).parents[2]),
             "processors": len(os.sched_getaffinity(0)),
             "memory_mb": free_memory() // 2**20,
             "gpus": [gpu.description for gpu in gpus.of_driver(interrupt)],

@@ -90,7 +90,7 @@ class Runtime:
         if isinstance(self.problem, RuntimeProblem):
             raise self.problem
         if self.problem is not None:
-            site = Path(__file__).parent.parent
+            site = Path(__file__).parents[2]
             raise RuntimeProblem(
                 f"TensorFlow cannot be imported from {site} by the server's Python {sys.version.split()[0]}: {self.problem}"
             ) from self.problem
