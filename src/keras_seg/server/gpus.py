@@ -150,7 +150,7 @@ def _information() -> list[str]:
 
 def program(name: str) -> str:
     """Return the path of a program of the environment that this package lies in; its name where it lies in none."""
-    path = Path(__file__).parent.joinpath("..", "..", "..", "..").resolve() / "bin" / name
+    path = Path(__file__).parent.joinpath(*5 * ("..",)).resolve() / "bin" / name
     return str(path) if path.is_file() else name
 
 
