@@ -27,8 +27,9 @@ import tensorflow as tf
 from common import Connection, page_tables, run, schema, table
 from digits import digits_tables
 
+from keras_seg.protocol.orders import FitOrder
 from keras_seg.training import objectives
-from keras_seg.training.trainer import Buffer, Compile, Evaluator, Fit, Network, Trainer
+from keras_seg.training.trainer import Buffer, Compile, Evaluator, Network, Trainer
 
 SIZES = (4, 16, 64)
 STACK = 16  # trials in a stack, where one size is looked at
@@ -235,7 +236,7 @@ def trained_alone(trainer: Trainer, case: Case, buffer: Buffer, epochs: int) -> 
     def train(key: int) -> None:
         trainer.load(trainer.initial(_compiled(key), key))
         for epoch in range(epochs):
-            trainer.train(_compiled(key), Fit(case.batch), [buffer], _random(key, epoch), lambda: None)
+            trainer.train(_compiled(key), FitOrder(case.batch), [buffer], _random(key, epoch), lambda: None)
         finals[key] = trainer.dump().trainable[0].copy()
 
     train(1)  # compiles

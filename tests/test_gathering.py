@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from keras_seg.protocol.predictions import Block, Selection, batch_rows, blocks
+from keras_seg.protocol.predictions import Block, OutputSelection, batch_rows, blocks
 from keras_seg.session.row_batches import Gathering
 
-ALL, RAW = Selection(), Selection(ranked=False, raw=True)
+ALL, RAW = OutputSelection(), OutputSelection(ranked=False, raw=True)
 PROBABILITIES = np.array([[0.25, 0.5, 0.25], [1, 0, 0]], np.float32)
 
 
@@ -19,7 +19,7 @@ def native(*values: float) -> bytes:
     return np.array([1, 0, 700, len(values), 1], np.int32).tobytes() + np.array(values, np.float32).tobytes()
 
 
-def gathering(selection: Selection = RAW, size: int | None = None) -> Gathering:
+def gathering(selection: OutputSelection = RAW, size: int | None = None) -> Gathering:
     """One with a network that gives its two inputs back."""
     made = Gathering(lambda x: x, [2], 2, 10.0, selection)
     made._size = size or made._size
@@ -54,9 +54,9 @@ def test_all_classes_come_by_rank_and_of_equal_ones_the_first() -> None:
 
 @pytest.mark.parametrize(
     ("selection", "classes"),
-    [(Selection(most=1), [1, 0]), (Selection(most=2), [1, 0, 0, 1]), (Selection(above=0.25), [1, 0])],
+    [(OutputSelection(most=1), [1, 0]), (OutputSelection(most=2), [1, 0, 0, 1]), (OutputSelection(above=0.25), [1, 0])],
 )
-def test_some_classes(selection: Selection, classes: list[int]) -> None:
+def test_some_classes(selection: OutputSelection, classes: list[int]) -> None:
     (block,) = blocks(["a", "b"], PROBABILITIES, selection)
     assert block.classes == classes
 
@@ -65,7 +65,7 @@ def test_blocks_are_bounded_by_the_rows_that_they_give() -> None:
     outputs = np.zeros((500, 1000), np.float32)
     parts = list(blocks(list(map(str, range(500))), outputs, ALL))
     assert [len(part.ids) for part in parts] == [262_000, 238_000]
-    assert [len(part.ids) for part in blocks(["a"] * 500, outputs, Selection(most=1))] == [500]
+    assert [len(part.ids) for part in blocks(["a"] * 500, outputs, OutputSelection(most=1))] == [500]
 
 
 @pytest.mark.parametrize(("numbers", "rows"), [((4,), 8192), ((2**30,), 1), ((1, 2**30), 1), ((1, 1, 2**30), 1)])

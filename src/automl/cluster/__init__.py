@@ -3,7 +3,9 @@
 In reading order:
 
     hopper      which trial visits which partition next; pure
-    interface   what a run asks of a cluster; the statements that go to a session
+    interface   what a run asks of a cluster
+    orders      work for a session, as data
+    resources   what the sessions of a call may use
     statements  what is said on a session to have one piece of work done
     driver      psycopg, for use inside a server
     connection  connecting back to the server that called us

@@ -6,13 +6,13 @@ caller's transaction, and gives the same bits.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from automl.cluster.interface import CLOSE, DEFINE, OPEN, Outcome, Setup, Work
-from automl.cluster.statements import conversation, held
+from automl.cluster.interface import Outcome
+from automl.cluster.orders import Setup, Work
+from automl.cluster.statements import CLOSE, Call, defining, exchange, opening, run_to_end, selected
 from automl.database.session import Database
 
 
@@ -24,9 +24,9 @@ class CallerSession:
     def __init__(self, db: Database, setup: Setup) -> None:
         self._db = db
         self._done: list[Outcome] = []
-        self._versions: dict[str, Any] = json.loads(self._answer(OPEN, setup.as_json()))
+        self._versions: str = run_to_end(opening(setup.of_session(0)), self._answer)
         for definition in setup.definitions:
-            self._answer(DEFINE, definition.key, definition.architecture, definition.weights)
+            run_to_end(defining(definition), self._answer)
 
     @property
     def reaches(self) -> Sequence[frozenset[int] | None]:
@@ -37,7 +37,7 @@ class CallerSession:
 
     def begin(self, session: int, work: Work) -> None:
         begin = time.monotonic()
-        answer = held(conversation(work), lambda statement: self._answer(statement.sql, *statement.values))
+        answer = run_to_end(exchange(work.order), self._answer)
         self._done.append(Outcome(session, work.task, answer, None, time.monotonic() - begin))
 
     def wait(self) -> list[Outcome]:
@@ -45,11 +45,12 @@ class CallerSession:
         done, self._done = self._done, []
         return done
 
-    def versions(self) -> dict[str, Any]:
+    def versions(self) -> str:
         return self._versions
 
     def close(self) -> None:
-        self._answer(CLOSE)
+        self._answer(Call(CLOSE))
 
-    def _answer(self, sql: str, *values: object) -> Any:
-        return self._db.execute(sql, *values)[0]["answer"]
+    def _answer(self, call: Call) -> Any:
+        statement = selected(call)
+        return self._db.execute(statement.sql, *statement.values)[0]["answer"]

@@ -23,27 +23,11 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-TRAINING = "training"
+from keras_seg.protocol.orders import TRAINING, EvaluationStop, Stop, TrainingStop
+
 COMPILE_SECONDS = 0.5  # what a session loses by taking up a program that it has not compiled
 _FIRST_GUESS = 0.01  # seconds a stop, before one has been seen
 _SHORT = 0.02  # seconds: a stop that takes less is not worth a visit of its own
-
-
-@dataclass(frozen=True)
-class Stop:
-    """One partition, visited once: to train on it, or to evaluate a dataset's partition.
-
-    Attributes:
-        iteration: the iteration it belongs to, counted from 1.
-        partition: which partition, counted from 0.
-        dataset: what it evaluates; None where it trains.
-        last: whether it is the last of its tour: the iteration is trained, or the dataset's sums are complete.
-    """
-
-    iteration: int
-    partition: int
-    dataset: str | None
-    last: bool
 
 
 @dataclass(frozen=True)
@@ -55,7 +39,7 @@ class Visit:
 
     @property
     def trains(self) -> bool:
-        return self.stops[0].dataset is None
+        return isinstance(self.stops[0], TrainingStop)
 
 
 @dataclass(frozen=True)
@@ -147,10 +131,10 @@ def tour(layout: Layout, leg: Leg) -> Iterator[Stop]:
     count = layout.training
     for iteration in range(leg.first, leg.first + leg.iterations):
         for turn in range(count):
-            yield Stop(iteration, (leg.trial - 1 + turn) % count, None, turn == count - 1)
+            yield TrainingStop(iteration, (leg.trial - 1 + turn) % count, turn == count - 1)
         if iteration in leg.evaluated:
             for partition, dataset, last in layout.evaluation:
-                yield Stop(iteration, partition, dataset, last)
+                yield EvaluationStop(iteration, partition, dataset, last)
 
 
 @dataclass
@@ -166,7 +150,7 @@ class _Way:
         """Take the next stop, and unless it is to be a `single` one the evaluation stops behind it that the session reaches."""
         taken: list[Stop] = []
         while self.next is not None and _reaches(reach, self.next):
-            if taken and (single or self.next.dataset is None):
+            if taken and (single or isinstance(self.next, TrainingStop)):
                 break
             taken.append(self.next)
             self.next = next(self.stops, None)
@@ -324,4 +308,4 @@ class Hopper:
 
 
 def _reaches(reach: frozenset[int] | None, stop: Stop) -> bool:
-    return reach is None or stop.partition in reach
+    return reach is None or stop.partition is None or stop.partition in reach

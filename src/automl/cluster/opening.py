@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Connection, Unreachable, own_address
 from automl.cluster.driver import psycopg
-from automl.cluster.interface import Cluster, Definition, Setup
-from automl.cluster.segments import CallerSegments, Ground, SegmentSessions, ground
+from automl.cluster.interface import Cluster
+from automl.cluster.orders import Setup
+from automl.cluster.resources import Resources
+from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Invisible, Sessions
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable
@@ -18,11 +20,11 @@ from automl.database.dialect import is_greenplum
 from automl.database.session import CallerDatabase, Journal
 from automl.hosts.assignment import Host, of_sessions
 from automl.models.custom_functions import FunctionTable
-from automl.training.request import Resources
+from keras_seg.protocol.orders import TRAINING, Definition, SessionSetup
 
 
 @dataclass(frozen=True)
-class Needs:
+class SessionNeeds:
     """What the sessions of a call need.
 
     Attributes:
@@ -42,34 +44,37 @@ class Needs:
 
 
 @contextmanager
-def opened(
-    db: CallerDatabase, needs: Needs, count: int, what: str, expected: Sequence[str]
+def open_cluster(
+    db: CallerDatabase, needs: SessionNeeds, count: int, what: str, expected: Sequence[str]
 ) -> Iterator[tuple[Cluster, Journal]]:
     """Open sessions and the one that keeps the record, and close them whatever happens.
 
     Args:
         count: how many sessions are of use; no more are opened.
         what: runs in them, for the notice that says that none can be opened.
-        expected: what the caller's session sees, as `seen` tells it.
+        expected: what the caller's session sees, as `fingerprints` tells it.
     """
     setup = Setup(
-        datasets={name: partition_query(table) for name, table in needs.datasets.items()},
-        definitions=needs.definitions,
-        fingerprints=_fingerprints(needs),
-        threads=needs.resources.threads,
-        caching=needs.caching,
+        common=SessionSetup(
+            datasets={name: partition_query(table) for name, table in needs.datasets.items()},
+            variables=needs.datasets[TRAINING].variables,
+            threads=needs.resources.threads,
+            caching=needs.caching,
+            functions=None if needs.functions is None else needs.functions.name.table,
+        ),
         gpus=of_sessions(needs.hosts, count),
-        functions=None if needs.functions is None else needs.functions.name.table,
+        definitions=needs.definitions,
+        fingerprints=_fingerprint_queries(needs),
     )
     cluster: Cluster
     journal: Connection | None = None
-    lies = ground(db, needs.datasets, needs.caching) if is_greenplum(db) else None
+    where = segment_map(db, needs.datasets, needs.caching) if is_greenplum(db) else None
     try:
-        journal, cluster = _connected(db, setup, min(needs.resources.sessions, count), lies, expected)
+        journal, cluster = _connected(db, setup, min(needs.resources.sessions, count), where, expected)
     except (Unreachable, Invisible) as problem:
-        turn = "one hop after the other" if lies is None else "one hop of each segment at a time"
+        turn = "one hop after the other" if where is None else "one hop of each segment at a time"
         db.notice(f"{what} runs in this session, {turn}: {problem}")
-        cluster = CallerSession(db, setup) if lies is None else CallerSegments(db, setup, lies)
+        cluster = CallerSession(db, setup) if where is None else CallerSegments(db, setup, where)
     try:
         yield cluster, journal or db
     finally:
@@ -78,18 +83,18 @@ def opened(
             journal.close()
 
 
-def seen(db: CallerDatabase, needs: Needs) -> tuple[str, ...]:
+def fingerprints(db: CallerDatabase, needs: SessionNeeds) -> tuple[str, ...]:
     """Return what tells whether two sessions, or two calls, see the same rows."""
-    return tuple(str(db.execute(statement)[0]["fingerprint"]) for statement in _fingerprints(needs))
+    return tuple(str(db.execute(statement)[0]["fingerprint"]) for statement in _fingerprint_queries(needs))
 
 
-def _fingerprints(needs: Needs) -> tuple[str, ...]:
+def _fingerprint_queries(needs: SessionNeeds) -> tuple[str, ...]:
     functions = () if needs.functions is None else (needs.functions.fingerprint,)
     return (*(fingerprint(table) for table in needs.datasets.values()), *functions)
 
 
 def _connected(
-    db: CallerDatabase, setup: Setup, count: int, lies: Ground | None, expected: Sequence[str]
+    db: CallerDatabase, setup: Setup, count: int, where: SegmentMap | None, expected: Sequence[str]
 ) -> tuple[Connection, Cluster]:
     if count == 0:
         raise Unreachable("keras_automl.sessions is 0")
@@ -97,8 +102,8 @@ def _connected(
     journal = Connection(address, "keras_automl record")
     try:
         journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
-        if lies is not None:
-            return journal, SegmentSessions(address, setup, lies, expected, db.interrupt, "keras_automl")
+        if where is not None:
+            return journal, SegmentSessions(address, setup, where, expected, db.interrupt, "keras_automl")
         return journal, Sessions(address, setup, count, expected, db.interrupt, "keras_automl")
     except psycopg.Error as problem:
         journal.close()

@@ -10,16 +10,12 @@ EXECUTE takes no parameters from libpq, so values stand in its text. What is lar
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
 
-from automl.cluster.interface import KEEP, KEPT
-from automl.cluster.statements import Conversation, Statement
+from automl.cluster.statements import KEEP, KEPT, Exchange, Statement
 from keras_seg.protocol.parts import Raw
 
 _LARGE = 16 * 2**10  # bytes; the text of less is read sooner than one statement more is made
-_FUNCTION = re.compile(r"madlib\.(automl_[a-z]+)")
 
 
 class Execution:
@@ -33,26 +29,25 @@ class Execution:
         self._quote = quote
         self._names: dict[str, str] = {}
 
-    def of(self, talk: Conversation) -> Conversation:
-        """Return a conversation that says what `talk` says, and gets the same answers."""
-        statement = next(talk)
+    def of(self, exchange: Exchange[Statement]) -> Exchange[Statement]:
+        """Return an exchange that says what `exchange` says, and gets the same answers."""
+        statement = next(exchange)
         while True:
-            answer = yield from self._said(statement)
+            answer = yield from self._executed(statement)
             try:
-                statement = talk.send(answer)
+                statement = exchange.send(answer)
             except StopIteration as end:
                 return end.value
 
-    def _said(self, statement: Statement) -> Generator[Statement, Any, Any]:
+    def _executed(self, statement: Statement) -> Exchange[Statement]:
         if statement.sql not in self._names:
             # Named after the function that is called, for those who look at pg_stat_activity.
-            called = _FUNCTION.search(statement.sql)
-            name = f"{called.group(1) if called else 'automl'}_{len(self._names)}"
-            yield Statement(f"PREPARE {name} AS {statement.sql}", ())
+            name = f"{statement.name}_{len(self._names)}"
+            yield Statement(f"PREPARE {name} AS {statement.sql}")
             self._names[statement.sql] = name
         for value in filter(_is_large, statement.values):
-            yield Statement(KEEP, (value,))
-        return (yield Statement(self._execute(statement), ()))
+            yield Statement(KEEP.select(), (value,))
+        return (yield Statement(self._execute(statement)))
 
     def _execute(self, statement: Statement) -> str:
         values = ", ".join(map(self._literal, statement.values))
@@ -62,7 +57,7 @@ class Execution:
         if value is None:
             return "NULL"
         if _is_large(value):
-            return KEPT
+            return KEPT.sql()
         text = "\\x" + bytes(value).hex() if isinstance(value, Raw) else str(value)
         return bytes(self._quote(text.encode())).decode()
 

@@ -10,30 +10,42 @@ the search caches, else each time. States go in and out with the visit, through 
 
 from __future__ import annotations
 
-import json
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from automl.cluster.connection import Address
 from automl.cluster.driver import pq
-from automl.cluster.hopper import TRAINING
-from automl.cluster.interface import CALLS, CLOSE, DEFINE, OPEN, VISIT, Outcome, Setup, Work
+from automl.cluster.interface import Outcome
+from automl.cluster.orders import Setup, VisitWork, Work
 from automl.cluster.prepared import Execution
-from automl.cluster.sessions import Sessions, _Session
-from automl.cluster.statements import Conversation, Statement, conversation
+from automl.cluster.sessions import Complaint, Session, Sessions, Step, saying
+from automl.cluster.statements import (
+    CLOSE,
+    OPEN,
+    VISIT,
+    Call,
+    Exchange,
+    Function,
+    Statement,
+    defining,
+    exchange,
+    run_to_end,
+    selected,
+    spelled,
+)
 from automl.data.packed_queries import feed_statement
 from automl.data.packed_table import PackedTable
 from automl.data.placement import Place, placement
 from automl.database.session import Database
+from keras_seg.protocol.orders import TRAINING, TrainingStop, VisitOrder
 
 _PROCESS_GONE = ("57P", "58")  # classes of SQLSTATE: an operator's intervention, a system error
 
 
 @dataclass(frozen=True)
-class Ground:
+class SegmentMap:
     """Where the rows of a search lie.
 
     Attributes:
@@ -48,32 +60,41 @@ class Ground:
     feeds: Mapping[str, tuple[str, ...]]
     caching: bool
 
+    @property
+    def reaches(self) -> Sequence[frozenset[int] | None]:
+        """For the session of each partition the partitions that it reaches."""
+        return [frozenset({place.partition}) for place in self.places]
+
     def at(self, partition: int) -> str:
         """The end of a statement that makes it run once, where a partition lies."""
         place = self.places[partition]
         return f" FROM {self.table} WHERE __dist_key__ = {place.key} AND buffer_id = {place.buffer}"
 
-    def locks(self, partition: int) -> list[Work]:
+    @property
+    def everywhere(self) -> str:
+        """The end of a statement that makes it run once where each partition lies."""
+        return f" FROM {self.table} WHERE buffer_id IN ({', '.join(str(place.buffer) for place in self.places)})"
+
+    @property
+    def own(self) -> str:
+        """The element of an array with one for each partition that is a partition's own, where a statement runs everywhere."""
+        return f"[buffer_id % {len(self.places)} + 1]"
+
+    def locks(self, partition: int) -> list[Statement]:
         """Return the statements that lock the tables, on the coordinator and where the partition lies, and read nothing."""
         there = {name: feeds[partition] for name, feeds in self.feeds.items() if partition < len(feeds)}
-        return [Work(None, f"SELECT 1 FROM ({feed}) q LIMIT 0", (name, partition)) for name, feed in there.items()]
+        return [Statement(f"SELECT 1 FROM ({feed}) q LIMIT 0", (name, partition)) for name, feed in there.items()]
 
-    def feeding(self, partition: int, work: Work, there: set[str]) -> list[Work]:
-        """Return the statements that bring what a visit reads, but for the datasets that are there.
-
-        They carry the task of the visit: where one of them is lost the visit is.
-        """
-        if work.sql != VISIT:
-            return []
-        stops = json.loads(str(work.values[0]))["stops"]
-        read = dict.fromkeys(TRAINING if "train" in stop else stop["evaluate"] for stop in stops)
+    def feeding(self, partition: int, order: VisitOrder, there: set[str]) -> list[Statement]:
+        """Return the statements that bring what a visit reads, but for the datasets that are there."""
+        read = dict.fromkeys(TRAINING if isinstance(stop, TrainingStop) else stop.dataset for stop in order.stops)
         missing = [name for name in read if name not in there]
         if self.caching:
             there.update(missing)
-        return [Work(work.task, self.feeds[name][partition], (name, partition)) for name in missing]
+        return [Statement(self.feeds[name][partition], (name, partition), "automl_feed") for name in missing]
 
 
-def ground(db: Database, tables: Mapping[str, PackedTable], caching: bool) -> Ground:
+def segment_map(db: Database, tables: Mapping[str, PackedTable], caching: bool) -> SegmentMap:
     """Look where the packed tables of a search lie.
 
     Args:
@@ -84,7 +105,7 @@ def ground(db: Database, tables: Mapping[str, PackedTable], caching: bool) -> Gr
     """
     places = {name: placement(db, table, tables[TRAINING]) for name, table in tables.items()}
     feeds = {name: tuple(feed_statement(tables[name], place.key) for place in found) for name, found in places.items()}
-    return Ground(tables[TRAINING].relation.sql, places[TRAINING], feeds, caching)
+    return SegmentMap(tables[TRAINING].relation.sql, places[TRAINING], feeds, caching)
 
 
 class SegmentSessions(Sessions):
@@ -96,53 +117,51 @@ class SegmentSessions(Sessions):
         self,
         address: Address,
         setup: Setup,
-        ground: Ground,
+        where: SegmentMap,
         expected: Sequence[str],
         interrupt: Callable[[], None],
         name: str,
     ) -> None:
-        self._ground = ground
+        self._where = where
         self._there: dict[int, set[str]] = {}
         self._executions: dict[int, Execution] = {}
-        super().__init__(address, setup, len(ground.places), expected, interrupt, name)
+        super().__init__(address, setup, len(where.places), expected, interrupt, name)
 
     @property
     def reaches(self) -> Sequence[frozenset[int] | None]:
-        return [frozenset({place.partition}) for place in self._ground.places]
+        return self._where.reaches
 
-    def begin(self, session: int, work: Work) -> None:
-        there = self._there.setdefault(session, set())
-        first, *rest = [*self._ground.feeding(session, work, there), work]
-        self._sessions[session].queue = deque(rest)
-        super().begin(session, first)
-
-    def _first_work(self, session: _Session) -> list[Work]:
+    def _first_steps(self, session: Session) -> list[Step]:
         self._there[session.number] = set()
         self._executions[session.number] = Execution(pq.Escaping(session.pgconn).escape_literal)
-        return super()._first_work(session)
+        return super()._first_steps(session)
 
-    def _locks(self, session: _Session) -> list[Work]:
-        return self._ground.locks(session.number)
+    def _locks(self, session: Session) -> list[Exchange[Statement]]:
+        return [self._prepared(session, lock) for lock in self._where.locks(session.number)]
 
-    def _talk(self, session: _Session, work: Work) -> Conversation:
-        if not work.sql.startswith("SELECT"):
-            return conversation(work)
-        at = self._ground.at(session.number) if work.sql in CALLS else ""
-        return self._executions[session.number].of(conversation(work, at))
+    def _steps(self, session: Session, work: Work) -> list[Step]:
+        """Return the statements that bring what a visit reads, and the visit: where one of them is lost the visit is."""
+        feeds: list[Statement] = []
+        if isinstance(work.order, VisitWork):
+            feeds = self._where.feeding(session.number, work.order.order, self._there[session.number])
+        return [*(Step(work.task, self._prepared(session, feed)) for feed in feeds), *super()._steps(session, work)]
+
+    def _prepared(self, session: Session, statement: Statement) -> Exchange[Statement]:
+        return self._executions[session.number].of(saying(statement))
+
+    def _spelled(self, session: Session, calls: Exchange[Call]) -> Exchange[Statement]:
+        at = self._where.at(session.number)
+        return self._executions[session.number].of(spelled(calls, lambda call: selected(call, at)))
 
     def _all_needed(self) -> bool:
         return True
 
-    def _failed(self, session: _Session, work: Work, result: pq.abc.PGresult) -> list[Outcome]:
-        sqlstate, message = (
-            (result.error_field(field) or b"").decode()
-            for field in (pq.DiagnosticField.SQLSTATE, pq.DiagnosticField.MESSAGE_PRIMARY)
-        )
-        if not session.ready and not sqlstate.startswith(_PROCESS_GONE):
-            return super()._failed(session, work, result)
+    def _failed(self, session: Session, step: Step, complaint: Complaint) -> list[Outcome]:
+        if not session.ready and not complaint.sqlstate.startswith(_PROCESS_GONE):
+            return super()._failed(session, step, complaint)
         # After an error on a segment its process may answer the next call with KeyboardInterrupt: it is not used again.
-        session.current = work
-        return self._died(session, message)
+        session.current = step
+        return self._died(session, complaint.message)
 
 
 class CallerSegments:
@@ -151,26 +170,26 @@ class CallerSegments:
     Args:
         db: the caller's session.
         setup: what each segment is told before its first order.
-        ground: where the rows lie.
+        where: where the rows lie.
     """
 
     kind = "caller"
 
-    def __init__(self, db: Database, setup: Setup, ground: Ground) -> None:
+    def __init__(self, db: Database, setup: Setup, where: SegmentMap) -> None:
         self._db = db
-        self._ground = ground
+        self._where = where
         self._begun: dict[int, Work] = {}
         self._there: dict[int, set[str]] = {}
-        self._versions: dict[str, Any] = json.loads(self._open(setup)[0])
+        self._versions = self._open(setup)
         for definition in setup.definitions:
-            self._everywhere(DEFINE, definition.key, definition.architecture, definition.weights)
+            run_to_end(defining(definition), lambda call: self._everywhere(call.function, call.values))
 
     @property
     def reaches(self) -> Sequence[frozenset[int] | None]:
-        return [frozenset({place.partition}) for place in self._ground.places]
+        return self._where.reaches
 
     def idle(self) -> list[int]:
-        return [place.partition for place in self._ground.places if place.partition not in self._begun]
+        return [place.partition for place in self._where.places if place.partition not in self._begun]
 
     def begin(self, session: int, work: Work) -> None:
         self._begun[session] = work
@@ -179,71 +198,67 @@ class CallerSegments:
         self._db.interrupt()
         begun, self._begun = self._begun, {}
         begin = time.monotonic()
-        visits = {session: work for session, work in begun.items() if work.sql == VISIT}
-        answers: dict[int, Any] = self._visit(visits) if visits else {}
-        for session, work in begun.items():
-            if session not in visits:
-                answers[session] = self._db.execute(work.sql + self._ground.at(session), *work.values)[0]["answer"]
+        answers = self._done_together(begun)
         seconds = time.monotonic() - begin
         return [Outcome(session, work.task, answers[session], None, seconds) for session, work in begun.items()]
 
-    def versions(self) -> dict[str, Any]:
+    def versions(self) -> str:
         return self._versions
 
     def close(self) -> None:
-        self._everywhere(CLOSE)
+        self._everywhere(CLOSE, ())
 
-    def _open(self, setup: Setup) -> list[Any]:
-        """Tell each segment its own setup: hosts have GPUs of their own."""
-        told = [setup.as_json(place.partition) for place in self._ground.places]
-        return self._everywhere(OPEN.replace("$1::text", f"($1::text[])[buffer_id % {len(told)} + 1]"), told)
+    def _open(self, setup: Setup) -> str:
+        """Tell each segment its own setup: hosts have GPUs of their own. Return what the first says about itself."""
+        told = [setup.of_session(place.partition).to_json() for place in self._where.places]
+        return str(self._everywhere(OPEN, (told,), f"($1::text[]){self._where.own}")[0])
 
-    def _everywhere(self, sql: str, *values: object) -> list[Any]:
-        rows = self._db.execute(f"{sql} FROM {self._ground.table} WHERE {self._first_buffers()}", *values)
+    def _everywhere(self, function: Function, values: Sequence[object], *arguments: str) -> list[Any]:
+        """Have a function called where each partition lies, and return the answers."""
+        rows = self._db.execute(function.select(*arguments) + self._where.everywhere, *values)
         return [row["answer"] for row in rows]
 
-    def _visit(self, visits: Mapping[int, Work]) -> dict[int, Any]:
-        for session, work in visits.items():
-            for feed in self._ground.feeding(session, work, self._there.setdefault(session, set())):
-                self._db.execute(feed.sql, *feed.values)
-        talks = {session: conversation(work) for session, work in visits.items()}
-        said = {session: next(talk) for session, talk in talks.items()}
+    def _done_together(self, begun: Mapping[int, Work]) -> dict[int, Any]:
+        """Have all work done, its exchanges side by side."""
+        for session, work in begun.items():
+            if isinstance(work.order, VisitWork):
+                for feed in self._where.feeding(session, work.order.order, self._there.setdefault(session, set())):
+                    self._db.execute(feed.sql, *feed.values)
+        exchanges = {session: exchange(work.order) for session, work in begun.items()}
+        pending = {session: next(calls) for session, calls in exchanges.items()}
         answers: dict[int, Any] = {}
-        while said:
-            heard = self._said(said)
-            for session, answer in heard.items():
+        while pending:
+            for session, answer in self._answers(pending).items():
                 try:
-                    said[session] = talks[session].send(answer)
+                    pending[session] = exchanges[session].send(answer)
                 except StopIteration as end:
                     answers[session] = end.value
-                    del said[session]
+                    del pending[session]
         return answers
 
-    def _said(self, said: Mapping[int, Statement]) -> dict[int, Any]:
-        """Have the statements done: parts of large states one by one, the visits together when nothing else is to be said."""
-        parts = {session: statement for session, statement in said.items() if statement.sql != VISIT}
-        if not parts:
-            return self._visit_together({session: statement.values for session, statement in said.items()})
-        return {
-            session: self._db.execute(statement.sql + self._ground.at(session), *statement.values)[0]["answer"]
-            for session, statement in parts.items()
-        }
+    def _answers(self, pending: Mapping[int, Call]) -> dict[int, Any]:
+        """Have calls done: those that bring and take parts of large states one by one, the visits together when nothing else
+        is pending."""
+        others = {session: call for session, call in pending.items() if call.function is not VISIT}
+        if not others:
+            return self._visit_together({session: call.values for session, call in pending.items()})
+        return {session: self._alone(session, call) for session, call in others.items()}
+
+    def _alone(self, session: int, call: Call) -> Any:
+        statement = selected(call, self._where.at(session))
+        return self._db.execute(statement.sql, *statement.values)[0]["answer"]
 
     def _visit_together(self, visits: Mapping[int, tuple[object, ...]]) -> dict[int, Any]:
         # Arrays with a place for each partition: a join with the orders would move rows.
-        orders: list[object] = [None] * len(self._ground.places)
-        states: list[object] = [None] * len(self._ground.places)
+        orders: list[object] = [None] * len(self._where.places)
+        states: list[object] = [None] * len(self._where.places)
         for session, values in visits.items():
             orders[session], states[session] = values
-        at = f"[buffer_id % {len(orders)} + 1]"
+        order, state = f"($1::text[]){self._where.own}", f"($2::bytea[]){self._where.own}"
         rows = self._db.execute(
-            f"SELECT buffer_id % {len(orders)} AS part, CASE WHEN ($1::text[]){at} IS NOT NULL"
-            f" THEN madlib.automl_visit(($1::text[]){at}, ($2::bytea[]){at}) END AS answer"
-            f" FROM {self._ground.table} WHERE {self._first_buffers()}",
+            f"SELECT buffer_id % {len(orders)} AS part, CASE WHEN {order} IS NOT NULL THEN {VISIT.sql(order, state)} END"
+            f" AS answer{self._where.everywhere}",
             orders,
             states,
         )
         return {row["part"]: row["answer"] for row in rows if row["part"] in visits}
-
-    def _first_buffers(self) -> str:
-        return f"buffer_id IN ({', '.join(str(place.buffer) for place in self._ground.places)})"

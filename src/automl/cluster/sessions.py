@@ -9,7 +9,6 @@ reads them, and no lock that queues up behind ours can stop it in the middle.
 
 from __future__ import annotations
 
-import json
 import selectors
 import time
 from collections import deque
@@ -20,9 +19,10 @@ from typing import Any
 
 from automl.cluster.connection import Address, Unreachable, connect
 from automl.cluster.driver import pq, psycopg
-from automl.cluster.interface import DEFINE, OPEN, Outcome, Setup, Work
-from automl.cluster.statements import Conversation, Statement, conversation
-from automl.errors import OperatorError
+from automl.cluster.interface import Outcome
+from automl.cluster.orders import Setup, Work
+from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, selected, spelled
+from automl.errors import EXTERNAL_ROUTINE_EXCEPTION, OperatorError
 from keras_seg.protocol.parts import Raw
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
@@ -35,14 +35,28 @@ class Invisible(Exception):
 
 
 @dataclass
-class _Session:
-    """One connection: what it is doing, how far the conversation about that is, and what it still has to do."""
+class Step:
+    """Something that a session does: an exchange of statements.
+
+    Attributes:
+        task: of the work that it belongs to; None for what a session does before its first order.
+        exchange: what is said, and what makes the answer.
+        introduces: whether the answer is what the session says about itself.
+    """
+
+    task: Any
+    exchange: Exchange[Statement]
+    introduces: bool = False
+
+
+@dataclass
+class Session:
+    """One connection: what it is doing, and what it still has to do."""
 
     number: int
     connection: psycopg.Connection[Any]
-    queue: deque[Work] = field(default_factory=deque)
-    current: Work | None = None
-    talk: Conversation | None = None
+    pending: deque[Step] = field(default_factory=deque)
+    current: Step | None = None
     begun: float = 0.0
     ready: bool = False
     broken: str | None = None
@@ -56,6 +70,33 @@ class _Session:
         values = [_plain(value) for value in statement.values]
         formats = [pq.Format.BINARY if isinstance(value, Raw) else pq.Format.TEXT for value in statement.values]
         self.pgconn.send_query_params(statement.sql.encode(), values, None, formats, pq.Format.BINARY)
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What a server says of a statement that failed."""
+
+    message: str
+    hint: str | None
+    sqlstate: str
+
+    @classmethod
+    def of(cls, result: pq.abc.PGresult) -> Complaint:
+        """Take a result apart; one that says nothing is of a connection that is gone."""
+        message, hint, sqlstate = (
+            (result.error_field(field) or b"").decode()
+            for field in (
+                pq.DiagnosticField.MESSAGE_PRIMARY,
+                pq.DiagnosticField.MESSAGE_HINT,
+                pq.DiagnosticField.SQLSTATE,
+            )
+        )
+        return cls(message, hint or None, sqlstate or EXTERNAL_ROUTINE_EXCEPTION)
+
+
+def saying(statement: Statement) -> Exchange[Statement]:
+    """Return the exchange of one statement."""
+    return (yield statement)
 
 
 class Sessions:
@@ -91,9 +132,9 @@ class Sessions:
         self._interrupt = interrupt
         self._name = name
         self._replaced = 0
-        self._versions: dict[str, Any] = {}
+        self._versions = ""
         self._selector = selectors.DefaultSelector()
-        self._sessions: list[_Session] = []
+        self._sessions: list[Session] = []
         try:
             self._open_all(count)
         except BaseException:
@@ -109,7 +150,9 @@ class Sessions:
 
     def begin(self, session: int, work: Work) -> None:
         self._sessions[session].begun = time.monotonic()
-        self._start(self._sessions[session], work)
+        first, *rest = self._steps(self._sessions[session], work)
+        self._sessions[session].pending = deque(rest)
+        self._start(self._sessions[session], first)
 
     def wait(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -124,8 +167,8 @@ class Sessions:
                 break
         return outcomes
 
-    def versions(self) -> dict[str, Any]:
-        return self._versions
+    def versions(self) -> str:
+        return self._versions or "{}"
 
     def close(self) -> None:
         for session in self._sessions:
@@ -152,14 +195,14 @@ class Sessions:
         """Whether fewer sessions than asked for are of no use."""
         return False
 
-    def _open(self, number: int) -> _Session:
+    def _open(self, number: int) -> Session:
         connection = connect(self._address, f"{self._name} session {number + 1}")
         connection.pgconn.nonblocking = 1
-        session = _Session(number, connection)
+        session = Session(number, connection)
         self._selector.register(connection.pgconn.socket, selectors.EVENT_READ, session)
         return session
 
-    def _compare(self, session: _Session) -> None:
+    def _compare(self, session: Session) -> None:
         session.pgconn.nonblocking = 0
         try:
             rows = [session.connection.execute(statement).fetchall() for statement in self._setup.fingerprints]
@@ -170,45 +213,51 @@ class Sessions:
         if [str(row[0]) for ((row),) in rows] != list(self._expected):
             raise Invisible("another session sees other rows")
 
-    def _prepare_session(self, session: _Session) -> None:
+    def _prepare_session(self, session: Session) -> None:
         """Queue what a session does before its first order."""
         session.ready = False
-        session.queue = deque(self._first_work(session))
-        self._start(session, session.queue.popleft())
+        session.pending = deque(self._first_steps(session))
+        self._start(session, session.pending.popleft())
 
-    def _first_work(self, session: _Session) -> list[Work]:
+    def _first_steps(self, session: Session) -> list[Step]:
         """Return what a session does before its first order: the transaction, the locks, TensorFlow, the architectures."""
         setup = self._setup
-        first = [Work(None, "BEGIN", ())]
-        first += self._locks(session)
-        first += [Work("open", OPEN, (setup.as_json(session.number),))]
-        first += [Work(None, DEFINE, (each.key, each.architecture, each.weights)) for each in setup.definitions]
-        return first
+        return [
+            Step(None, saying(Statement("BEGIN"))),
+            *(Step(None, lock) for lock in self._locks(session)),
+            Step(None, self._spelled(session, opening(setup.of_session(session.number))), introduces=True),
+            *(Step(None, self._spelled(session, defining(each))) for each in setup.definitions),
+        ]
 
-    def _locks(self, session: _Session) -> list[Work]:
-        """Return the statements with which a session takes its locks on the packed tables."""
-        return [Work(None, f"SELECT 1 FROM ({query}) q LIMIT 0", (0,)) for query in self._setup.datasets.values()]
+    def _locks(self, session: Session) -> list[Exchange[Statement]]:
+        """Return the exchanges by which a session takes its locks on the packed tables."""
+        queries = self._setup.common.datasets.values()
+        return [saying(Statement(f"SELECT 1 FROM ({query}) q LIMIT 0", (0,))) for query in queries]
 
-    def _start(self, session: _Session, work: Work) -> None:
-        session.current, session.talk = work, self._talk(session, work)
-        self._say(session, next(session.talk))
+    def _steps(self, session: Session, work: Work) -> list[Step]:
+        """Return what a session does to have a piece of work done."""
+        return [Step(work.task, self._spelled(session, exchange(work.order)))]
 
-    def _talk(self, session: _Session, work: Work) -> Conversation:
-        """Return what is said on the session to have a piece of work done."""
-        return conversation(work)
+    def _spelled(self, session: Session, calls: Exchange[Call]) -> Exchange[Statement]:
+        """Return calls as the statements that this session makes of them."""
+        return spelled(calls, selected)
 
-    def _say(self, session: _Session, statement: Statement) -> None:
+    def _start(self, session: Session, step: Step) -> None:
+        session.current = step
+        self._say(session, next(step.exchange))
+
+    def _say(self, session: Session, statement: Statement) -> None:
         try:
             session.send(statement)
             self._flush(session)
         except (psycopg.OperationalError, ValueError) as error:  # a ValueError where libpq has closed the socket
             session.broken = str(error).strip()
 
-    def _flush(self, session: _Session) -> None:
+    def _flush(self, session: Session) -> None:
         events = _WRITE if session.pgconn.flush() else selectors.EVENT_READ
         self._selector.modify(session.pgconn.socket, events, session)
 
-    def _serve(self, session: _Session) -> list[Outcome]:
+    def _serve(self, session: Session) -> list[Outcome]:
         """Take what came on a session's socket."""
         try:
             session.pgconn.consume_input()
@@ -226,51 +275,51 @@ class Sessions:
             return self._died(session, "the connection is closed")
         return self._finished(session, result)
 
-    def _finished(self, session: _Session, result: pq.abc.PGresult) -> list[Outcome]:
-        work = session.current
-        assert work is not None and session.talk is not None
+    def _finished(self, session: Session, result: pq.abc.PGresult) -> list[Outcome]:
+        step = session.current
+        assert step is not None
         if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
             session.current = None
-            return self._failed(session, work, result)
+            return self._failed(session, step, Complaint.of(result))
         answer: Any = result.get_value(0, 0) if result.ntuples and result.nfields else None
         try:
-            following = session.talk.send(answer)
+            following = step.exchange.send(answer)
         except StopIteration as end:
             session.current, answer = None, end.value
         else:
             self._say(session, following)
             return []
-        if work.task == "open" and answer and not self._versions:
-            self._versions = json.loads(answer)
-        if session.queue:
-            self._start(session, session.queue.popleft())
+        if step.introduces and not self._versions:
+            self._versions = bytes(answer).decode()
+        if session.pending:
+            self._start(session, session.pending.popleft())
             return []
         if session.ready:
-            return [Outcome(session.number, work.task, answer, None, time.monotonic() - session.begun)]
+            return [Outcome(session.number, step.task, answer, None, time.monotonic() - session.begun)]
         session.ready = True
         return []
 
-    def _failed(self, session: _Session, work: Work, result: pq.abc.PGresult) -> list[Outcome]:
-        message, hint = (
-            (result.error_field(field) or b"").decode()
-            for field in (pq.DiagnosticField.MESSAGE_PRIMARY, pq.DiagnosticField.MESSAGE_HINT)
-        )
+    def _failed(self, session: Session, step: Step, complaint: Complaint) -> list[Outcome]:
         if session.pgconn.status == pq.ConnStatus.BAD:
-            session.current = work
-            return self._died(session, message)
+            session.current = step
+            return self._died(session, complaint.message)
         if not session.ready:
-            raise OperatorError(f"a session of the search could not be prepared: {message}", hint=hint or None)
+            raise OperatorError(
+                f"a session of the search could not be prepared: {complaint.message}",
+                hint=complaint.hint,
+                sqlstate=complaint.sqlstate,
+            )
         # The statement failed as a whole, so its transaction did too.
         session.pgconn.nonblocking = 0
         session.pgconn.exec_(b"ROLLBACK")
         session.pgconn.exec_(b"BEGIN")
         session.pgconn.nonblocking = 1
-        return [Outcome(session.number, work.task, None, message, time.monotonic() - session.begun)]
+        return [Outcome(session.number, step.task, None, complaint.message, time.monotonic() - session.begun)]
 
-    def _died(self, session: _Session, why: str) -> list[Outcome]:
+    def _died(self, session: Session, why: str) -> list[Outcome]:
         """Replace a session that died; its work comes back as lost."""
         self._replaced += 1
-        work, was_ready = session.current, session.ready
+        step, was_ready = session.current, session.ready
         self._selector.unregister(_key(self._selector, session))
         session.connection.close()
         if self._replaced > _MOST_REPLACEMENTS:
@@ -284,20 +333,20 @@ class Sessions:
             raise OperatorError(f"a session of the search died ({why}) and cannot be replaced: {problem}") from None
         self._sessions[session.number] = fresh
         self._prepare_session(fresh)
-        if work is None or not was_ready:
+        if step is None or not was_ready:
             return []
-        return [Outcome(session.number, work.task, None, f"the session died: {why}", time.monotonic() - session.begun)]
+        return [Outcome(session.number, step.task, None, f"the session died: {why}", time.monotonic() - session.begun)]
 
 
 def _plain(value: object) -> Any:
     return value if value is None or isinstance(value, Raw) else str(value).encode()
 
 
-def _cancel(session: _Session) -> None:
+def _cancel(session: Session) -> None:
     with suppress(psycopg.Error):  # it may have ended by itself
         session.pgconn.get_cancel().cancel()
 
 
-def _key(selector: selectors.BaseSelector, session: _Session) -> int:
+def _key(selector: selectors.BaseSelector, session: Session) -> int:
     # Not the connection's own number, which is gone when libpq has closed the socket.
     return next(key.fd for key in selector.get_map().values() if key.data is session)

@@ -1,81 +1,168 @@
-"""What is said on a session to have a piece of work done: one statement, or several where a state is too large for one.
+"""What is said on a session to have one piece of work done, in calls of the extension's functions: one call, or several where a
+state is too large for one.
 
-A conversation is a generator: it yields statements, is sent the answer of each, and returns the answer of the whole. So every
-kind of cluster can hold it in its own way: one waits for each answer, another serves other sessions meanwhile.
+An exchange is a generator: it yields calls, is sent the answer of each, and returns the answer of the whole. So every kind of
+cluster can have it in its own way: one waits for each answer, another serves other sessions meanwhile; one writes a call as
+a SELECT, another as a SELECT from the row of one buffer.
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
-from automl.cluster.interface import PUT, TAKE, VISIT, Work
-from keras_seg.protocol.parts import PART
+from automl.cluster.orders import CheckWork, Order, PredictionWork, VisitWork
+from keras_seg.protocol import parts
+from keras_seg.protocol.orders import CheckReport, Definition, SessionSetup, VisitReport
+from keras_seg.protocol.predictions import opened_outputs
 
-_LENGTH = struct.Struct("<I")
+Said = TypeVar("Said")
+
+
+@dataclass(frozen=True)
+class Function:
+    """An internal function of the extension that a session calls.
+
+    Attributes:
+        name: in the schema of the extension.
+        types: SQL types of its arguments.
+    """
+
+    name: str
+    types: tuple[str, ...] = ()
+
+    def sql(self, *arguments: str) -> str:
+        """Return the expression that calls it.
+
+        Args:
+            arguments: expressions; parameters from $1 on where there are none.
+        """
+        given = arguments or tuple(f"${number}::{kind}" for number, kind in enumerate(self.types, 1))
+        return f"madlib.{self.name}({', '.join(given)})"
+
+    def select(self, *arguments: str) -> str:
+        """Return the statement that calls it; its one column is `answer`."""
+        return f"SELECT {self.sql(*arguments)} AS answer"
+
+
+OPEN = Function("automl_open", ("text",))
+DEFINE = Function("automl_define", ("text", "text", "bytea"))
+CHECK = Function("automl_check", ("text",))
+PUT = Function("automl_put", ("bytea", "boolean"))
+VISIT = Function("automl_visit", ("text", "bytea"))
+TAKE = Function("automl_take")
+PREDICT = Function("automl_predict", ("text", "bytea", "integer"))
+CLOSE = Function("automl_close")
+KEEP = Function("automl_keep", ("bytea",))
+KEPT = Function("automl_kept")
+
+
+class Call(NamedTuple):
+    """A call of a function with its arguments."""
+
+    function: Function
+    values: tuple[object, ...] = ()
 
 
 class Statement(NamedTuple):
-    """A statement with its parameters."""
+    """A statement with its parameters.
+
+    Attributes:
+        name: what it is called where statements have names.
+    """
 
     sql: str
-    values: tuple[object, ...]
+    values: tuple[object, ...] = ()
+    name: str = "automl"
 
 
-Conversation = Generator[Statement, Any, Any]
+Exchange = Generator[Said, Any, Any]
 
 
-def conversation(work: Work, at: str = "") -> Conversation:
-    """Return what is said for a piece of work; of a visit the answer is (report, state).
+def exchange(order: Order) -> Exchange[Call]:
+    """Return what is said for a piece of work, and what makes its answer of the session's."""
+    match order:
+        case VisitWork():
+            return _visit(order)
+        case CheckWork():
+            return _check(order)
+        case PredictionWork():
+            return _predict(order)
 
-    Args:
-        at: the end of each statement, which says where it runs.
-    """
-    return _visit(at, *work.values) if work.sql == VISIT else _one(work, at)
+
+def opening(setup: SessionSetup) -> Exchange[Call]:
+    """Return what is said to get a session ready; the answer is what the session says about itself, as JSON."""
+    return (yield Call(OPEN, (setup.to_json(),)))
 
 
-def held(talk: Conversation, answer: Callable[[Statement], Any]) -> Any:
-    """Hold a conversation to its end, one statement after the other, and return its answer.
+def defining(definition: Definition) -> Exchange[Call]:
+    """Return what is said to let orders name an architecture."""
+    yield Call(DEFINE, (definition.key, definition.architecture, definition.weights))
 
-    Args:
-        answer: has a statement done and returns its answer.
-    """
-    statement = next(talk)
+
+def spelled(calls: Exchange[Call], spell: Callable[[Call], Statement]) -> Exchange[Statement]:
+    """Return an exchange in statements, given how a call is written as one."""
+    call = next(calls)
     while True:
+        answer = yield spell(call)
         try:
-            statement = talk.send(answer(statement))
+            call = calls.send(answer)
         except StopIteration as end:
             return end.value
 
 
-def _one(work: Work, at: str) -> Conversation:
-    return (yield Statement(work.sql + at, work.values))
+def selected(call: Call, at: str = "") -> Statement:
+    """Return a call as a statement.
+
+    Args:
+        at: the end of the statement, which says where it runs.
+    """
+    return Statement(call.function.select() + at, call.values, call.function.name)
 
 
-def _visit(where: str, order: object, state: Any) -> Conversation:
-    at = 0
-    while state is not None and len(state) - at > PART:
-        yield Statement(PUT + where, (state[at : at + PART], at == 0))
-        at += PART
-    answer = yield Statement(VISIT + where, (order, state[at:] if at else state))
-    (length,) = _LENGTH.unpack_from(answer)
-    report = json.loads(answer[_LENGTH.size : _LENGTH.size + length])
-    first = answer[_LENGTH.size + length :]
-    return report, (yield from _rest(where, first, report.get("bytes", 0)))
+def run_to_end(calls: Exchange[Said], answer: Callable[[Said], Any]) -> Any:
+    """Have an exchange to its end, one call after the other, and return its answer.
+
+    Args:
+        answer: has a call done and returns its answer.
+    """
+    said = next(calls)
+    while True:
+        try:
+            said = calls.send(answer(said))
+        except StopIteration as end:
+            return end.value
 
 
-def _rest(where: str, first: bytes, size: int) -> Generator[Statement, Any, bytes | bytearray]:
+def _check(work: CheckWork) -> Exchange[Call]:
+    return CheckReport.from_json((yield Call(CHECK, (work.order.to_json(),))))
+
+
+def _predict(work: PredictionWork) -> Exchange[Call]:
+    return opened_outputs((yield Call(PREDICT, (work.key, work.rows, work.count))))
+
+
+def _visit(work: VisitWork) -> Exchange[Call]:
+    at, state = 0, work.state
+    while state is not None and len(state) - at > parts.PART:
+        yield Call(PUT, (state[at : at + parts.PART], at == 0))
+        at += parts.PART
+    answer = yield Call(VISIT, (work.order.to_json(), state[at:] if state is not None and at else state))
+    text, first = parts.opened(answer)
+    report = VisitReport.from_json(text)
+    return report, (yield from _rest(first, report.size))
+
+
+def _rest(first: bytes, size: int) -> Generator[Call, Any, bytes | bytearray]:
     """Take the parts of a state of `size` bytes that follow the first one."""
     if len(first) == size:
         return first
     whole = bytearray(size)
-    at = 0
-    part = first
+    at, part = 0, first
     while True:
         whole[at : at + len(part)] = part
         at += len(part)
         if at >= size or not part:
             return whole
-        part = yield Statement(TAKE + where, ())
+        part = yield Call(TAKE)

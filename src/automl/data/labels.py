@@ -104,16 +104,16 @@ def validation_labels(db: Database, source: Relation, column: str, training: Pac
         raise _unlike_training(column, kind, training)
     if kind.element is not None:
         width = _encoded_width(db, source, column, kind)
-        if width != training.labels:
+        if width != training.label_width:
             raise UsageError(
                 _ARGUMENT,
-                f'arrays in column "{column}" must have length {training.labels} as in {training.given}, found {width}',
+                f'arrays in column "{column}" must have length {training.label_width} as in {training.given}, found {width}',
             )
         return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
     level_type = training.class_type
     if kind.category != level_type.category or (kind.category == "E" and kind.sql != level_type.sql):
         raise _unlike_training(column, kind, training)
-    labels = Labels(column, kind, training.levels, level_type, training.labels, INT16)
+    labels = Labels(column, kind, training.levels, level_type, training.label_width, INT16)
     _require_known(db, source, labels, training)
     return labels
 

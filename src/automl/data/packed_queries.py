@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from automl.data.packed_table import PackedTable
 from automl.database.dialect import KEY
 from automl.database.names import quoted
@@ -11,10 +9,10 @@ from automl.database.session import Database
 
 
 def partition_query(table: PackedTable) -> str:
-    """Return the statement that gives the buffers of partition $1, in their order."""
-    x, x_shape, y, y_shape = _columns(table)
+    """Return the statement that gives the buffers of partition $1, in their order, in columns named as `Variables.names`."""
+    columns = zip(_columns(table), (name for names in table.variables.names for name in names), strict=True)
     return (
-        f"SELECT {x} AS x, {x_shape} AS x_shape, {y} AS y, {y_shape} AS y_shape FROM {table.relation.sql}"
+        f"SELECT {', '.join(f'{column} AS {name}' for column, name in columns)} FROM {table.relation.sql}"
         f" WHERE buffer_id % {table.partitions} = $1 ORDER BY buffer_id"
     )
 
@@ -28,7 +26,8 @@ def feed_statement(table: PackedTable, key: int) -> str:
 
 
 def _columns(table: PackedTable) -> tuple[str, ...]:
-    return tuple(quoted(name + suffix) for name in (table.independent, table.dependent) for suffix in ("", "_shape"))
+    """Return the columns of bytes and shape of each variable."""
+    return tuple(quoted(each.column + suffix) for each in table.variables.all for suffix in ("", "_shape"))
 
 
 def fingerprint(table: PackedTable) -> str:
@@ -44,4 +43,4 @@ def decoded_bytes(db: Database, table: PackedTable) -> int:
     """Return the bytes that the rows of a packed table take as float32 tensors."""
     shape = quoted(table.independent + "_shape")
     rows = db.execute(f"SELECT coalesce(pg_catalog.sum({shape}[1]), 0)::bigint AS rows FROM {table.relation.sql}")[0]["rows"]
-    return 4 * int(rows) * (math.prod(table.x_shape) + table.labels)
+    return 4 * int(rows) * sum(each.size for each in table.variables.all)

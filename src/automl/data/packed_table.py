@@ -11,6 +11,7 @@ from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted, table_name
 from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
+from keras_seg.protocol.variables import Variable, Variables
 
 SUFFIX = "_summary"
 ALL_SEGMENTS = "all_segments"
@@ -98,10 +99,7 @@ class PackedTable:
     Attributes:
         given: its name, as it was typed.
         relation: the table.
-        dependent: name of the column of labels.
-        independent: name of the column of features.
-        x_shape: shape of one row of features.
-        labels: number of values in one row of labels.
+        variables: what one row consists of: the features, and the labels.
         partitions: number of parts that stay together; a buffer is in part `buffer_id` modulo this.
         class_values: the classes as text in the order of the one-hot columns; None if the labels were encoded already, or
             are numbers.
@@ -111,14 +109,31 @@ class PackedTable:
 
     given: str
     relation: Relation
-    dependent: str
-    independent: str
-    x_shape: tuple[int, ...]
-    labels: int
+    variables: Variables
     partitions: int
     class_values: tuple[str | None, ...] | None
     class_type: ColumnType
     summary: dict[str, Any]
+
+    @property
+    def independent(self) -> str:
+        """The column of features."""
+        return self.variables.input.column
+
+    @property
+    def dependent(self) -> str:
+        """The column of labels."""
+        return self._output.column
+
+    @property
+    def label_width(self) -> int:
+        """Numbers of one row of labels: the classes, or 1 where a number is predicted."""
+        return self._output.size
+
+    @property
+    def _output(self) -> Variable:
+        assert self.variables.output is not None  # a packed table has labels
+        return self.variables.output
 
     @property
     def is_number(self) -> bool:
@@ -160,10 +175,10 @@ def read(db: Database, argument: str, value: str | None) -> PackedTable:
     return PackedTable(
         given=str(value).strip(),
         relation=relation,
-        dependent=dependent,
-        independent=independent,
-        x_shape=_x_shape(db, argument, relation, independent),
-        labels=1 if row["num_classes"] is None else row["num_classes"],
+        variables=Variables(
+            (Variable(independent, _x_shape(db, argument, relation, independent), "float32"),),
+            Variable(dependent, (1 if row["num_classes"] is None else row["num_classes"],), row["dependent_dtype"]),
+        ),
         partitions=row["partitions"],
         class_values=None if values is None else tuple(values),
         class_type=of_values.element or of_values,
@@ -174,8 +189,8 @@ def read(db: Database, argument: str, value: str | None) -> PackedTable:
 def same_shape(training: PackedTable, validation: PackedTable) -> None:
     """Raise unless the rows of both tables fit the same model."""
     for what, one, other in (
-        ("features of shape", braces(training.x_shape), braces(validation.x_shape)),
-        ("labels of length", training.labels, validation.labels),
+        ("features of shape", braces(training.variables.input.shape), braces(validation.variables.input.shape)),
+        ("labels of length", training.label_width, validation.label_width),
     ):
         if one != other:
             raise UsageError(

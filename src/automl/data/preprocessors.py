@@ -184,9 +184,9 @@ def validation_preprocessor_dl(
     rules, segments = distribution.read(db, distribution_rules)
     kind = _features(db, source, independent)
     labels = validation_labels(db, source, dependent, training)
-    layout = _layout(db, source, training.x_shape, labels, buffer_size, len(segments))
+    layout = _layout(db, source, training.variables.input.shape, labels, buffer_size, len(segments))
     divisor = float(training.summary["normalizing_const"])
-    packing = Packing(source, independent, kind, training.x_shape, labels, divisor, layout, False, segments)
+    packing = Packing(source, independent, kind, training.variables.input.shape, labels, divisor, layout, False, segments)
     _pack(db, packing, outputs, (_typed(source_table), _typed(output_table), rules))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from automl.cluster.interface import Definition
 from automl.database import catalog
 from automl.database.session import Database
 from automl.errors import UsageError
+from keras_seg.protocol.orders import Definition
 
 _COLUMNS = ("model_id", "model_arch", "model_weights")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from automl.cluster.interface import Definition
 from automl.database.session import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.hosts import gpus
 from automl.models import architectures
 from automl.prediction.predict import parse_pred_type, predict_with
 from automl.prediction.trained_model import KEY, Model
+from keras_seg.protocol.orders import Definition
 
 _DEPENDENT = "dependent_var"  # column of the classes: nothing tells what they are
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from automl.cluster.hopper import TRAINING
-from automl.cluster.interface import CHECK, VISIT, Cluster, Definition, Work, ask
-from automl.cluster.opening import Needs, opened, seen
+from automl.cluster.interface import Cluster, ask
+from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
+from automl.cluster.orders import CheckWork, VisitWork, Work
+from automl.cluster.resources import available
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
@@ -25,9 +25,22 @@ from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
 from automl.prediction.predict import companion, keys_of
-from automl.search.grammar import CompileParams, FitParams, parse_compile_params
-from automl.training.request import available
-from automl.training.trials import compile_order, fit_order
+from automl.search.grammar import CompileParams, parse_compile_params
+from automl.search.orders import compile_order
+from keras_seg.protocol.orders import (
+    TRAINING,
+    CheckOrder,
+    CheckReport,
+    Definition,
+    EvaluationStop,
+    FitOrder,
+    NetworkCheck,
+    Part,
+    Scores,
+    StateForm,
+    VisitOrder,
+    VisitReport,
+)
 
 _KEY = "model"
 _TRIES = 3  # of one partition, when its session dies
@@ -63,11 +76,11 @@ def madlib_keras_evaluate(
     # On Greenplum the first dataset is the one whose segments the sessions reach.
     resources = available(db, this_machine(), hosts)
     definitions = (Definition(_KEY, model.architecture),)
-    needs = Needs({TRAINING: table}, definitions, resources, hosts=hosts, functions=model.functions)
-    with opened(db, needs, table.partitions, "the evaluation", seen(db, needs)) as (cluster, _):
-        _require_fit(cluster, model, table)
-        loss, metrics = _evaluated(cluster, model, table)
-    _write(db, output[0], model.compiled, loss, metrics)
+    needs = SessionNeeds({TRAINING: table}, definitions, resources, hosts=hosts, functions=model.functions)
+    with open_cluster(db, needs, table.partitions, "the evaluation", fingerprints(db, needs)) as (cluster, _):
+        _require_fit(cluster, model)
+        scores = _evaluated(cluster, model, table)
+    _write(db, output[0], model.compiled, scores)
 
 
 def _trained(db: Database, model_table: str | None, mst_key: int | None) -> Trained:
@@ -105,37 +118,34 @@ def _functions(db: Database, table: Relation, params: CompileParams) -> Function
     return functions
 
 
-def _order(model: Trained, table: PackedTable) -> dict[str, Any]:
-    return {
-        "model": _KEY,
-        "compile": compile_order(model.compiled),
-        "fit": fit_order(FitParams()),
-        "seed": [0, 0],
-        "labels": table.labels,
-        "state": "weights",
-    }
+def _order(model: Trained, stop: EvaluationStop, sums: Mapping[str, Any]) -> VisitOrder:
+    return VisitOrder(
+        model=_KEY,
+        compile=compile_order(model.compiled),
+        fit=FitOrder(),
+        seed=(0, 0),
+        stops=(stop,),
+        sums=sums,
+        state=StateForm.WEIGHTS,
+    )
 
 
-def _require_fit(cluster: Cluster, model: Trained, table: PackedTable) -> None:
-    order = {**_order(model, table), "name": "the model", "x_shape": table.x_shape}
-    problems = json.loads(ask(cluster, Work("check", CHECK, (json.dumps([order]),))))
-    if problems:
-        argument = "test_table" if problems[0]["argument"] == "model_id_list" else "model_table"
-        raise UsageError(argument, problems[0]["problem"])
+def _require_fit(cluster: Cluster, model: Trained) -> None:
+    order = CheckOrder((NetworkCheck("the model", _KEY, compile_order(model.compiled)),))
+    report: CheckReport = ask(cluster, CheckWork(order))
+    if report.problems:
+        problem = report.problems[0]
+        raise UsageError("test_table" if problem.part is Part.ROWS else "model_table", problem.text)
 
 
-def _evaluated(cluster: Cluster, model: Trained, table: PackedTable) -> tuple[float, list[float]]:
-    """Return (loss, metrics): sums of each partition, added in their order, whoever was ready first."""
-    order = _order(model, table)
-    stops = {
-        partition: [{"evaluate": TRAINING, "partition": partition, "last": False}] for partition in range(table.partitions)
-    }
-    reports = _answers(cluster, {part: {**order, "stops": stop, "sums": {}} for part, stop in stops.items()}, model.weights)
-    parts = [reports[partition]["sums"][TRAINING] for partition in range(table.partitions)]
-    last = {"evaluate": TRAINING, "partition": None, "last": True}
-    whole = {**order, "stops": [last], "sums": {TRAINING: _added(parts)}}
-    result = _answers(cluster, {0: whole}, model.weights)[0][TRAINING]
-    return result["loss"], result["metrics"]
+def _evaluated(cluster: Cluster, model: Trained, table: PackedTable) -> Scores:
+    """Return loss and metrics: sums of each partition, added in their order, whoever was ready first."""
+    partitions = range(table.partitions)
+    stops = {partition: EvaluationStop(1, partition, TRAINING, False) for partition in partitions}
+    reports = _answers(cluster, {partition: _order(model, stop, {}) for partition, stop in stops.items()}, model.weights)
+    sums = {TRAINING: _added([reports[partition].sums[TRAINING] for partition in partitions])}
+    whole = _order(model, EvaluationStop(1, None, TRAINING, True), sums)
+    return _answers(cluster, {0: whole}, model.weights)[0].scores[TRAINING]
 
 
 def _added(parts: Sequence[Sequence[Any]]) -> list[Any]:
@@ -143,17 +153,17 @@ def _added(parts: Sequence[Sequence[Any]]) -> list[Any]:
     return [sum(map(np.asarray, arrays[1:]), np.asarray(arrays[0], np.float64)).tolist() for arrays in zip(*parts, strict=True)]
 
 
-def _answers(cluster: Cluster, orders: dict[int, dict[str, Any]], weights: bytes) -> dict[int, dict[str, Any]]:
+def _answers(cluster: Cluster, orders: dict[int, VisitOrder], weights: bytes) -> dict[int, VisitReport]:
     """Let sessions carry out orders, each on a session that reaches its partition; return the reports by partition."""
     waiting, tries = dict(orders), dict.fromkeys(orders, 0)
-    reports: dict[int, dict[str, Any]] = {}
+    reports: dict[int, VisitReport] = {}
     while len(reports) < len(orders):
         for session in cluster.idle():
             reach = cluster.reaches[session]
             partition = next((each for each in waiting if reach is None or each in reach), None)
             if partition is not None:
                 order = waiting.pop(partition)
-                cluster.begin(session, Work(partition, VISIT, (json.dumps(order), weights)))
+                cluster.begin(session, Work(partition, VisitWork(order, weights)))
         for outcome in cluster.wait():
             if outcome.lost is None:
                 reports[outcome.task] = _report(outcome.answer)
@@ -165,14 +175,14 @@ def _answers(cluster: Cluster, orders: dict[int, dict[str, Any]], weights: bytes
     return reports
 
 
-def _report(answer: Any) -> dict[str, Any]:
-    report: dict[str, Any] = answer[0]
-    if "error" in report:
-        raise AutomlError(f"the evaluation failed: {report['error']}")
+def _report(answer: tuple[VisitReport, bytes]) -> VisitReport:
+    report, _ = answer
+    if report.error is not None:
+        raise AutomlError(f"the evaluation failed: {report.error}")
     return report
 
 
-def _write(db: Database, output: Name, compiled: CompileParams, loss: float, metrics: Sequence[float]) -> None:
+def _write(db: Database, output: Name, compiled: CompileParams, scores: Scores) -> None:
     """Write the one row; of several metrics the first is `metric`."""
     db.execute(
         f"CREATE TABLE {output.sql} (loss double precision, metric double precision, metrics_type text[], loss_type text,"
@@ -181,9 +191,9 @@ def _write(db: Database, output: Name, compiled: CompileParams, loss: float, met
     db.execute(
         f"INSERT INTO {output.sql} VALUES ($1::double precision, $2::double precision, $3::text[], $4::text,"
         " $5::double precision[])",
-        loss,
-        metrics[0] if metrics else None,
+        scores.loss,
+        scores.metrics[0] if scores.metrics else None,
         list(compiled.all_metrics) or None,
         compiled.loss,
-        list(metrics) or None,
+        list(scores.metrics) or None,
     )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
-from automl.cluster.interface import CHECK, PREDICT, Cluster, Outcome, Setup, Work, ask
+from automl.cluster.interface import Cluster, Outcome, ask
+from automl.cluster.orders import CheckWork, PredictionWork, Setup, Work
+from automl.cluster.resources import available
 from automl.cluster.sessions import Sessions
 from automl.database.names import quoted
 from automl.database.session import CallerDatabase, Row
@@ -19,12 +18,11 @@ from automl.errors import OperatorError
 from automl.hosts.assignment import of_sessions
 from automl.hosts.machine import this_machine
 from automl.prediction.trained_model import KEY, Prediction
-from automl.training.request import available
 from keras_seg.protocol import array_bytes
+from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, SessionSetup
 from keras_seg.protocol.predictions import Block, batch_rows, blocks
 
 _ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
-_COLUMNS = struct.Struct("<I")
 # Of several arrays unnest is no function but grammar, which knows it by this one name and is not led by the search path.
 _BLOCK = "unnest($2::text[], $3::integer[], $4::text[], $5::integer[]) AS q(i, c, o, r)"
 
@@ -45,7 +43,8 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
     resources = available(db, this_machine(), prediction.hosts)
     count = min(resources.sessions, 1 + prediction.source.rows // _ROWS_A_SESSION)
     gpus = of_sessions(prediction.hosts, count)
-    setup = Setup(definitions=(prediction.model.definition,), threads=resources.threads, gpus=gpus)
+    common = SessionSetup(variables=prediction.variables, threads=resources.threads)
+    setup = Setup(common, gpus, (prediction.model.definition,))
     try:
         if count == 0:
             raise Unreachable("keras_automl.sessions is 0")
@@ -56,10 +55,9 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
 
 
 def _require_fit(cluster: Cluster, prediction: Prediction) -> None:
-    order = {"name": "the model", "model": KEY, "x_shape": prediction.source.shape}
-    problems = json.loads(ask(cluster, Work("check", CHECK, (json.dumps([order]),))))
-    if problems:
-        raise prediction.source.unfit(problems[0]["problem"])
+    report: CheckReport = ask(cluster, CheckWork(CheckOrder((NetworkCheck("the model", KEY),))))
+    if report.problems:
+        raise prediction.source.unfit(report.problems[0].text)
 
 
 def _predicted(
@@ -78,7 +76,7 @@ def _predicted(
             ids, features = batch
             number += 1
             waiting[number] = ids
-            cluster.begin(session, Work(number, PREDICT, (KEY, features, len(ids))))
+            cluster.begin(session, Work(number, PredictionWork(KEY, features, len(ids))))
         if more or waiting:
             for outcome in cluster.wait():
                 yield waiting.pop(outcome.task), _outputs(outcome, prediction)
@@ -109,10 +107,9 @@ def _outputs(outcome: Outcome, prediction: Prediction) -> np.ndarray:
     if outcome.lost:
         text = str(outcome.lost)
         raise OperatorError(f"the session that predicts failed: {text.splitlines()[0]}")
-    raw: Any = outcome.answer
-    (columns,) = _COLUMNS.unpack_from(raw)
-    prediction.model.require_columns(columns)
-    return np.frombuffer(raw, np.float32, offset=_COLUMNS.size).reshape(-1, columns)
+    outputs: np.ndarray = outcome.answer
+    prediction.model.require_columns(outputs.shape[1])
+    return outputs
 
 
 def _insert(db: CallerDatabase, prediction: Prediction, block: Block) -> None:

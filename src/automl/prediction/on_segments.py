@@ -22,10 +22,9 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
-from automl.cluster.interface import Setup
+from automl.cluster.orders import Setup
 from automl.database import catalog
 from automl.database.catalog import settings, temporary
 from automl.database.dialect import segments
@@ -33,7 +32,8 @@ from automl.database.names import quoted
 from automl.database.session import CallerDatabase
 from automl.hosts.assignment import of_sessions
 from automl.prediction.trained_model import Prediction
-from keras_seg.protocol.parts import cut
+from keras_seg.protocol.orders import GatheringOrder, GatheringProblem, SessionSetup
+from keras_seg.protocol.parts import Raw, cut
 
 _PLANNER = {"optimizer": "off"}  # of PostgreSQL, not Greenplum's own
 _BLOCK = "unnest((block).ids, (block).classes, (block).outputs, (block).ranks) AS q(i, c, o, r)"
@@ -71,7 +71,7 @@ def statement(blocks: str, rows: str) -> str:
     )
 
 
-def _bring(db: CallerDatabase, table: str, weights: bytes) -> None:
+def _bring(db: CallerDatabase, table: str, weights: Raw) -> None:
     """Bring the weights to all segments, in parts: a value of a statement is in memory several times."""
     db.execute(f"CREATE TEMPORARY TABLE {table} (place integer, part bytea) DISTRIBUTED REPLICATED")
     db.execute(f"ALTER TABLE pg_temp.{table} ALTER COLUMN part SET STORAGE EXTERNAL")
@@ -83,21 +83,14 @@ def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
     """Return what each segment is told first."""
     threads = catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256)
     there = segments(db)
-    setup = Setup(threads=threads, gpus=of_sessions(prediction.hosts, len(there)))
-    return [setup.as_json(segment.content) for segment in there]
+    setup = Setup(SessionSetup(variables=prediction.variables, threads=threads), of_sessions(prediction.hosts, len(there)))
+    return [setup.of_session(segment.content).to_json() for segment in there]
 
 
 def _order(prediction: Prediction, weights: str) -> str:
     model = prediction.model
-    return json.dumps(
-        {
-            "x_shape": prediction.source.shape,
-            "normalizing_const": model.normalizing_const,
-            "classes": None if model.class_values is None else len(model.class_values),
-            "selection": asdict(prediction.selection),
-            "weights": weights,
-        }
-    )
+    classes = None if model.class_values is None else len(model.class_values)
+    return GatheringOrder(model.normalizing_const, classes, prediction.selection, weights).to_json()
 
 
 @contextmanager
@@ -137,9 +130,9 @@ def _require_predicted(db: CallerDatabase, prediction: Prediction, blocks: str) 
     rows = db.execute(f"SELECT (block).problem AS problem FROM pg_temp.{blocks} WHERE (block).problem IS NOT NULL LIMIT 1")
     if not rows:
         return
-    problem = json.loads(rows[0]["problem"])
-    if "network" in problem:
-        raise prediction.source.unfit(problem["network"])
-    if "columns" in problem:
-        prediction.model.require_columns(problem["columns"])
-    raise prediction.source.wrong_row(problem.get("row"))
+    problem = GatheringProblem.from_json(rows[0]["problem"])
+    if problem.network is not None:
+        raise prediction.source.unfit(problem.network)
+    if problem.columns is not None:
+        prediction.model.require_columns(problem.columns)
+    raise prediction.source.wrong_row(problem.row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from automl.cluster.interface import Definition
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.dialect import is_greenplum
@@ -13,7 +12,8 @@ from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.prediction import in_sessions, on_segments
 from automl.prediction.trained_model import KEY, Model, Prediction, Source
-from keras_seg.protocol.predictions import Selection
+from keras_seg.protocol.orders import Definition
+from keras_seg.protocol.predictions import OutputSelection
 
 
 def madlib_keras_predict(
@@ -44,7 +44,7 @@ def predict_with(
     id_col: str | None,
     independent_varname: str | None,
     output_table: str | None,
-    selection: Selection,
+    selection: OutputSelection,
     hosts: tuple[Host, ...] | None,
 ) -> None:
     """Predict the rows of a table with a model and write what the selection takes.
@@ -62,22 +62,22 @@ def predict_with(
         in_sessions.run(db, prediction)
 
 
-def parse_pred_type(value: str | int | float | None) -> Selection:
+def parse_pred_type(value: str | int | float | None) -> OutputSelection:
     """Return what `pred_type` asks for: 'prob' (NULL too), 'response', 'value', a number of classes, or a threshold.
 
     >>> parse_pred_type("response")
-    Selection(most=1, above=None, ranked=False)
+    OutputSelection(most=1, above=None, ranked=False)
     """
     if value is None or (isinstance(value, str) and value.strip().lower() == "prob"):
-        return Selection()
+        return OutputSelection()
     if isinstance(value, str) and value.strip().lower() == "response":
-        return Selection(most=1, ranked=False)
+        return OutputSelection(most=1, ranked=False)
     if isinstance(value, str) and value.strip().lower() == "value":
-        return Selection(ranked=False, raw=True)
+        return OutputSelection(ranked=False, raw=True)
     if isinstance(value, int) and value >= 1:
-        return Selection(most=value)
+        return OutputSelection(most=value)
     if isinstance(value, float) and 0 <= value < 1:
-        return Selection(above=value)
+        return OutputSelection(above=value)
     raise UsageError(
         "pred_type",
         "must be 'prob', 'response', 'value', a whole number of at least 1, or a threshold from 0 to below 1",
@@ -85,12 +85,12 @@ def parse_pred_type(value: str | int | float | None) -> Selection:
     )
 
 
-def _of_number(selection: Selection, pred_type: str | int | float | None) -> Selection:
+def _of_number(selection: OutputSelection, pred_type: str | int | float | None) -> OutputSelection:
     """Return the selection for a model that predicts a number: it has one value a row, whatever text asks for it."""
     if isinstance(pred_type, int | float):
         rule = "must be 'response', or be left out: this model predicts a number, which has no classes"
         raise UsageError("pred_type", rule, pred_type)
-    return Selection(ranked=False, raw=True)
+    return OutputSelection(ranked=False, raw=True)
 
 
 def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Model:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl.cluster.interface import Definition
 from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError
 from automl.hosts.assignment import Host
-from keras_seg.protocol.predictions import Selection
+from keras_seg.protocol.orders import Definition
+from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.variables import Variable, Variables
 
 KEY = "model"
 _HASHED = "NSDTBIE"  # categories of types that rows of Greenplum can be distributed by
@@ -87,8 +88,13 @@ class Prediction:
     model: Model
     source: Source
     output: Name
-    selection: Selection
+    selection: OutputSelection
     hosts: tuple[Host, ...] | None = None
+
+    @property
+    def variables(self) -> Variables:
+        """What the network takes for one row."""
+        return Variables((Variable(self.source.features, self.source.shape, "float32"),))
 
     def create(self, db: CallerDatabase) -> None:
         """Make the output table."""

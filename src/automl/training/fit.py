@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl.cluster.interface import Definition
+from automl.cluster.resources import available, require_cache
 from automl.data import packed_table
 from automl.database import catalog
 from automl.database.catalog import Relation
@@ -30,12 +30,11 @@ from automl.training.history import Interrupted
 from automl.training.request import (
     Beginning,
     Request,
-    available,
     computed_every,
-    require_cache,
     require_classes,
     validation_table,
 )
+from keras_seg.protocol.orders import Definition, Part
 
 _LIBRARY = "model_selection_table: model_arch_table"  # where a selection names its library, for errors
 _ONLY = 1  # the mst_key of the trial of madlib_keras_fit
@@ -122,10 +121,10 @@ def several(
         functions=selected.functions,
         beginning=_beginning(db, names[0], keys) if given.warm_start else None,
         arguments={
-            "compile_params_grid": "model_selection_table",
-            "fit_params_grid": "model_selection_table",
-            "model_id_list": "model_selection_table",
-            "model_arch_table": _LIBRARY,
+            Part.ARCHITECTURE: _LIBRARY,
+            Part.ROWS: "model_selection_table",
+            Part.COMPILE: "model_selection_table",
+            Part.CALLBACKS: "model_selection_table",
         },
         **common,
     )
@@ -161,7 +160,12 @@ def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | N
         caching=False,
         functions=functions,
         beginning=_only_beginning(db, names[0]) if given.warm_start else None,
-        arguments={"compile_params_grid": "compile_params", "fit_params_grid": "fit_params", "model_id_list": "model_id"},
+        arguments={
+            Part.ARCHITECTURE: "model_arch_table",
+            Part.ROWS: "model_id",
+            Part.COMPILE: "compile_params",
+            Part.CALLBACKS: "fit_params",
+        },
         **common,
     )
     return request, SingleTables(request, str(given.model).strip(), *names)
@@ -187,7 +191,7 @@ def _common(
     training = problems.attempt(lambda: packed_table.read(db, "source_table", given.source_table))
     validation = problems.attempt(lambda: validation_table(db, given.validation_table, training))
     hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, given.use_gpus, training))
-    resources = available(db, this_machine(), hosts, interrupted)
+    resources = available(db, this_machine(), hosts, interrupted.threads if interrupted else None)
     if getattr(given, "use_caching", False) and training is not None:
         problems.attempt(lambda: require_cache(db, [training, validation], resources))
     return {

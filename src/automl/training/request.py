@@ -6,15 +6,15 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl.cluster.interface import Definition
-from automl.data import packed_queries, packed_table
+from automl.cluster.resources import Resources, available, require_cache
+from automl.data import packed_table
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.names import Name, table_name
 from automl.database.session import Database
-from automl.errors import INSUFFICIENT_RESOURCES, Problems, UsageError
+from automl.errors import Problems, UsageError
 from automl.hosts import gpus
-from automl.hosts.assignment import Host, useful
+from automl.hosts.assignment import Host
 from automl.hosts.machine import Machine
 from automl.models import architectures, custom_functions
 from automl.models.custom_functions import FunctionTable
@@ -24,13 +24,19 @@ from automl.search.proposals import HyperoptParams
 from automl.search.scheduler import Plan
 from automl.search.space import Space
 from automl.training.history import Interrupted
+from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
 Params = HyperbandParams | HyperoptParams
 METHODS: Mapping[str, Callable[[str | None], Params]] = {
     "hyperband": hyperband.parse_params,
     "hyperopt": proposals.parse_params,
 }
-_MB = 2**20
+_ARGUMENTS = {
+    Part.ARCHITECTURE: "model_arch_table",
+    Part.ROWS: "model_id_list",
+    Part.COMPILE: "compile_params_grid",
+    Part.CALLBACKS: "fit_params_grid",
+}
 
 
 @dataclass(frozen=True)
@@ -45,23 +51,6 @@ class Outputs:
     summary: Name
     selection: Name
     selection_summary: Name
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a search may use.
-
-    Attributes:
-        sessions: how many sessions train at the same time, at most.
-        threads: threads of TensorFlow a session.
-        memory: bytes of resting states in the coordinator's memory.
-        cache: bytes of decoded rows in the memory of all sessions together.
-    """
-
-    sessions: int
-    threads: int
-    memory: int
-    cache: int
 
 
 @dataclass(frozen=True)
@@ -93,7 +82,7 @@ class Request:
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
         functions: the table of custom functions, if there is one.
         beginning: weights to begin from, but for those of the library.
-        arguments: what the arguments of a search are called in the function that was called, where that differs.
+        arguments: by which argument of the function that was called each part came that a session can find fault with.
     """
 
     training: PackedTable
@@ -113,7 +102,7 @@ class Request:
     hosts: tuple[Host, ...] | None = None
     functions: FunctionTable | None = None
     beginning: Beginning | None = None
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[Part, str] = field(default_factory=lambda: _ARGUMENTS)
 
     @property
     def tables(self) -> tuple[PackedTable, ...]:
@@ -123,7 +112,7 @@ class Request:
     @property
     def datasets(self) -> dict[str, PackedTable]:
         """The packed tables by the names that sessions know them by."""
-        return dict(zip(("training", "validation"), self.tables, strict=False))
+        return dict(zip((TRAINING, VALIDATION), self.tables, strict=False))
 
 
 @dataclass(frozen=True)
@@ -196,7 +185,7 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
         weights = dict(space.fit_params).get("class_weight")
         attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))
     hosts = attempt(lambda: gpus.hosts_of_sessions(db, given.use_gpus, training))
-    resources = available(db, machine, hosts, interrupted)
+    resources = available(db, machine, hosts, interrupted.threads if interrupted else None)
     if given.use_caching and training is not None:
         attempt(lambda: require_cache(db, [training, validation], resources))
     problems.stop()
@@ -275,36 +264,3 @@ def require_classes(weights: object, training: PackedTable, argument: str = "fit
     if training.is_number and weights:
         rule = f'"class_weight" must be left out: "{training.dependent}" is a number, which has no classes'
         raise UsageError(argument, rule)
-
-
-def available(
-    db: Database, machine: Machine, hosts: Sequence[Host] | None = None, interrupted: Interrupted | None = None
-) -> Resources:
-    """Read the settings that say what may be used.
-
-    Args:
-        hosts: of the sessions, where they are to train on GPUs.
-        interrupted: the run that is to go on, if one is: with as many threads as before.
-    """
-    sessions = useful(hosts[0], machine.sessions) if hosts else machine.sessions
-    return Resources(
-        sessions=catalog.whole_setting(db, "keras_automl.sessions", sessions, 0, 256),
-        threads=interrupted.threads if interrupted else catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
-        memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * _MB,
-        cache=catalog.whole_setting(db, "keras_automl.cache_memory_mb", machine.memory // 2 // _MB, 1, 100_000_000) * _MB,
-    )
-
-
-def require_cache(db: Database, tables: Sequence[PackedTable | None], resources: Resources) -> None:
-    """Raise unless the decoded rows fit into the memory of the sessions, each of which may come to hold all of them."""
-    one = sum(packed_queries.decoded_bytes(db, table) for table in tables if table is not None)
-    sessions = max(1, resources.sessions)
-    if one * sessions > resources.cache:
-        raise UsageError(
-            "use_caching",
-            f"needs {one // _MB} MB in each of {sessions} sessions, and keras_automl.cache_memory_mb allows"
-            f" {resources.cache // _MB} MB together",
-            True,
-            hint="Leave it out, lower keras_automl.sessions, or raise keras_automl.cache_memory_mb.",
-            sqlstate=INSUFFICIENT_RESOURCES,
-        )

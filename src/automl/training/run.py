@@ -19,9 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automl.cluster.hopper import Hopper, Leg, Stop, Visit, behind
-from automl.cluster.interface import CHECK, VISIT, Cluster, Outcome, Work, ask
-from automl.cluster.opening import Needs, opened, seen
+from automl.cluster.hopper import Hopper, Leg, Visit, behind
+from automl.cluster.interface import Cluster, Outcome, ask
+from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
+from automl.cluster.orders import CheckWork, VisitWork, Work
 from automl.database import catalog
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
@@ -32,6 +33,7 @@ from automl.training.record import Store
 from automl.training.request import Request
 from automl.training.search_tables import Curve, Result, Tables
 from automl.training.trials import Trial
+from keras_seg.protocol.orders import TRAINING, VALIDATION, CheckOrder, CheckReport, StateForm, Stop, VisitReport
 
 _TRIES = 3  # of one visit, when its session dies
 
@@ -58,11 +60,11 @@ def execute(
         db.notice(f"the search space holds {count} different configurations where {wanted} would be tried: all are tried")
     tables.reserve(db)
     needs = _needs(request)
-    rows = seen(db, needs)
+    rows = fingerprints(db, needs)
     inputs = _digest(rows, request)
     if interrupted:
         interrupted.require_same(inputs)
-    with opened(db, needs, count, "the search", rows) as (cluster, journal):
+    with open_cluster(db, needs, count, "the search", rows) as (cluster, journal):
         store = Store(journal, request.resources.memory, durable=journal is not db)
         record = _record(arguments, inputs, request, cluster)
         past = store.recall(interrupted.run_id, request.training.partitions) if interrupted else Past()
@@ -80,7 +82,7 @@ def execute(
         except BaseException as error:
             _close_quietly(store, _status(error), run.best, error, cluster)
             raise
-        store.end("finished", run.best, None, json.dumps(cluster.versions()))
+        store.end("finished", run.best, None, cluster.versions())
 
 
 class Run:
@@ -107,7 +109,7 @@ class Run:
         self._trials: dict[int, Trial] = {}
         self._tasks: dict[int, Task] = {}
         self._curves: dict[int, Curve] = {}
-        self._sums: dict[int, dict[str, Any]] = {}
+        self._sums: dict[int, Mapping[str, Any]] = {}
         self._partial: dict[int, dict[str, Any]] = {}
         self._tries: dict[tuple[int, Stop], int] = {}
         self._warned: set[str] = set()
@@ -152,14 +154,9 @@ class Run:
         corners = trials.make_trials(self._request, enumerate(self._request.plan.corners(), 1))
         different = {(trial.model, trial.configuration.compile_params, trial.fit.board): trial for trial in corners}
         programs = {trial.program: trial for trial in trials.make_trials(self._request, first.trials)}
-        orders = [
-            {**trial.order(), "x_shape": self._request.training.x_shape, "labels": self._request.training.labels,
-             "name": f"model_id {trial.configuration.model_id}"}
-            for trial in (*different.values(), *programs.values())
-        ]  # fmt: skip
-        answer = ask(self._cluster, Work("check", CHECK, (json.dumps(orders),)))
-        names = self._request.arguments
-        problems = [UsageError(names.get(each["argument"], each["argument"]), each["problem"]) for each in json.loads(answer)]
+        order = CheckOrder(tuple(trial.check() for trial in (*different.values(), *programs.values())))
+        report: CheckReport = ask(self._cluster, CheckWork(order))
+        problems = [UsageError(self._request.arguments[each.part], each.text) for each in report.problems]
         if problems:
             raise together(list({problem.message: problem for problem in problems}.values()))
 
@@ -167,12 +164,15 @@ class Run:
         for session in self._cluster.idle():
             visit = self._hopper.next_visit(session)
             if visit is not None:
-                trial, state = self._trials[visit.trial], self._store.get(visit.trial)
-                sums, labels = self._sums.get(visit.trial, {}), self._request.training.labels
-                order = trials.visit_order(trial, visit, self._request.seed, labels, sums, self._store.run)
-                if state is None and self._begins_warm(trial):
-                    state, order["state"] = self._beginning(trial), "weights"
-                self._cluster.begin(session, Work(visit, VISIT, (json.dumps(order), state)))
+                self._cluster.begin(session, Work(visit, self._work(visit)))
+
+    def _work(self, visit: Visit) -> VisitWork:
+        """Return the order of a visit, with the state that goes with it."""
+        trial, state, form = self._trials[visit.trial], self._store.get(visit.trial), StateForm.TRIAL
+        if state is None and self._begins_warm(trial):
+            state, form = self._beginning(trial), StateForm.WEIGHTS
+        sums = self._sums.get(visit.trial, {})
+        return VisitWork(trials.visit_order(trial, visit, self._request.seed, sums, form, self._store.run), state)
 
     def _begins_warm(self, trial: Trial) -> bool:
         beginning = self._request.beginning
@@ -187,10 +187,11 @@ class Run:
         if outcome.lost is not None:
             self._lost(outcome, visit)
             return
+        report: VisitReport
         report, state = outcome.answer
-        if "error" in report:
+        if report.error is not None:
             self._hopper.dropped(outcome.session)
-            self._failed(visit.trial, report["error"])
+            self._failed(visit.trial, report.error)
             return
         curve = self._curves[visit.trial]
         curve.seconds += outcome.seconds
@@ -198,27 +199,27 @@ class Run:
         if state:  # which one training stop has changed, the first of the visit
             curve.hops += 1
             self._store.put(visit.trial, state, visit.stops[0].iteration, curve.hops)
-        self._sums[visit.trial] = report.get("sums", {})  # a visit that is lost is repeated with those that went in
-        if "warning" in report and report["warning"] not in self._warned:
-            self._warned.add(report["warning"])
-            self._db.warning(report["warning"])
+        self._sums[visit.trial] = report.sums  # a visit that is lost is repeated with those that went in
+        if report.warning is not None and report.warning not in self._warned:
+            self._warned.add(report.warning)
+            self._db.warning(report.warning)
         self._note(visit.trial, report)
         if self._hopper.arrived(outcome.session, outcome.seconds):
             self._report(visit.trial, curve.loss)
         else:
             self._progress(visit.trial, "running")
 
-    def _note(self, key: int, report: dict[str, Any]) -> None:
+    def _note(self, key: int, report: VisitReport) -> None:
         """Gather what an evaluation found; it is complete when every dataset has been evaluated."""
         datasets = [name for name, _ in self._layout.partitions]
         partial = self._partial.setdefault(key, {})
-        partial.update({name: (report[name]["loss"], tuple(report[name]["metrics"])) for name in datasets if name in report})
+        partial.update({name: (scores.loss, scores.metrics) for name, scores in report.scores.items()})
         if len(partial) < len(datasets):
             return
         del self._partial[key]
         curve = self._curves[key]
         elapsed = time.monotonic() - self._begun
-        evaluation = Evaluation(curve.iteration, elapsed, partial["training"], partial.get("validation"))
+        evaluation = Evaluation(curve.iteration, elapsed, partial[TRAINING], partial.get(VALIDATION))
         curve.evaluations.append(evaluation)
         self._store.evaluated(key, evaluation)
 
@@ -276,7 +277,7 @@ class Run:
         return []
 
     def _say(self, milestone: Milestone) -> None:
-        which = "training" if self._request.validation is None else "validation"
+        which = TRAINING if self._request.validation is None else VALIDATION
         text = "no trial has a loss yet"
         if self._lowest is not None:
             loss, key = self._lowest
@@ -308,9 +309,9 @@ class Run:
         self._store.progress(key, status, self._tasks[key].round, curve.iteration, curve.loss, curve.seconds, curve.error)
 
 
-def _needs(request: Request) -> Needs:
+def _needs(request: Request) -> SessionNeeds:
     definitions = {definition.key: definition for definition in request.architectures.values()}
-    return Needs(
+    return SessionNeeds(
         request.datasets,
         tuple(definitions.values()),
         request.resources,
@@ -363,8 +364,6 @@ def _status(error: BaseException) -> str:
 def _close_quietly(store: Store, status: str, best: tuple[int, float] | None, error: BaseException, cluster: Cluster) -> None:
     """Close the record of a run that failed; that this fails too must not hide why."""
     try:
-        store.end(
-            status, best, str(error).splitlines()[0] if str(error) else type(error).__name__, json.dumps(cluster.versions())
-        )
+        store.end(status, best, str(error).splitlines()[0] if str(error) else type(error).__name__, cluster.versions())
     except Exception:
         return

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from automl.cluster.hopper import Layout, Leg, Stop, Visit
-from automl.search.grammar import Call, CompileParams, FitParams, is_number, parse_compile_params, parse_fit_params
+from automl.cluster.hopper import Layout, Leg, Visit
+from automl.search.grammar import CompileParams, FitParams, is_number, parse_compile_params, parse_fit_params
+from automl.search.orders import compile_order, fit_order, tensorboard_order
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
 from automl.training.request import Request
+from keras_seg.protocol.orders import NetworkCheck, StateForm, VisitOrder
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,15 @@ class Trial:
         kind = bool(self.fit.class_weight), self.fit.board is not None
         return self.model, compiled.optimizer.lower(), names, params, compiled.loss, compiled.all_metrics, kind
 
-    def order(self) -> dict[str, Any]:
-        """Return the part of an order that is the same in every visit."""
-        order = {"model": self.model, "compile": compile_order(self.compiled), "fit": fit_order(self.fit)}
-        return order if self.fit.board is None else {**order, "tensorboard": asdict(self.fit.board)}
+    def check(self) -> NetworkCheck:
+        """Return the order that builds and compiles it."""
+        return NetworkCheck(
+            name=f"model_id {self.configuration.model_id}",
+            model=self.model,
+            compile=compile_order(self.compiled),
+            fit=fit_order(self.fit),
+            tensorboard=tensorboard_order(self.fit),
+        )
 
 
 def make_trials(request: Request, numbered: Iterable[tuple[int, Configuration]]) -> tuple[Trial, ...]:
@@ -87,61 +94,25 @@ def evaluated(offset: int, iterations: int, frequency: int | None) -> frozenset[
 
 def layout(request: Request) -> Layout:
     """Return the partitions of the datasets that are evaluated."""
-    names = ("training", "validation")
-    return Layout(tuple((name, table.partitions) for name, table in zip(names, request.tables, strict=False)))
+    return Layout(tuple((name, table.partitions) for name, table in request.datasets.items()))
 
 
-def visit_order(trial: Trial, visit: Visit, seed: int, labels: int, sums: Mapping[str, Any], run: int = 0) -> dict[str, Any]:
+def visit_order(trial: Trial, visit: Visit, seed: int, sums: Mapping[str, Any], state: StateForm, run: int = 0) -> VisitOrder:
     """Return the order of one visit.
 
     Args:
-        run: the number of the run, which TensorBoard's files stand under.
         seed: of the search.
-        labels: width of the dependent variable.
         sums: what the trial's evaluation has summed in earlier visits.
+        state: what the bytes are that come with it.
+        run: the number of the run, which TensorBoard's files stand under.
     """
-    stops = [_stop(stop) for stop in visit.stops]
-    order = {**trial.order(), "seed": [seed, trial.mst_key], "labels": labels, "stops": stops, "sums": dict(sums)}
-    if "tensorboard" in order:
-        order["tensorboard"] = {**order["tensorboard"], "run": run, "trial": trial.mst_key}
-    return order
-
-
-def _stop(stop: Stop) -> dict[str, Any]:
-    if stop.dataset is None:
-        return {"train": stop.partition, "iteration": stop.iteration, "last": stop.last}
-    return {"evaluate": stop.dataset, "partition": stop.partition, "iteration": stop.iteration, "last": stop.last}
-
-
-def compile_order(compiled: CompileParams) -> dict[str, Any]:
-    """Return compile parameters as an order carries them."""
-    return {
-        "optimizer": compiled.optimizer,
-        "params": {key: _plain(value) for key, value in compiled.optimizer_params.items()},
-        "loss": compiled.loss,
-        "metrics": list(compiled.all_metrics),
-        "loss_weight": _weight(compiled.loss_weights),
-    }
-
-
-def fit_order(fit: FitParams) -> dict[str, Any]:
-    """Return fit parameters as an order carries them."""
-    return {
-        "batch_size": fit.batch_size,
-        "epochs": fit.passes,
-        "shuffle": fit.shuffle,
-        "class_weight": None if fit.class_weight is None else {str(key): value for key, value in fit.class_weight.items()},
-        "steps_per_epoch": fit.steps_per_epoch,
-    }
-
-
-def _plain(value: object) -> object:
-    return value.as_dict() if isinstance(value, Call) else value
-
-
-def _weight(weights: object) -> float:
-    if isinstance(weights, (list, tuple)) and weights:
-        return float(weights[0])
-    if isinstance(weights, dict) and weights:
-        return float(next(iter(weights.values())))
-    return 1.0
+    return VisitOrder(
+        model=trial.model,
+        compile=compile_order(trial.compiled),
+        fit=fit_order(trial.fit),
+        seed=(seed, trial.mst_key),
+        stops=visit.stops,
+        sums=sums,
+        state=state,
+        tensorboard=tensorboard_order(trial.fit, run, trial.mst_key),
+    )

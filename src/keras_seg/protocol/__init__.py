@@ -2,8 +2,11 @@
 
 In reading order:
 
+    messages          dataclasses that travel as JSON, read strictly
+    orders            all that the coordinator says to a session, and what it hears
+    variables         what one row of a packed table consists of
     state             the state of a trial as bytes, and back
-    parts             a large state, in parts
+    parts             a large state in parts, and the envelope of a report
     array_bytes       rows on their way into a packed table, from PostgreSQL's arrays
     predictions       what of a network's outputs goes into a table
     keras_names       what Keras calls its own losses and metrics

@@ -7,9 +7,11 @@ for its memory to be given back to the kernel and asked for again.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 
 PART = 4 * 2**20  # bytes
+_LENGTH = struct.Struct("<I")
 
 Raw = bytes | bytearray | memoryview
 
@@ -59,3 +61,16 @@ def cut(pieces: Iterable[Raw], size: int = PART) -> Iterator[bytes]:
 def total(pieces: Sequence[Raw]) -> int:
     """Return how many bytes the pieces hold together."""
     return sum(memoryview(piece).nbytes for piece in pieces)
+
+
+def envelope(report: str, part: bytes) -> bytes:
+    """Return a report and a part of a state as one value: four bytes with the length of the report, the report, the part."""
+    text = report.encode()
+    return b"".join((_LENGTH.pack(len(text)), text, part))
+
+
+def opened(envelope: bytes) -> tuple[str, bytes]:
+    """Return the report and the part that an envelope holds."""
+    (length,) = _LENGTH.unpack_from(envelope)
+    end = _LENGTH.size + length
+    return envelope[_LENGTH.size : end].decode(), envelope[end:]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+_COLUMNS = struct.Struct("<I")
 MOST_ROWS = 8192  # of a batch
 MOST_VALUES = 8 * 2**20  # of a batch, on either side of the network
 MOST_CHOSEN = 2**18  # rows of a block, which are objects of Python for a while
 
 
 @dataclass(frozen=True)
-class Selection:
+class OutputSelection:
     """Which classes of a row go into the table: all, the k most probable, or those above a threshold; with their ranks or
     not. Or the outputs as they are."""
 
@@ -59,7 +61,7 @@ def batch_rows(inputs: int, columns: int = 1, chosen: int = 1) -> int:
     return max(1, min(MOST_ROWS, MOST_VALUES // max(1, inputs), MOST_VALUES // max(1, columns), MOST_CHOSEN // max(1, chosen)))
 
 
-def blocks(ids: Sequence[str | None], outputs: np.ndarray, selection: Selection) -> Iterator[Block]:
+def blocks(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSelection) -> Iterator[Block]:
     """Yield what a selection takes of the outputs (rows, columns), in blocks of bounded size."""
     columns = max(1, outputs.shape[1])
     size = batch_rows(1, columns, selection.of_each_row(columns))
@@ -67,7 +69,7 @@ def blocks(ids: Sequence[str | None], outputs: np.ndarray, selection: Selection)
         yield _block(ids[start : start + size], outputs[start : start + size], selection)
 
 
-def _block(ids: Sequence[str | None], outputs: np.ndarray, selection: Selection) -> Block:
+def _block(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSelection) -> Block:
     if selection.raw:
         return Block(ids, None, ["{" + ",".join(map(repr, row)) + "}" for row in outputs.tolist()])
     rows, classes, ranks = select(outputs, selection)
@@ -75,7 +77,7 @@ def _block(ids: Sequence[str | None], outputs: np.ndarray, selection: Selection)
     return Block([ids[row] for row in rows], classes.tolist(), taken, ranks.tolist())
 
 
-def select(probabilities: np.ndarray, selection: Selection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def select(probabilities: np.ndarray, selection: OutputSelection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (row, class, rank from 1) of what a selection takes from probabilities (rows, classes), by row and rank."""
     order = np.argsort(-probabilities, axis=1, kind="stable")
     taken = np.ones(order.shape, bool)
@@ -85,3 +87,14 @@ def select(probabilities: np.ndarray, selection: Selection) -> tuple[np.ndarray,
         taken &= np.take_along_axis(probabilities, order, 1) > selection.above
     rows, places = np.nonzero(taken)
     return rows, order[rows, places], places + 1
+
+
+def packed_outputs(outputs: np.ndarray) -> bytes:
+    """Return outputs (rows, columns) as bytes: four with the number of columns, 0 where there are no rows, then float32."""
+    return _COLUMNS.pack(outputs.shape[1] if len(outputs) else 0) + outputs.astype(np.float32, copy=False).tobytes()
+
+
+def opened_outputs(raw: bytes) -> np.ndarray:
+    """Return the outputs (rows, columns) that `packed_outputs` has written."""
+    (columns,) = _COLUMNS.unpack_from(raw)
+    return np.frombuffer(raw, np.float32, offset=_COLUMNS.size).reshape(-1 if columns else 0, columns)

@@ -2,6 +2,11 @@
 
 In reading order:
 
+    opening      its setup, TensorFlow, the custom functions
     cache        what stays in GD from one statement to the next
-    row_batches  rows that come to a network one by one
+    programs     what it builds and compiles, each once
+    check        building and compiling networks before anything is trained
+    visit        one trial trains on partitions and evaluates them
+    gathering    getting ready to predict rows that come one by one
+    row_batches  these rows, until a batch is full
 """

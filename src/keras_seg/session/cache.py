@@ -11,7 +11,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from keras_seg.protocol.parts import Arriving, Raw
+from keras_seg.protocol.orders import Definition, SessionSetup
+from keras_seg.protocol.parts import Arriving
+from keras_seg.protocol.variables import Variables
 from keras_seg.server.runtime import Runtime
 from keras_seg.session.row_batches import Gathering
 
@@ -44,19 +46,11 @@ class Recent(Generic[Made]):
 
 
 @dataclass
-class Definition:
-    """An architecture that orders name by its key."""
-
-    architecture: str
-    weights: Raw | None
-
-
-@dataclass
 class Cache:
     """Everything that lives in GD on a session.
 
     Attributes:
-        setup: what the run said when it opened the session.
+        setup: what the run said when it opened the session; nothing where no run has.
         definitions: architectures by key.
         networks, trainers, evaluators, predictors: what was built and compiled.
         data: decoded partitions, where the run asked for caching: (dataset, partition) -> buffers.
@@ -67,7 +61,7 @@ class Cache:
     """
 
     runtime: Runtime | None = None
-    setup: dict[str, Any] = field(default_factory=dict)
+    setup: SessionSetup = field(default_factory=SessionSetup)
     definitions: dict[str, Definition] = field(default_factory=dict)
     networks: Recent[Any] = field(default_factory=Recent)
     trainers: Recent[Any] = field(default_factory=Recent)
@@ -80,9 +74,20 @@ class Cache:
     leaving: Iterator[bytes] = field(default_factory=lambda: iter(()))
     gathering: Gathering | None = None
 
+    @property
+    def variables(self) -> Variables:
+        """What a row consists of.
+
+        Raises:
+            ValueError: the setup does not say.
+        """
+        if self.setup.variables is None:
+            raise ValueError("the session was not told what a row consists of")
+        return self.setup.variables
+
     def clear(self) -> None:
         """Drop what a run left here."""
-        self.setup = {}
+        self.setup = SessionSetup()
         self.definitions, self.functions = {}, {}
         self.data, self.fed = {}, {}
         self.arriving.begin()

@@ -7,14 +7,14 @@ they do, and the caller's session with them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from keras_seg.protocol import array_bytes
-from keras_seg.protocol.predictions import Block, Selection, batch_rows, blocks
+from keras_seg.protocol.orders import GatheringProblem
+from keras_seg.protocol.predictions import Block, OutputSelection, batch_rows, blocks
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Gathering:
     shape: Sequence[int]
     columns: int
     normalizing_const: float
-    selection: Selection
+    selection: OutputSelection
     stopped: bool = False
     _ids: list[str | None] = field(default_factory=list)
     _rows: list[bytes] = field(default_factory=list)
@@ -42,11 +42,11 @@ class Gathering:
         inputs = int(np.prod(self.shape))
         self._size = batch_rows(inputs, self.columns, self.selection.of_each_row(self.columns))
 
-    def stop(self, **problem: object) -> Block:
+    def stop(self, problem: GatheringProblem) -> Block:
         """Return a block that tells a problem, and take no more rows."""
         self.stopped = True
         self._ids, self._rows = [], []
-        return Block(problem=json.dumps(problem))
+        return Block(problem=problem.to_json())
 
     def add(self, identity: str | None, features: bytes | None) -> Block | None:
         """Take a row; return a batch's rows for the table when it is full.
@@ -57,7 +57,7 @@ class Gathering:
         if self.stopped:
             return None
         if features is None:
-            return self.stop(row=identity)
+            return self.stop(GatheringProblem(row=identity))
         self._ids.append(identity)
         self._rows.append(features)
         return self.rest() if len(self._ids) >= self._size else None
@@ -71,7 +71,7 @@ class Gathering:
         shape = (len(ids), *self.shape)
         packed = array_bytes.features(b"".join(rows), shape, self.normalizing_const)
         if packed is None:
-            return self.stop(row=ids[0])
+            return self.stop(GatheringProblem(row=ids[0]))
         outputs = self.forward(np.frombuffer(packed, np.float32).reshape(shape))
         (block,) = blocks(ids, outputs, self.selection)
         return block

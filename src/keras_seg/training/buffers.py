@@ -1,8 +1,9 @@
 """Packed rows: from the bytes of a packed table to tensors.
 
-A packed table holds buffers of rows: x as native float32, y as native int16 (one-hot) or float32 (soft labels), row-major, with
-their shapes beside them. A buffer can be large, so it is read in parts, each into its place in memory of ours, which TensorFlow
-then looks at without a copy: while rows are read, one buffer of them is in memory and no second one.
+A packed table holds buffers of rows: for each variable native numbers, row-major (features as float32, labels as int16 where
+they are one-hot, else as float32), with their shapes beside them. A buffer can be large, so it is read in parts, each into
+its place in memory of ours, which TensorFlow then looks at without a copy: while rows are read, one buffer of them is in
+memory and no second one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from keras_seg.protocol.variables import Variable, Variables
 
 _PART = 2**20  # bytes: larger ones cost more, because their memory is given back to the kernel and asked for again
 _ALIGNMENT = 64  # bytes: TensorFlow's kernels load whole vectors from addresses that are multiples of it
@@ -35,21 +38,23 @@ class Buffer:
         return int(self.x.shape[0])
 
 
-def in_parts(query: str) -> str:
+def in_parts(query: str, variables: Variables) -> str:
     """Return the statement that gives the buffers of `query` part by part: one after the other, as `query` orders them.
 
     Args:
-        query: of the columns x, x_shape, y, y_shape, a row for each buffer.
+        query: a row for each buffer, of the columns that `variables` names.
     """
-    return (
-        f"SELECT pg_catalog.substr(b.x, {_PART} * p.n + 1, {_PART}) AS x, pg_catalog.octet_length(b.x) AS x_bytes, b.x_shape,"
-        f" pg_catalog.substr(b.y, {_PART} * p.n + 1, {_PART}) AS y, pg_catalog.octet_length(b.y) AS y_bytes, b.y_shape"
-        f" FROM ({query}) AS b, LATERAL pg_catalog.generate_series(0,"
-        f" (GREATEST(pg_catalog.octet_length(b.x), pg_catalog.octet_length(b.y)) - 1) / {_PART}) AS p(n)"
+    names = [f"b.{name}" for name, _ in variables.names]
+    columns = ", ".join(
+        f"pg_catalog.substr(b.{name}, {_PART} * p.n + 1, {_PART}) AS {name}, pg_catalog.octet_length(b.{name}) AS {name}_bytes,"
+        f" b.{shape}"
+        for name, shape in variables.names
     )
+    longest = f"GREATEST({', '.join(f'pg_catalog.octet_length({name})' for name in names)})"
+    return f"SELECT {columns} FROM ({query}) AS b, LATERAL pg_catalog.generate_series(0, ({longest} - 1) / {_PART}) AS p(n)"
 
 
-def buffers(fetch: Callable[[], Row | None]) -> Iterator[Buffer]:
+def buffers(variables: Variables, fetch: Callable[[], Row | None]) -> Iterator[Buffer]:
     """Yield the buffers of a statement of `in_parts`: x (rows, ...) and y (rows, classes), both float32.
 
     Args:
@@ -59,23 +64,30 @@ def buffers(fetch: Callable[[], Row | None]) -> Iterator[Buffer]:
         DataError: bytes and shapes disagree.
     """
     # Not a loop: its variables would keep a buffer while the next one is read.
-    return iter(lambda: _next(fetch), None)
+    return iter(lambda: _next(variables, fetch), None)
 
 
-def decode(x: bytes, x_shape: Sequence[int], y: bytes, y_shape: Sequence[int]) -> Buffer:
-    """Return the buffer that came in one piece; as `buffers`."""
-    parts = _Parts(x_shape, len(x), y_shape, len(y))
-    parts.add(x, y)
+def decode(variables: Variables, columns: Sequence[Any]) -> Buffer:
+    """Return the buffer that came in one piece; as `buffers`.
+
+    Args:
+        columns: bytes and shape of each variable, in their order.
+    """
+    values, shapes = columns[::2], columns[1::2]
+    parts = _Parts(variables, shapes, [len(value) for value in values])
+    parts.add(values)
     return parts.buffer()
 
 
-def _next(fetch: Callable[[], Row | None]) -> Buffer | None:
+def _next(variables: Variables, fetch: Callable[[], Row | None]) -> Buffer | None:
     row = fetch()
     if row is None:
         return None
-    parts = _Parts(row["x_shape"], row["x_bytes"], row["y_shape"], row["y_bytes"])
+    names = [name for name, _ in variables.names]
+    shapes = [row[shape] for _, shape in variables.names]
+    parts = _Parts(variables, shapes, [row[f"{name}_bytes"] for name in names])
     while row is not None:
-        parts.add(row["x"], row["y"])
+        parts.add([row[name] for name in names])
         row = None if parts.complete else fetch()
     return parts.buffer()
 
@@ -83,38 +95,38 @@ def _next(fetch: Callable[[], Row | None]) -> Buffer | None:
 class _Parts:
     """The bytes of one buffer while they come."""
 
-    def __init__(self, x_shape: Sequence[int], x_bytes: int, y_shape: Sequence[int], y_bytes: int) -> None:
-        self._x = _Column("independent variable", x_shape, x_bytes, (np.float32,))
-        self._y = _Column("dependent variable", y_shape, y_bytes, (np.int16, np.float32))
-        if self._x.rows != self._y.rows:
-            raise DataError(f"a buffer has {self._x.rows} rows of the independent and {self._y.rows} of the dependent variable")
+    def __init__(self, variables: Variables, shapes: Sequence[Sequence[int]], sizes: Sequence[int]) -> None:
+        self._columns = [_Column(*column) for column in zip(variables.all, shapes, sizes, strict=True)]
+        rows = {column.rows for column in self._columns}
+        if len(rows) > 1:
+            told = ", ".join(f'{column.rows} of "{column.name}"' for column in self._columns)
+            raise DataError(f"a buffer must have as many rows of each variable, it has {told}")
 
     @property
     def complete(self) -> bool:
-        return self._x.complete and self._y.complete
+        return all(column.complete for column in self._columns)
 
-    def add(self, x: bytes, y: bytes) -> None:
-        self._x.add(x)
-        self._y.add(y)
+    def add(self, values: Sequence[bytes]) -> None:
+        for column, value in zip(self._columns, values, strict=True):
+            column.add(value)
 
     def buffer(self) -> Buffer:
         import tensorflow as tf
 
-        y = self._y.array()
-        return Buffer(_shared(self._x.array()), tf.cast(_shared(y.reshape(len(y), -1)), tf.float32))
+        x, y = (column.array() for column in self._columns)
+        return Buffer(_shared(x), tf.cast(_shared(y.reshape(len(y), -1)), tf.float32))
 
 
 class _Column:
     """The bytes of one column of a buffer: memory of their number, and how far it is filled."""
 
-    def __init__(self, what: str, shape: Sequence[int], size: int, dtypes: Sequence[Any]) -> None:
-        count = int(np.prod(shape, dtype=np.int64))
-        fitting = [np.dtype(dtype) for dtype in dtypes if count * np.dtype(dtype).itemsize == size]
-        if not fitting:
-            raise DataError(f"a buffer of the {what} has {size} bytes, which is not the shape {list(shape)} beside it")
-        self._what = what
+    def __init__(self, variable: Variable, shape: Sequence[int], size: int) -> None:
+        dtype = np.dtype(variable.dtype)
+        if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize != size:
+            raise DataError(f'a buffer of "{variable.column}" has {size} bytes, which is not the shape {list(shape)} beside it')
+        self.name = variable.column
         self._shape = tuple(shape)
-        self._dtype = fitting[0]
+        self._dtype = dtype
         self._memory = _aligned(size)
         self._filled = 0
 
@@ -129,13 +141,13 @@ class _Column:
     def add(self, part: bytes) -> None:
         end = self._filled + len(part)
         if end > len(self._memory):
-            raise DataError(f"a buffer of the {self._what} has more bytes than the {len(self._memory)} that were told")
+            raise DataError(f'a buffer of "{self.name}" has more bytes than the {len(self._memory)} that were told')
         self._memory[self._filled : end] = np.frombuffer(part, np.uint8)
         self._filled = end
 
     def array(self) -> np.ndarray:
         if not self.complete:
-            raise DataError(f"{self._filled} of the {len(self._memory)} bytes of a buffer of the {self._what} came")
+            raise DataError(f'{self._filled} of the {len(self._memory)} bytes of a buffer of "{self.name}" came')
         array: np.ndarray = self._memory.view(self._dtype).reshape(self._shape)
         return array
 

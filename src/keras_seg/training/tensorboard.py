@@ -26,6 +26,7 @@ from typing import Any
 
 import keras
 
+from keras_seg.protocol.orders import TensorBoardOrder
 from keras_seg.server.folders import PathProblem, below, folder, name_of, put
 
 _CONFIGURED = "SELECT directory FROM madlib.automl_tensorboard_setting"
@@ -56,11 +57,11 @@ class Board:
     write_images: bool
 
     @classmethod
-    def of(cls, plpy: Any, given: Mapping[str, Any]) -> Board:
+    def of(cls, plpy: Any, given: TensorBoardOrder) -> Board:
         """Return the board of a trial.
 
         Args:
-            given: log_dir, histogram_freq, write_graph, write_images; run and trial, which are numbers.
+            given: what is to be written.
 
         Raises:
             BoardProblem: no directory is configured, it cannot be written, or the path cannot be mapped below it.
@@ -75,13 +76,12 @@ class Board:
         if not (os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK)):
             raise BoardProblem(f"the server's OS user cannot write to the directory configured for TensorBoard, {directory}")
         try:
-            parts = below(directory, str(given["log_dir"]))
+            parts = below(directory, given.log_dir)
         except PathProblem as problem:
             raise BoardProblem(f"log_dir: {problem}") from None
         role = name_of(str(plpy.execute(_WHO)[0]["role"]))
-        own = (role, f"run_{int(given.get('run', 0))}", f"mst_key_{int(given.get('trial', 0))}")
-        options = int(given["histogram_freq"]), bool(given["write_graph"]), bool(given["write_images"])
-        return cls(directory, (*parts, *own), *options)
+        own = (role, f"run_{given.run}", f"mst_key_{given.trial}")
+        return cls(directory, (*parts, *own), given.histogram_freq, given.write_graph, given.write_images)
 
     def trained(self, model: keras.Model, iteration: int, points: Sequence[Point]) -> None:
         """Write what the epochs of an iteration came to, and the model's weights if it is their turn.

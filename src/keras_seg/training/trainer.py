@@ -33,6 +33,7 @@ from keras_seg.architectures.build import (
     output_shape,
     require_weights,
 )
+from keras_seg.protocol.orders import FitOrder
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import Slice, State
 from keras_seg.training import objectives, optimizers
@@ -70,22 +71,6 @@ class Compile:
     def structure(self) -> str:
         """What two trials must share to be served by one compiled program."""
         return f"{optimizers.structure_of(self.optimizer, self.params)}|{self.loss}|{self.loss_weight}"
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Fit parameters as they come to a segment; the names and defaults are those of `keras.Model.fit`."""
-
-    batch_size: int = 32
-    epochs: int = 1
-    shuffle: bool = True
-    class_weight: Mapping[str, float] | None = None
-    steps_per_epoch: int | None = None
-
-    def __post_init__(self) -> None:
-        # A forged order: with a batch of less than one row the compiled loop never ends, and nothing can cancel it.
-        if self.batch_size < 1 or self.epochs < 1:
-            raise ValueError(f"batch_size and epochs must be at least 1, got {self.batch_size} and {self.epochs}")
 
 
 class Network:
@@ -335,7 +320,7 @@ class Trainer:
                 self.network.release()
 
     def train(
-        self, compiled: Compile, fit: Fit, buffers: Iterable[Buffer], random: np.random.Generator, interrupt: Interrupt
+        self, compiled: Compile, fit: FitOrder, buffers: Iterable[Buffer], random: np.random.Generator, interrupt: Interrupt
     ) -> int:
         """Pass once over the buffers, in their order, rows shuffled within each.
 

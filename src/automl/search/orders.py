@@ -1,0 +1,51 @@
+"""Parameters of a configuration as orders carry them to a session."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from automl.search.grammar import Call, CompileParams, FitParams
+from keras_seg.protocol.orders import CompileOrder, FitOrder, TensorBoardOrder
+
+
+def compile_order(compiled: CompileParams) -> CompileOrder:
+    """Return compile parameters as an order carries them."""
+    return CompileOrder(
+        optimizer=compiled.optimizer,
+        params={key: _plain(value) for key, value in compiled.optimizer_params.items()},
+        loss=compiled.loss,
+        metrics=compiled.all_metrics,
+        loss_weight=_weight(compiled.loss_weights),
+    )
+
+
+def fit_order(fit: FitParams) -> FitOrder:
+    """Return fit parameters as an order carries them."""
+    return FitOrder(
+        batch_size=fit.batch_size,
+        epochs=fit.passes,
+        shuffle=fit.shuffle,
+        class_weight=None if fit.class_weight is None else {str(key): value for key, value in fit.class_weight.items()},
+        steps_per_epoch=fit.steps_per_epoch,
+    )
+
+
+def tensorboard_order(fit: FitParams, run: int = 0, trial: int = 0) -> TensorBoardOrder | None:
+    """Return what is to be written for TensorBoard, if the callback is among the parameters.
+
+    Args:
+        run, trial: whose files these are.
+    """
+    return None if fit.board is None else TensorBoardOrder(**asdict(fit.board), run=run, trial=trial)
+
+
+def _plain(value: object) -> object:
+    return value.as_dict() if isinstance(value, Call) else value
+
+
+def _weight(weights: object) -> float:
+    if isinstance(weights, (list, tuple)) and weights:
+        return float(weights[0])
+    if isinstance(weights, dict) and weights:
+        return float(next(iter(weights.values())))
+    return 1.0

@@ -1,0 +1,110 @@
+"""Checking networks before anything is trained: each is built and compiled once, and every problem is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
+from keras_seg.server.interrupts import look
+from keras_seg.session import programs
+from keras_seg.session.cache import Cache
+from keras_seg.session.programs import sentence
+
+if TYPE_CHECKING:
+    from keras_seg.training.trainer import Network
+
+
+def check(plpy: Any, cache: Cache, order: CheckOrder) -> CheckReport:
+    """Build and compile what the order names, without training.
+
+    Raises:
+        plpy.SPIError: the statement is cancelled.
+    """
+    return CheckReport(tuple(_problems(plpy, cache, order)))
+
+
+def network_problem(cache: Cache, name: str, model: str) -> str | None:
+    """Return why a network cannot be built, or does not take the rows; None if it does."""
+    given = NetworkCheck(name, model)
+    problem = _network_problem(cache, given) or _rows_problem(cache, given)
+    return None if problem is None else problem.text
+
+
+def _problems(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem]:
+    for given in order.networks:
+        look(plpy)
+        found = _network_problem(cache, given) or _rows_problem(cache, given) or _compile_problem(cache, given)
+        found = found or _callback_problem(plpy, given.tensorboard)
+        if found is not None:
+            yield found
+
+
+def _network_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
+    try:
+        programs.network(cache, given.model)
+    except Exception as error:  # whatever Keras raises is the answer here
+        return Problem(Part.ARCHITECTURE, f"{given.name}: {sentence(error)}")
+    return None
+
+
+def _rows_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
+    try:
+        unfit = _unfit(cache, programs.network(cache, given.model), given)
+    except Exception as error:  # of the loss, which is asked what rows it reads
+        return Problem(Part.COMPILE, sentence(error))
+    return None if unfit is None else Problem(Part.ROWS, f"{given.name}: {unfit}")
+
+
+def _compile_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
+    from keras_seg.training.optimizers import make_optimizer
+
+    if given.compile is None:
+        return None
+    try:
+        compiled = programs.compiled(cache, given.compile)
+        make_optimizer(compiled.optimizer, compiled.params)  # its own numbers: a trainer serves others too
+        programs.trainer(cache, given.model, compiled, given.fit, given.tensorboard is not None)
+        programs.evaluator(cache, given.model, compiled)
+    except Exception as error:  # likewise
+        return Problem(Part.COMPILE, sentence(error))
+    return None
+
+
+def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | None:
+    """Return why TensorBoard's files cannot be written; None if they can, or need not be."""
+    from keras_seg.training.tensorboard import Board, BoardProblem
+
+    if given is None:
+        return None
+    try:
+        Board.of(plpy, given)
+    except BoardProblem as problem:
+        return Problem(Part.CALLBACKS, f'"callbacks": {problem}')
+    return None
+
+
+def _unfit(cache: Cache, network: Network, given: NetworkCheck) -> str | None:
+    """Return why the rows of the session's setup do not fit the network; None if they do."""
+    shape = cache.variables.input.shape
+    if network.input_shape != shape:
+        return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(shape)}"
+    if cache.variables.output is None or given.compile is None:
+        return None
+    outputs = network.output_shape[-1] if network.output_shape else 1
+    labels = cache.variables.label_width
+    if labels == outputs or (labels == 1 and _reads_class_numbers(cache, given.compile.loss)):
+        return None
+    if labels == 1:
+        return (
+            f"the network's last layer has {outputs} units, the dependent variable is one number a row;"
+            " to make classes of it, give num_classes to training_preprocessor_dl"
+        )
+    return f"the network's last layer has {outputs} units, the dependent variable has {labels} classes"
+
+
+def _reads_class_numbers(cache: Cache, loss: str) -> bool:
+    """Return whether a loss takes the number of a class; a custom one knows itself what rows it reads."""
+    from keras_seg.training.objectives import wants_class_numbers
+
+    return loss in cache.functions or wants_class_numbers(loss)
