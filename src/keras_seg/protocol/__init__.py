@@ -2,6 +2,8 @@
 
 In reading order:
 
+    limits            bounds that both sides keep
+    spelling          what somebody may have meant who wrote a name that is not known
     state             the state of a trial as bytes, and back
     parts             a large state, in parts
     array_bytes       rows on their way into a packed table, from PostgreSQL's arrays
