@@ -25,7 +25,7 @@ from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
 from automl.prediction.predict import companion, keys_of
-from automl.search.grammar import CompileParams, FitParams, parse_compile_params
+from automl.search.parameters import CompileParams, FitParams, parse_compile_params
 from automl.training.request import available
 from automl.training.trials import compile_order, fit_order
 

@@ -14,6 +14,7 @@ from typing import Any
 from automl.database import catalog
 from automl.database.session import CallerDatabase, Database, Row
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
+from automl.search.methods import METHODS
 from automl.training import fit, run, search
 from automl.training.history import Interrupted
 from automl.training.request import Arguments, Request
@@ -25,8 +26,7 @@ _RUN = """SELECT status, method, arguments, inputs, source_table, model_output_t
 _SEARCH = (Arguments, search.search)
 # What makes a request of the arguments of a run, by its method.
 _MAKERS: Mapping[str, tuple[type[Any], Callable[[CallerDatabase, Any, Interrupted], tuple[Request, Tables]]]] = {
-    "hyperband": _SEARCH,
-    "hyperopt": _SEARCH,
+    **dict.fromkeys(METHODS, _SEARCH),
     "fit_multiple": (fit.MultipleArguments, fit.several),
     "fit": (fit.SingleArguments, fit.one),
 }

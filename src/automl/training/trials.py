@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from automl.cluster.hopper import Layout, Leg, Stop, Visit
-from automl.search.grammar import Call, CompileParams, FitParams, is_number, parse_compile_params, parse_fit_params
+from automl.search.literals import Call, is_number
+from automl.search.parameters import CompileParams, FitParams, parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
 from automl.training.request import Request
@@ -71,7 +72,7 @@ def leg(trial: Trial, task: Task, frequency: int | None) -> Leg:
         first=task.offset + 1,
         iterations=task.iterations,
         evaluated=evaluated(task.offset, task.iterations, frequency),
-        ahead=task.ahead,
+        iterations_after=task.iterations_after,
     )
 
 
