@@ -24,6 +24,7 @@ from keras_seg.protocol import state as codec
 from keras_seg.protocol.array_bytes import encoded as pack_encoded
 from keras_seg.protocol.array_bytes import features as pack_features
 from keras_seg.protocol.array_bytes import one_hot as pack_classes
+from keras_seg.protocol.limits import MOST_THREADS
 from keras_seg.protocol.predictions import Block, Selection
 from keras_seg.server.failure import fail
 from keras_seg.server.gpus import gpus as host_gpus
@@ -66,7 +67,6 @@ CACHE = "keras_seg.session.cache"
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
 INSUFFICIENT_PRIVILEGE = "42501"
 INVALID_PARAMETER_VALUE = "22023"
-_MOST_THREADS = 256
 _NOT_SAID = (
     "Graph execution error",
     "Detected at node",
@@ -105,8 +105,8 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
 
 def _threads(plpy: Any, given: Any) -> int:
     """Return the number of threads if TensorFlow survives it: another one ends the process, and all sessions of the server."""
-    if type(given) is not int or not 1 <= given <= _MOST_THREADS:
-        fail(plpy, f"keras_automl.threads: must be an integer from 1 to {_MOST_THREADS}, got {given}", INVALID_PARAMETER_VALUE)
+    if type(given) is not int or not 1 <= given <= MOST_THREADS:
+        fail(plpy, f"keras_automl.threads: must be an integer from 1 to {MOST_THREADS}, got {given}", INVALID_PARAMETER_VALUE)
     return int(given)
 
 

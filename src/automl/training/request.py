@@ -22,6 +22,7 @@ from automl.search.methods import find_method
 from automl.search.scheduler import MethodColumn, Plan
 from automl.search.space_arguments import parse_space
 from automl.training.history import Interrupted
+from keras_seg.protocol.limits import MOST_THREADS
 
 _MB = 2**20
 
@@ -270,7 +271,7 @@ def available(
     sessions = useful(hosts[0], machine.sessions) if hosts else machine.sessions
     return Resources(
         sessions=catalog.whole_setting(db, "keras_automl.sessions", sessions, 0, 256),
-        threads=interrupted.threads if interrupted else catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256),
+        threads=interrupted.threads if interrupted else catalog.whole_setting(db, "keras_automl.threads", 1, 1, MOST_THREADS),
         memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * _MB,
         cache=catalog.whole_setting(db, "keras_automl.cache_memory_mb", machine.memory // 2 // _MB, 1, 100_000_000) * _MB,
     )
