@@ -33,13 +33,12 @@ CREATE TABLE madlib.automl_trial_log (
     model_id integer,
     compile_params text,
     fit_params text,
-    s integer,
-    i integer,
     status text NOT NULL DEFAULT 'waiting',
     iteration integer NOT NULL DEFAULT 0,
     loss double precision,
     seconds double precision NOT NULL DEFAULT 0,
     error text,
+    place json NOT NULL DEFAULT '{}',
     PRIMARY KEY (run_id, mst_key),
     FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
 );
@@ -81,8 +80,11 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
     FROM madlib.automl_run_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
+-- Where a method has put a trial is its own affair: an object of the columns that it has. Those of Hyperband have names here too.
 CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
-    SELECT * FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params, (place ->> 's')::integer AS s,
+        (place ->> 'i')::integer AS i, status, iteration, loss, seconds, error, place
+    FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_trials IS 'The trials of your searches: configuration, status, iterations made, latest loss, error';
 
 CREATE VIEW madlib.automl_metrics WITH (security_barrier) AS

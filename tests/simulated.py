@@ -151,16 +151,17 @@ class Search:
     simulation: Simulation
     loss: Callable[[int, int], float]
     finished: list[tuple[Rung, tuple[int, ...]]] = field(default_factory=list)
+    _training: dict[int, Rung] = field(default_factory=dict)
 
     def run(self) -> None:
         """Run it to its end."""
         trials = list(range(1, self.params.configurations + 1))
         self._ladder = Ladder(self.params, allotted(self.params, trials))
         self.simulation.run(map(self._leg, self._ladder.start()), self._report)
-        assert self._ladder.done
+        assert not self._training
 
     def _report(self, trial: int, failed: bool) -> list[Leg]:
-        rung = self._ladder.rung_of(trial)
+        rung = self._training.pop(trial)
         progress = self._ladder.report(trial, None if failed else self.loss(trial, rung.offset + rung.iterations))
         if progress.finished is not None:
             self.finished.append((progress.finished, progress.ranking))
@@ -168,7 +169,8 @@ class Search:
 
     def _leg(self, assignment: Assignment) -> Leg:
         rung = assignment.rung
+        self._training[assignment.trial] = rung
         last = frozenset((rung.offset + rung.iterations,))
         return Leg(
-            assignment.mst_key, "one", rung.offset + 1, rung.iterations, last, self._ladder.iterations_after(assignment.rung)
+            assignment.trial, "one", rung.offset + 1, rung.iterations, last, self._ladder.iterations_after(assignment.rung)
         )

@@ -28,11 +28,13 @@ CLUSTERS = {**{f"{count} sessions": [EVERYWHERE] * count for count in (1, 2, 4, 
 any_cluster = pytest.mark.parametrize("reaches", CLUSTERS.values(), ids=CLUSTERS.keys())
 
 
-def leg(trial: int, iterations: int = 1, *, first: int = 1, program: str = "p", ahead: int = 0, frequency: int = 0) -> Leg:
+def leg(
+    trial: int, iterations: int = 1, *, first: int = 1, program: str = "p", iterations_after: int = 0, frequency: int = 0
+) -> Leg:
     """A leg that is evaluated at its end, or every `frequency` iterations as well."""
     last = first + iterations - 1
     every = range(first + frequency - 1, last, frequency) if frequency else ()
-    return Leg(trial, program, first, iterations, frozenset((*every, last)), ahead)
+    return Leg(trial, program, first, iterations, frozenset((*every, last)), iterations_after)
 
 
 def written(visits: list[Visit]) -> str:
@@ -276,7 +278,7 @@ def order_of(*legs: Leg) -> list[int]:
     ("legs", "order"),
     [
         ((leg(1, 1), leg(2, 9), leg(3, 3)), [2, 3, 1]),
-        ((leg(1, 1, ahead=12), leg(2, 9), leg(3, 3, ahead=9)), [1, 3, 2]),
+        ((leg(1, 1, iterations_after=12), leg(2, 9), leg(3, 3, iterations_after=9)), [1, 3, 2]),
         ((leg(3, 2), leg(2, 2), leg(1, 2)), [1, 2, 3]),
         ((leg(1, 2), leg(2, 2, frequency=1)), [2, 1]),
     ],

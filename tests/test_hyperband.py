@@ -249,9 +249,8 @@ def test_progress_tells_what_a_round_came_to() -> None:
     progress = climbing.report(11, 0.2)
     assert progress.finished == Rung(1, 0, 3, 3, 1)
     assert progress.ranking == (12, 11, 10)
-    assert progress.stopped == (11, 10)
     last = climbing.report(12, 0.1)
-    assert (last.finished, last.ranking, last.stopped, last.assignments) == (Rung(1, 1, 1, 9, 4), (12,), (12,), ())
+    assert (last.finished, last.ranking, last.assignments) == (Rung(1, 1, 1, 9, 4), (12,), ())
 
 
 def test_only_survivors_of_a_round_compete_in_the_next() -> None:
@@ -272,15 +271,14 @@ def test_nan_ranks_after_every_number_and_failures_after_nan() -> None:
         climbing.report(key, loss)
     progress = climbing.report(9, 0.0)
     assert progress.ranking == (7, 9, 4, 8, 3, 2, 6, 1, 5)
-    assert [assignment.mst_key for assignment in progress.assignments] == [7, 9, 4]
+    assert [assignment.trial for assignment in progress.assignments] == [7, 9, 4]
 
 
 def test_failed_trials_are_never_promoted() -> None:
     climbing = ladder()
     losses: dict[int, float | None] = dict.fromkeys(range(1, 10))
-    assert [assignment.mst_key for assignment in report(climbing, losses | {4: 0.5, 6: math.nan})] == [4, 6]
+    assert [assignment.trial for assignment in report(climbing, losses | {4: 0.5, 6: math.nan})] == [4, 6]
     assert report(climbing, {4: None, 6: None}) == ()
-    assert climbing.rung_of(4) == Rung(2, 1, 3, 3, 1)
 
 
 def test_a_bracket_of_failures_ends() -> None:
@@ -289,23 +287,7 @@ def test_a_bracket_of_failures_ends() -> None:
         climbing.report(key, None)
     progress = climbing.report(12, None)
     assert progress.finished == Rung(1, 0, 3, 3, 1)
-    assert (progress.assignments, progress.stopped) == ((), (10, 11, 12))
-
-
-def test_done_when_every_bracket_is() -> None:
-    climbing = ladder(HyperbandParams(6, 3, 0), range(1, 6))
-    report(climbing, {4: 0.1, 5: 0.2})
-    report(climbing, {1: 0.1, 2: 0.2, 3: 0.3})
-    assert not climbing.done
-    report(climbing, {1: 0.1})
-    assert climbing.done
-
-
-def test_rung_of_tells_the_last_rung_reached() -> None:
-    climbing = ladder()
-    report(climbing, {10: 0.1, 11: 0.2, 12: 0.3})
-    reached = [climbing.rung_of(key) for key in (1, 10, 11)]
-    assert [(rung.bracket, rung.round) for rung in reached] == [(2, 0), (1, 1), (1, 0)]
+    assert (progress.assignments, progress.ranking) == ((), (10, 11, 12))
 
 
 def test_iterations_after_a_rung() -> None:
@@ -334,8 +316,8 @@ def test_fewer_configurations_than_planned(count: int, rounds: list[tuple[int, i
     assert [(rung.bracket, rung.configurations) for rung in climbing.rungs] == rounds
 
 
-def test_a_ladder_without_trials_is_done() -> None:
-    assert ladder(keys=range(0)).done
+def test_a_ladder_without_trials_has_nothing_to_train() -> None:
+    assert ladder(keys=range(0)).start() == ()
 
 
 @pytest.mark.parametrize(("key", "message"), [(99, "trial 99 is not on the ladder"), (2, "trial 2 is not training")])

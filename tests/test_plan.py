@@ -7,7 +7,7 @@ import json
 import pytest
 
 from automl.cluster.hopper import Stop, Visit
-from automl.search.grammar import parse_compile_params, parse_fit_params
+from automl.search.parameters import parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
 from automl.training.trials import Trial, evaluated, leg, visit_order
@@ -66,8 +66,8 @@ def test_trials_of_other_models_or_with_class_weights_do_not_either() -> None:
 
 
 def test_a_leg_lies_on_the_axis_of_the_search() -> None:
-    made = leg(trial(ADAM), Task(3, iterations=3, offset=1, ahead=9, bracket=1, round=0), 2)
-    assert (made.trial, made.first, made.iterations, made.ahead) == (3, 2, 3, 9)
+    made = leg(trial(ADAM), Task(3, iterations=3, offset=1, iterations_after=9, place={"s": 1, "i": 0}), 2)
+    assert (made.trial, made.first, made.iterations, made.iterations_after) == (3, 2, 3, 9)
     assert made.evaluated == {3, 4}
 
 

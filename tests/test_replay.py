@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
-from automl.cluster.hopper import Layout, Leg, Position, behind
+from automl.cluster.hopper import Layout, Leg, Position, stops_done
 from automl.cluster.interface import CHECK, Definition, Outcome, Work
 from automl.data.packed_table import PackedTable
 from automl.database.catalog import ColumnType, Relation
 from automl.database.names import Name
 from automl.errors import AutomlError
-from automl.search import hyperband, proposals
-from automl.search.scheduler import Listed, Plan
-from automl.search.space import Configuration, Space
+from automl.search import hyperband, hyperopt
+from automl.search.scheduler import ListPlan, Plan
+from automl.search.space import Configuration
+from automl.search.space_arguments import parse_space
 from automl.training import run as under_test
 from automl.training.history import Interrupted, remembered
 from automl.training.record import Store
@@ -73,13 +74,13 @@ class Record:
 
     def _write(self, sql: str, values: tuple[Any, ...]) -> None:
         if sql.startswith("INSERT INTO madlib.automl_trials"):
-            names = ("mst_key", "model_id", "compile_params", "fit_params", "s", "i")
-            for _run, *row in cut(values, 7):
+            names = ("mst_key", "model_id", "compile_params", "fit_params", "place")
+            for _run, *row in cut(values, 6):
                 assert row[0] not in self.trials
                 self.trials[row[0]] = {**dict(zip(names, row, strict=True)), "status": "waiting", "seconds": 0.0, "error": None}
         elif sql.startswith("UPDATE madlib.automl_trials t"):
             for _run, key, *row in cut(values, 8):
-                names = ("status", "i", "iteration", "loss", "seconds", "error")
+                names = ("status", "place", "iteration", "loss", "seconds", "error")
                 self.trials[key].update(zip(names, row, strict=True))
         elif sql.startswith("INSERT INTO madlib.automl_metrics"):
             names = ("mst_key", "iteration", "elapsed", "training_loss", "training_metrics", "validation_loss",
@@ -232,7 +233,7 @@ def packed(name: str) -> PackedTable:
     )  # fmt: skip
 
 
-SPACE = Space.parse(
+SPACE = parse_space(
     [1],
     "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.001, 0.1, 'log']}]}",
     "{'batch_size': [8], 'epochs': [1]}",
@@ -241,9 +242,9 @@ LISTED = tuple((key, Configuration(1, f"optimizer='Adam(lr=0.{key})',loss='mse'"
 PLANS: dict[str, tuple[Plan, int | None]] = {
     "hyperband": (hyperband.parse_params("R=9, eta=3").plan(SPACE, SEED, PARTITIONS), None),
     "hyperband, often": (hyperband.parse_params("R=4, eta=2").plan(SPACE, SEED, PARTITIONS), 1),
-    "rand": (proposals.parse_params("num_configs=5, num_iterations=3, algorithm=rand").plan(SPACE, SEED, PARTITIONS), 2),
-    "tpe": (proposals.parse_params("num_configs=6, num_iterations=2").plan(SPACE, SEED, PARTITIONS), None),
-    "listed": (Listed(LISTED, 5), 2),
+    "rand": (hyperopt.parse_params("num_configs=5, num_iterations=3, algorithm=rand").plan(SPACE, SEED, PARTITIONS), 2),
+    "tpe": (hyperopt.parse_params("num_configs=6, num_iterations=2").plan(SPACE, SEED, PARTITIONS), None),
+    "listed": (ListPlan(LISTED, 5), 2),
 }
 ANYWHERE: Sequence[frozenset[int] | None] = (None, None, None)
 CLUSTERS = {"PostgreSQL": ANYWHERE, "Greenplum": (frozenset((0,)), frozenset((1,)))}
@@ -428,7 +429,7 @@ LEG = Leg(2, "p", 5, 4, frozenset((6, 8)))  # 4 x 3 stops that train, 2 x 5 that
     ],
 )
 def test_stops_behind_a_position(position: Position, known: Sequence[int], expected: int) -> None:
-    assert behind(LAYOUT, LEG, position, known) == expected
+    assert stops_done(LAYOUT, LEG, position, known) == expected
     assert LEG.stops(LAYOUT) == 22
 
 

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from automl.search.hyperband import HyperbandParams
-from automl.search.scheduler import Listed, Milestone, Step, Task
-from automl.search.space import Configuration, Space
+from automl.search.scheduler import ListPlan, Milestone, Step, Task
+from automl.search.space import Configuration
+from automl.search.space_arguments import parse_space
 
-SPACE = Space.parse([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.001, 0.1, 'log']}]}", "{'epochs': [1]}")
+SPACE = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.001, 0.1, 'log']}]}", "{'epochs': [1]}")
 
 
 def test_hyperband_in_steps() -> None:
     plan = HyperbandParams(R=3, eta=3).plan(SPACE, 0, 2)
-    assert (plan.wanted, plan.longest) == (5, 3)
+    assert (plan.planned_trials, plan.max_iterations) == (5, 3)
     scheduler = plan.scheduler()
     assert scheduler.count == 5
     step = scheduler.start()
     assert step.trials == tuple(enumerate(SPACE.sample(5, 0), 1))
     assert step.tasks == (
-        Task(1, 1, 0, 3, 1, 0),
-        Task(2, 1, 0, 3, 1, 0),
-        Task(3, 1, 0, 3, 1, 0),
-        Task(4, 3, 1, 0, 0, 0),
-        Task(5, 3, 1, 0, 0, 0),
+        Task(1, 1, 0, 3, {"s": 1, "i": 0}),
+        Task(2, 1, 0, 3, {"s": 1, "i": 0}),
+        Task(3, 1, 0, 3, {"s": 1, "i": 0}),
+        Task(4, 3, 1, 0, {"s": 0, "i": 0}),
+        Task(5, 3, 1, 0, {"s": 0, "i": 0}),
     )
     assert scheduler.report(1, 0.3) == scheduler.report(4, 0.1) == scheduler.report(2, None) == Step()
     assert scheduler.report(3, 0.2) == Step(
-        (), (Task(3, 3, 1, 0, 1, 1),), Milestone("bracket s=1, round i=0", "3 x 1 iterations")
+        (), (Task(3, 3, 1, 0, {"s": 1, "i": 1}),), Milestone("bracket s=1, round i=0", "3 x 1 iterations")
     )
     assert scheduler.report(3, 0.1) == Step((), (), Milestone("bracket s=1, round i=1", "1 x 3 iterations"))
     assert scheduler.report(5, 0.2) == Step((), (), Milestone("bracket s=0, round i=0", "2 x 3 iterations"))
@@ -33,8 +34,8 @@ def test_hyperband_in_steps() -> None:
 
 def test_a_list_trains_as_it_stands() -> None:
     trials = ((7, Configuration(1, "a", "b")), (9, Configuration(2, "a", "b")), (12, Configuration(1, "a", "b")))
-    plan = Listed(trials, 4)
-    assert (plan.wanted, plan.longest, plan.corners()) == (3, 4, (trials[0][1], trials[1][1]))
+    plan = ListPlan(trials, 4)
+    assert (plan.planned_trials, plan.max_iterations, plan.probe_configurations()) == (3, 4, (trials[0][1], trials[1][1]))
     scheduler = plan.scheduler()
     assert scheduler.start() == Step(trials, (Task(7, 4), Task(9, 4), Task(12, 4)))
     assert scheduler.report(9, 0.1) == Step((), (), Milestone("1 of 3 trials", "4 iterations each"))
@@ -44,7 +45,7 @@ def test_coordinates_lead_back_to_the_point() -> None:
     grid = """{'loss': ['mse', 'mae'], 'optimizer_params_list': [
         {'optimizer': ['Adam', 'SGD'], 'lr': [0.001, 0.1, 'log'], 'amsgrad': [True, 1, 1.0]},
         {'optimizer': ['SGD'], 'momentum': [0.9, 0.99, 'log_near_one'], 'lr': [0.1, 0.2, 'linear']}]}"""
-    space = Space.parse([3, 5], grid, "{'batch_size': [4, 64, 'log'], 'epochs': [1, 9, 'linear']}")
+    space = parse_space([3, 5], grid, "{'batch_size': [4, 64, 'log'], 'epochs': [1, 9, 'linear']}")
     for point in space.sample_points(200, 1):
         again = space.at(space.coordinates(point))
         assert (again.model_id, again.branch, again.optimizer) == (point.model_id, point.branch, point.optimizer)
@@ -55,7 +56,7 @@ def test_coordinates_lead_back_to_the_point() -> None:
 
 
 def test_axes_are_the_dimensions_that_leave_a_choice() -> None:
-    space = Space.parse(
+    space = parse_space(
         [3], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.1, 0.2], 'rho': [0.8]}]}", "{'epochs': [1, 2]}"
     )
     assert [(axis.label, axis.size, axis.branch) for axis in space.axes] == [
@@ -66,6 +67,6 @@ def test_axes_are_the_dimensions_that_leave_a_choice() -> None:
 
 def test_the_number_of_configurations_is_known_beforehand() -> None:
     entries = "{'optimizer': ['SGD'], 'lr': [0.1]}, {'optimizer': ['SGD'], 'lr': [0.1, 0.2]}"
-    space = Space.parse([1], "{'loss': ['mse'], 'optimizer_params_list': [" + entries + "]}", "{'epochs': [1]}")
+    space = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [" + entries + "]}", "{'epochs': [1]}")
     assert [space.count(wanted) for wanted in (1, 2, 3, 100)] == [1, 2, 2, 2]
     assert SPACE.count(100) == 100

@@ -7,8 +7,10 @@ from collections import Counter
 import pytest
 
 from automl.errors import AutomlError, UsageError
-from automl.search.grammar import parse_compile_params, parse_fit_params
-from automl.search.space import Choice, Configuration, OptimizerSpace, Point, Space, Uniform
+from automl.search.dimensions import Choice, Uniform
+from automl.search.parameters import parse_compile_params, parse_fit_params
+from automl.search.space import Configuration, OptimizerSpace, Point, Space
+from automl.search.space_arguments import parse_space
 
 PAGE_COMPILE = """
 {'loss': ['categorical_crossentropy'],
@@ -25,14 +27,14 @@ FIT = "{'batch_size': [8]}"
 
 def optimizer_space(*keys: str) -> Space:
     """The space of one entry of `optimizer_params_list` with these keys."""
-    return Space.parse([1], "{'loss': ['mse'], 'optimizer_params_list': [{" + ", ".join(keys) + "}]}", FIT)
+    return parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{" + ", ".join(keys) + "}]}", FIT)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_grids_of_the_page() -> None:
-    assert Space.parse([2, 1], PAGE_COMPILE, PAGE_FIT) == Space(
+    assert parse_space([2, 1], PAGE_COMPILE, PAGE_FIT) == Space(
         model_ids=(1, 2),
         optimizers=(
             OptimizerSpace(
@@ -56,7 +58,7 @@ def test_the_grids_of_the_page() -> None:
     ],
 )
 def test_optimizers(grid: str, names: tuple[str, ...]) -> None:
-    (optimizer,) = Space.parse([1], grid, FIT).optimizers
+    (optimizer,) = parse_space([1], grid, FIT).optimizers
     assert optimizer.names == Choice(names)
 
 
@@ -92,7 +94,7 @@ def test_values_of_an_optimizer(key: str, values: str, dimension: Choice | Unifo
     ],
 )
 def test_values_of_metrics(values: str, dimension: Choice) -> None:
-    space = Space.parse([1], "{'loss': ['mse'], 'metrics': " + values + "}", FIT)
+    space = parse_space([1], "{'loss': ['mse'], 'metrics': " + values + "}", FIT)
     assert dict(space.compile_params)["metrics"] == dimension
 
 
@@ -107,7 +109,7 @@ def test_values_of_metrics(values: str, dimension: Choice) -> None:
     ],
 )
 def test_values_of_fit_params(grid: str, dimension: Choice | Uniform) -> None:
-    ((_, found),) = Space.parse([1], LOSS, grid).fit_params
+    ((_, found),) = parse_space([1], LOSS, grid).fit_params
     assert found == dimension
 
 
@@ -173,11 +175,11 @@ def test_a_continuum_cannot_be_listed() -> None:
     ],
 )
 def test_size(model_ids: list[int], compile_grid: str, fit_grid: str, size: int | None) -> None:
-    assert Space.parse(model_ids, compile_grid, fit_grid).size == size
+    assert parse_space(model_ids, compile_grid, fit_grid).size == size
 
 
 def test_points_are_all_combinations() -> None:
-    space = Space.parse([1, 2], "{'loss': ['mse'], 'optimizer': ['SGD', 'Adam']}", FIT)
+    space = parse_space([1, 2], "{'loss': ['mse'], 'optimizer': ['SGD', 'Adam']}", FIT)
     others = ((("loss", "mse"),), (("batch_size", 8),))
     assert list(space.points()) == [
         Point(1, 0, "SGD", (), *others),
@@ -192,12 +194,12 @@ def test_points_are_all_combinations() -> None:
 
 def test_a_configuration_reads_as_on_the_page() -> None:
     compile_grid = "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.01]}], 'metrics': ['mae']}"
-    (configuration,) = Space.parse([7], compile_grid, "{'batch_size': [4], 'epochs': [1]}").sample(1, 0)
+    (configuration,) = parse_space([7], compile_grid, "{'batch_size': [4], 'epochs': [1]}").sample(1, 0)
     assert configuration == Configuration(7, "optimizer='Adam(lr=0.01)',loss='mse',metrics=['mae']", "batch_size=4,epochs=1")
 
 
 def test_every_draw_is_readable_and_within_its_bounds() -> None:
-    drawn = Space.parse([1, 2], PAGE_COMPILE, PAGE_FIT).sample(300, 7)
+    drawn = parse_space([1, 2], PAGE_COMPILE, PAGE_FIT).sample(300, 7)
     assert len(drawn) == len(set(drawn)) == 300
     for configuration in drawn:
         params, fit = parse_compile_params(configuration.compile_params), parse_fit_params(configuration.fit_params)
@@ -207,25 +209,25 @@ def test_every_draw_is_readable_and_within_its_bounds() -> None:
 
 
 def test_every_value_gets_its_share() -> None:
-    drawn = Space.parse([1, 2], PAGE_COMPILE, PAGE_FIT).sample(1200, 3)
+    drawn = parse_space([1, 2], PAGE_COMPILE, PAGE_FIT).sample(1200, 3)
     shares = Counter(parse_fit_params(configuration.fit_params).batch_size for configuration in drawn)
     assert {size: 240 <= count <= 360 for size, count in shares.items()} == {32: True, 64: True, 128: True, 256: True}
 
 
 @pytest.mark.parametrize("seed", [0, 1, -1, 2**31 - 1])
 def test_a_seed_gives_the_same_configurations(seed: int) -> None:
-    space = Space.parse([1, 2], PAGE_COMPILE, PAGE_FIT)
+    space = parse_space([1, 2], PAGE_COMPILE, PAGE_FIT)
     assert space.sample(15, seed) == space.sample(15, seed)
 
 
 def test_seeds_differ_and_0_is_one() -> None:
-    space = Space.parse([1, 2], PAGE_COMPILE, PAGE_FIT)
+    space = parse_space([1, 2], PAGE_COMPILE, PAGE_FIT)
     assert len({space.sample(5, seed) for seed in (0, 1, -1, 2, 2**31 - 1, -(2**31))}) == 6
 
 
 def test_a_seed_gives_these_configurations() -> None:
     # Literal, so that a change of the order or the kind of draws is seen: it would change what users' random_state means.
-    space = Space.parse([1, 2], "{'loss': ['mse'], 'optimizer': ['SGD', 'Adam']}", "{'batch_size': [2, 64, 'log']}")
+    space = parse_space([1, 2], "{'loss': ['mse'], 'optimizer': ['SGD', 'Adam']}", "{'batch_size': [2, 64, 'log']}")
     assert space.sample(4, 42) == (
         Configuration(1, "optimizer='SGD()',loss='mse'", "batch_size=2"),
         Configuration(1, "optimizer='Adam()',loss='mse'", "batch_size=36"),
@@ -235,12 +237,12 @@ def test_a_seed_gives_these_configurations() -> None:
 
 
 def test_more_configurations_begin_with_the_same() -> None:
-    space = Space.parse([1, 2], PAGE_COMPILE, PAGE_FIT)
+    space = parse_space([1, 2], PAGE_COMPILE, PAGE_FIT)
     assert space.sample(20, 5)[:15] == space.sample(15, 5)
 
 
 def test_a_small_space_is_exhausted() -> None:
-    space = Space.parse([1, 2], LOSS, "{'batch_size': [8, 16]}")
+    space = parse_space([1, 2], LOSS, "{'batch_size': [8, 16]}")
     drawn = space.sample(15, 1)
     assert sorted((each.model_id, each.fit_params) for each in drawn) == [
         (1, "batch_size=16"),
@@ -251,19 +253,19 @@ def test_a_small_space_is_exhausted() -> None:
 
 
 def test_a_small_space_comes_in_an_order_of_its_seed() -> None:
-    space = Space.parse(list(range(1, 21)), LOSS, FIT)
+    space = parse_space(list(range(1, 21)), LOSS, FIT)
     orders = {tuple(each.model_id for each in space.sample(50, seed)) for seed in (1, 2, 3)}
     assert len(orders) == 3
 
 
 def test_no_duplicates_where_almost_all_are_asked_for() -> None:
-    drawn = Space.parse(list(range(1, 21)), LOSS, "{'batch_size': [1, 50, 'linear']}").sample(999, 4)
+    drawn = parse_space(list(range(1, 21)), LOSS, "{'batch_size': [1, 50, 'linear']}").sample(999, 4)
     assert len(drawn) == len(set(drawn)) == 999
 
 
 def test_entries_that_overlap_give_no_duplicates() -> None:
     entries = "{'optimizer': ['SGD'], 'lr': [0.1]}, {'optimizer': ['SGD'], 'lr': [0.1, 0.2]}"
-    space = Space.parse([1], "{'loss': ['mse'], 'optimizer_params_list': [" + entries + "]}", FIT)
+    space = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [" + entries + "]}", FIT)
     assert {each.compile_params for each in space.sample(3, 0)} == {
         "optimizer='SGD(lr=0.1)',loss='mse'",
         "optimizer='SGD(lr=0.2)',loss='mse'",
@@ -274,7 +276,7 @@ def test_entries_that_overlap_give_no_duplicates() -> None:
 def test_a_rare_branch_is_found_where_draws_miss_it() -> None:
     # Half of the draws fall on one configuration, most of the others on few; all are found nevertheless.
     entries = "{'optimizer': ['SGD']}, {'optimizer': ['Adam'], 'gradient_accumulation_steps': [1, 3000, 'log']}"
-    space = Space.parse([1], "{'loss': ['mse'], 'optimizer_params_list': [" + entries + "]}", FIT)
+    space = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [" + entries + "]}", FIT)
     assert len(set(space.sample(3000, 0))) == 3000
 
 
@@ -299,7 +301,7 @@ def test_values_keep_their_types() -> None:
 )
 def test_model_ids_that_break_a_rule(model_ids: list[int | None] | None, message: str, sqlstate: str) -> None:
     with pytest.raises(UsageError) as error:
-        Space.parse(model_ids, LOSS, FIT)
+        parse_space(model_ids, LOSS, FIT)
     assert (error.value.message, error.value.sqlstate) == (message, sqlstate)
 
 
@@ -345,7 +347,7 @@ def test_model_ids_that_break_a_rule(model_ids: list[int | None] | None, message
 )
 def test_optimizer_entries_that_break_a_rule(entry: str, message: str) -> None:
     with pytest.raises(UsageError) as error:
-        Space.parse([1], "{'loss': ['mse'], 'optimizer_params_list': [" + entry + "]}", FIT)
+        parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [" + entry + "]}", FIT)
     assert error.value.message == f'compile_params_grid: "optimizer_params_list" entry 1{message}'
 
 
@@ -386,7 +388,7 @@ def test_optimizer_entries_that_break_a_rule(entry: str, message: str) -> None:
 )
 def test_compile_grids_that_break_a_rule(grid: str, message: str, hint: str | None) -> None:
     with pytest.raises(UsageError) as error:
-        Space.parse([1], grid, FIT)
+        parse_space([1], grid, FIT)
     assert (error.value.message, error.value.hint) == (message, hint)
 
 
@@ -414,24 +416,24 @@ def test_compile_grids_that_break_a_rule(grid: str, message: str, hint: str | No
 )
 def test_fit_grids_that_break_a_rule(grid: str | None, message: str) -> None:
     with pytest.raises(UsageError) as error:
-        Space.parse([1], LOSS, grid)
+        parse_space([1], LOSS, grid)
     assert error.value.message == message
 
 
 def test_the_callbacks_of_the_page() -> None:
-    space = Space.parse([1], LOSS, """{'callbacks': ['[TensorBoard(log_dir="/tmp/logs/fit")]'], 'batch_size': [8]}""")
+    space = parse_space([1], LOSS, """{'callbacks': ['[TensorBoard(log_dir="/tmp/logs/fit")]'], 'batch_size': [8]}""")
     (configuration,) = space.sample(1, 0)
     board = parse_fit_params(configuration.fit_params).board
     assert board is not None
     assert board.log_dir == "/tmp/logs/fit"
     with pytest.raises(UsageError, match=r'^fit_params_grid: "callbacks" must be .*, got .*ModelCheckpoint') as error:
-        Space.parse([1], LOSS, """{'callbacks': ['[ModelCheckpoint("x")]'], 'batch_size': [8]}""")
+        parse_space([1], LOSS, """{'callbacks': ['[ModelCheckpoint("x")]'], 'batch_size': [8]}""")
     assert error.value.sqlstate == "0A000"
 
 
 def test_all_problems_are_reported_together() -> None:
     with pytest.raises(AutomlError) as error:
-        Space.parse([], "{'metrics': ['mae'], 'optimizer_params_list': [{'lr': [0, 1, 'log']}]}", "{'epochs': 1, 'size': [2]}")
+        parse_space([], "{'metrics': ['mae'], 'optimizer_params_list': [{'lr': [0, 1, 'log']}]}", "{'epochs': 1, 'size': [2]}")
     assert error.value.message.splitlines() == [
         "5 problems were found:",
         "  model_id_list: must have at least one model id, got []",
@@ -444,14 +446,14 @@ def test_all_problems_are_reported_together() -> None:
     ]
 
 
-def test_corners_hold_every_model_every_listed_value_and_both_bounds() -> None:
-    space = Space.parse(
+def test_probe_configurations_hold_every_model_every_listed_value_and_both_bounds() -> None:
+    space = parse_space(
         [2, 1],
         "{'loss': ['mse'], 'metrics': ['accuracy', 'AUC', 'mae'],"
         " 'optimizer_params_list': [{'optimizer': ['Adam', 'Nadam'], 'lr': [0.1, 0.2, 'linear']}, {'optimizer': ['SGD']}]}",
         "{'batch_size': [4, 8]}",
     )
-    assert space.corners() == (
+    assert space.probe_configurations() == (
         Configuration(1, "optimizer='Adam(lr=0.1)',loss='mse',metrics=['accuracy']", "batch_size=4"),
         Configuration(2, "optimizer='Nadam(lr=0.2)',loss='mse',metrics=['AUC']", "batch_size=8"),
         Configuration(1, "optimizer='Adam(lr=0.1)',loss='mse',metrics=['mae']", "batch_size=4"),

@@ -58,7 +58,7 @@ def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None
     journal = FullDisk()
     store = Store(journal, memory=2**20, durable=True)
     store.begin(RUN)
-    store.trials([(1, 1, "", "", None, None)])
+    store.trials([(1, 1, "", "", {})])
     store.put(1, b"state", 1, 1)
     with pytest.raises(OSError, match="no space left"):
         store.flush(now=True)
@@ -82,7 +82,7 @@ def test_metrics_are_written_before_the_checkpoints_behind_them_and_those_before
         store.evaluated(trial, Evaluation(1, 0.1, (0.5, ()), None))
     assert order(journal) == ["metrics", "checkpoint"]
     store.settle(2)
-    store.progress(2, "failed", None, 1, None, 0.1, "ValueError")
+    store.progress(2, "failed", {}, 1, None, 0.1, "ValueError")
     store.flush(now=True)
     assert order(journal) == ["metrics", "checkpoint", "metrics", "checkpoint", "progress"]
 

@@ -242,6 +242,8 @@ def test_trials_and_curves_are_recorded(searched: Searched) -> None:
     same = """SELECT mst_key, model_id, compile_params, fit_params, s, i, 'finished',
         metrics_iters[array_length(metrics_iters, 1)], validation_loss_final FROM automl_output_info ORDER BY 1"""
     assert searched.db.fetch(sql, searched.run_id) == searched.db.fetch(same)
+    sql = "SELECT DISTINCT place::text FROM madlib.automl_trials WHERE run_id = %s AND s = 2 ORDER BY 1"
+    assert column(searched.db, sql, searched.run_id) == ['{"s": 2, "i": 0}', '{"s": 2, "i": 1}', '{"s": 2, "i": 2}']
     curves = """SELECT mst_key, array_agg(iteration ORDER BY iteration), array_agg(validation_loss ORDER BY iteration),
         array_agg(training_metrics[1] ORDER BY iteration), array_agg(elapsed ORDER BY iteration)
         FROM madlib.automl_metrics WHERE run_id = %s GROUP BY 1 ORDER BY 1"""
@@ -324,8 +326,15 @@ def test_zero_is_a_seed(quick: Session) -> None:
     assert zero != one
 
 
-def test_a_seed_that_was_drawn_is_recorded_and_repeats_the_run(quick: Session) -> None:
-    search(quick, "drawn", random_state=None)
+def test_a_seed_that_was_drawn_is_recorded_and_repeats_the_run_as_setseed_does(quick: Session) -> None:
+    seeds = []
+    for name in ("drawn", "drawn_again", "drawn_other"):
+        if name != "drawn_other":
+            quick.run("SELECT setseed(0.25)")
+        search(quick, name, random_state=None)
+        seeds.append(quick.value("SELECT random_state FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1"))
+    assert seeds[0] == seeds[1] != seeds[2]
+    assert quick.fetch(RESULT.format("drawn") + " ORDER BY 1") == quick.fetch(RESULT.format("drawn_again") + " ORDER BY 1")
     assert quick.value("SELECT random_state FROM drawn_summary") is None
     seed = quick.value("SELECT random_state FROM madlib.automl_runs WHERE model_output_table = 't_quick.drawn'")
     search(quick, "repeated", random_state=seed)

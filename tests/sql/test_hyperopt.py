@@ -85,8 +85,9 @@ def test_the_record_of_the_run(proposed: Searched) -> None:
     assert proposed.db.fetch(sql, proposed.run_id) == [
         ("hyperopt", "num_configs=20, num_iterations=10, algorithm=tpe", "finished")
     ]
-    sql = "SELECT count(*), count(s), count(i), min(iteration), min(status) FROM madlib.automl_trials WHERE run_id = %s"
-    assert proposed.db.fetch(sql, proposed.run_id) == [(20, 0, 0, 10, "finished")]
+    sql = """SELECT count(*), count(s), count(i), max(place::text), min(iteration), min(status) FROM madlib.automl_trials
+        WHERE run_id = %s"""
+    assert proposed.db.fetch(sql, proposed.run_id) == [(20, 0, 0, "{}", 10, "finished")]
 
 
 # --- variations ---------------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from automl.search.hyperband import HyperbandParams, Ladder
-from automl.search.proposals import HyperoptParams
+from automl.search.hyperopt import HyperoptParams
 from fix_db import Session, connect_to
 from fix_search import FRAGILE, PAGE, SMALL, dense, load, search
-from test_proposals import SPACE, finish, rate
+from test_hyperopt import SPACE, finish, rate
 
 LOSS = "loss='categorical_crossentropy',metrics=['accuracy']"
 

@@ -58,6 +58,15 @@ def test_random_draws_are_those_of_their_seed_and_0_is_one(lib: Session) -> None
     assert len(set(one)) == 5
 
 
+def test_random_draws_without_a_seed_are_repeated_by_setseed(lib: Session) -> None:
+    for name in ("one", "two", "three"):
+        if name != "three":
+            lib.run("SELECT setseed(0.25)")
+        generate(lib, name, compile_params_grid=RANGE, search_type="random", num_configs=5)
+    one, two, three = (lib.fetch(ROWS.format(name)) for name in ("one", "two", "three"))
+    assert one == two != three
+
+
 def test_rows_are_added_without_those_that_are_there(lib: Session) -> None:
     generate(lib, "mst", model_id_list=[1])
     lib.notices.clear()

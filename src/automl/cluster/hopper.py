@@ -77,8 +77,8 @@ class Leg:
         first: the first iteration.
         iterations: how many.
         evaluated: the iterations after which metrics are computed.
-        ahead: iterations that may follow this leg; a trial with a long way goes first.
-        behind: stops that have been made already, before the run was interrupted.
+        iterations_after: iterations that may follow this leg; a trial with a long way goes first.
+        stops_done: stops that have been made already, before the run was interrupted.
     """
 
     trial: int
@@ -86,8 +86,8 @@ class Leg:
     first: int
     iterations: int
     evaluated: frozenset[int]
-    ahead: int = 0
-    behind: int = 0
+    iterations_after: int = 0
+    stops_done: int = 0
 
     @property
     def last(self) -> int:
@@ -95,7 +95,7 @@ class Leg:
         return self.first + self.iterations - 1
 
     def stops(self, layout: Layout) -> int:
-        """Return how many stops it has, those behind included."""
+        """Return how many stops it has, those done included."""
         return self.iterations * layout.training + len(self.evaluated) * layout.evaluation_stops
 
 
@@ -114,8 +114,8 @@ class Position:
     turn: int = 0
 
 
-def behind(layout: Layout, leg: Leg, position: Position, known: Collection[int]) -> int:
-    """Return how many stops of a leg lie behind a position.
+def stops_done(layout: Layout, leg: Leg, position: Position, known: Collection[int]) -> int:
+    """Return how many stops of a leg have been made by a trial that has come to a position.
 
     Args:
         known: iterations after which metrics are known. A tour of evaluation whose outcome is not lies ahead, all of it.
@@ -223,10 +223,10 @@ class Hopper:
         self._compiled = [set() for _ in self.reaches]
 
     def add(self, leg: Leg) -> None:
-        """Let a trial set out on a leg, which must not be behind it altogether. It must not be under way."""
-        stops = islice(tour(self.layout, leg), leg.behind, None)
+        """Let a trial set out on a leg, whose stops must not all have been made. It must not be under way."""
+        stops = islice(tour(self.layout, leg), leg.stops_done, None)
         first = next(stops)
-        self._resting[leg.trial] = _Way(leg, stops, first, leg.stops(self.layout) - leg.behind)
+        self._resting[leg.trial] = _Way(leg, stops, first, leg.stops(self.layout) - leg.stops_done)
 
     def next_visit(self, session: int) -> Visit | None:
         """Return what the idle session is to do now, or None if nothing that it reaches is resting."""
@@ -296,7 +296,7 @@ class Hopper:
 
     def _urgency(self, way: _Way, session: int) -> tuple[float, int]:
         """How soon the session should take up a trial: the seconds of its way, and what compiling elsewhere would cost."""
-        stops = way.left + way.leg.ahead * self.layout.training
+        stops = way.left + way.leg.iterations_after * self.layout.training
         return stops * self._paces.expected(way.leg.trial) + self._saved(way.leg.program, session), -way.leg.trial
 
     def _saved(self, program: Hashable, session: int) -> float:

@@ -12,6 +12,7 @@ from automl.database.session import Database
 from automl.errors import INSUFFICIENT_RESOURCES, UsageError
 from automl.hosts.assignment import Host, useful
 from automl.hosts.machine import Machine
+from keras_seg.protocol.limits import MOST_THREADS
 
 _MB = 2**20
 
@@ -47,7 +48,7 @@ def available(db: Database, machine: Machine, hosts: Sequence[Host] | None = Non
     sessions = useful(hosts[0], machine.sessions) if hosts else machine.sessions
     return Resources(
         sessions=catalog.whole_setting(db, "keras_automl.sessions", sessions, 0, 256),
-        threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256) if threads is None else threads,
+        threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, MOST_THREADS) if threads is None else threads,
         memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * _MB,
         cache=catalog.whole_setting(db, "keras_automl.cache_memory_mb", machine.memory // 2 // _MB, 1, 100_000_000) * _MB,
     )

@@ -5,7 +5,6 @@ Every function takes the SQL argument that a name came in, so that an error can 
 
 from __future__ import annotations
 
-import difflib
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from automl.errors import (
     AutomlError,
     UsageError,
 )
+from keras_seg.protocol.spelling import closest
 
 INVALID_SCHEMA_NAME = "3F000"
 OBJECT_IN_USE = "55006"
@@ -353,8 +353,7 @@ def _require_create(db: Database, argument: str, schema: str) -> None:
 
 
 def _column_hint(name: str, there: list[str]) -> str:
-    by_lower = {column.lower(): column for column in there}
-    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1)
-    if close:
-        return f"Did you mean {as_typed(by_lower[close[0]])}?"
+    close = closest(name, there)
+    if close is not None:
+        return f"Did you mean {as_typed(close)}?"
     return f"It has the columns {', '.join(map(as_typed, there))}." if there else "It has no columns."

@@ -42,6 +42,11 @@ class Journal(Protocol):
         """Run statements together: all of them take effect, or none."""
 
 
+def session_random(db: Database) -> float:
+    """Draw from the session's random(), from 0 to below 1: `setseed()` before it repeats it."""
+    return float(db.execute("SELECT pg_catalog.random() AS drawn")[0]["drawn"])
+
+
 def parameter_types(sql: str) -> list[str]:
     """Return the types written beside `$1`, `$2`, ... in order.
 

@@ -11,9 +11,10 @@ from automl import __version__
 from automl.database.catalog import whole_setting
 from automl.database.dialect import is_greenplum
 from automl.database.session import CallerDatabase
+from keras_seg.protocol.limits import MOST_THREADS, SESSION_BYTES
 
 SERVER = -1
-_SESSION_MB = 1024  # what a session should find free; TensorFlow alone takes about 600
+_SESSION_MB = SESSION_BYTES // 2**20
 _PACKAGES = ("python", "tensorflow", "keras", "numpy")
 _SEGMENTS = """SELECT content, hostname::text AS host, status::text AS status FROM pg_catalog.gp_segment_configuration
     WHERE role = 'p' AND content >= 0 ORDER BY content"""
@@ -28,7 +29,7 @@ def automl_doctor(db: CallerDatabase) -> list[Row]:
     folder that is imported from, processors, threads a session, free memory in MB, devices, and what to mend (NULL where all
     is well).
     """
-    threads = whole_setting(db, "keras_automl.threads", 1, 1, 256)
+    threads = whole_setting(db, "keras_automl.threads", 1, 1, MOST_THREADS)
     places = [(SERVER, "", _asked(db, "SELECT madlib.automl_inspect() AS found")), *_segments(db)]
     (_, _, server), *segments = places
     sharing = Counter(found.get("host", host) for _, host, found in segments)

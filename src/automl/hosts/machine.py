@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from keras_seg.protocol.limits import SESSION_BYTES
 from keras_seg.server.inspection import free_memory
-
-_SESSION_MEMORY = 1024**3  # bytes; TensorFlow alone takes about 600 MB
 
 
 @dataclass(frozen=True)
@@ -26,4 +25,4 @@ class Machine:
 def this_machine() -> Machine:
     """Return what the machine of this backend carries now."""
     memory = free_memory()
-    return Machine(max(1, min(len(os.sched_getaffinity(0)), memory // _SESSION_MEMORY)), memory)
+    return Machine(max(1, min(len(os.sched_getaffinity(0)), memory // SESSION_BYTES)), memory)

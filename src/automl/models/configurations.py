@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,13 +11,15 @@ from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.dialect import distributed_by
 from automl.database.names import Name, table_name
-from automl.database.session import CallerDatabase, Database
+from automl.database.session import CallerDatabase, Database, session_random
 from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.models import architectures, custom_functions
 from automl.models.custom_functions import FunctionTable
-from automl.search.grammar import parse_compile_params, parse_fit_params
-from automl.search.hyperband import MOST_CONFIGURATIONS
-from automl.search.space import Configuration, Space, model_ids
+from automl.search import seeds
+from automl.search.limits import MOST_CONFIGURATIONS
+from automl.search.parameters import parse_compile_params, parse_fit_params
+from automl.search.space import Configuration, Space
+from automl.search.space_arguments import model_ids, parse_space
 
 _ARGUMENT = "model_selection_table"
 _COLUMNS = ("mst_key", "model_id", "compile_params", "fit_params")
@@ -47,7 +48,7 @@ def generate_model_configs(
     """
     problems = Problems()
     kind = problems.attempt(lambda: _search_type(search_type))
-    space = problems.attempt(lambda: Space.parse(model_id_list, compile_params_grid, fit_params_grid))
+    space = problems.attempt(lambda: parse_space(model_id_list, compile_params_grid, fit_params_grid))
     if kind is not None:
         problems.attempt(lambda: _require_count(kind, num_configs, random_state))
     if kind == "grid" and space is not None:
@@ -67,7 +68,7 @@ def generate_model_configs(
             db.notice(f"{len(wanted) - len(fresh)} of {len(wanted)} configurations are in the table already")
     else:
         assert num_configs is not None
-        seed = secrets.randbelow(2**31) if random_state is None else random_state
+        seed = seeds.given_or_drawn(random_state, lambda: session_random(db))
         fresh = [point.configuration for point in space.sample_points(num_configs, seed, there)]
         if len(fresh) < num_configs:
             db.notice(f"the search space holds {len(fresh)} different configurations where {num_configs} are asked for")

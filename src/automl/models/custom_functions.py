@@ -24,8 +24,10 @@ from automl.errors import (
     Problems,
     UsageError,
 )
-from automl.search.grammar import CompileParams, did_you_mean, is_name
+from automl.search.literals import is_name
+from automl.search.parameters import CompileParams
 from keras_seg.protocol import custom_functions, keras_names
+from keras_seg.protocol.spelling import did_you_mean
 
 _ARGUMENT = "object_table"
 _COLUMNS = ("id", "name", "description", "object")

@@ -25,8 +25,8 @@ from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
 from automl.prediction.predict import companion, keys_of
-from automl.search.grammar import CompileParams, parse_compile_params
 from automl.search.orders import compile_order
+from automl.search.parameters import CompileParams, parse_compile_params
 from keras_seg.protocol.orders import (
     TRAINING,
     CheckOrder,

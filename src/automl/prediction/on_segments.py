@@ -32,6 +32,7 @@ from automl.database.names import quoted
 from automl.database.session import CallerDatabase
 from automl.hosts.assignment import of_sessions
 from automl.prediction.trained_model import Prediction
+from keras_seg.protocol.limits import MOST_THREADS
 from keras_seg.protocol.orders import GatheringOrder, GatheringProblem, SessionSetup
 from keras_seg.protocol.parts import Raw, cut
 
@@ -81,7 +82,7 @@ def _bring(db: CallerDatabase, table: str, weights: Raw) -> None:
 
 def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
     """Return what each segment is told first."""
-    threads = catalog.whole_setting(db, "keras_automl.threads", 1, 1, 256)
+    threads = catalog.whole_setting(db, "keras_automl.threads", 1, 1, MOST_THREADS)
     there = segments(db)
     setup = Setup(SessionSetup(variables=prediction.variables, threads=threads), of_sessions(prediction.hosts, len(there)))
     return [setup.of_session(segment.content).to_json() for segment in there]

@@ -1,13 +1,31 @@
 """What is tried, and for how long: configurations and plans. Pure: no SQL, no Keras; the standard library and numpy (and
-hyperopt, in its adapter).
+hyperopt, in the one file that knows it).
 
-Reading order:
+Reading order. How much a search may do, and where its randomness comes from:
 
-    grammar     parameters as text and as values: the grids, compile_params, fit_params, automl_params
-    orders      parameters as orders carry them to a session
-    space       the search space that two grids and a list of models span, and drawing configurations from it
-    scheduler   what a run asks of a method: steps of trials and tasks; a fixed list of configurations
-    hyperband   the ladder: how many configurations train for how many iterations, and who goes on
-    proposals   Hyperopt: trials that are proposed while others train
-    hyperopt_adapter    the one file that knows hyperopt
+    limits           how long it may train, how much it may try, how long texts may be
+    seeds            one seed a search, given or drawn; the streams that are made of it
+
+Parameters as text and as values:
+
+    literals         values in Python's notation
+    callbacks        the one callback: TensorBoard
+    rules            what the parameters of compile and fit must be
+    parameters       compile_params and fit_params of one configuration: written and read
+    orders           both as orders carry them to a session
+    grids            the text of a dict of lists
+    pairs            the text of automl_params
+
+What may be tried:
+
+    dimensions       a choice among values, a number between bounds on a scale
+    space            the space that two grids and a list of models span, and drawing configurations from it
+    space_arguments  from the arguments of SQL to a space
+
+Methods:
+
+    scheduler        what a run asks of a method: steps of trials and tasks; a fixed list of configurations
+    hyperband        the ladder: how many configurations train for how many iterations, and who goes on
+    hyperopt         trials that are proposed while others train
+    methods          all methods, one line each
 """

@@ -3,7 +3,8 @@
 Source: Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar, "Hyperband: A Novel Bandit-Based Approach to Hyperparameter
 Optimization", JMLR 18(185), 2018, section 3, Algorithm 1. A bracket s is one run of successive halving: many configurations
 with few iterations, of which the best 1/eta go on with eta times as many. The brackets differ in where they begin between many
-and few. All arithmetic is on integers: a floating-point logarithm takes 243 for less than the fifth power of 3.
+and few; they do not depend on each other, so all of them start at once. All arithmetic is on integers: a floating-point
+logarithm takes 243 for less than the fifth power of 3.
 
 For R=9, eta=3, configurations x iterations, over the iterations of the page's axis (`metrics_iters`):
 
@@ -11,26 +12,21 @@ For R=9, eta=3, configurations x iterations, over the iterations of the page's a
     bracket 2     9 x 1    3 x 3    1 x 9
     bracket 1              3 x 3    1 x 9
     bracket 0                       3 x 9
-
-Brackets do not depend on each other: all of them start at once.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError, together
-from automl.search.grammar import parse_pairs
-from automl.search.scheduler import Milestone, Plan, Scheduler, Step, Task
+from automl.search.limits import MOST_CONFIGURATIONS, MOST_ITERATIONS
+from automl.search.pairs import AUTOML_PARAMS, INTEGER, parse_pairs
+from automl.search.scheduler import MethodColumn, Milestone, Plan, Scheduler, Step, Task
 from automl.search.space import Configuration, Space
 
-MOST_ITERATIONS = 1_000_000
-MOST_CONFIGURATIONS = 100_000
-AUTOML_PARAMS = "automl_params"
-INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+COLUMNS = (MethodColumn("s", "integer"), MethodColumn("i", "integer"))
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------------
@@ -69,8 +65,7 @@ class HyperbandParams:
     eta: int = 3
     skip_last: int = 0
 
-    columns = ("s", "i")  # that the info table has for this method alone
-    longest_of = "the iterations of the longest round"
+    max_iterations_are = "the iterations of the longest round"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
@@ -83,7 +78,7 @@ class HyperbandParams:
         return sum(rung.configurations for rung in self.rungs if rung.round == 0)
 
     @property
-    def longest(self) -> int:
+    def max_iterations(self) -> int:
         """Iterations of the longest round."""
         return max(rung.iterations for rung in self.rungs)
 
@@ -98,8 +93,14 @@ class HyperbandParams:
 def schedule(R: int, eta: int, skip_last: int) -> tuple[Rung, ...]:
     """Return the rungs of all brackets, the largest bracket first, then by round.
 
-    n_i is floor(n / eta^i) of n = floor((s_max + 1) / (s + 1)) * eta^s, r_i is R * eta^(i - s) rounded half up. The page rounds
-    the factor of n down first, the paper rounds the product up: bracket 3 of R=81 has 27 configurations here and 34 there.
+    Round i of bracket s has n_i configurations for r_i iterations each, of n configurations in the bracket's first round:
+
+        n   = floor((s_max + 1) / (s + 1)) * eta^s    as many that each bracket trains for about as many iterations in all
+        n_i = floor(n / eta^i)                        of eta configurations one goes on
+        r_i = R * eta^(i - s), rounded half up        so the last round, i = s, has R
+
+    The page rounds the factor of n down first, the paper rounds the product up: bracket 3 of R=81 has 27 configurations here
+    and 34 there. No round is empty: n is at least eta^s, so n_s is at least 1.
 
     Args:
         R: most iterations of a configuration in a round, at least eta.
@@ -107,10 +108,11 @@ def schedule(R: int, eta: int, skip_last: int) -> tuple[Rung, ...]:
         skip_last: rounds left out at the end of every bracket, from 0 to s_max; brackets of as few rounds vanish.
     """
     s_max = largest_bracket(R, eta)
-    # Rungs with equal d = s_max - s + i have equal budgets; on the page's axis they lie side by side.
+    # r_i is R * eta^d / eta^s_max with d = s_max - s + i; rungs with equal d lie side by side on the page's axis.
     budgets = [_rounded(R * eta**d, eta**s_max) for d in range(s_max - skip_last + 1)]
+    begin = [(s_max + 1) // (s + 1) * eta**s for s in range(s_max + 1)]
     return tuple(
-        Rung(s, i, _first_round(s, s_max, eta) // eta**i, budgets[s_max - s + i], sum(budgets[: s_max - s + i]))
+        Rung(s, i, begin[s] // eta**i, budgets[s_max - s + i], sum(budgets[: s_max - s + i]))
         for s in range(s_max, skip_last - 1, -1)
         for i in range(s - skip_last + 1)
     )
@@ -128,13 +130,8 @@ def largest_bracket(R: int, eta: int) -> int:
     return s
 
 
-def _first_round(s: int, s_max: int, eta: int) -> int:
-    factor: int = eta**s
-    return (s_max + 1) // (s + 1) * factor
-
-
 def _rounded(numerator: int, denominator: int) -> int:
-    """Divide and round half up; at least 1."""
+    """Divide and round half up, floor(a / b + 1 / 2) without fractions; at least 1."""
     return max(1, (2 * numerator + denominator) // (2 * denominator))
 
 
@@ -155,13 +152,11 @@ def parse_params(text: str | None) -> HyperbandParams:
         UsageError: unreadable, an unknown or repeated key, a value out of range.
         AutomlError: several of these at once.
     """
-    defaults = HyperbandParams()
     given = parse_pairs(AUTOML_PARAMS, text, _RULES)
     wrong = [_in_params(key, _RULES[key], value) for key, value in given.items() if not INTEGER.fullmatch(value)]
     if wrong:
         raise together(wrong)
-    params = replace(defaults, **{key: int(value) for key, value in given.items()})
-    return _checked(params, _in_params)
+    return _checked(HyperbandParams(**{key: int(value) for key, value in given.items()}), _in_params)
 
 
 def schedule_params(R: int | None, eta: int | None, skip_last: int | None) -> HyperbandParams:
@@ -208,7 +203,7 @@ def _checked(params: HyperbandParams, complaint: Complaint) -> HyperbandParams:
 class Assignment:
     """A trial is to train for the iterations of a rung."""
 
-    mst_key: int
+    trial: int
     rung: Rung
 
 
@@ -220,16 +215,14 @@ class Progress:
         assignments: what is to be trained now: the survivors, in their next rung.
         finished: the rung that is complete now.
         ranking: its trials, the best first.
-        stopped: those of them that go no further: pruned, failed, or at the end of the ladder.
     """
 
     assignments: tuple[Assignment, ...] = ()
     finished: Rung | None = None
     ranking: tuple[int, ...] = ()
-    stopped: tuple[int, ...] = ()
 
 
-def allotted(params: HyperbandParams, mst_keys: Sequence[int]) -> dict[int, tuple[int, ...]]:
+def allotted(params: HyperbandParams, trials: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """Give the brackets their trials: the largest bracket the first ones, and so on until there are no more.
 
     Returns:
@@ -238,7 +231,7 @@ def allotted(params: HyperbandParams, mst_keys: Sequence[int]) -> dict[int, tupl
     members, at = {}, 0
     for rung in params.rungs:
         if rung.round == 0:
-            members[rung.bracket] = tuple(mst_keys[at : at + rung.configurations])
+            members[rung.bracket] = tuple(trials[at : at + rung.configurations])
             at += rung.configurations
     return members
 
@@ -255,45 +248,36 @@ class Ladder:
     def __init__(self, params: HyperbandParams, members: Mapping[int, Sequence[int]]) -> None:
         planned = params.rungs
         room = {rung.bracket: rung.configurations for rung in planned if rung.round == 0}
-        if any(len(keys) > room.get(s, 0) for s, keys in members.items()):
+        if any(len(trials) > room.get(s, 0) for s, trials in members.items()):
             raise ValueError(f"more trials than planned: {members}")
         self._brackets = {
-            s: _Bracket(tuple(_resized(rung, len(keys), params.eta) for rung in planned if rung.bracket == s), tuple(keys))
-            for s, keys in sorted(members.items(), reverse=True)
-            if keys
+            s: _Bracket(tuple(_resized(rung, len(trials), params.eta) for rung in planned if rung.bracket == s), tuple(trials))
+            for s, trials in sorted(members.items(), reverse=True)
+            if trials
         }
-        self._bracket_of = {key: bracket for bracket in self._brackets.values() for key in bracket.competing}
+        self._bracket_of = {trial: bracket for bracket in self._brackets.values() for trial in bracket.competing}
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """The plan, with the numbers of configurations that there are."""
         return tuple(rung for bracket in self._brackets.values() for rung in bracket.rungs)
 
-    @property
-    def done(self) -> bool:
-        """Whether nobody has anything left to train."""
-        return not any(bracket.competing for bracket in self._brackets.values())
-
     def start(self) -> tuple[Assignment, ...]:
         """Return the first round of every bracket."""
         return tuple(assignment for bracket in self._brackets.values() for assignment in bracket.assignments())
 
-    def report(self, mst_key: int, loss: float | None) -> Progress:
+    def report(self, trial: int, loss: float | None) -> Progress:
         """Tell the loss of a trial at the end of its rung.
 
-        Losses rank ascending, NaN after them; ties by `mst_key`.
+        Losses rank ascending, NaN after them; ties by the number of the trial.
 
         Args:
-            mst_key: the trial; it must be training.
+            trial: its number; it must be training.
             loss: None for a trial that failed, which is never promoted, not even where there is room.
         """
-        if mst_key not in self._bracket_of:
-            raise ValueError(f"trial {mst_key} is not on the ladder")
-        return self._bracket_of[mst_key].report(mst_key, loss)
-
-    def rung_of(self, mst_key: int) -> Rung:
-        """Return the rung that a trial trains in, or trained in last."""
-        return self._bracket_of[mst_key].reached[mst_key]
+        if trial not in self._bracket_of:
+            raise ValueError(f"trial {trial} is not on the ladder")
+        return self._bracket_of[trial].report(trial, loss)
 
     def iterations_after(self, rung: Rung) -> int:
         """Return how many iterations a trial that is promoted every time has before it after `rung`."""
@@ -309,50 +293,46 @@ class _Bracket:
     competing: tuple[int, ...]
     round: int = 0
     losses: dict[int, float | None] = field(default_factory=dict)
-    reached: dict[int, Rung] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.reached = dict.fromkeys(self.competing, self.rungs[0])
 
     def assignments(self) -> tuple[Assignment, ...]:
-        return tuple(Assignment(key, self.rungs[self.round]) for key in self.competing)
+        return tuple(Assignment(trial, self.rungs[self.round]) for trial in self.competing)
 
-    def report(self, mst_key: int, loss: float | None) -> Progress:
-        if mst_key not in self.competing or mst_key in self.losses:
-            raise ValueError(f"trial {mst_key} is not training")
-        self.losses[mst_key] = loss
+    def report(self, trial: int, loss: float | None) -> Progress:
+        if trial not in self.competing or trial in self.losses:
+            raise ValueError(f"trial {trial} is not training")
+        self.losses[trial] = loss
         return Progress() if len(self.losses) < len(self.competing) else self._next_round()
 
     def _next_round(self) -> Progress:
         finished, ranking = self.rungs[self.round], _ranked(self.losses)
         self.competing = self._survivors(ranking)
         self.losses = {}
-        stopped = tuple(key for key in ranking if key not in self.competing)
         if not self.competing:
-            return Progress((), finished, ranking, stopped)
+            return Progress((), finished, ranking)
         self.round += 1
-        self.reached.update(dict.fromkeys(self.competing, self.rungs[self.round]))
-        return Progress(self.assignments(), finished, ranking, stopped)
+        return Progress(self.assignments(), finished, ranking)
 
     def _survivors(self, ranking: Sequence[int]) -> tuple[int, ...]:
+        """Return who goes on: the best, as many as the next round has room for; never one that failed."""
         if self.round + 1 == len(self.rungs):
             return ()
         room = self.rungs[self.round + 1].configurations
-        return tuple([key for key in ranking if self.losses[key] is not None][:room])
+        return tuple([trial for trial in ranking if self.losses[trial] is not None][:room])
 
 
 def _resized(rung: Rung, configurations: int, eta: int) -> Rung:
+    """Return a rung of a bracket that begins with so many configurations: floor(n / eta^i), but one goes on to the end."""
     return replace(rung, configurations=max(1, configurations // eta**rung.round))
 
 
 def _ranked(losses: Mapping[int, float | None]) -> tuple[int, ...]:
-    """Order trials by loss: numbers, then NaN, then None; ties by key."""
+    """Order trials by loss: numbers, then NaN, then None; ties by number."""
 
-    def rank(key: int) -> tuple[int, float, int]:
-        loss = losses[key]
+    def rank(trial: int) -> tuple[int, float, int]:
+        loss = losses[trial]
         if loss is None or math.isnan(loss):
-            return (2 if loss is None else 1), 0.0, key
-        return 0, loss, key
+            return (2 if loss is None else 1), 0.0, trial
+        return 0, loss, trial
 
     return tuple(sorted(losses, key=rank))
 
@@ -369,21 +349,21 @@ class HyperbandPlan:
     seed: int
 
     @property
-    def wanted(self) -> int:
+    def planned_trials(self) -> int:
         return self.params.configurations
 
     @property
-    def longest(self) -> int:
-        return self.params.longest
+    def max_iterations(self) -> int:
+        return self.params.max_iterations
 
-    def corners(self) -> tuple[Configuration, ...]:
-        return self.space.corners()
+    def probe_configurations(self) -> tuple[Configuration, ...]:
+        return self.space.probe_configurations()
 
     def scheduler(self) -> Scheduler:
-        return Brackets(self.params, self.space.sample(self.wanted, self.seed))
+        return HyperbandScheduler(self.params, self.space.sample(self.planned_trials, self.seed))
 
 
-class Brackets:
+class HyperbandScheduler:
     """The scheduler of Hyperband: the ladder, over numbered configurations.
 
     Args:
@@ -393,7 +373,7 @@ class Brackets:
 
     def __init__(self, params: HyperbandParams, configurations: Sequence[Configuration]) -> None:
         self._trials = tuple(enumerate(configurations, 1))
-        self._ladder = Ladder(params, allotted(params, [key for key, _ in self._trials]))
+        self._ladder = Ladder(params, allotted(params, [trial for trial, _ in self._trials]))
 
     @property
     def count(self) -> int:
@@ -402,24 +382,18 @@ class Brackets:
     def start(self) -> Step:
         return Step(self._trials, self._tasks(self._ladder.start()))
 
-    def report(self, mst_key: int, loss: float | None) -> Step:
-        progress = self._ladder.report(mst_key, loss)
+    def report(self, trial: int, loss: float | None) -> Step:
+        progress = self._ladder.report(trial, loss)
         finished = progress.finished
         milestone = None if finished is None else _milestone(finished, len(progress.ranking))
         return Step((), self._tasks(progress.assignments), milestone)
 
     def _tasks(self, assignments: Sequence[Assignment]) -> tuple[Task, ...]:
-        return tuple(
-            Task(
-                each.mst_key,
-                each.rung.iterations,
-                each.rung.offset,
-                self._ladder.iterations_after(each.rung),
-                each.rung.bracket,
-                each.rung.round,
-            )
-            for each in assignments
-        )
+        return tuple(self._task(each.trial, each.rung) for each in assignments)
+
+    def _task(self, trial: int, rung: Rung) -> Task:
+        place = {"s": rung.bracket, "i": rung.round}
+        return Task(trial, rung.iterations, rung.offset, self._ladder.iterations_after(rung), place)
 
 
 def _milestone(rung: Rung, trials: int) -> Milestone:

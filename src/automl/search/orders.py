@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from automl.search.grammar import Call, CompileParams, FitParams
+from automl.search.literals import Call
+from automl.search.parameters import CompileParams, FitParams
 from keras_seg.protocol.orders import CompileOrder, FitOrder, TensorBoardOrder
 
 

@@ -8,11 +8,26 @@ search repeat itself bit for bit on any number of sessions.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from automl.search.space import Configuration
+
+Place = Mapping[str, int]  # where a method has put a trial: a value for each column that the method has for itself
+
+
+@dataclass(frozen=True)
+class MethodColumn:
+    """A column that the info table has for one method.
+
+    Attributes:
+        name: what it is called in the table, and in the place of a task.
+        kind: its type in SQL.
+    """
+
+    name: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -20,19 +35,18 @@ class Task:
     """Iterations that a trial is to train before its loss is reported.
 
     Attributes:
-        mst_key: the trial.
+        trial: its number.
         iterations: how many.
         offset: iterations on the axis of the search (`metrics_iters`) that lie before them.
-        ahead: iterations that may follow; a trial with a long way goes first.
-        bracket, round: where Hyperband has put it: s and i; None for other methods.
+        iterations_after: iterations that may follow; a trial with a long way goes first.
+        place: where the method has put the trial, for its columns in tables; nobody else looks into it.
     """
 
-    mst_key: int
+    trial: int
     iterations: int
     offset: int = 0
-    ahead: int = 0
-    bracket: int | None = None
-    round: int | None = None
+    iterations_after: int = 0
+    place: Place = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,7 @@ class Scheduler(Protocol):
     def start(self) -> Step:
         """Return the first step."""
 
-    def report(self, mst_key: int, loss: float | None) -> Step:
+    def report(self, trial: int, loss: float | None) -> Step:
         """Tell the loss with which a trial has ended its task, None if it failed, and return what follows from it."""
 
 
@@ -79,17 +93,17 @@ class Plan(Protocol):
     """A search as data, before anything is trained.
 
     Attributes:
-        wanted: trials that would be made if the search space holds as many configurations.
-        longest: iterations of the longest task.
+        planned_trials: trials that would be made if the search space holds as many configurations.
+        max_iterations: iterations of the longest task.
     """
 
     @property
-    def wanted(self) -> int: ...
+    def planned_trials(self) -> int: ...
 
     @property
-    def longest(self) -> int: ...
+    def max_iterations(self) -> int: ...
 
-    def corners(self) -> tuple[Configuration, ...]:
+    def probe_configurations(self) -> tuple[Configuration, ...]:
         """Return configurations that show every mistake in what may be tried."""
 
     def scheduler(self) -> Scheduler:
@@ -114,28 +128,28 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListPlan:
     """The plan that trains given configurations, all of them for the same number of iterations."""
 
     trials: tuple[tuple[int, Configuration], ...]
     iterations: int
 
     @property
-    def wanted(self) -> int:
+    def planned_trials(self) -> int:
         return len(self.trials)
 
     @property
-    def longest(self) -> int:
+    def max_iterations(self) -> int:
         return self.iterations
 
-    def corners(self) -> tuple[Configuration, ...]:
+    def probe_configurations(self) -> tuple[Configuration, ...]:
         return tuple(dict.fromkeys(configuration for _, configuration in self.trials))
 
     def scheduler(self) -> Scheduler:
-        return All(self.trials, self.iterations)
+        return ListScheduler(self.trials, self.iterations)
 
 
-class All:
+class ListScheduler:
     """The scheduler of a fixed list of trials: all of them start at once."""
 
     def __init__(self, trials: Sequence[tuple[int, Configuration]], iterations: int) -> None:
@@ -148,7 +162,7 @@ class All:
         return len(self._trials)
 
     def start(self) -> Step:
-        return Step(self._trials, tuple(Task(key, self._iterations) for key, _ in self._trials))
+        return Step(self._trials, tuple(Task(trial, self._iterations) for trial, _ in self._trials))
 
-    def report(self, mst_key: int, loss: float | None) -> Step:
+    def report(self, trial: int, loss: float | None) -> Step:
         return Step(milestone=self._tally.add())

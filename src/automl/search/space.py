@@ -6,189 +6,33 @@ space branches over the entries of `optimizer_params_list`; everything else is c
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, TypeVar, cast, get_args
+from typing import TypeVar, cast
 
 import numpy as np
 
-from automl.errors import NULL_VALUE_NOT_ALLOWED, AutomlError, UsageError, together
-from automl.search.grammar import (
-    COMPILE_RULES,
-    DEFAULT_OPTIMIZER,
-    FIT_RULES,
-    LEARNING_RATES,
-    OPTIMIZER_ENTRIES,
-    Grid,
-    Rule,
-    did_you_mean,
-    is_integer,
-    is_number,
-    lists_of,
-    optimizer_rule,
-    parse_dict,
-    render_compile_params,
-    render_fit_params,
+from automl.search import seeds
+from automl.search.dimensions import (
+    Choice,
+    Dimension,
+    Dimensions,
+    Uniform,
+    Values,
+    combinations,
+    drawn,
+    extreme_at,
+    extremes_at,
+    size_of,
 )
+from automl.search.limits import ENUMERABLE, REDRAWS
+from automl.search.parameters import render_compile_params, render_fit_params
 
-Scale = Literal["linear", "log", "log_near_one"]
-Values = tuple[tuple[str, object], ...]
 Coordinates = Mapping[str, float]  # by the label of the axis: the number of a choice, the quantile of a range
 
-MODELS, COMPILE, FIT = "model_id_list", "compile_params_grid", "fit_params_grid"
-SCALES: tuple[str, ...] = get_args(Scale)
-REDRAWS = 1000  # duplicates in a row after which drawing gives up
-ENUMERABLE = 200_000  # configurations of a discrete space that may be listed to find those which drawing missed
-_STREAM = 1  # the configurations' own stream of the seed: other draws of a run take other numbers
-_FORM = "must be [low, high, scale] to be drawn from a distribution"
-_INTEGERS = frozenset(
-    ("batch_size", "epochs", "steps_per_epoch", "initial_epoch", "gradient_accumulation_steps", "ema_overwrite_frequency")
-)
-_METRICS = ("metrics", "weighted_metrics")
+COMPILE, FIT = "compile_params_grid", "fit_params_grid"
 BRANCH, _MODEL = "branch", "model"  # labels of axes
-_NEVER_DISTRIBUTED = frozenset(
-    (*_METRICS, "optimizer", "loss", "sample_weight_mode", "shuffle", "class_weight", "verbose", "callbacks")
-)
-_USUAL_OPTIMIZER_KEYS = frozenset((*LEARNING_RATES, "momentum", "nesterov", "decay", "rho", "beta_1", "beta_2", "epsilon"))
-
-
-# --- dimensions ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several values, each as likely as the other. They keep their types: nothing is coerced."""
-
-    values: tuple[object, ...]
-
-    @property
-    def size(self) -> int:
-        return len(self.values)
-
-    def at(self, quantile: float) -> object:
-        """Return the value at a quantile in [0, 1)."""
-        return self.values[min(int(quantile * self.size), self.size - 1)]
-
-    def all(self) -> Iterable[object]:
-        """Return every value."""
-        return self.values
-
-    def value(self, coordinate: float) -> object:
-        """Return the value with this number."""
-        return self.values[int(coordinate)]
-
-    def coordinate(self, value: object) -> float:
-        """Return the number of a value."""
-        return [repr(each) for each in self.values].index(repr(value))  # repr: 1, 1.0 and True are three values
-
-    @property
-    def extremes(self) -> tuple[object, ...]:
-        """The values that must all be right for the dimension to be."""
-        return self.values
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """A number between two bounds, uniform on a scale.
-
-    Attributes:
-        low: lower bound.
-        high: upper bound, above the lower one.
-        scale: "linear"; "log", uniform in the logarithm; "log_near_one", uniform in the logarithm of the distance from 1.
-        integer: whether it is one of the integers from `low` to `high`, both included.
-    """
-
-    low: float
-    high: float
-    scale: Scale = "linear"
-    integer: bool = False
-
-    @property
-    def size(self) -> int | None:
-        """How many values it has; None for a continuum."""
-        return int(self.high) - int(self.low) + 1 if self.integer else None
-
-    def at(self, quantile: float) -> float:
-        """Return the value at a quantile in [0, 1).
-
-        >>> round(Uniform(0.001, 0.1, "log").at(0.5), 12)
-        0.01
-        """
-        if self.integer:
-            return min(int(_between(self.low, self.high + 1, quantile, self.scale)), int(self.high))
-        return min(max(_between(self.low, self.high, quantile, self.scale), self.low), self.high)
-
-    def value(self, coordinate: float) -> float:
-        """Return the value at a quantile."""
-        return self.at(coordinate)
-
-    def coordinate(self, value: float) -> float:
-        """Return the quantile of a value; of an integer the middle of its share.
-
-        >>> round(Uniform(0.001, 0.1, "log").coordinate(0.01), 12)
-        0.5
-        """
-        low, high, middle = (self.low, self.high + 1, value + 0.5) if self.integer else (self.low, self.high, value)
-        return min(max(_quantile(low, high, middle, self.scale), 0.0), 1.0)
-
-    def all(self) -> Iterable[int]:
-        """Return every value of an integer dimension."""
-        if not self.integer:
-            raise ValueError(f"{self} is a continuum")
-        return range(int(self.low), int(self.high) + 1)
-
-    @property
-    def extremes(self) -> tuple[object, ...]:
-        """The values that must both be right for the dimension to be: its bounds."""
-        return self.low, self.high
-
-
-Dimension = Choice | Uniform
-Dimensions = tuple[tuple[str, Dimension], ...]
-
-
-def _between(low: float, high: float, quantile: float, scale: Scale) -> float:
-    if scale == "log_near_one":
-        return 1 - _between(1 - low, 1 - high, quantile, "log")
-    if scale == "log":
-        return math.exp(_between(math.log(low), math.log(high), quantile, "linear"))
-    return low * (1 - quantile) + high * quantile
-
-
-def _quantile(low: float, high: float, value: float, scale: Scale) -> float:
-    """Return where a value lies between two bounds; the reverse of `_between`."""
-    if scale == "log_near_one":
-        return _quantile(1 - low, 1 - high, 1 - value, "log")
-    if scale == "log":
-        return _quantile(math.log(low), math.log(high), math.log(value), "linear")
-    return (value - low) / (high - low)
-
-
-def _size(dimensions: Iterable[Dimension]) -> int | None:
-    sizes = [dimension.size for dimension in dimensions]
-    return None if None in sizes else math.prod(size for size in sizes if size is not None)
-
-
-def _draw(dimensions: Dimensions, random: np.random.Generator) -> Values:
-    return tuple((key, dimension.at(random.random())) for key, dimension in dimensions)
-
-
-def _all(dimensions: Dimensions) -> Iterator[Values]:
-    keys = [key for key, _ in dimensions]
-    return (tuple(zip(keys, values, strict=True)) for values in product(*(dimension.all() for _, dimension in dimensions)))
-
-
-def _extreme(dimension: Dimension, turn: int) -> object:
-    return dimension.extremes[turn % len(dimension.extremes)]
-
-
-def _extremes(dimensions: Dimensions, turn: int) -> Values:
-    return tuple((key, _extreme(dimension, turn)) for key, dimension in dimensions)
-
-
-# --- points and configurations ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -246,7 +90,7 @@ class OptimizerSpace:
 
     @property
     def size(self) -> int | None:
-        return _size([self.names, *(dimension for _, dimension in self.params)])
+        return size_of([self.names, *(dimension for _, dimension in self.params)])
 
 
 @dataclass(frozen=True)
@@ -265,28 +109,10 @@ class Space:
     compile_params: Dimensions
     fit_params: Dimensions
 
-    @classmethod
-    def parse(
-        cls, model_id_list: Sequence[int | None] | None, compile_params_grid: str | None, fit_params_grid: str | None
-    ) -> Space:
-        """Read the space from the arguments of `madlib_keras_automl`.
-
-        Raises:
-            UsageError: an argument is NULL or unreadable, a key unknown, a value or range against its rule.
-            AutomlError: several of these; all that were found.
-        """
-        problems: list[AutomlError] = []
-        ids = _attempt_ids(model_id_list, problems)
-        optimizers, compile_params = _compile_dimensions(_dict(COMPILE, compile_params_grid, problems), problems)
-        fit_params = _fit_dimensions(_dict(FIT, fit_params_grid, problems), problems)
-        if problems:
-            raise together(problems)
-        return cls(ids, optimizers, compile_params, fit_params)
-
     @property
     def size(self) -> int | None:
         """How many points there are, None for a continuum. Points that read the same (entries that overlap) count each."""
-        crossed = _size(dimension for _, dimension in (*self.compile_params, *self.fit_params))
+        crossed = size_of(dimension for _, dimension in (*self.compile_params, *self.fit_params))
         branches = [branch.size for branch in self.optimizers]
         if crossed is None or None in branches:
             return None
@@ -298,14 +124,14 @@ class Space:
         number = int(random.integers(len(self.optimizers)))
         branch = self.optimizers[number]
         name = cast(str, branch.names.at(random.random()))
-        params = _draw(branch.params, random)
-        return Point(model_id, number, name, params, _draw(self.compile_params, random), _draw(self.fit_params, random))
+        params = drawn(branch.params, random)
+        return Point(model_id, number, name, params, drawn(self.compile_params, random), drawn(self.fit_params, random))
 
     def points(self) -> Iterator[Point]:
         """Yield every point of a discrete space; the model varies fastest."""
         for number, branch in enumerate(self.optimizers):
-            own = product(branch.names.all(), _all(branch.params))
-            for (name, params), others, fit in product(own, _all(self.compile_params), _all(self.fit_params)):
+            own = product(branch.names.all(), combinations(branch.params))
+            for (name, params), others, fit in product(own, combinations(self.compile_params), combinations(self.fit_params)):
                 yield from (Point(model_id, number, cast(str, name), params, others, fit) for model_id in self.model_ids)
 
     @property
@@ -374,7 +200,7 @@ class Space:
         """Return all configurations of a discrete space, in the order of its points."""
         return tuple(dict.fromkeys(point.configuration for point in self.points()))
 
-    def corners(self) -> tuple[Configuration, ...]:
+    def probe_configurations(self) -> tuple[Configuration, ...]:
         """Return configurations that together hold every model, every listed value and both bounds of every range.
 
         What is wrong with a value shows in one of them, whether it will be drawn or not.
@@ -383,14 +209,14 @@ class Space:
         for number, branch in enumerate(self.optimizers):
             dimensions = [branch.names, *(each for _, each in (*branch.params, *self.compile_params, *self.fit_params))]
             for turn in range(max(len(self.model_ids), *(len(dimension.extremes) for dimension in dimensions))):
-                name = cast(str, _extreme(branch.names, turn))
-                values = [_extremes(each, turn) for each in (branch.params, self.compile_params, self.fit_params)]
+                name = cast(str, extreme_at(branch.names, turn))
+                values = [extremes_at(each, turn) for each in (branch.params, self.compile_params, self.fit_params)]
                 found[Point(self.model_ids[turn % len(self.model_ids)], number, name, *values).configuration] = None
         return tuple(found)
 
     def count(self, wanted: int) -> int:
         """Return how many configurations `sample` finds if it is to draw `wanted`: fewer where a discrete space has fewer."""
-        crossed = _size(dimension for _, dimension in (*self.compile_params, *self.fit_params))
+        crossed = size_of(dimension for _, dimension in (*self.compile_params, *self.fit_params))
         branches = [branch.size for branch in self.optimizers]
         if crossed is None or None in branches:
             return wanted
@@ -413,7 +239,7 @@ class Space:
 
     def sample_points(self, count: int, seed: int, tried: Collection[Configuration] = ()) -> tuple[Point, ...]:
         """Draw points as `sample` draws configurations, none of which is in `tried`."""
-        random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed % 2**64, spawn_key=(_STREAM,))))
+        random = seeds.generator(seed, seeds.CONFIGURATIONS)
         if self.size is not None and self.size <= count:
             return self._rest(random, tried)
         found: dict[Configuration, Point] = {}
@@ -439,201 +265,3 @@ Part = TypeVar("Part")
 
 def _labelled(prefix: str, pairs: Iterable[tuple[str, Part]]) -> dict[str, Part]:
     return {f"{prefix}.{key}": each for key, each in pairs}
-
-
-# --- reading the arguments ----------------------------------------------------------------------------------------------
-
-
-def model_ids(given: Sequence[int | None] | None) -> tuple[int, ...]:
-    """Read `model_id_list`; return the ids in ascending order.
-
-    Raises:
-        UsageError: NULL, empty, with NULL in it, or an id twice.
-    """
-    rule = "must be a list of model ids"
-    if given is None:
-        raise UsageError(MODELS, rule, given, sqlstate=NULL_VALUE_NOT_ALLOWED)
-    if not given:
-        raise UsageError(MODELS, "must have at least one model id", list(given))
-    if None in given:
-        raise UsageError(MODELS, "must not hold NULL", list(given), sqlstate=NULL_VALUE_NOT_ALLOWED)
-    if not all(is_integer(model_id, -(2**31)) for model_id in given):
-        raise UsageError(MODELS, rule, list(given))
-    ids = sorted(model_id for model_id in given if model_id is not None)
-    repeated = sorted({model_id for model_id in ids if ids.count(model_id) > 1})
-    if repeated:
-        raise UsageError(MODELS, f"must have each model id once; repeated: {', '.join(map(str, repeated))}")
-    return tuple(ids)
-
-
-def _attempt_ids(given: Sequence[int | None] | None, problems: list[AutomlError]) -> tuple[int, ...]:
-    try:
-        return model_ids(given)
-    except UsageError as problem:
-        problems.append(problem)
-        return ()
-
-
-def _dict(argument: str, text: str | None, problems: list[AutomlError]) -> dict[object, object] | None:
-    try:
-        return parse_dict(argument, text)
-    except UsageError as problem:
-        problems.append(problem)
-        return None
-
-
-def _compile_dimensions(
-    given: dict[object, object] | None, problems: list[AutomlError]
-) -> tuple[tuple[OptimizerSpace, ...], Dimensions]:
-    if given is None:
-        return (), ()
-    if "loss" not in given:
-        problems.append(UsageError(COMPILE, '"loss" is required', hint="For example: 'loss': ['categorical_crossentropy']"))
-    grid = lists_of(COMPILE, given, problems)
-    optimizers = _optimizers(grid.pop(OPTIMIZER_ENTRIES, None), grid.pop("optimizer", None), problems)
-    reader = _Reader(COMPILE, problems)
-    known = ("optimizer", OPTIMIZER_ENTRIES, *(key for key in COMPILE_RULES if key != "optimizer"))
-    keys = reader.known(grid, known)
-    return optimizers, tuple((key, reader.dimension(key, grid[key], COMPILE_RULES[key])) for key in keys)
-
-
-def _optimizers(
-    entries: list[object] | None, names: list[object] | None, problems: list[AutomlError]
-) -> tuple[OptimizerSpace, ...]:
-    if entries is None:
-        return (OptimizerSpace(_Reader(COMPILE, problems).names(names or [DEFAULT_OPTIMIZER])),)
-    if names is not None:
-        rule = f'"optimizer" must stand in the entries of "{OPTIMIZER_ENTRIES}", not beside them'
-        problems.append(UsageError(COMPILE, rule, names))
-    return tuple(_entry(number, entry, problems) for number, entry in enumerate(entries, 1))
-
-
-def _entry(number: int, entry: object, problems: list[AutomlError]) -> OptimizerSpace:
-    where = f'"{OPTIMIZER_ENTRIES}" entry {number}'
-    if not isinstance(entry, dict) or not entry:
-        problems.append(UsageError(COMPILE, f"{where} must be a dict with one key at least", entry))
-        return OptimizerSpace(Choice((DEFAULT_OPTIMIZER,)))
-    reader = _Reader(COMPILE, problems, where + ": ")
-    params = lists_of(COMPILE, entry, problems, reader.where)
-    names = params.pop("optimizer", [DEFAULT_OPTIMIZER])
-    dimensions = tuple((key, reader.dimension(key, values, optimizer_rule(key))) for key, values in params.items())
-    return OptimizerSpace(reader.names(names), dimensions)
-
-
-def _fit_dimensions(given: dict[object, object] | None, problems: list[AutomlError]) -> Dimensions:
-    if given is None:
-        return ()
-    before = len(problems)
-    grid = lists_of(FIT, given, problems)
-    reader = _Reader(FIT, problems)
-    dimensions = tuple((key, reader.dimension(key, grid[key], FIT_RULES[key])) for key in reader.known(grid, FIT_RULES))
-    if len(problems) == before:
-        _refuse_late_start(dict(dimensions), problems)
-    return dimensions
-
-
-def _refuse_late_start(dimensions: dict[str, Dimension], problems: list[AutomlError]) -> None:
-    start, epochs = dimensions.get("initial_epoch", Choice((0,))), dimensions.get("epochs", Choice((1,)))
-    latest = start.high if isinstance(start, Uniform) else max(cast(tuple[int, ...], start.values))
-    fewest = epochs.low if isinstance(epochs, Uniform) else min(cast(tuple[int, ...], epochs.values))
-    if latest >= fewest:
-        problems.append(UsageError(FIT, f'"initial_epoch" must be less than the smallest "epochs", {fewest}', latest))
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Turns lists of values into dimensions and collects what is wrong with them.
-
-    Args:
-        argument: the SQL argument, for errors.
-        problems: where they are collected.
-        where: leads to the dict that is read.
-    """
-
-    argument: str
-    problems: list[AutomlError]
-    where: str = ""
-
-    def known(self, grid: Grid, known: Iterable[str]) -> list[str]:
-        """Return the keys of the grid that are known; the others become problems."""
-        names = list(known)
-        for key in grid:
-            if key not in names:
-                rule = f'"{key}" is not one of {", ".join(names)}{did_you_mean(key, names)}'
-                self._wrong(rule, hint=_unknown_hint(key, names))
-        return [key for key in grid if key in names]
-
-    def names(self, values: list[object]) -> Choice:
-        """Read the names of optimizers."""
-        return self._choice("optimizer", values, COMPILE_RULES["optimizer"])
-
-    def dimension(self, key: str, values: list[object], rule: Rule) -> Dimension:
-        """Read a list of values, or `[low, high, scale]`."""
-        if key not in _NEVER_DISTRIBUTED and _is_distribution(values):
-            return self._uniform(key, values, rule)
-        return self._choice(key, values, rule)
-
-    def _choice(self, key: str, values: list[object], rule: Rule) -> Choice:
-        if key in _METRICS:  # a list of lists may hold single metrics as well
-            values = [[value] if isinstance(value, str) else value for value in values]
-        for value in values:
-            if key not in _NEVER_DISTRIBUTED and value in SCALES:
-                self._wrong(f'"{key}" {_FORM}', values)
-            elif not rule.holds(value):
-                self.problems.append(rule.error(self.argument, key, value, self.where))
-        return Choice(tuple({repr(value): value for value in values}.values()))  # repr: 1, 1.0 and True are three values
-
-    def _uniform(self, key: str, values: list[object], rule: Rule) -> Dimension:
-        fault = _form_fault(values) or _bound_fault(key, values, rule) or _range_fault(values)
-        if fault is not None:
-            self._wrong(f'"{key}" {fault[0]}', *fault[1:])
-            return Choice(())
-        low, high, scale = values
-        return Uniform(cast(float, low), cast(float, high), cast(Scale, scale), key in _INTEGERS)
-
-    def _wrong(self, rule: str, *value: object, hint: str | None = None) -> None:
-        self.problems.append(UsageError(self.argument, self.where + rule, *value, hint=hint))
-
-
-def _is_distribution(values: list[object]) -> bool:
-    """Whether the last of several values is text and no other is: what MADlib takes for a distribution."""
-    return len(values) > 1 and [index for index, value in enumerate(values) if isinstance(value, str)] == [len(values) - 1]
-
-
-Fault = tuple[str] | tuple[str, object]  # the rule that is broken, and the value that breaks it unless the rule names it
-
-
-def _form_fault(values: list[object]) -> Fault | None:
-    if len(values) != 3:
-        return _FORM, values
-    if values[2] not in SCALES:
-        return (f"must have one of the scales {', '.join(SCALES)}, not {values[2]!r}{did_you_mean(values[2], SCALES)}",)
-    return None
-
-
-def _bound_fault(key: str, values: list[object], rule: Rule) -> Fault | None:
-    for bound in values[:2]:
-        if key in _INTEGERS and not (isinstance(bound, int) and is_number(bound)):
-            return "must have integers as bounds", bound
-        if not is_number(bound):
-            return "must have finite numbers as bounds", bound
-        if not rule.holds(bound):
-            return rule.text, bound
-    return None
-
-
-def _range_fault(values: list[object]) -> Fault | None:
-    low, high = cast(list[float], values[:2])
-    if low >= high:
-        return "must have a lower bound below its upper bound", values
-    if values[2] == "log" and low <= 0:
-        return 'must have a lower bound above 0 on the scale "log"', values
-    if values[2] == "log_near_one" and not 0 <= low < high < 1:
-        return 'must have bounds from 0 to below 1 on the scale "log_near_one"', values
-    return None
-
-
-def _unknown_hint(key: str, known: list[str]) -> str | None:
-    if key in _USUAL_OPTIMIZER_KEYS and OPTIMIZER_ENTRIES in known:
-        return f"Parameters of an optimizer stand in \"{OPTIMIZER_ENTRIES}\": [{{'optimizer': ['SGD'], {key!r}: [...]}}]"
-    return None

@@ -14,15 +14,16 @@ from automl.data import packed_table
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, table_name
-from automl.database.session import CallerDatabase, Database
+from automl.database.session import CallerDatabase, Database, session_random
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
 from automl.hosts import gpus
 from automl.hosts.machine import this_machine
 from automl.models import architectures, configurations, custom_functions
 from automl.models.configurations import Selected
-from automl.search.grammar import parse_compile_params, parse_fit_params
-from automl.search.hyperband import MOST_ITERATIONS
-from automl.search.scheduler import Listed
+from automl.search import seeds
+from automl.search.limits import MOST_ITERATIONS
+from automl.search.parameters import parse_compile_params, parse_fit_params
+from automl.search.scheduler import ListPlan
 from automl.search.space import Configuration
 from automl.training import run
 from automl.training.fit_tables import ModelTables, SingleTables
@@ -115,7 +116,7 @@ def several(
         model=names[0],
         architecture_table=selected.architecture_table,
         architectures=models,
-        plan=Listed(selected.trials, common.pop("iterations")),
+        plan=ListPlan(selected.trials, common.pop("iterations")),
         method="fit_multiple",
         caching=bool(given.use_caching),
         functions=selected.functions,
@@ -155,7 +156,7 @@ def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | N
         model=names[0],
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models,
-        plan=Listed(((_ONLY, configuration),), common.pop("iterations")),
+        plan=ListPlan(((_ONLY, configuration),), common.pop("iterations")),
         method="fit",
         caching=False,
         functions=functions,
@@ -199,7 +200,7 @@ def _common(
         "training": training,
         "validation": validation,
         "params": f"num_iterations={iterations}",
-        "seed": interrupted.seed if interrupted else _seed(db),
+        "seed": interrupted.seed if interrupted else seeds.of_a_run(None, lambda: session_random(db)),
         "frequency": frequency,
         "name": given.name,
         "description": given.description,
@@ -218,13 +219,6 @@ def _model_id(value: int | None) -> int:
     if value is None:
         raise UsageError("model_id", "must be the id of a model", value)
     return value
-
-
-def _seed(db: Database) -> int:
-    """Draw a seed from the session's random(), so that setseed() repeats it: these functions have no random_state."""
-    return int(
-        db.execute("SELECT pg_catalog.floor(pg_catalog.random() * 2147483648::double precision)::bigint AS seed")[0]["seed"]
-    )
 
 
 # --- where it goes, and where it begins ---------------------------------------------------------------------------------

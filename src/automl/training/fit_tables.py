@@ -191,8 +191,8 @@ def _of_times(column: Column[Times]) -> Column[_Ending]:
 
 def _iterations(request: Request) -> tuple[Column[Any], ...]:
     return (
-        fixed("num_iterations", "integer", request.plan.longest),
-        fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.longest),
+        fixed("num_iterations", "integer", request.plan.max_iterations),
+        fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.max_iterations),
     )
 
 

@@ -6,6 +6,7 @@ all but its last moments. The states of trials rest here too when they are too l
 
 from __future__ import annotations
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from automl.database.session import Journal
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, RunDeleted
+from automl.search.scheduler import Place
 from automl.training.history import Evaluation, Past, remembered
 
 _INTERVAL = 0.2  # seconds between two writings
@@ -64,14 +66,14 @@ _METRICS = """SELECT mst_key, iteration, elapsed, training_loss, training_metric
 _CHECKPOINTS = "SELECT mst_key, iteration, visits FROM madlib.automl_checkpoints WHERE run_id = $1::bigint"
 _WAITING = "UPDATE madlib.automl_trials SET status = 'waiting' WHERE run_id = $1::bigint AND status IN ('running', 'stopped')"
 _TRIAL = _Rows(
-    "INSERT INTO madlib.automl_trials (run_id, mst_key, model_id, compile_params, fit_params, s, i) VALUES {}",
-    ("bigint", "integer", "integer", "text", "text", "integer", "integer"),
+    "INSERT INTO madlib.automl_trials (run_id, mst_key, model_id, compile_params, fit_params, place) VALUES {}",
+    ("bigint", "integer", "integer", "text", "text", "json"),
 )
 _PROGRESS = _Rows(
-    """UPDATE madlib.automl_trials t SET status = v.status, i = v.i, iteration = v.iteration, loss = v.loss,
-    seconds = v.seconds, error = v.error FROM (VALUES {}) v (run_id, mst_key, status, i, iteration, loss, seconds, error)
+    """UPDATE madlib.automl_trials t SET status = v.status, place = v.place, iteration = v.iteration, loss = v.loss,
+    seconds = v.seconds, error = v.error FROM (VALUES {}) v (run_id, mst_key, status, place, iteration, loss, seconds, error)
     WHERE t.run_id = v.run_id AND t.mst_key = v.mst_key""",
-    ("bigint", "integer", "text", "integer", "integer", "double precision", "double precision", "text"),
+    ("bigint", "integer", "text", "json", "integer", "double precision", "double precision", "text"),
 )
 _METRIC = _Rows(
     """INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, elapsed, training_loss, training_metrics,
@@ -157,15 +159,15 @@ class Store:
         gone = [(self._run, *which) for which in past.stale]
         self._journal.batch([(_WAITING, (self._run,)), *_METRIC_GONE.of(gone)])
 
-    def trials(self, rows: Sequence[Row]) -> None:
-        """Note new trials: (mst_key, model_id, compile_params, fit_params, s, i) each."""
-        self._trials += [(self._run, *row) for row in rows]
+    def trials(self, rows: Sequence[tuple[int, int, str, str, Place]]) -> None:
+        """Note new trials: (mst_key, model_id, compile_params, fit_params, place) each."""
+        self._trials += [(self._run, *row, json.dumps(dict(place))) for *row, place in rows]
 
     def progress(
-        self, trial: int, status: str, i: int | None, iteration: int, loss: float | None, seconds: float, error: str | None
+        self, trial: int, status: str, place: Place, iteration: int, loss: float | None, seconds: float, error: str | None
     ) -> None:
         """Note how far a trial is."""
-        self._progress[trial] = (status, i, iteration, loss, seconds, error)
+        self._progress[trial] = (status, json.dumps(dict(place)), iteration, loss, seconds, error)
 
     def evaluated(self, trial: int, evaluation: Evaluation) -> None:
         """Note a trial's loss and metrics."""

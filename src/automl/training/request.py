@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from automl.cluster.resources import Resources, available, require_cache
@@ -11,26 +10,20 @@ from automl.data import packed_table
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.names import Name, table_name
-from automl.database.session import Database
+from automl.database.session import Database, session_random
 from automl.errors import Problems, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.hosts.machine import Machine
 from automl.models import architectures, custom_functions
 from automl.models.custom_functions import FunctionTable
-from automl.search import hyperband, proposals
-from automl.search.hyperband import HyperbandParams
-from automl.search.proposals import HyperoptParams
-from automl.search.scheduler import Plan
-from automl.search.space import Space
+from automl.search import seeds
+from automl.search.methods import find_method
+from automl.search.scheduler import MethodColumn, Plan
+from automl.search.space_arguments import parse_space
 from automl.training.history import Interrupted
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
-Params = HyperbandParams | HyperoptParams
-METHODS: Mapping[str, Callable[[str | None], Params]] = {
-    "hyperband": hyperband.parse_params,
-    "hyperopt": proposals.parse_params,
-}
 _ARGUMENTS = {
     Part.ARCHITECTURE: "model_arch_table",
     Part.ROWS: "model_id_list",
@@ -129,7 +122,7 @@ class Search:
     outputs: Outputs
     method: str
     params: str
-    columns: tuple[str, ...]
+    columns: tuple[MethodColumn, ...]
     random_state: int | None
 
 
@@ -168,12 +161,11 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
     """
     problems = Problems()
     attempt = problems.attempt
-    method = attempt(lambda: _method(given.automl_method))
-    params = attempt(lambda: METHODS[method](given.automl_params)) if method else None
-    frequency = (
-        attempt(lambda: computed_every(given.metrics_compute_frequency, params.longest, params.longest_of)) if params else None
-    )
-    space = attempt(lambda: Space.parse(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
+    method = attempt(lambda: find_method(given.automl_method))
+    params = attempt(lambda: method.parse(given.automl_params)) if method else None
+    every = given.metrics_compute_frequency
+    frequency = attempt(lambda: computed_every(every, params.max_iterations, params.max_iterations_are)) if params else None
+    space = attempt(lambda: parse_space(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
     outputs = attempt(lambda: _outputs(db, given))
     training = attempt(lambda: packed_table.read(db, "source_table", given.source_table))
     validation = attempt(lambda: validation_table(db, given.validation_table, training))
@@ -190,7 +182,7 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
         attempt(lambda: require_cache(db, [training, validation], resources))
     problems.stop()
     assert method and params and space and outputs and training and models is not None
-    seed = interrupted.seed if interrupted else _seed(given.random_state)
+    seed = interrupted.seed if interrupted else seeds.of_a_run(given.random_state, lambda: session_random(db))
     request = Request(
         training=training,
         validation=validation,
@@ -198,7 +190,7 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models,
         plan=params.plan(space, seed, training.partitions),
-        method=method,
+        method=method.name,
         params=given.automl_params or str(params),
         seed=seed,
         frequency=frequency,
@@ -209,24 +201,13 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
         hosts=hosts,
         functions=functions,
     )
-    return request, Search(outputs, given.automl_method or method, request.params, params.columns, given.random_state)
+    return request, Search(outputs, given.automl_method or method.name, request.params, method.columns, given.random_state)
 
 
-def _seed(random_state: int | None) -> int:
-    return secrets.randbelow(2**31) if random_state is None else random_state % 2**32
-
-
-def _method(value: str | None) -> str:
-    method = "hyperband" if value is None else value.strip().lower()
-    if method not in METHODS:
-        raise UsageError("automl_method", "must be 'hyperband' or 'hyperopt'", value)
-    return method
-
-
-def computed_every(value: int | None, longest: int, longest_of: str) -> int | None:
+def computed_every(value: int | None, iterations: int, iterations_are: str) -> int | None:
     """Check `metrics_compute_frequency` against the iterations of the longest task."""
-    if value is not None and not 1 <= value <= longest:
-        raise UsageError("metrics_compute_frequency", f"must be from 1 to {longest}, {longest_of}, or NULL", value)
+    if value is not None and not 1 <= value <= iterations:
+        raise UsageError("metrics_compute_frequency", f"must be from 1 to {iterations}, {iterations_are}, or NULL", value)
     return value
 
 

@@ -14,10 +14,12 @@ from typing import Any
 from automl.database import catalog
 from automl.database.session import CallerDatabase, Database, Row
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
+from automl.search.methods import METHODS
 from automl.training import fit, run, search
 from automl.training.history import Interrupted
 from automl.training.request import Arguments, Request
 from automl.training.search_tables import Tables
+from keras_seg.protocol.limits import MOST_THREADS
 
 _RUN = """SELECT status, method, arguments, inputs, source_table, model_output_table, random_state, threads, partitions,
     pg_catalog.date_trunc('second', started)::timestamp::text AS started
@@ -25,8 +27,7 @@ _RUN = """SELECT status, method, arguments, inputs, source_table, model_output_t
 _SEARCH = (Arguments, search.search)
 # What makes a request of the arguments of a run, by its method.
 _MAKERS: Mapping[str, tuple[type[Any], Callable[[CallerDatabase, Any, Interrupted], tuple[Request, Tables]]]] = {
-    "hyperband": _SEARCH,
-    "hyperopt": _SEARCH,
+    **dict.fromkeys(METHODS, _SEARCH),
     "fit_multiple": (fit.MultipleArguments, fit.several),
     "fit": (fit.SingleArguments, fit.one),
 }
@@ -36,7 +37,6 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "bool | None": (bool,),
     "Sequence[int | None] | None": (list,),
 }
-_MOST_THREADS = 256
 
 
 def automl_resume(db: CallerDatabase, run_id: int | None) -> None:
@@ -72,7 +72,7 @@ def _interrupted(db: Database, run_id: int | None) -> Row:
             hint="To search again call the function again.",
             sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
         )
-    if record["method"] not in _MAKERS or not 1 <= (record["threads"] or 0) <= _MOST_THREADS or record["random_state"] is None:
+    if record["method"] not in _MAKERS or not 1 <= (record["threads"] or 0) <= MOST_THREADS or record["random_state"] is None:
         raise _unreadable(run_id)
     return record
 

@@ -19,14 +19,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automl.cluster.hopper import Hopper, Leg, Visit, behind
+from automl.cluster.hopper import Hopper, Leg, Visit, stops_done
 from automl.cluster.interface import Cluster, Outcome, ask
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import CheckWork, VisitWork, Work
 from automl.database import catalog
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
-from automl.search.scheduler import Milestone, Scheduler, Step, Task
+from automl.search.scheduler import Milestone, Place, Scheduler, Step, Task
 from automl.training import search_tables, trials
 from automl.training.history import Evaluation, Interrupted, Known, Past
 from automl.training.record import Store
@@ -55,9 +55,9 @@ def execute(
         AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
     """
     scheduler = request.plan.scheduler()
-    wanted, count = request.plan.wanted, scheduler.count
-    if count < wanted:
-        db.notice(f"the search space holds {count} different configurations where {wanted} would be tried: all are tried")
+    planned, count = request.plan.planned_trials, scheduler.count
+    if count < planned:
+        db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
     tables.reserve(db)
     needs = _needs(request)
     rows = fingerprints(db, needs)
@@ -151,8 +151,8 @@ class Run:
 
         What could be drawn is checked too: a mistake in the grids is one whether chance brings it up or not.
         """
-        corners = trials.make_trials(self._request, enumerate(self._request.plan.corners(), 1))
-        different = {(trial.model, trial.configuration.compile_params, trial.fit.board): trial for trial in corners}
+        probes = trials.make_trials(self._request, enumerate(self._request.plan.probe_configurations(), 1))
+        different = {(trial.model, trial.configuration.compile_params, trial.fit.board): trial for trial in probes}
         programs = {trial.program: trial for trial in trials.make_trials(self._request, first.trials)}
         order = CheckOrder(tuple(trial.check() for trial in (*different.values(), *programs.values())))
         report: CheckReport = ask(self._cluster, CheckWork(order))
@@ -254,21 +254,21 @@ class Run:
             self._past.require_same(trial.mst_key, trial.configuration)
             self._trials[trial.mst_key] = trial
             self._curves[trial.mst_key] = _curve(known[trial.mst_key]) if trial.mst_key in known else Curve()
-        self._tasks.update({task.mst_key: task for task in step.tasks})
+        self._tasks.update({task.trial: task for task in step.tasks})
         self._store.trials([_row(trial, self._tasks[trial.mst_key]) for trial in new if trial.mst_key not in known])
 
     def _leg(self, task: Task) -> Leg:
-        leg = trials.leg(self._trials[task.mst_key], task, self._request.frequency)
-        known = self._past.trials.get(task.mst_key)
+        leg = trials.leg(self._trials[task.trial], task, self._request.frequency)
+        known = self._past.trials.get(task.trial)
         if known is None:
             return leg
         known.require(leg)
-        return replace(leg, behind=behind(self._layout, leg, known.position, known.losses))
+        return replace(leg, stops_done=stops_done(self._layout, leg, known.position, known.losses))
 
     def _replayed(self, leg: Leg) -> list[Step]:
         """Let a trial set out on a leg; where the record knows how the leg ended, return what the scheduler says to that."""
         known = self._past.trials.get(leg.trial)
-        if known is not None and leg.behind == leg.stops(self._layout):
+        if known is not None and leg.stops_done == leg.stops(self._layout):
             return [self._told(leg.trial, known.losses[leg.last])]
         if known is not None and known.error is not None:
             self._curves[leg.trial].error = known.error
@@ -306,7 +306,7 @@ class Run:
 
     def _progress(self, key: int, status: str) -> None:
         curve = self._curves[key]
-        self._store.progress(key, status, self._tasks[key].round, curve.iteration, curve.loss, curve.seconds, curve.error)
+        self._store.progress(key, status, self._tasks[key].place, curve.iteration, curve.loss, curve.seconds, curve.error)
 
 
 def _needs(request: Request) -> SessionNeeds:
@@ -352,9 +352,9 @@ def _curve(known: Known) -> Curve:
     return Curve(list(known.evaluations), known.position.iteration, known.hops, known.seconds)
 
 
-def _row(trial: Trial, task: Task) -> tuple[object, ...]:
+def _row(trial: Trial, task: Task) -> tuple[int, int, str, str, Place]:
     configuration = trial.configuration
-    return trial.mst_key, configuration.model_id, configuration.compile_params, configuration.fit_params, task.bracket, None
+    return trial.mst_key, configuration.model_id, configuration.compile_params, configuration.fit_params, task.place
 
 
 def _status(error: BaseException) -> str:

@@ -6,7 +6,7 @@ They are made, empty, before the search begins, so that nobody can take their na
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase, Database
 from automl.models import custom_functions
-from automl.search.scheduler import Task
+from automl.search.scheduler import MethodColumn, Task
 from automl.training.history import Evaluation
 from automl.training.request import Request, Search
 from automl.training.trials import Trial
@@ -102,7 +102,7 @@ class SearchTables:
 
     @property
     def _info(self) -> tuple[Column[Line], ...]:
-        return (*CONFIGURATION, *TRAINED, *(_OF_METHOD[name] for name in self.search.columns))
+        return (*CONFIGURATION, *TRAINED, *map(_of_method, self.search.columns))
 
     @property
     def _summary(self) -> tuple[Column[Times], ...]:
@@ -120,7 +120,7 @@ class SearchTables:
             fixed("random_state", "text", None if search.random_state is None else str(search.random_state)),
             functions_of(request),
             fixed("use_gpus", "boolean", request.hosts is not None),
-            fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.longest),
+            fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.max_iterations),
             *about(request),
             *classes(request),
         )
@@ -264,11 +264,11 @@ TRAINED: tuple[Column[Line], ...] = (
     *_curves("validation"),
     Column("metrics_iters", "integer[]", lambda line: _list(each.iteration for each in line.evaluations)),
 )
-# Columns that a method has for itself.
-_OF_METHOD: Mapping[str, Column[Line]] = {
-    "s": Column("s", "integer", lambda line: line.result.task.bracket),
-    "i": Column("i", "integer", lambda line: line.result.task.round),
-}
+
+
+def _of_method(column: MethodColumn) -> Column[Line]:
+    """A column that a method has for itself."""
+    return Column(column.name, column.kind, lambda line: line.result.task.place.get(column.name))
 
 
 Times = tuple[str, str]  # when training began and ended

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.cluster.hopper import Layout, Leg, Visit
-from automl.search.grammar import CompileParams, FitParams, is_number, parse_compile_params, parse_fit_params
+from automl.search.literals import is_number
 from automl.search.orders import compile_order, fit_order, tensorboard_order
+from automl.search.parameters import CompileParams, FitParams, parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
 from automl.training.request import Request
@@ -78,7 +79,7 @@ def leg(trial: Trial, task: Task, frequency: int | None) -> Leg:
         first=task.offset + 1,
         iterations=task.iterations,
         evaluated=evaluated(task.offset, task.iterations, frequency),
-        ahead=task.ahead,
+        iterations_after=task.iterations_after,
     )
 
 

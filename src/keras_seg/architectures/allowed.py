@@ -6,12 +6,13 @@ allowed rather than what is not: a layer that some later Keras adds is refused u
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from keras_seg.protocol import spelling
 
 
 class ArchitectureError(ValueError):
@@ -137,8 +138,8 @@ def family_names(family: str) -> frozenset[str]:
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Return a hint at a known name that is close, or nothing."""
-    found = difflib.get_close_matches(name[:60], known, n=1)
-    return f' (did you mean "{found[0]}"?)' if found else ""
+    found = spelling.closest(name, known)
+    return "" if found is None else f' (did you mean "{found}"?)'
 
 
 @functools.cache

@@ -5,6 +5,8 @@ In reading order:
     messages          dataclasses that travel as JSON, read strictly
     orders            all that the coordinator says to a session, and what it hears
     variables         what one row of a packed table consists of
+    limits            bounds that both sides keep
+    spelling          what somebody may have meant who wrote a name that is not known
     state             the state of a trial as bytes, and back
     parts             a large state in parts, and the envelope of a report
     array_bytes       rows on their way into a packed table, from PostgreSQL's arrays

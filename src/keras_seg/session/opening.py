@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from keras_seg.protocol import custom_functions
+from keras_seg.protocol.limits import MOST_THREADS
 from keras_seg.protocol.orders import SessionSetup
 from keras_seg.server.failure import fail
 from keras_seg.server.gpus import of_driver
@@ -16,7 +17,6 @@ from keras_seg.session.cache import Cache
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
 INSUFFICIENT_PRIVILEGE = "42501"
 INVALID_PARAMETER_VALUE = "22023"
-_MOST_THREADS = 256
 
 
 def open_session(plpy: Any, cache: Cache, setup: SessionSetup) -> str:
@@ -40,8 +40,8 @@ def open_session(plpy: Any, cache: Cache, setup: SessionSetup) -> str:
 
 def _threads(plpy: Any, given: int) -> int:
     """Return the number of threads if TensorFlow survives it: another one ends the process, and all sessions of the server."""
-    if not 1 <= given <= _MOST_THREADS:
-        fail(plpy, f"keras_automl.threads: must be an integer from 1 to {_MOST_THREADS}, got {given}", INVALID_PARAMETER_VALUE)
+    if not 1 <= given <= MOST_THREADS:
+        fail(plpy, f"keras_automl.threads: must be an integer from 1 to {MOST_THREADS}, got {given}", INVALID_PARAMETER_VALUE)
     return given
 
 

@@ -19,7 +19,8 @@ import keras
 import tensorflow as tf
 
 from keras_seg.protocol.keras_names import ACCURACY, CROSSENTROPY, FORMER, UTILITIES, is_known
-from keras_seg.training.optimizers import CompileProblem, close, first_line
+from keras_seg.protocol.spelling import did_you_mean
+from keras_seg.training.optimizers import CompileProblem, first_line
 
 _WANT_NUMBERS = frozenset(
     (
@@ -301,7 +302,7 @@ def _made(
         raise CompileProblem(f'{what} "{given.name}" is a custom function, which takes no arguments')
     if found is None:
         where = "neither one of Keras nor in the table of custom functions" if functions else "not one of Keras"
-        raise CompileProblem(f'{what} "{given.name}" is {where}{close(given.name, ["accuracy", *known, *functions])}')
+        raise CompileProblem(f'{what} "{given.name}" is {where}{did_you_mean(given.name, ["accuracy", *known, *functions])}')
     if not isinstance(found, type):
         if given.arguments:
             raise CompileProblem(f'{what} "{given.name}" takes no arguments; its class in Keras may')
@@ -315,7 +316,7 @@ def _object(what: str, given: Named, found: type, shape: Shape) -> Any:
         parameters.pop(key, None)
     for key, value in given.arguments.items():
         if key not in parameters:
-            raise CompileProblem(f'{what} "{given.name}" has no argument "{key}"{close(key, list(parameters))}')
+            raise CompileProblem(f'{what} "{given.name}" has no argument "{key}"{did_you_mean(key, list(parameters))}')
         if isinstance(value, int) and abs(value) > _LARGEST_ARGUMENT:
             raise CompileProblem(f'{what} "{given.name}": "{key}" must be at most {_LARGEST_ARGUMENT}, got {value}')
     arguments = {**_usual(parameters, shape), **given.arguments}

@@ -6,15 +6,16 @@ trials which differ only in numbers share one compiled program: see `Number`.
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from keras_seg.protocol.spelling import did_you_mean
 
 # Optimizers that treat every weight alike, wherever it stands: on one flat vector of all weights they give the same numbers.
 ELEMENTWISE = frozenset(("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion"))
@@ -147,7 +148,9 @@ def optimizer_class(name: str) -> type[keras.optimizers.Optimizer]:
     known = _optimizers()
     found = known.get(name.lower())
     if found is None:
-        raise CompileProblem(f'optimizer "{name}" is not one of Keras{close(name, [c.__name__ for c in known.values()])}')
+        raise CompileProblem(
+            f'optimizer "{name}" is not one of Keras{did_you_mean(name, [c.__name__ for c in known.values()])}'
+        )
     return found
 
 
@@ -169,7 +172,9 @@ def optimizer_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     for given, value in params.items():
         key = "learning_rate" if given == "lr" else given
         if key not in known:
-            raise CompileProblem(f'optimizer {cls.__name__} has no parameter "{given}"{close(given, sorted(known | {"lr"}))}')
+            raise CompileProblem(
+                f'optimizer {cls.__name__} has no parameter "{given}"{did_you_mean(given, sorted(known | {"lr"}))}'
+            )
         if key in result:
             raise CompileProblem(f'optimizer {cls.__name__} is given "learning_rate" twice')
         result[key] = value
@@ -249,7 +254,7 @@ def _schedule(described: Mapping[str, Any]) -> keras.optimizers.schedules.Learni
     name = described["schedule"]
     found = getattr(keras.optimizers.schedules, name, None)
     if not (isinstance(found, type) and issubclass(found, keras.optimizers.schedules.LearningRateSchedule)):
-        raise CompileProblem(f'schedule "{name}" is not one of Keras{close(name, _public(keras.optimizers.schedules))}')
+        raise CompileProblem(f'schedule "{name}" is not one of Keras{did_you_mean(name, _public(keras.optimizers.schedules))}')
     try:
         return found(*described.get("positional", ()), **described.get("keywords", {}))
     except (TypeError, ValueError) as error:
@@ -265,13 +270,6 @@ def _optimizers() -> dict[str, type[keras.optimizers.Optimizer]]:
 
 def _public(module: Any) -> list[str]:
     return [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-
-
-def close(name: str, known: Sequence[str]) -> str:
-    """Return the end of a sentence that names the known name closest to `name`, or nothing."""
-    matches = difflib.get_close_matches(name.lower(), [each.lower() for each in known], 1, 0.6)
-    exact = {each.lower(): each for each in sorted(known, key=str.islower)}  # "accuracy" rather than "Accuracy"
-    return f'; did you mean "{exact[matches[0]]}"?' if matches else ""
 
 
 def first_line(error: Exception) -> str:

@@ -33,6 +33,7 @@ from keras_seg.architectures.build import (
     output_shape,
     require_weights,
 )
+from keras_seg.protocol.limits import MOST_CLASS
 from keras_seg.protocol.orders import FitOrder
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import Slice, State
@@ -43,7 +44,6 @@ EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once
 _EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows
 _CHUNK_SECONDS = 0.2  # the longest time between two looks for a cancellation, when one batch does not take longer
 
-_MOST_CLASS = 1_000_000  # class number that may have a weight: each number below it takes memory
 Interrupt = Callable[[], None]
 
 
@@ -530,8 +530,8 @@ def _light(array: np.ndarray) -> np.ndarray:
 def _by_class(class_weight: Mapping[str, float] | None, y: Any) -> Any:
     """Return the weight of each class, and behind them that of all others, shape (classes + 1,)."""
     given = {int(key): float(value) for key, value in (class_weight or {}).items()}
-    if not all(0 <= key <= _MOST_CLASS for key in given):
-        raise ValueError(f"class_weight: class numbers must be from 0 to {_MOST_CLASS}, got {sorted(given)}")
+    if not all(0 <= key <= MOST_CLASS for key in given):
+        raise ValueError(f"class_weight: class numbers must be from 0 to {MOST_CLASS}, got {sorted(given)}")
     weights = np.ones(max(int(y.shape[-1]), 1 + max(given, default=0)) + 1, np.float32)
     for key, value in given.items():
         weights[key] = value

@@ -1,103 +1,27 @@
-"""Parameters as text and as values: what is read, what is written, and what every slip is told."""
+"""Compile and fit parameters, and those of a method, as text and as values: what is read and written, what a slip is told."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from automl.errors import AutomlError, UsageError
-from automl.search.grammar import (
-    Board,
-    Call,
+from automl.search.callbacks import Board
+from automl.search.grids import parse_dict
+from automl.search.literals import Call
+from automl.search.pairs import parse_pairs
+from automl.search.parameters import (
     CompileParams,
     FitParams,
-    did_you_mean,
     parse_compile_params,
     parse_fit_params,
-    parse_grid,
-    parse_pairs,
     render_call,
     render_compile_params,
     render_fit_params,
 )
 
 DECAY = Call("ExponentialDecay", (0.1,), (("decay_steps", 100), ("decay_rate", 0.9)))
-
-# --- grids --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "grid"),
-    [
-        ("{'batch_size': [4, 8], 'epochs': [1]}", {"batch_size": [4, 8], "epochs": [1]}),
-        ("\n{'batch_size': [32, 64],\n'epochs': [10, 20]\n}\n", {"batch_size": [32, 64], "epochs": [10, 20]}),
-        ("  {\n\t  'lr': [1e-6, -1, None, True, 'a b'],  # a comment\n  }", {"lr": [1e-6, -1, None, True, "a b"]}),
-        ("{'metrics': [['accuracy', 'AUC'], []]}", {"metrics": [["accuracy", "AUC"], []]}),
-    ],
-)
-def test_parse_grid(text: str, grid: dict[str, object]) -> None:
-    assert parse_grid("fit_params_grid", text) == grid
-
-
-NO_DICT = "grid: must be a dict of lists in Python's notation"
-
-
-@pytest.mark.parametrize(
-    ("text", "message", "hint"),
-    [
-        ("[1]", f"{NO_DICT}, with one key at least, got '[1]'", "For example: .*"),
-        ("{}", f"{NO_DICT}, with one key at least, got '{{}}'", "For example: .*"),
-        ("{'a', 'b'}", f"{NO_DICT}, with one key at least, got \"{{'a', 'b'}}\"", "For example: .*"),
-        ("{'a': [1]", f"{NO_DICT}, got \"{{'a': [1]\"", r"Line 1, column 1: .*\."),
-        ("{'a':\n[1 2]}", f"{NO_DICT}, got \"{{'a':\\n[1 2]}}\"", r"Line 2, column \d+: .*\."),
-        ("{'a': [true]}", f"{NO_DICT}, got \"{{'a': [true]}}\"", ".*: write True for true\\."),
-        ("{'a': [adam]}", f"{NO_DICT}, got \"{{'a': [adam]}}\"", ".*: write 'adam' for adam\\."),
-        ("{'a': open('x')}", f"{NO_DICT}, got \"{{'a': open('x')}}\"", r"Values must be literals: .*"),
-        ("{'a': [1] * 9}", f"{NO_DICT}, got \"{{'a': [1] * 9}}\"", r"Values must be literals: .*"),
-        ("{[1]: [2]}", f"{NO_DICT}, got '{{[1]: [2]}}'", r"Values must be literals: .*"),
-        ("{**{'a': [1]}}", f"{NO_DICT}, got \"{{**{{'a': [1]}}}}\"", r"Values must be literals: .*"),
-        ("{'a': [1], 'b': [{'c': [1], 'c': [2]}]}", "grid: must have each key once; repeated: 'c'", ""),
-        ("{1: [2]}", "grid: keys must be names of parameters, got 1", ""),
-        ("{'a b': [2]}", "grid: keys must be names of parameters, got 'a b'", ""),
-        ("{'epochs': 1}", 'grid: "epochs" must be a list of values, got 1', r"Write a list: \[1\]\."),
-        ("{'epochs': (1, 2)}", 'grid: "epochs" must be a list of values, got (1, 2)', r"Write a list: \[1, 2\]\."),
-        ("{'epochs': []}", 'grid: "epochs" must have at least one value, got []', ""),
-    ],
-)
-def test_grids_that_break_a_rule(text: str, message: str, hint: str) -> None:
-    with pytest.raises(UsageError) as error:
-        parse_grid("grid", text)
-    assert (error.value.message, error.value.sqlstate) == (message, "22023")
-    assert re.fullmatch(hint, error.value.hint or "")
-
-
-@pytest.mark.parametrize("text", [None, "", " \n"])
-def test_grids_that_are_missing(text: str | None) -> None:
-    with pytest.raises(UsageError, match=r"^grid: must be a dict of lists in Python's notation, got ") as error:
-        parse_grid("grid", text)
-    assert error.value.sqlstate == "22004"
-
-
-def test_all_problems_of_a_grid_are_reported_together() -> None:
-    with pytest.raises(AutomlError) as error:
-        parse_grid("grid", "{'a': 1, 'b': [], 'c': [1]}")
-    assert error.value.message == (
-        '2 problems were found:\n  grid: "a" must be a list of values, got 1\n  grid: "b" must have at least one value, got []'
-    )
-
-
-@pytest.mark.parametrize("text", ["{" * 3000, "-" * 90_000 + "1", "[" * 90_000, "{'a': [0x" + "f" * 5000 + "]}", "\0"])
-def test_hostile_grids_are_usage_errors(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^grid: must be a dict of lists in Python's notation, got "):
-        parse_grid("grid", text)
-
-
-def test_a_grid_that_is_too_long() -> None:
-    with pytest.raises(UsageError, match=r"^grid: must have at most 100000 characters, got 100001$"):
-        parse_grid("grid", "{" + " " * 99_999 + "}")
-
 
 # --- rendering ----------------------------------------------------------------------------------------------------------
 
@@ -225,7 +149,7 @@ def test_nothing_is_evaluated(tmp_path: Path) -> None:
         with pytest.raises(AutomlError):
             parse_compile_params(text)
     with pytest.raises(AutomlError):
-        parse_grid("grid", "{'a': [" + hostile + "]}")
+        parse_dict("grid", "{'a': [" + hostile + "]}")
     assert not touched.exists()
 
 
@@ -343,14 +267,3 @@ def test_parse_pairs_spells_keys_as_they_are_known() -> None:
         "num_configs": "20",
         "algorithm": "tpe",
     }
-
-
-@pytest.mark.parametrize(("name", "text"), [("metric", '; did you mean "metrics"?'), ("zzz", "")])
-def test_did_you_mean(name: str, text: str) -> None:
-    assert did_you_mean(name, ["loss", "metrics"]) == text
-
-
-def test_the_example_is_one_of_the_argument() -> None:
-    with pytest.raises(UsageError) as error:
-        parse_grid("compile_params_grid", "{}")
-    assert "'loss'" in str(error.value.hint)

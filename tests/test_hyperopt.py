@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 
 from automl.errors import AutomlError
-from automl.search.grammar import parse_compile_params
-from automl.search.proposals import HyperoptParams, TpePlan, parse_params
+from automl.search.hyperopt import HyperoptParams, TpePlan, parse_params
+from automl.search.parameters import parse_compile_params
 from automl.search.scheduler import Milestone, Scheduler, Step
-from automl.search.space import Configuration, Space
+from automl.search.space import Configuration
+from automl.search.space_arguments import parse_space
 
 COMPILE = """{'loss': ['mse'], 'metrics': ['mae'], 'optimizer_params_list': [
     {'optimizer': ['Adam'], 'lr': [0.001, 0.1, 'log']},
     {'optimizer': ['SGD', 'RMSprop'], 'lr': [0.001, 0.1, 'log'], 'momentum': [0.9, 0.99, 'log_near_one']}]}"""
 FIT = "{'batch_size': [4, 64, 'log'], 'epochs': [1, 2]}"
-SPACE = Space.parse([1, 2], COMPILE, FIT)
-SIX = Space.parse([1], "{'loss': ['mse'], 'optimizer': ['Adam', 'Nadam', 'SGD']}", "{'batch_size': [4, 8]}")
+SPACE = parse_space([1, 2], COMPILE, FIT)
+SIX = parse_space([1], "{'loss': ['mse'], 'optimizer': ['Adam', 'Nadam', 'SGD']}", "{'batch_size': [4, 8]}")
 
 Loss = Callable[[Configuration], float | None]
 
@@ -35,12 +36,12 @@ def finish(
 ) -> tuple[dict[int, Configuration], list[Milestone]]:
     """Report trials until none is left; `pick` says which of those under way is next."""
     step = scheduler.start()
-    trials, milestones, going = dict(step.trials), [], [task.mst_key for task in step.tasks]
+    trials, milestones, going = dict(step.trials), [], [task.trial for task in step.tasks]
     while going:
         key = going.pop(pick(len(going)))
         step = scheduler.report(key, loss(trials[key]))
         trials.update(step.trials)
-        going += [task.mst_key for task in step.tasks]
+        going += [task.trial for task in step.tasks]
         milestones += [step.milestone] if step.milestone else []
     return trials, milestones
 
@@ -102,12 +103,12 @@ def test_tpe_begins_within_the_first_trials(wanted: int, starts: int) -> None:
 
 
 def test_the_trials_of_the_beginning_come_at_once_and_each_later_one_as_soon_as_it_may() -> None:
-    scheduler = TpePlan(wanted=6, longest=3, window=2, space=SPACE, seed=0).scheduler()
+    scheduler = TpePlan(planned_trials=6, max_iterations=3, window=2, space=SPACE, seed=0).scheduler()
 
     def keys(step: Step) -> list[int]:
-        assert [key for key, _ in step.trials] == [task.mst_key for task in step.tasks]
-        assert all((task.iterations, task.offset, task.bracket, task.round) == (3, 0, None, None) for task in step.tasks)
-        return [task.mst_key for task in step.tasks]
+        assert [key for key, _ in step.trials] == [task.trial for task in step.tasks]
+        assert all((task.iterations, task.offset, task.place) == (3, 0, {}) for task in step.tasks)
+        return [task.trial for task in step.tasks]
 
     # One trial at random; trial 2 knows none, trial 3 the first, trial 4 the first two.
     assert keys(scheduler.start()) == [1, 2]
@@ -180,7 +181,7 @@ def test_a_small_space_is_exhausted_without_duplicates(algorithm: str, wanted: i
 
 
 def test_a_space_without_a_choice() -> None:
-    only = Space.parse([1], "{'loss': ['mse']}", "{'epochs': [1]}")
+    only = parse_space([1], "{'loss': ['mse']}", "{'epochs': [1]}")
     trials, _ = finish(HyperoptParams(20, 1).plan(only, 0, 2).scheduler(), lambda each: 1.0)
     assert trials == {1: Configuration(1, "optimizer='RMSprop()',loss='mse'", "epochs=1")}
 
@@ -188,7 +189,7 @@ def test_a_space_without_a_choice() -> None:
 def test_a_range_of_few_numbers_is_exhausted_as_well() -> None:
     next_one = math.nextafter(0.1, 1)
     grid = f"{{'loss': ['mse'], 'optimizer_params_list': [{{'lr': [0.1, {next_one!r}, 'linear']}}]}}"
-    trials, milestones = finish(TpePlan(8, 1, 2, Space.parse([1], grid, "{'epochs': [1]}"), 0).scheduler(), lambda each: 1.0)
+    trials, milestones = finish(TpePlan(8, 1, 2, parse_space([1], grid, "{'epochs': [1]}"), 0).scheduler(), lambda each: 1.0)
     assert len(trials) == 2
     assert milestones[-1].name == "2 of 2 trials"
 

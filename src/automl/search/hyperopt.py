@@ -15,23 +15,20 @@ With B = 2 and three random trials, where a number stands for the trials that ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import numpy as np
-
 from automl.errors import UsageError, together
-from automl.search.grammar import parse_pairs
-from automl.search.hyperband import AUTOML_PARAMS, INTEGER, MOST_CONFIGURATIONS, MOST_ITERATIONS
-from automl.search.scheduler import Listed, Plan, Scheduler, Step, Tally, Task
-from automl.search.space import Configuration, Coordinates, Point, Space
+from automl.search import seeds
+from automl.search.limits import MOST_CONFIGURATIONS, MOST_ITERATIONS, REPROPOSALS
+from automl.search.pairs import AUTOML_PARAMS, INTEGER, parse_pairs
+from automl.search.scheduler import ListPlan, Plan, Scheduler, Step, Tally, Task
+from automl.search.space import BRANCH, Axis, Configuration, Coordinates, Point, Space
 
 ALGORITHMS = ("tpe", "rand")
 MOST_STARTS = 10  # random trials before TPE begins
-ATTEMPTS = 20  # proposals of a configuration that was tried before, after which one is drawn at random
-_STREAM = 2  # the proposals' own stream of the seed
-History = list[tuple[Coordinates, float]]
+History = Sequence[tuple[Coordinates, float]]  # of the trials so far, in their order; infinite for failed and pending ones
 
 _RULES = {
     "num_configs": f"must be an integer from 1 to {MOST_CONFIGURATIONS}",
@@ -58,11 +55,10 @@ class HyperoptParams:
     num_iterations: int = 5
     algorithm: str = "tpe"
 
-    columns = ()  # that the info table has for this method alone
-    longest_of = "the iterations of a trial"
+    max_iterations_are = "the iterations of a trial"
 
     @property
-    def longest(self) -> int:
+    def max_iterations(self) -> int:
         """Iterations of the longest task."""
         return self.num_iterations
 
@@ -113,22 +109,22 @@ class Sampler(Protocol):
 
 
 @dataclass(frozen=True)
-class RandomPlan(Listed):
+class RandomPlan(ListPlan):
     """Random search: nothing is learned on the way, so all trials are known from the beginning.
 
     Attributes:
-        wanted_trials: how many there would be if the space holds as many configurations.
+        asked_for: how many trials there would be if the space holds as many configurations.
     """
 
-    wanted_trials: int
+    asked_for: int
     space: Space
 
     @property
-    def wanted(self) -> int:
-        return self.wanted_trials
+    def planned_trials(self) -> int:
+        return self.asked_for
 
-    def corners(self) -> tuple[Configuration, ...]:
-        return self.space.corners()
+    def probe_configurations(self) -> tuple[Configuration, ...]:
+        return self.space.probe_configurations()
 
 
 @dataclass(frozen=True)
@@ -136,38 +132,33 @@ class TpePlan:
     """Trials that TPE proposes.
 
     Attributes:
-        wanted: how many trials.
-        longest: iterations of each.
+        planned_trials: how many trials.
+        max_iterations: iterations of each.
         window: how many trials train at the same time at most, once TPE proposes; see the module.
     """
 
-    wanted: int
-    longest: int
+    planned_trials: int
+    max_iterations: int
     window: int
     space: Space
     seed: int
 
     @property
     def starts(self) -> int:
-        """Trials drawn at random before TPE begins. It begins within the first 20, where hyperopt itself would only draw."""
-        return min(MOST_STARTS, max(1, self.wanted // 4))
+        """Trials drawn at random before TPE begins: a quarter of all, from 1 to 10. hyperopt itself would draw the first 20."""
+        return min(MOST_STARTS, max(1, self.planned_trials // 4))
 
-    def corners(self) -> tuple[Configuration, ...]:
-        return self.space.corners()
+    def probe_configurations(self) -> tuple[Configuration, ...]:
+        return self.space.probe_configurations()
 
     def scheduler(self) -> Scheduler:
-        return Proposals(self, self._sampler)
-
-    def _sampler(self) -> Sampler:
-        from automl.search.hyperopt_adapter import Tpe  # here, because importing hyperopt takes a second
-
-        return Tpe(self.space.axes)
+        return TpeScheduler(self, lambda: Tpe(self.space.axes))
 
 
 # --- the scheduler ------------------------------------------------------------------------------------------------------
 
 
-class Proposals:
+class TpeScheduler:
     """The scheduler of trials that a sampler proposes.
 
     Args:
@@ -178,12 +169,12 @@ class Proposals:
     def __init__(self, plan: TpePlan, sampler: Callable[[], Sampler]) -> None:
         self._plan = plan
         self._make_sampler = sampler
-        self._count = plan.space.count(plan.wanted)
+        self._count = plan.space.count(plan.planned_trials)
         self._starts = plan.space.sample_points(min(plan.starts, self._count), plan.seed)
         self._tried: dict[Configuration, Coordinates] = {}
         self._losses: dict[int, float] = {}
         self._known = 0  # trials 1 to this one have all reported
-        self._tally = Tally(self._count, plan.longest)
+        self._tally = Tally(self._count, plan.max_iterations)
 
     @property
     def count(self) -> int:
@@ -193,10 +184,10 @@ class Proposals:
         self._sampler = self._make_sampler()
         return self._step()
 
-    def report(self, mst_key: int, loss: float | None) -> Step:
-        if not 1 <= mst_key <= len(self._tried) or mst_key in self._losses:
-            raise ValueError(f"trial {mst_key} is not training")
-        self._losses[mst_key] = math.inf if loss is None or math.isnan(loss) else loss
+    def report(self, trial: int, loss: float | None) -> Step:
+        if not 1 <= trial <= len(self._tried) or trial in self._losses:
+            raise ValueError(f"trial {trial} is not training")
+        self._losses[trial] = math.inf if loss is None or math.isnan(loss) else loss
         while self._known + 1 in self._losses:
             self._known += 1
         return replace(self._step(), milestone=self._tally.add())
@@ -212,7 +203,7 @@ class Proposals:
                 break
             self._tried[point.configuration] = self._plan.space.coordinates(point)
             trials.append((number, point.configuration))
-        return Step(tuple(trials), tuple(Task(number, self._plan.longest) for number, _ in trials))
+        return Step(tuple(trials), tuple(Task(number, self._plan.max_iterations) for number, _ in trials))
 
     def _may_propose(self, number: int) -> bool:
         return number <= self._count and (number <= len(self._starts) or number - self._plan.window <= self._known)
@@ -223,11 +214,11 @@ class Proposals:
         None where there is no other, which is known beforehand unless a range holds a handful of numbers only.
         """
         history = self._history(number)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(REPROPOSALS):
             point = self._plan.space.at(self._sampler.propose(self._seed(number, attempt), history))
             if point.configuration not in self._tried:
                 return point
-        return next(iter(self._plan.space.sample_points(1, self._seed(number, ATTEMPTS), self._tried)), None)
+        return next(iter(self._plan.space.sample_points(1, self._seed(number, REPROPOSALS), self._tried)), None)
 
     def _history(self, number: int) -> History:
         known = number - self._plan.window
@@ -235,5 +226,64 @@ class Proposals:
         return [(coordinates, self._losses[each] if each <= known else math.inf) for each, coordinates in pairs]
 
     def _seed(self, number: int, attempt: int) -> int:
-        sequence = np.random.SeedSequence(self._plan.seed % 2**64, spawn_key=(_STREAM, number, attempt))
-        return int(sequence.generate_state(1)[0])
+        return seeds.derived(self._plan.seed, seeds.PROPOSALS, number, attempt)
+
+
+# --- hyperopt, the package ----------------------------------------------------------------------------------------------
+
+
+class Tpe:
+    """Proposes points where good trials lie denser than bad ones (Bergstra, Bardenet, Bengio, Kégl 2011, section 4).
+
+    hyperopt sees choices by their number and ranges by their quantile, so one distribution serves every scale: in quantiles all
+    of them are uniform. It is asked for one proposal at a time from a history that is handed over again, and keeps nothing.
+
+    Args:
+        axes: of the space.
+    """
+
+    def __init__(self, axes: Sequence[Axis]) -> None:
+        self._hyperopt = _package()
+        self._domain = self._hyperopt.base.Domain(None, _expression(self._hyperopt.hp, axes), pass_expr_memo_ctrl=False)
+
+    def propose(self, seed: int, history: History) -> Coordinates:
+        """Return the coordinates of a point to try; no global generator is touched."""
+        trials = self._hyperopt.Trials()
+        trials._trials = [self._document(number, *trial) for number, trial in enumerate(history, 1)]
+        suggest = self._hyperopt.tpe.suggest
+        (proposed,) = suggest([len(history) + 1], self._domain, trials, seed, n_startup_jobs=0, verbose=False)
+        # hyperopt's numbers are numpy's.
+        return {label: values[0].item() for label, values in proposed["misc"]["vals"].items() if len(values)}
+
+    def _document(self, number: int, coordinates: Coordinates, loss: float) -> dict[str, Any]:
+        """Return a trial as hyperopt writes it down."""
+        labels = self._domain.params
+        return {
+            "tid": number,
+            "state": self._hyperopt.JOB_STATE_DONE,
+            "result": {"status": self._hyperopt.STATUS_OK, "loss": loss},
+            "misc": {
+                "tid": number,
+                "idxs": {label: [number] if label in coordinates else [] for label in labels},
+                "vals": {label: [coordinates[label]] if label in coordinates else [] for label in labels},
+            },
+        }
+
+
+def _package() -> Any:
+    """Return hyperopt, which is imported when a search needs it: that takes a second."""
+    import hyperopt
+
+    return hyperopt
+
+
+def _expression(hp: Any, axes: Sequence[Axis]) -> dict[str, Any]:
+    """Return the space in hyperopt's terms: the axes of a branch are there only where the branch is chosen."""
+    shared = {axis.label: _node(hp, axis) for axis in axes if axis.branch is None and axis.label != BRANCH}
+    branches = next((axis.size or 0 for axis in axes if axis.label == BRANCH), 0)
+    own = [{axis.label: _node(hp, axis) for axis in axes if axis.branch == branch} for branch in range(branches)]
+    return {**shared, BRANCH: hp.choice(BRANCH, own)} if own else shared
+
+
+def _node(hp: Any, axis: Axis) -> Any:
+    return hp.uniform(axis.label, 0, 1) if axis.size is None else hp.randint(axis.label, axis.size)

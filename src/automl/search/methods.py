@@ -1,0 +1,86 @@
+"""The search methods: a file each, and a line each in `METHODS`.
+
+A method's file has the parameters that `automl_params` gives it, which lead to its plan, whose scheduler decides (`scheduler`).
+What only one method knows of a trial are its columns: each of its tasks says their values as its `place`, and they are
+recorded and written to the info table without anybody else knowing what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from automl.errors import UsageError
+from automl.search import hyperband, hyperopt
+from automl.search.scheduler import MethodColumn, Plan
+from automl.search.space import Space
+
+_ARGUMENT = "automl_method"
+_DEFAULT = "hyperband"
+
+
+class Params(Protocol):
+    """The parameters of a method, read from `automl_params`. As text they are complete, with their defaults.
+
+    Attributes:
+        max_iterations: iterations of the longest task.
+        max_iterations_are: what these are, for errors: "the iterations of a trial".
+    """
+
+    @property
+    def max_iterations(self) -> int: ...
+
+    @property
+    def max_iterations_are(self) -> str: ...
+
+    def plan(self, space: Space, seed: int, partitions: int) -> Plan:
+        """Return the plan of a search.
+
+        Args:
+            space: what may be tried.
+            seed: of all that is random; plans of one seed are the same.
+            partitions: of the packed table: as many trials can train at the same time.
+        """
+
+
+@dataclass(frozen=True)
+class Method:
+    """A search method.
+
+    Attributes:
+        name: as `automl_method` gives it.
+        parse: reads `automl_params`; raises a UsageError, or an AutomlError that holds several.
+        columns: what it knows of a trial that no other method does.
+    """
+
+    name: str
+    parse: Callable[[str | None], Params]
+    columns: tuple[MethodColumn, ...] = ()
+
+
+METHODS: Mapping[str, Method] = {
+    each.name: each
+    for each in (
+        Method("hyperband", hyperband.parse_params, hyperband.COLUMNS),
+        Method("hyperopt", hyperopt.parse_params),
+    )
+}
+
+
+def find_method(value: str | None) -> Method:
+    """Return the method that `automl_method` names, in any case; NULL is Hyperband.
+
+    Raises:
+        UsageError: there is no such method.
+    """
+    name = _DEFAULT if value is None else value.strip().lower()
+    if name not in METHODS:
+        raise UsageError(_ARGUMENT, f"must be {_listed([repr(each) for each in METHODS])}", value)
+    return METHODS[name]
+
+
+def _listed(names: list[str]) -> str:
+    """Write names as a sentence has them: `a`, `a or b`, `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

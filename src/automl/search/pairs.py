@@ -1,0 +1,35 @@
+"""The parameters of a method, `automl_params`: the text of pairs, `R=9, eta=3, skip_last=0`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from automl.errors import UsageError
+from automl.search.rules import PAIRS, refuse_unknown
+
+AUTOML_PARAMS = "automl_params"
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+def parse_pairs(argument: str, text: str | None, known: Iterable[str]) -> dict[str, str]:
+    """Read `key=value, key=value`; the keys in any case, returned as `known` spells them.
+
+    Args:
+        argument: the SQL argument it came in, for errors.
+        text: the pairs; NULL or nothing but blanks means none.
+        known: the keys there are.
+
+    Raises:
+        UsageError: not such pairs, an unknown key (names the closest), or a key given twice.
+        AutomlError: several of these at once.
+    """
+    if text is None or not text.strip():
+        return {}
+    spelled = {key.lower(): key for key in known}
+    pairs = [[side.strip() for side in part.split("=")] for part in text.split(",")]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise UsageError(argument, PAIRS, text)
+    keys = [spelled.get(key.lower(), key) for key, _ in pairs]
+    refuse_unknown(argument, keys, spelled.values())
+    return dict(zip(keys, (value for _, value in pairs), strict=True))

@@ -1,0 +1,7 @@
+"""Bounds that both sides keep: the coordinator for the sake of a better message, a session because any role can call it."""
+
+from __future__ import annotations
+
+MOST_CLASS = 1_000_000  # class number that may have a weight: each number below it takes memory in a session
+MOST_THREADS = 256  # of TensorFlow in a session
+SESSION_BYTES = 2**30  # of memory that a session should find free; TensorFlow alone takes about 600 MB

@@ -1,0 +1,31 @@
+"""What somebody may have meant: the one place that compares spellings."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_LONGEST = 64  # characters of a name that are compared: the time grows with their square, and a name can be anything
+_ALIKE = 0.6  # of 1; difflib's own measure for names that look alike
+
+
+def closest(name: object, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like `name`, whatever its case; None if none looks like it.
+
+    >>> closest("ADAMM", ["SGD", "Adam"])
+    'Adam'
+    """
+    # Of names that differ in case only, "accuracy" rather than "Accuracy".
+    by_lower = {each.lower(): each for each in sorted(known, key=lambda each: (each.islower(), each))}
+    found = difflib.get_close_matches(str(name)[:_LONGEST].lower(), list(by_lower), n=1, cutoff=_ALIKE)
+    return by_lower[found[0]] if found else None
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names the known name closest to `name`, or nothing.
+
+    >>> did_you_mean("metric", ["loss", "metrics"])
+    '; did you mean "metrics"?'
+    """
+    found = closest(name, known)
+    return "" if found is None else f'; did you mean "{found}"?'
