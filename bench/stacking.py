@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from common import Connection, page_tables, run, schema, table
 from digits import digits_tables
 
 from keras_seg.training import objectives
-from keras_seg.training.trainer import Buffer, Compile, Evaluator, Fit, Network, Trainer
+from keras_seg.training.buffers import Buffer
+from keras_seg.training.trainer import Compile, Evaluator, Fit, Network, Trainer
 
 SIZES = (4, 16, 64)
 STACK = 16  # trials in a stack, where one size is looked at
@@ -240,7 +242,7 @@ def trained_alone(trainer: Trainer, case: Case, buffer: Buffer, epochs: int) -> 
 
     train(1)  # compiles
     begins = begin_of(trainer)
-    return (min(timed(lambda key=key: train(key)) for key in range(1, 1 + ROUNDS)) - begins) / epochs, finals
+    return (min(timed(partial(train, key)) for key in range(1, 1 + ROUNDS)) - begins) / epochs, finals
 
 
 def trained_together(
@@ -272,7 +274,7 @@ def moved(trainer: Trainer, case: Case, buffer: Buffer) -> str:
 
 def begin_of(trainer: Trainer) -> float:
     """Return milliseconds of drawing the initial weights of a trial."""
-    return min(timed(lambda seed=seed: trainer.initial(_compiled(1), seed)) for seed in range(10))
+    return min(timed(partial(trainer.initial, _compiled(1), seed)) for seed in range(10))
 
 
 def evaluation_of(network: Network, case: Case, buffer: Buffer) -> float:

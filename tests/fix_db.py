@@ -41,7 +41,8 @@ class Session(psycopg2.extensions.connection):
         """Return the rows, each as a named tuple, which equals the plain one; a name that is taken becomes `_1` and so on."""
         with self.cursor() as cursor:
             cursor.execute(sql, params or None)
-            row = namedtuple("Row", [column.name for column in cursor.description], rename=True)
+            names = [column.name for column in cursor.description or ()]
+            row = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # known only now
             return [row._make(values) for values in cursor]
 
     def value(self, sql: str, *params: object) -> Any:
@@ -70,7 +71,7 @@ class Session(psycopg2.extensions.connection):
 
 def connect_to(dsn: str, **settings: str) -> Session:
     """Open a session that commits each statement, with libpq's parameters in `settings` put over those of the DSN."""
-    session = psycopg2.connect(dsn, connection_factory=Session, **settings)
+    session = psycopg2.connect(psycopg2.extensions.make_dsn(dsn, **settings), connection_factory=Session)
     session.autocommit = True
     return session
 

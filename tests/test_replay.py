@@ -73,7 +73,7 @@ class Record:
 
     def _write(self, sql: str, values: tuple[Any, ...]) -> None:
         if sql.startswith("INSERT INTO madlib.automl_trials"):
-            names = ("mst_key", "model_id", "compile_params", "fit_params", "s", "i")
+            names: tuple[str, ...] = ("mst_key", "model_id", "compile_params", "fit_params", "s", "i")
             for _run, *row in cut(values, 7):
                 assert row[0] not in self.trials
                 self.trials[row[0]] = {**dict(zip(names, row, strict=True)), "status": "waiting", "seconds": 0.0, "error": None}
