@@ -112,11 +112,17 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def drop_database(admin: Session, name: str) -> None:
+    """Drop a database, with what still runs in it."""
+    admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+    admin.run(f"DROP DATABASE {name}")
+
+
 def drop_left_behind(admin: Session) -> None:
     """Drop the databases of test runs that were killed before they could."""
     for (name,) in admin.fetch(r"SELECT datname FROM pg_database WHERE datname ~ '^automl_test_\d+$'"):
         if not is_running(int(name.rpartition("_")[2])):
-            admin.run(f"DROP DATABASE {name}")
+            drop_database(admin, name)
 
 
 @pytest.fixture(scope="session")
@@ -134,8 +140,7 @@ def database(server: str) -> Iterator[str]:
     yield dsn
     admin.close()
     admin = connect_to(server)  # where tests broke segments the first has lost its processes there
-    admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
-    admin.run(f"DROP DATABASE {name}")
+    drop_database(admin, name)
     admin.close()
 
 
