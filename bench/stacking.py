@@ -94,7 +94,7 @@ class Stack:
         self.traced = time.process_time() - begin
 
     def begin(self, weights: np.ndarray) -> None:
-        """Let all trials begin anew."""
+        """Let all trials begin again."""
         self.weights.assign(weights)
         for variable in self._optimizer.variables:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
