@@ -134,7 +134,7 @@ def page_hyperopt(connection: Connection) -> None:
 
 def save_iris(connection: Connection, path: Path) -> None:
     """Write the split rows to a file for the peers: x, y, x_test, y_test."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for table, suffix in (("iris_train", ""), ("iris_test", "_test")):
         rows = run(connection, f"SELECT attributes::real[], class_text FROM {table} ORDER BY id")
         classes = ["Iris-setosa", "Iris-versicolor", "Iris-virginica"]

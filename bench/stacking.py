@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from digits import digits_tables
 
 from keras_seg.protocol.orders import FitOrder
 from keras_seg.training import objectives
-from keras_seg.training.trainer import Buffer, Compile, Evaluator, Network, Trainer
+from keras_seg.training.buffers import Buffer
+from keras_seg.training.trainer import Compile, Evaluator, Network, Trainer
 
 SIZES = (4, 16, 64)
 STACK = 16  # trials in a stack, where one size is looked at
@@ -93,7 +95,7 @@ class Stack:
         self.traced = time.process_time() - begin
 
     def begin(self, weights: np.ndarray) -> None:
-        """Let all trials begin anew."""
+        """Let all trials begin again."""
         self.weights.assign(weights)
         for variable in self._optimizer.variables:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
@@ -241,7 +243,7 @@ def trained_alone(trainer: Trainer, case: Case, buffer: Buffer, epochs: int) -> 
 
     train(1)  # compiles
     begins = begin_of(trainer)
-    return (min(timed(lambda key=key: train(key)) for key in range(1, 1 + ROUNDS)) - begins) / epochs, finals
+    return (min(timed(partial(train, key)) for key in range(1, 1 + ROUNDS)) - begins) / epochs, finals
 
 
 def trained_together(
@@ -273,7 +275,7 @@ def moved(trainer: Trainer, case: Case, buffer: Buffer) -> str:
 
 def begin_of(trainer: Trainer) -> float:
     """Return milliseconds of drawing the initial weights of a trial."""
-    return min(timed(lambda seed=seed: trainer.initial(_compiled(1), seed)) for seed in range(10))
+    return min(timed(partial(trainer.initial, _compiled(1), seed)) for seed in range(10))
 
 
 def evaluation_of(network: Network, case: Case, buffer: Buffer) -> float:

@@ -41,7 +41,8 @@ class Session(psycopg2.extensions.connection):
         """Return the rows, each as a named tuple, which equals the plain one; a name that is taken becomes `_1` and so on."""
         with self.cursor() as cursor:
             cursor.execute(sql, params or None)
-            row = namedtuple("Row", [column.name for column in cursor.description], rename=True)
+            names = [column.name for column in cursor.description or ()]
+            row = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # known only now
             return [row._make(values) for values in cursor]
 
     def value(self, sql: str, *params: object) -> Any:
@@ -70,7 +71,7 @@ class Session(psycopg2.extensions.connection):
 
 def connect_to(dsn: str, **settings: str) -> Session:
     """Open a session that commits each statement, with libpq's parameters in `settings` put over those of the DSN."""
-    session = psycopg2.connect(dsn, connection_factory=Session, **settings)
+    session = psycopg2.connect(psycopg2.extensions.make_dsn(dsn, **settings), connection_factory=Session)
     session.autocommit = True
     return session
 
@@ -111,11 +112,17 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def drop_database(admin: Session, name: str) -> None:
+    """Drop a database, with what still runs in it."""
+    admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+    admin.run(f"DROP DATABASE {name}")
+
+
 def drop_left_behind(admin: Session) -> None:
     """Drop the databases of test runs that were killed before they could."""
     for (name,) in admin.fetch(r"SELECT datname FROM pg_database WHERE datname ~ '^automl_test_\d+$'"):
         if not is_running(int(name.rpartition("_")[2])):
-            admin.run(f"DROP DATABASE {name}")
+            drop_database(admin, name)
 
 
 @pytest.fixture(scope="session")
@@ -133,8 +140,7 @@ def database(server: str) -> Iterator[str]:
     yield dsn
     admin.close()
     admin = connect_to(server)  # where tests broke segments the first has lost its processes there
-    admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
-    admin.run(f"DROP DATABASE {name}")
+    drop_database(admin, name)
     admin.close()
 
 

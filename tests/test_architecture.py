@@ -257,14 +257,15 @@ def test_both_directions_do_not_begin_as_equals() -> None:
 
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
-LAMBDA = {"class_name": "Lambda", "config": {"name": "evil", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}}
+EVIL = {"name": "evil", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}
+LAMBDA = {"class_name": "Lambda", "config": EVIL}
 PAYLOAD = {"class_name": "__lambda__", "config": {"value": ["4wEAAAA=", None, None]}}
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        sequential(("Lambda", LAMBDA["config"])),
+        sequential(("Lambda", EVIL)),
         sequential(("TimeDistributed", {"layer": LAMBDA}), shape=(4, 2)),
         sequential(("Bidirectional", {"layer": LAMBDA}), shape=(4, 2)),
         sequential(("Sequential", {"name": "inner", "layers": [LAMBDA]})),
@@ -291,7 +292,7 @@ def test_the_error_names_the_layer_and_the_remedy() -> None:
         " use a built-in layer in its place, such as Rescaling, Activation or Reshape"
     )
     with pytest.raises(ArchitectureError) as caught:
-        modern_config(sequential(("Lambda", LAMBDA["config"])))
+        modern_config(sequential(("Lambda", EVIL)))
     assert str(caught.value) == message
 
 

@@ -42,7 +42,7 @@ class Watched(Trial):
 
     def __init__(self, tables: Any, directory: Path, given: dict[str, Any] | None, architecture: str = PLAIN) -> None:
         super().__init__(architecture, tables)
-        self.server = Configured(tables)
+        self.server: Configured = Configured(tables)
         self.server.directory = str(directory)
         self.given = given
         self.sums: dict[str, Any] = {}
@@ -118,7 +118,7 @@ def test_epochs_are_passes_over_all_partitions(tables: Any, tmp_path: Path) -> N
     assert there["epoch_learning_rate"][0][1] == pytest.approx(0.01)
     assert there["epoch_loss"][0][1] > there["epoch_loss"][3][1]
     validation = scalars(tmp_path.joinpath(*OWN, "validation"))
-    assert validation["epoch_loss"][-1] == (3, pytest.approx(trial.report["validation"]["loss"], rel=1e-6))
+    assert validation["epoch_loss"][-1] == pytest.approx((3, trial.report["validation"]["loss"]), rel=1e-6)
     assert [step for step, _ in validation["epoch_accuracy"]] == [1, 3]
     assert tags(tmp_path.joinpath(*OWN, "train")) == {"keras": [0]}  # the graph
 

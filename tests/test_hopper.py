@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -163,7 +164,7 @@ def quality(trial: int, iteration: int) -> float:
     return -1.0 if trial == 5 and iteration >= 4 else float(BEST_FIRST.index(trial))
 
 
-def searched(reaches: Reaches, seed: int, **simulated: frozenset[int]) -> Search:
+def searched(reaches: Reaches, seed: int, **simulated: Any) -> Search:
     simulation = Simulation(PAIR, reaches, restless_cost(seed), **simulated)
     search = Search(HyperbandParams(9, 3, 0), simulation, quality)
     search.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pytest
 
@@ -213,7 +214,7 @@ def ladder(params: HyperbandParams = NINE, keys: range = KEYS) -> Ladder:
     return Ladder(params, allotted(params, keys))
 
 
-def report(ladder: Ladder, losses: dict[int, float | None]) -> tuple[Assignment, ...]:
+def report(ladder: Ladder, losses: Mapping[int, float | None]) -> tuple[Assignment, ...]:
     """Report all losses; only the last one may finish the rung."""
     *others, last = losses
     for key in others:

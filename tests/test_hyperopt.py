@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -138,17 +139,20 @@ def test_a_seed_gives_the_same_trials_and_0_is_one() -> None:
     assert len(set(runs)) == 3
 
 
+def _bad_at_1(bad: float | None, configuration: Configuration) -> float | None:
+    return bad if configuration.model_id == 1 else rate(configuration)
+
+
 def test_failed_trials_and_losses_that_are_no_numbers_count_as_the_worst() -> None:
     results: list[float | None] = [None, math.nan, math.inf]
-    runs = [finish(TpePlan(12, 1, 2, SPACE, 7).scheduler(), lambda each, bad=bad: bad if each.model_id == 1 else rate(each))[0]
-            for bad in results]  # fmt: skip
+    runs = [finish(TpePlan(12, 1, 2, SPACE, 7).scheduler(), partial(_bad_at_1, bad))[0] for bad in results]
     assert runs[0] == runs[1] == runs[2]
 
 
 def test_global_generators_are_left_alone() -> None:
-    before = random.getstate(), np.random.get_state()[1].tolist()
+    before = random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist()
     finish(TpePlan(10, 1, 2, SPACE, 7).scheduler(), rate)
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    assert (random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist()) == before
 
 
 def test_a_trial_cannot_report_twice_or_before_it_trains() -> None:

@@ -14,7 +14,7 @@ from fix_db import Session
 
 def loader(db: Session) -> str:
     """The source of madlib.automl_load()."""
-    return db.value("SELECT prosrc FROM pg_proc WHERE oid = 'madlib.automl_load'::regproc")
+    return str(db.value("SELECT prosrc FROM pg_proc WHERE oid = 'madlib.automl_load'::regproc"))
 
 
 def site_of(source: str) -> str:

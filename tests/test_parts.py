@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from automl.cluster.interface import OPEN, PUT, TAKE, VISIT, Work
-from automl.cluster.statements import PART, conversation, held
+from automl.cluster.statements import conversation, held
 from keras_seg.protocol import parts
+from keras_seg.protocol.parts import PART
 
 PIECES: list[list[bytes]] = [[], [b""], [b"abc"], [b"abcdef"], [b"ab", b"", b"cdefgh", b"i"], [b"abc", b"def", b"ghi"]]
 
@@ -53,7 +55,7 @@ class Session:
     def __init__(self, longer: int = 0) -> None:
         self.said: list[str] = []
         self._arriving = parts.Arriving()
-        self._leaving = iter(())
+        self._leaving: Iterator[bytes] = iter(())
         self._longer = longer
 
     def answer(self, sql: str, values: tuple[Any, ...]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -172,7 +172,7 @@ def trial_architecture(trial: Trial) -> str:
     return str(trial.gd[transition.CACHE].definitions["m"].architecture)
 
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, tuple[str, dict[str, Any], Callable[[], Any]]] = {
     "Adam": ("Adam", {"lr": 0.01}, lambda: keras.optimizers.Adam(0.01)),
     "Adam, other numbers": (
         "adam",
@@ -390,7 +390,7 @@ def test_long_passes_look_for_a_cancellation(one_partition: Any) -> None:
 def test_without_caching_one_buffer_is_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch, caching: bool, most: int) -> None:
     trial = Trial(PLAIN, {"training": [[buffer(*rows(seed, ROWS)) for seed in range(4)]]}, caching)
     aligned = buffers._aligned
-    memory: list[weakref.ref[np.ndarray]] = []  # of the features of each buffer that was read
+    memory: list[weakref.ref[Any]] = []  # of the features of each buffer that was read
     held = []
 
     def watched(size: int) -> np.ndarray:

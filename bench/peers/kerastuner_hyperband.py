@@ -31,7 +31,7 @@ def build(hp: keras_tuner.HyperParameters) -> keras.Model:
     return model
 
 
-class Search(keras_tuner.Hyperband):
+class Search(keras_tuner.Hyperband):  # type: ignore[misc]  # it has no annotations
     """KerasTuner's Hyperband, which has to be told that the batch size is searched too."""
 
     def run_trial(self, trial: object, *args: object, **kwargs: object) -> object:

@@ -55,19 +55,19 @@ def waited(condition: Callable[[], bool], seconds: float) -> bool:
 def at_work_on(statement: str) -> Moment:
     """The moment when one of our sessions executes a statement that calls a function."""
     sql = f"SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND state = 'active' AND query ~ %s"
-    return lambda watcher: watcher.value(sql, statement) > 0
+    return lambda watcher: bool(watcher.value(sql, statement) > 0)
 
 
 def trained(watcher: Session) -> bool:
     """The moment when the search has evaluated some trials."""
     sql = "SELECT count(*) FROM madlib.automl_metrics JOIN madlib.automl_runs USING (run_id) WHERE status = 'running'"
-    return watcher.value(sql) > 3
+    return bool(watcher.value(sql) > 3)
 
 
 def at_once(watcher: Session) -> bool:
     """The moment when the statement has begun."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT madlib.madlib_keras%' AND state = 'active'"
-    return watcher.value(sql) > 0
+    return bool(watcher.value(sql) > 0)
 
 
 def long_search(session: Session) -> None:

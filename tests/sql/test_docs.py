@@ -11,7 +11,7 @@ from fix_db import CURRENT_SCHEMA, MADLIB, Session
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
-EVERYTHING = [*DOCUMENTS, "CHANGELOG.md"]
+EVERYTHING = [*DOCUMENTS, "CHANGELOG.md", "CONTRIBUTING.md"]
 REFERENCE = "docs/reference.md"
 
 

@@ -33,7 +33,8 @@ def fit(db: Session, optimizer: str, *, iterations: int = 2, **given: Any) -> tu
     }
     called = ", ".join(f"{argument} := %s" for argument in arguments)
     db.run(f"SELECT setseed(0.1); SELECT madlib.madlib_keras_fit({called})", *arguments.values())
-    return db.fetch("SELECT md5(model_weights), training_loss FROM one, one_summary")[0]
+    ((weights, losses),) = db.fetch("SELECT md5(model_weights), training_loss FROM one, one_summary")
+    return weights, losses
 
 
 def column(db: Session, sql: str) -> list[Any]:
