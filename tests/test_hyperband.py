@@ -293,7 +293,7 @@ def test_a_bracket_of_failures_ends() -> None:
 
 def test_iterations_after_a_rung() -> None:
     climbing = ladder()
-    assert [climbing.iterations_after(rung) for rung in climbing.rungs] == [12, 9, 0, 9, 0, 0]
+    assert [climbing.iterations_after(rung) for rung in NINE.rungs] == [12, 9, 0, 9, 0, 0]
 
 
 def test_skip_last_ends_brackets_early() -> None:
@@ -314,7 +314,13 @@ def test_skip_last_ends_brackets_early() -> None:
 )
 def test_fewer_configurations_than_planned(count: int, rounds: list[tuple[int, int]]) -> None:
     climbing = ladder(keys=range(1, count + 1))
-    assert [(rung.bracket, rung.configurations) for rung in climbing.rungs] == rounds
+    going, finished = list(climbing.start()), []
+    while going:
+        progress = climbing.report(going.pop(0).trial, 0.1)
+        going += progress.assignments
+        finished += [progress.finished] if progress.finished else []
+    by_bracket = sorted(finished, key=lambda rung: (-rung.bracket, rung.round))
+    assert [(rung.bracket, rung.configurations) for rung in by_bracket] == rounds
 
 
 def test_a_ladder_without_trials_has_nothing_to_train() -> None:

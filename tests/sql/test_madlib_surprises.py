@@ -12,7 +12,7 @@ from automl.search.hyperband import HyperbandParams, Ladder
 from automl.search.hyperopt import HyperoptParams
 from fix_db import Session, connect_to
 from fix_search import FRAGILE, PAGE, SMALL, dense, load, search
-from test_hyperopt import SPACE, finish, rate
+from test_tpe import SPACE, finish, rate
 
 LOSS = "loss='categorical_crossentropy',metrics=['accuracy']"
 
@@ -56,9 +56,9 @@ def test_a_pruned_configuration_stays_pruned_though_survivors_get_worse() -> Non
     ladder.start()
     for key, loss in ((1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4)):
         progress = ladder.report(key, loss)
-    assert {each.mst_key for each in progress.assignments} == {1, 2}
+    assert {each.trial for each in progress.assignments} == {1, 2}
     ladder.report(1, 9.0)
-    assert [each.mst_key for each in ladder.report(2, 8.0).assignments] == [2]
+    assert [each.trial for each in ladder.report(2, 8.0).assignments] == [2]
 
 
 def test_decay_goes_on_from_hop_to_hop(quick: Session) -> None:

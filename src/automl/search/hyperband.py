@@ -257,11 +257,6 @@ class Ladder:
         }
         self._bracket_of = {trial: bracket for bracket in self._brackets.values() for trial in bracket.competing}
 
-    @property
-    def rungs(self) -> tuple[Rung, ...]:
-        """The plan, with the numbers of configurations that there are."""
-        return tuple(rung for bracket in self._brackets.values() for rung in bracket.rungs)
-
     def start(self) -> tuple[Assignment, ...]:
         """Return the first round of every bracket."""
         return tuple(assignment for bracket in self._brackets.values() for assignment in bracket.assignments())
