@@ -92,10 +92,11 @@ def test_who_calls_is_asked_in_words_that_a_caller_cannot_define() -> None:
     assert set(asked) == {("", "::pg_catalog.text")}
 
 
-KINDS = r"(FUNCTION|AGGREGATE|TABLE|VIEW|TYPE|SEQUENCE)\s+([\w.]+)"
+# A statement that a loop makes by format() names its object by %I.
+KINDS = r"(FUNCTION|AGGREGATE|TABLE|VIEW|TYPE|SEQUENCE)\s+([\w.%]+)"
 MADE = re.compile(r"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?" + KINDS, re.I | re.M)
 COMMENTED = re.compile(r"^\s*COMMENT\s+ON\s+" + KINDS, re.I | re.M)
-FUNCTION = re.compile(r"^\s*CREATE\s[^;(]*FUNCTION\s+([\w.]+)([^$]*)\$(\w*)\$(.*?)\$\3\$([^;]*);", re.I | re.M | re.S)
+FUNCTION = re.compile(r"^\s*CREATE\s[^;(]*FUNCTION\s+([\w.%]+)([^$]*)\$(\w*)\$(.*?)\$\3\$([^;]*);", re.I | re.M | re.S)
 
 
 def named(pattern: re.Pattern[str], text: str) -> dict[tuple[str, str], int]:
@@ -128,6 +129,10 @@ def test_the_python_in_sql_is_two_lines(script: str) -> None:
     lines = {name: len(body.strip().splitlines()) for name, head, _, body, tail in functions if "plpython3u" in head + tail}
     lines.pop("madlib.automl_load", None)  # it finds the package that the others call
     assert {name: count for name, count in lines.items() if count > 2} == {}
+
+
+def test_one_script_asks_which_database_this_is() -> None:
+    assert [script for script in SCRIPTS if re.search(r"\bversion\(\)", statements(script))] == [SCRIPTS[-1]]
 
 
 def test_the_guard_line_comes_first() -> None:

@@ -106,18 +106,91 @@ SELECT pg_catalog.pg_extension_config_dump('madlib.automl_trial_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_metric_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_checkpoint_log', '');
 
--- Greenplum has no foreign keys: there rules delete what belongs to a run.
-DO $$
-DECLARE
-    child text;
-BEGIN
-    IF version() LIKE '%Greenplum%' THEN
-        FOREACH child IN ARRAY ARRAY['automl_trial_log', 'automl_metric_log', 'automl_checkpoint_log'] LOOP
-            EXECUTE format('CREATE RULE %I AS ON DELETE TO madlib.automl_run_log'
-                ' DO ALSO DELETE FROM madlib.%I WHERE run_id = OLD.run_id', child || '_too', child);
-        END LOOP;
-        -- nextval asks for it there.
-        GRANT UPDATE ON SEQUENCE madlib.automl_run_log_run_id_seq TO PUBLIC;
-    END IF;
-END
+-- The searches, configurations of one's own choice, and going on with either.
+
+CREATE FUNCTION madlib.madlib_keras_automl(
+    source_table varchar,
+    model_output_table varchar,
+    model_arch_table varchar,
+    model_selection_table varchar,
+    model_id_list integer[],
+    compile_params_grid varchar,
+    fit_params_grid varchar,
+    automl_method varchar DEFAULT 'hyperband',
+    automl_params varchar DEFAULT NULL,
+    random_state integer DEFAULT NULL,
+    object_table varchar DEFAULT NULL,
+    use_gpus boolean DEFAULT FALSE,
+    validation_table varchar DEFAULT NULL,
+    metrics_compute_frequency integer DEFAULT NULL,
+    name varchar DEFAULT NULL,
+    description varchar DEFAULT NULL,
+    use_caching boolean DEFAULT FALSE
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].madlib_keras_automl(*args)
 $$;
+COMMENT ON FUNCTION madlib.madlib_keras_automl(
+    varchar, varchar, varchar, varchar, integer[], varchar, varchar, varchar, varchar, integer, varchar, boolean, varchar,
+    integer, varchar, varchar, boolean
+) IS 'Searches architectures and hyperparameters by Hyperband or Hyperopt; makes the tables <output>, <output>_info, <output>_summary, the model selection table and its summary.';
+
+CREATE FUNCTION madlib.automl_resume(run_id bigint) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_resume(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_resume(bigint) IS
+'Goes on with one of your runs that was cancelled, failed or lost its server; makes the tables that its call would have made.';
+
+CREATE FUNCTION madlib.madlib_keras_fit_multiple_model(
+    source_table varchar,
+    model_output_table varchar,
+    model_selection_table varchar,
+    num_iterations integer,
+    use_gpus boolean DEFAULT FALSE,
+    validation_table varchar DEFAULT NULL,
+    metrics_compute_frequency integer DEFAULT NULL,
+    warm_start boolean DEFAULT FALSE,
+    name varchar DEFAULT NULL,
+    description varchar DEFAULT NULL,
+    use_caching boolean DEFAULT FALSE
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].madlib_keras_fit_multiple_model(*args)
+$$;
+COMMENT ON FUNCTION madlib.madlib_keras_fit_multiple_model(
+    varchar, varchar, varchar, integer, boolean, varchar, integer, boolean, varchar, varchar, boolean
+) IS
+'Trains every configuration of a model selection table; makes the tables <output>, <output>_info and <output>_summary.';
+
+CREATE FUNCTION madlib.madlib_keras_fit(
+    source_table varchar,
+    model varchar,
+    model_arch_table varchar,
+    model_id integer,
+    compile_params varchar,
+    fit_params varchar,
+    num_iterations integer,
+    use_gpus boolean DEFAULT FALSE,
+    validation_table varchar DEFAULT NULL,
+    metrics_compute_frequency integer DEFAULT NULL,
+    warm_start boolean DEFAULT FALSE,
+    name varchar DEFAULT NULL,
+    description varchar DEFAULT NULL,
+    object_table varchar DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].madlib_keras_fit(*args)
+$$;
+COMMENT ON FUNCTION madlib.madlib_keras_fit(
+    varchar, varchar, varchar, integer, varchar, varchar, integer, boolean, varchar, integer, boolean, varchar, varchar, varchar
+) IS
+'Trains one model; makes the tables <model> and <model>_summary.';

@@ -56,14 +56,6 @@ COMMENT ON TABLE madlib.automl_tensorboard_setting IS
 'The one directory below which trials write for TensorBoard; no row where none is configured';
 GRANT SELECT ON madlib.automl_tensorboard_setting TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_tensorboard_setting', '');
-DO $$
-BEGIN
-    -- A process on a segment can read only what lies there as a whole.
-    IF version() LIKE '%Greenplum%' THEN
-        EXECUTE 'ALTER TABLE madlib.automl_tensorboard_setting SET DISTRIBUTED REPLICATED';
-    END IF;
-END
-$$;
 
 CREATE FUNCTION madlib.automl_tensorboard(directory text) RETURNS void
 LANGUAGE plpython3u VOLATILE

@@ -1,4 +1,4 @@
--- Preparing data and models: split, pack, the library of architectures, the schedule of Hyperband.
+-- Rows to packed tables: split, pack.
 
 CREATE FUNCTION madlib.train_test_split(
     source_table text,
@@ -90,44 +90,6 @@ return GD['automl'].validation_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.validation_preprocessor_dl(varchar, varchar, varchar, varchar, varchar, integer, text) IS
 'Packs a table for validation as training_preprocessor_table was packed: same classes, shape and normalizing_const.';
-
-CREATE FUNCTION madlib.load_keras_model(
-    keras_model_arch_table varchar,
-    model_arch json,
-    model_weights bytea DEFAULT NULL,
-    name text DEFAULT NULL,
-    description text DEFAULT NULL
-) RETURNS void
-LANGUAGE plpython3u VOLATILE
-AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].load_keras_model(*args)
-$$;
-COMMENT ON FUNCTION madlib.load_keras_model(varchar, json, bytea, text, text) IS
-'Adds the JSON of a Keras model, perhaps with its weights, to a library of architectures, which is made if it does not exist.';
-
-CREATE FUNCTION madlib.delete_keras_model(keras_model_arch_table varchar, model_id integer) RETURNS void
-LANGUAGE plpython3u VOLATILE
-AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].delete_keras_model(*args)
-$$;
-COMMENT ON FUNCTION madlib.delete_keras_model(varchar, integer) IS
-'Deletes a model from a library of architectures, and the library with its last model unless views depend on it.';
-
-CREATE FUNCTION madlib.hyperband_schedule(
-    schedule_table varchar,
-    r integer,
-    eta integer DEFAULT 3,
-    skip_last integer DEFAULT 0
-) RETURNS void
-LANGUAGE plpython3u VOLATILE
-AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].hyperband_schedule(*args)
-$$;
-COMMENT ON FUNCTION madlib.hyperband_schedule(varchar, integer, integer, integer) IS
-'Writes the schedule of a Hyperband run to a new table (s, i, n_i, r_i), without running it.';
 
 -- The packing itself: one call a buffer. They look at nothing but their arguments.
 

@@ -1,0 +1,39 @@
+-- Help: each function without arguments, or with 'usage' or 'example', tells about itself. The texts are those of the reference.
+DO $do$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'hyperband_schedule',
+        'load_keras_model', 'delete_keras_model',
+        'load_custom_function', 'load_top_k_accuracy_function', 'delete_custom_function',
+        'generate_model_configs', 'load_model_selection_table',
+        'train_test_split', 'training_preprocessor_dl', 'validation_preprocessor_dl',
+        'madlib_keras_automl', 'automl_resume', 'madlib_keras_fit_multiple_model', 'madlib_keras_fit',
+        'madlib_keras_evaluate', 'madlib_keras_predict', 'madlib_keras_predict_byom'
+    ] LOOP
+        EXECUTE format($sql$
+CREATE FUNCTION madlib.%I(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage(%L, *args)
+$$
+$sql$, name, name);
+        EXECUTE format($sql$
+COMMENT ON FUNCTION madlib.%I(text) IS
+'Help: what %s does; with ''usage'' its arguments and results, with ''example'' examples.'
+$sql$, name, name);
+    END LOOP;
+END
+$do$;
+
+-- With one argument it makes a table of that name.
+CREATE FUNCTION madlib.gpu_configuration() RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('gpu_configuration', 'usage')
+$$;
+COMMENT ON FUNCTION madlib.gpu_configuration() IS
+'Help: what gpu_configuration does, its arguments and results.';

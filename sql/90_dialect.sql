@@ -1,0 +1,39 @@
+-- What other databases have otherwise. This is the last file: it changes what the others have made, and asks once which database
+-- this is. What the package does otherwise there stands in src/automl/database/dialect.py.
+DO $$
+DECLARE
+    child text;
+    loading text;
+    definition text;
+BEGIN
+    IF version() NOT LIKE '%Greenplum%' THEN
+        RETURN;
+    END IF;
+
+    -- A process on a segment can read only what lies there as a whole. PostgreSQL has no such words: hence EXECUTE.
+    EXECUTE 'ALTER TABLE madlib.automl_tensorboard_setting SET DISTRIBUTED REPLICATED';
+
+    -- There are no foreign keys: rules delete what belongs to a run.
+    FOREACH child IN ARRAY ARRAY['automl_trial_log', 'automl_metric_log', 'automl_checkpoint_log'] LOOP
+        EXECUTE format('CREATE RULE %I AS ON DELETE TO madlib.automl_run_log'
+            ' DO ALSO DELETE FROM madlib.%I WHERE run_id = OLD.run_id', child || '_too', child);
+    END LOOP;
+
+    -- nextval asks for it.
+    GRANT UPDATE ON SEQUENCE madlib.automl_run_log_run_id_seq TO PUBLIC;
+
+    -- A call of plpy begins with a message to all segments, and where that fails, or is cancelled, the next PL/Python function of
+    -- the session crashes the server (src/keras_seg/server/interrupts.py). The package protects its own calls. So that none comes
+    -- before the package is there, each function has what automl_load does in its own body.
+    -- PL/Python indents every line of a body: hence the "if".
+    SELECT 'exec(r"""if True:' || prosrc || '""", globals())' INTO loading FROM pg_catalog.pg_proc
+    WHERE oid = 'madlib.automl_load()'::regprocedure;
+    FOR definition IN
+        SELECT pg_get_functiondef(p.oid) FROM pg_catalog.pg_proc p
+        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+        WHERE n.nspname = 'madlib' AND l.lanname = 'plpython3u' AND p.prosrc LIKE '%''SELECT madlib.automl_load()''%'
+    LOOP
+        EXECUTE replace(definition, 'plpy.execute(''SELECT madlib.automl_load()'')', loading);
+    END LOOP;
+END
+$$;
