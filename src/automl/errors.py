@@ -10,21 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-Checked = TypeVar("Checked")
+from keras_seg.protocol.sqlstates import DATATYPE_MISMATCH as DATATYPE_MISMATCH
+from keras_seg.protocol.sqlstates import DUPLICATE_OBJECT as DUPLICATE_OBJECT
+from keras_seg.protocol.sqlstates import DUPLICATE_TABLE as DUPLICATE_TABLE
+from keras_seg.protocol.sqlstates import EXTERNAL_ROUTINE_EXCEPTION as EXTERNAL_ROUTINE_EXCEPTION
+from keras_seg.protocol.sqlstates import FEATURE_NOT_SUPPORTED as FEATURE_NOT_SUPPORTED
+from keras_seg.protocol.sqlstates import INSUFFICIENT_PRIVILEGE as INSUFFICIENT_PRIVILEGE
+from keras_seg.protocol.sqlstates import INSUFFICIENT_RESOURCES as INSUFFICIENT_RESOURCES
+from keras_seg.protocol.sqlstates import INVALID_PARAMETER_VALUE as INVALID_PARAMETER_VALUE
+from keras_seg.protocol.sqlstates import INVALID_SCHEMA_NAME as INVALID_SCHEMA_NAME
+from keras_seg.protocol.sqlstates import NULL_VALUE_NOT_ALLOWED as NULL_VALUE_NOT_ALLOWED
+from keras_seg.protocol.sqlstates import OBJECT_IN_USE as OBJECT_IN_USE
+from keras_seg.protocol.sqlstates import OBJECT_NOT_IN_PREREQUISITE_STATE as OBJECT_NOT_IN_PREREQUISITE_STATE
+from keras_seg.protocol.sqlstates import UNDEFINED_COLUMN as UNDEFINED_COLUMN
+from keras_seg.protocol.sqlstates import UNDEFINED_OBJECT as UNDEFINED_OBJECT
+from keras_seg.protocol.sqlstates import UNDEFINED_TABLE as UNDEFINED_TABLE
 
-INVALID_PARAMETER_VALUE = "22023"
-NULL_VALUE_NOT_ALLOWED = "22004"
-UNDEFINED_TABLE = "42P01"
-UNDEFINED_COLUMN = "42703"
-DUPLICATE_TABLE = "42P07"
-UNDEFINED_OBJECT = "42704"
-DUPLICATE_OBJECT = "42710"
-DATATYPE_MISMATCH = "42804"
-INSUFFICIENT_PRIVILEGE = "42501"
-FEATURE_NOT_SUPPORTED = "0A000"
-OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
-INSUFFICIENT_RESOURCES = "53000"
-EXTERNAL_ROUTINE_EXCEPTION = "38000"
+Checked = TypeVar("Checked")
 
 _NOTHING = object()
 

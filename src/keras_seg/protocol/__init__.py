@@ -12,5 +12,6 @@ In reading order:
     array_bytes       rows on their way into a packed table, from PostgreSQL's arrays
     predictions       what of a network's outputs goes into a table
     keras_names       what Keras calls its own losses and metrics
+    sqlstates         the SQLSTATEs of errors
     custom_functions  what of a table of custom functions is trusted, and opening it
 """

@@ -25,14 +25,19 @@ from contextlib import contextmanager
 from functools import cache, wraps
 from typing import Any, NamedTuple, TypeVar
 
+from keras_seg.protocol.sqlstates import QUERY_CANCELED
 from keras_seg.server.failure import fail
 
 Answer = TypeVar("Answer")
 _COORDINATOR = 1  # of Gp_role
 _TIMEOUTS = {2: "lock timeout", 3: "statement timeout"}  # TimeoutId of the server
-QUERY_CANCELED = "57014"
 # It reads no tables but the catalog's, which every server has, and waits for nobody: segments have no part in it.
 _OF_THE_CATALOG = re.compile(r"SELECT\b(?!.*_lock\b)(?!.*\b(?:FROM|JOIN)\s+(?!pg_catalog\.|unnest\(|\())", re.S)
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Return whether an error is what cancels a statement: PL/Python makes its classes as it goes, so their names tell."""
+    return type(error).__name__ in ("QueryCanceled", "KeyboardInterrupt")
 
 
 class _Server:
