@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from automl.hosts.assignment import Host, dealt, lacking, useful
+from automl.hosts.assignment import Host, assign_gpus, default_sessions, hosts_without_gpu
 from keras_seg.server import gpus, runtime
 from keras_seg.server.gpus import DeviceProblem, Gpu, described, listed, visible
 
@@ -40,32 +40,32 @@ def nothing() -> None:
     ],
 )
 def test_the_sessions_of_a_host_take_its_gpus_in_turn(gpus: int, sessions: int, expected: str) -> None:
-    assert dealt([host(gpus)] * sessions) == tuple(f"one-{number}" for number in expected)
+    assert assign_gpus([host(gpus)] * sessions) == tuple(f"one-{number}" for number in expected)
 
 
 def test_hosts_with_different_numbers_of_gpus() -> None:
     one, two, four = host(1, "a"), host(2, "b"), host(4, "c")
     by_segment = [one, two, four, one, two, four, one, two, four]
-    assert dealt(by_segment) == ("a-0", "b-0", "c-0", "a-0", "b-1", "c-1", "a-0", "b-0", "c-2")
+    assert assign_gpus(by_segment) == ("a-0", "b-0", "c-0", "a-0", "b-1", "c-1", "a-0", "b-0", "c-2")
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 3, 8])
 @pytest.mark.parametrize("sessions", [1, 2, 7, 64])
 def test_no_gpu_has_two_sessions_more_than_another(gpus: int, sessions: int) -> None:
-    shares = Counter(dealt([host(gpus)] * sessions))
+    shares = Counter(assign_gpus([host(gpus)] * sessions))
     counts = [shares[name] for name in host(gpus).gpus]
     assert max(counts) - min(counts) <= 1
     assert sum(counts) == sessions
 
 
 def test_hosts_without_a_gpu_are_named_once() -> None:
-    assert lacking([host(2, "a"), host(0, "b"), host(0, "c"), host(0, "b")]) == ("b", "c")
-    assert lacking([host(1), host(8)]) == ()
+    assert hosts_without_gpu([host(2, "a"), host(0, "b"), host(0, "c"), host(0, "b")]) == ("b", "c")
+    assert hosts_without_gpu([host(1), host(8)]) == ()
 
 
 @pytest.mark.parametrize(("gpus", "sessions", "expected"), [(1, 64, 1), (2, 64, 2), (8, 4, 4), (0, 4, 1)])
 def test_one_session_a_gpu_unless_a_setting_says_otherwise(gpus: int, sessions: int, expected: int) -> None:
-    assert useful(host(gpus), sessions) == expected
+    assert default_sessions(host(gpus), sessions) == expected
 
 
 # --- what the driver says -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from automl.cluster.hopper import Layout, Leg, Position, stops_done
 from automl.cluster.interface import CHECK, Definition, Outcome, Work
 from automl.data.packed_table import PackedTable
 from automl.database.catalog import ColumnType, Relation
+from automl.database.dialect import PostgreSQL
 from automl.database.names import Name
 from automl.errors import AutomlError
 from automl.search import hyperband, hyperopt
@@ -179,6 +180,8 @@ class Sessions:
 
 class Caller:
     """The caller's session, as far as a run speaks to it."""
+
+    dialect = PostgreSQL()
 
     def __init__(self, rows: str = "1 0x1") -> None:
         self.rows = rows

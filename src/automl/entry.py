@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from automl import help
 from automl.data import preprocessors, split
-from automl.database.catalog import settings
 from automl.database.session import CallerDatabase
+from automl.database.settings import settings
 from automl.errors import AutomlError
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library

@@ -16,7 +16,6 @@ from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions,
 from automl.cluster.sessions import Invisible, Sessions
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable
-from automl.database.dialect import is_greenplum
 from automl.database.session import CallerDatabase, Journal
 from automl.hosts.assignment import Host, of_sessions
 from automl.models.custom_functions import FunctionTable
@@ -68,7 +67,7 @@ def open_cluster(
     )
     cluster: Cluster
     journal: Connection | None = None
-    where = segment_map(db, needs.datasets, needs.caching) if is_greenplum(db) else None
+    where = segment_map(db, needs.datasets, needs.caching) if db.dialect.segmented else None
     try:
         journal, cluster = _connected(db, setup, min(needs.resources.sessions, count), where, expected)
     except (Unreachable, Invisible) as problem:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from automl.data import packed_queries
 from automl.data.packed_table import PackedTable
-from automl.database import catalog
 from automl.database.session import Database
+from automl.database.settings import CACHE_MEMORY, SESSIONS, STATE_MEMORY, THREADS, read_setting
 from automl.errors import INSUFFICIENT_RESOURCES, UsageError
-from automl.hosts.assignment import Host, useful
+from automl.hosts.assignment import Host, default_sessions
 from automl.hosts.machine import Machine
-from keras_seg.protocol.limits import MOST_THREADS
 
 _MB = 2**20
 
@@ -23,7 +22,7 @@ class Resources:
 
     Attributes:
         sessions: how many sessions train at the same time, at most.
-        threads: threads of TensorFlow a session.
+        threads: threads of TensorFlow in a session.
         memory: bytes of resting states in the coordinator's memory.
         cache: bytes of decoded rows in the memory of all sessions together.
     """
@@ -45,12 +44,12 @@ def available(db: Database, machine: Machine, hosts: Sequence[Host] | None = Non
     Raises:
         AutomlError: a setting is out of its bounds.
     """
-    sessions = useful(hosts[0], machine.sessions) if hosts else machine.sessions
+    sessions = default_sessions(hosts[0], machine.sessions) if hosts else machine.sessions
     return Resources(
-        sessions=catalog.whole_setting(db, "keras_automl.sessions", sessions, 0, 256),
-        threads=catalog.whole_setting(db, "keras_automl.threads", 1, 1, MOST_THREADS) if threads is None else threads,
-        memory=catalog.whole_setting(db, "keras_automl.state_memory_mb", 128, 1, 1_000_000) * _MB,
-        cache=catalog.whole_setting(db, "keras_automl.cache_memory_mb", machine.memory // 2 // _MB, 1, 100_000_000) * _MB,
+        sessions=read_setting(db, SESSIONS, sessions),
+        threads=read_setting(db, THREADS) if threads is None else threads,
+        memory=read_setting(db, STATE_MEMORY),
+        cache=read_setting(db, CACHE_MEMORY, machine.memory // 2),
     )
 
 

@@ -2,11 +2,13 @@
 
 In reading order:
 
-    split           rows to a table for training and one for testing
-    preprocessors   training_preprocessor_dl and validation_preprocessor_dl: rows to a packed table
-    labels          the dependent variable: classes, numbers, or encoded already
-    distribution    which segments of a Greenplum cluster get the rows
-    packed_table    the summary beside a packed table, written and read
-    packed_queries  the statements with which sessions read a packed table
-    placement       where its partitions lie on Greenplum
+    split             rows to a table for training and one for testing
+    preprocessors     training_preprocessor_dl and validation_preprocessor_dl: rows to a packed table
+    packing_sql       the statements that pack rows
+    packing_segments  those where rows lie on segments
+    labels            the dependent variable: classes, numbers, or encoded already
+    distribution      which segments get the rows
+    packed_table      the summary beside a packed table, written and read
+    packed_queries    the statements with which sessions read a packed table
+    placement         on which segments its partitions lie
 """

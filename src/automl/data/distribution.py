@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from automl.data.packed_table import ALL_SEGMENTS
 from automl.database.catalog import find_table, require_column, require_select
-from automl.database.dialect import Segment, is_greenplum, segments
+from automl.database.dialect import Segment, segments_up
 from automl.database.names import table_name
 from automl.database.session import Database
 from automl.errors import UsageError
@@ -27,14 +27,14 @@ def read(db: Database, value: str | None) -> tuple[str, tuple[int, ...]]:
     text = (value or "").strip()
     named = text.lower() if text.lower() in ("", ALL_SEGMENTS, GPU_SEGMENTS) else None
     listed = _dbids(db, text) if named is None else None
-    if not is_greenplum(db):
+    if not db.dialect.segmented:
         return text if named is None else named or ALL_SEGMENTS, ()
-    there = segments(db)
+    segments = segments_up(db)
     if listed is not None:
-        return text, _chosen(there, listed)
+        return text, _chosen(segments, listed, db.dialect.segments_shown)
     if named == GPU_SEGMENTS:
-        return GPU_SEGMENTS, _with_gpus(db, there)
-    return ALL_SEGMENTS, tuple(segment.content for segment in there)
+        return GPU_SEGMENTS, _with_gpus(db, segments)
+    return ALL_SEGMENTS, tuple(segment.content for segment in segments)
 
 
 def _dbids(db: Database, text: str) -> list[int | None]:
@@ -44,8 +44,8 @@ def _dbids(db: Database, text: str) -> list[int | None]:
     return [row["dbid"] for row in db.execute(f"SELECT dbid FROM {table.sql}")]
 
 
-def _chosen(there: Sequence[Segment], dbids: Sequence[int | None]) -> tuple[int, ...]:
-    by_dbid = {segment.dbid: segment.content for segment in there}
+def _chosen(segments: Sequence[Segment], dbids: Sequence[int | None], segments_shown: str | None) -> tuple[int, ...]:
+    by_dbid = {segment.dbid: segment.content for segment in segments}
     twice = [dbid for dbid, count in Counter(dbids).items() if count > 1]
     if twice or not dbids:
         rule = f"the table must name a dbid once, it names {twice[0]} twice" if twice else "the table names no dbid"
@@ -56,15 +56,15 @@ def _chosen(there: Sequence[Segment], dbids: Sequence[int | None]) -> tuple[int,
             _ARGUMENT,
             f"every dbid must be that of a primary segment, which are {sorted(by_dbid)}",
             unknown[0],
-            hint="SELECT dbid, content, hostname FROM gp_segment_configuration WHERE role = 'p' AND content >= 0",
+            hint=segments_shown,
         )
     return tuple(sorted(by_dbid[dbid] for dbid in dbids if dbid is not None))
 
 
-def _with_gpus(db: Database, there: Sequence[Segment]) -> tuple[int, ...]:
-    chosen = gpus.equipped(db, there)
+def _with_gpus(db: Database, segments: Sequence[Segment]) -> tuple[int, ...]:
+    chosen = gpus.segments_with_gpu(db, segments)
     if not chosen:
-        hosts = ", ".join(dict.fromkeys(segment.host for segment in there))
+        hosts = ", ".join(dict.fromkeys(segment.host for segment in segments))
         raise UsageError(
             _ARGUMENT,
             f"no segment's host has a GPU: the driver shows none on {hosts}",

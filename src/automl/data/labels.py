@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from automl.data.packed_table import PackedTable
-from automl.database.catalog import ColumnType, Relation, column_type, settings
+from automl.database.catalog import ColumnType, Relation, column_type
 from automl.database.names import quoted
 from automl.database.session import Database
+from automl.database.settings import settings
 from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, UsageError, shown
 
 INT16, FLOAT32 = "int16", "float32"

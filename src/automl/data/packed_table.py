@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from automl.database.catalog import ColumnType, Relation, column_type, columns, exists, find_table, require_select
-from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted, table_name
 from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
@@ -64,7 +63,8 @@ def write_summary(db: Database, name: Name, summary: Summary, class_type: Column
         f"CREATE TABLE {name.sql} (source_table text, output_table text, dependent_varname text, independent_varname text,"
         f" dependent_vartype text, {quoted(summary.dependent_varname + '_class_values')} {of_classes},"
         f" class_values {of_classes}, buffer_size integer, normalizing_const real, num_classes integer,"
-        " distribution_rules text, __internal_gpu_config__ text, partitions integer, dependent_dtype text)" + distributed_by(db)
+        " distribution_rules text, __internal_gpu_config__ text, partitions integer, dependent_dtype text)"
+        + db.dialect.distributed_by()
     )
     db.execute(
         f"INSERT INTO {name.sql} VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text[]::{of_classes},"

@@ -50,13 +50,31 @@ def placement(db: Database, table: PackedTable, training: PackedTable) -> tuple[
     return mine
 
 
+def segments_of(db: Database, table: PackedTable | None) -> tuple[int, ...] | None:
+    """Return for each partition of a packed table the number of the segment where it lies.
+
+    Args:
+        table: None if there is none.
+
+    Returns:
+        None where there is no table, or where rows lie on the server.
+
+    Raises:
+        UsageError: it does not lie as the preprocessors lay it.
+    """
+    if table is None or not db.dialect.segmented:
+        return None
+    return tuple(place.segment for place in placement(db, table, table))
+
+
 def _places(db: Database, table: PackedTable) -> tuple[Place, ...]:
     if table.relation.kind != "r" or columns(db, table.relation).get(KEY) != "integer":
         raise _misplaced(table, f"must be a table with the column {KEY}")
+    segment = db.dialect.segment_of_row
     rows = db.execute(
         f"SELECT buffer_id % {table.partitions} AS part, pg_catalog.min({KEY}) AS key, pg_catalog.min(buffer_id) AS buffer,"
-        f" pg_catalog.min(gp_segment_id) AS segment, pg_catalog.count(DISTINCT {KEY}) AS keys,"
-        f" pg_catalog.count(DISTINCT gp_segment_id) AS segments"
+        f" pg_catalog.min({segment}) AS segment, pg_catalog.count(DISTINCT {KEY}) AS keys,"
+        f" pg_catalog.count(DISTINCT {segment}) AS segments"
         f" FROM {table.relation.sql} GROUP BY 1 ORDER BY 1"
     )
     if any(row["keys"] != 1 or row["segments"] != 1 for row in rows) or len({row["key"] for row in rows}) != len(rows):

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from automl.database.catalog import Relation, columns, readable_table, require_absent, require_column, settings, temporary
-from automl.database.dialect import distributed_by
+from automl.database.catalog import Relation, columns, readable_table, require_absent, require_column, temporary
 from automl.database.names import Name, column_names, quoted, table_name
 from automl.database.session import CallerDatabase, Database
+from automl.database.settings import settings
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError
 
-# random() is drawn once a row in the order of the scan: one process, from the first page on, repeats after setseed().
+# random() is drawn once per row in the order of the scan: one process, from the first page on, repeats after setseed().
 _IN_ORDER = {"synchronize_seqscans": "off", "max_parallel_workers_per_gather": "0", "jit": "off"}
 _DRAWN = "keras_automl_split"
 
@@ -111,15 +111,15 @@ def _columns(db: Database, source: Relation, grouping: str | None, target: str |
 def _make(db: Database, split: Split, outputs: tuple[Name, ...]) -> None:
     drawn = _with_replacement(split) if split.with_replacement else _without_replacement(split)
     if len(outputs) == 1:
-        db.execute(f"CREATE TABLE {outputs[0].sql} AS {drawn}{distributed_by(db)}")
+        db.execute(f"CREATE TABLE {outputs[0].sql} AS {drawn}{db.dialect.distributed_by()}")
         return
     # One draw serves both tables, so it has to rest somewhere: telling them apart later would compare whole rows.
     resting = temporary(db, "separate_output_tables", _DRAWN)
-    db.execute(f"CREATE TEMPORARY TABLE {resting} AS {drawn}{distributed_by(db)}")
+    db.execute(f"CREATE TEMPORARY TABLE {resting} AS {drawn}{db.dialect.distributed_by()}")
     part = quoted(_unused("split", split.output))
     for name, number in zip(outputs, (1, 0), strict=True):
         rows = f"SELECT {_list(split.output)} FROM pg_temp.{resting} WHERE {part} = {number}"
-        db.execute(f"CREATE TABLE {name.sql} AS {rows}{distributed_by(db)}")
+        db.execute(f"CREATE TABLE {name.sql} AS {rows}{db.dialect.distributed_by()}")
     db.execute(f"DROP TABLE pg_temp.{resting}")
 
 

@@ -5,29 +5,23 @@ Every function takes the SQL argument that a name came in, so that an error can 
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
+from automl.database import locks
+from automl.database.locks import Lock
 from automl.database.names import Name, as_typed, quoted, table_name
 from automl.database.session import Database
 from automl.errors import (
     DUPLICATE_TABLE,
     INSUFFICIENT_PRIVILEGE,
-    INVALID_PARAMETER_VALUE,
+    INVALID_SCHEMA_NAME,
+    OBJECT_IN_USE,
     UNDEFINED_COLUMN,
-    UNDEFINED_OBJECT,
     UNDEFINED_TABLE,
-    AutomlError,
     UsageError,
 )
 from keras_seg.protocol.spelling import closest
 
-INVALID_SCHEMA_NAME = "3F000"
-OBJECT_IN_USE = "55006"
-_CLAIM = 0x6B62  # the class of the advisory locks on names; the other half of the key is the name
-_CLAIM_RUN = 0x6B63  # of those on runs
 _READABLE = ("r", "p", "v", "m", "f")  # table, partitioned table, view, materialized view, foreign table
 
 
@@ -182,22 +176,6 @@ def require_absent(db: Database, argument: str, *names: Name) -> tuple[Name, ...
     return resolved
 
 
-def claim_run(db: Database, run_id: int) -> bool:
-    """Keep a run for this transaction, which trains it; return False if another one does."""
-    return _locked(db, _CLAIM_RUN, run_id % 2**31)
-
-
-def holder_of_run(db: Database, run_id: int) -> int | None:
-    """Return the process that keeps a run; None if none does any more."""
-    rows = db.execute(
-        "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = ($1::bigint)::oid"
-        " AND objid = ($2::bigint)::oid AND objsubid = 2 AND granted",
-        _CLAIM_RUN,
-        run_id % 2**31,
-    )
-    return int(rows[0]["pid"]) if rows else None
-
-
 def temporary(db: Database, argument: str, name: str) -> str:
     """Return the name of a temporary table that a step is about to make, which the caller must not have.
 
@@ -217,62 +195,13 @@ def temporary(db: Database, argument: str, name: str) -> str:
 def _claim(db: Database, argument: str, name: Name) -> None:
     """Keep a name for this transaction. CREATE TABLE alone would wait for another one that makes the table, perhaps for hours
     until its search is over, and then fail in words of the catalog's."""
-    key = zlib.crc32(f"{name.schema}.{name.table}".encode()) - 2**31
-    if not _locked(db, _CLAIM, key):
+    if not locks.take(db, Lock.NAME, locks.key_of(f"{name.schema}.{name.table}")):
         raise UsageError(
             argument,
             f'table "{name}" is being made by another transaction',
             hint="Choose another name, or wait until that transaction is over.",
             sqlstate=OBJECT_IN_USE,
         )
-
-
-def _locked(db: Database, kind: int, key: int) -> bool:
-    """Take an advisory lock until the end of the transaction, unless another session holds it."""
-    sql = "SELECT pg_catalog.pg_try_advisory_xact_lock($1::integer, $2::integer) AS free"
-    return bool(db.execute(sql, kind, key)[0]["free"])
-
-
-def setting(db: Database, name: str, default: str) -> str:
-    """Return a setting of the server or session, `default` where nobody has set it."""
-    try:
-        value = db.execute("SELECT pg_catalog.current_setting($1::text) AS value", name)[0]["value"]
-    except Exception as error:  # the driver's own class; current_setting(name, true) is not in every dialect we serve
-        if getattr(error, "sqlstate", None) != UNDEFINED_OBJECT:
-            raise
-        return default
-    return str(value) or default
-
-
-def whole_setting(db: Database, name: str, default: int, least: int, most: int) -> int:
-    """Return a setting that is a whole number from `least` to `most`."""
-    text = setting(db, name, str(default))
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise AutomlError(
-            f"setting {name} must be a whole number from {least} to {most}, is '{text}'",
-            sqlstate=INVALID_PARAMETER_VALUE,
-            hint=f"RESET {name}",
-        )
-    return int(text)
-
-
-@contextmanager
-def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
-    """Hold settings for some statements; those that are so already, or that this server does not know, are left alone.
-
-    After an error nothing needs to be put back: the rollback does it.
-    """
-    rows = db.execute("SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])", list(wanted))
-    before = {row["name"]: row["setting"] for row in rows if row["setting"] != wanted[row["name"]]}
-    for name in before:
-        _set(db, name, wanted[name])
-    yield
-    for name, value in before.items():
-        _set(db, name, value)
-
-
-def _set(db: Database, name: str, value: str) -> None:
-    db.execute("SELECT pg_catalog.set_config($1::text, $2::text, true)", name, value)
 
 
 def _relation(db: Database, name: Name) -> Relation | None:

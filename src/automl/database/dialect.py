@@ -1,22 +1,25 @@
-"""What is different on Greenplum: rows lie on segments, and a table says by which columns.
+"""Which database this is, and everything that differs between them: one class for each.
 
-A function that runs on a segment cannot read tables, so whatever it needs comes with the statement that calls it. A statement
-whose WHERE fixes the distribution key of a table is sent to one segment alone, always to the same process of it. Packed tables
-have a column for that, `__dist_key__`: one value a segment, found by looking, because the server's hash is not ours to know.
+A session asks `version()` once and holds its dialect (`Database.dialect`); nothing else asks.
+One more database is one more class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from automl.database.names import quoted
-from automl.database.session import Database
 from automl.errors import OperatorError
 
-KEY = "__dist_key__"
+if TYPE_CHECKING:
+    from automl.database.session import Database
+
+KEY = "__dist_key__"  # the column of a packed table that its rows are distributed by
 _FIRST_KEYS = 64  # tried a segment; so many miss one about once in 10^27 times
 _MOST_KEYS = 2**24
+_PRIMARY_SEGMENTS = "gp_segment_configuration WHERE role = 'p' AND content >= 0"
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Segment:
     """A primary segment.
 
     Attributes:
-        content: its number, from 0; what `gp_segment_id` of a row says.
+        content: its number, from 0; what `Dialect.segment_of_row` says of its rows.
         dbid: what distribution rules name it by.
         host: where it runs.
         up: whether it answers.
@@ -36,52 +39,117 @@ class Segment:
     up: bool
 
 
-def is_greenplum(db: Database) -> bool:
-    """Return whether the server is a Greenplum cluster."""
-    return bool(db.execute("SELECT pg_catalog.version() LIKE '%Greenplum%' AS yes")[0]["yes"])
+class Dialect(Protocol):
+    """What one kind of database has otherwise than others.
 
-
-def segments(db: Database) -> tuple[Segment, ...]:
-    """Return the primary segments by their number.
-
-    Raises:
-        OperatorError: one is down and has no mirror that took over.
+    Attributes:
+        segmented: whether rows lie on segments, whose processes cannot read tables. Then trials train and networks predict
+            on the segments, not in sessions that reach every row.
+        segment_of_row: the SQL of the number of the segment where a row lies.
+        replicated: the end of a CREATE TABLE whose rows lie on every segment as a whole.
+        planner: settings under which a function is called where the rows lie that are handed to it.
+        segments_shown: a statement for people, which shows the segments.
     """
-    rows = db.execute(
-        "SELECT content, dbid, hostname::text AS host, status::text AS status FROM pg_catalog.gp_segment_configuration"
-        " WHERE role = 'p' AND content >= 0 ORDER BY content"
-    )
-    found = tuple(Segment(row["content"], row["dbid"], row["host"], row["status"] == "u") for row in rows)
-    down = [f"{segment.content} on {segment.host}" for segment in found if not segment.up]
-    if down:
-        raise OperatorError(
-            f"segments of the cluster are down: {', '.join(down)}",
-            hint="Look at them with gpstate, bring them back with gprecoverseg, and call again.",
-        )
-    return found
+
+    segmented: bool
+    segment_of_row: str
+    replicated: str
+    planner: Mapping[str, str]
+    segments_shown: str | None
+
+    def distributed_by(self, *columns: str) -> str:
+        """Return the end of a CREATE TABLE that says where its rows lie: by these columns, or anywhere."""
+
+    def is_replicated(self, db: Database, table: int) -> bool:
+        """Return whether every process reads the whole of a table.
+
+        Args:
+            table: its oid.
+        """
+
+    def segments(self, db: Database) -> tuple[Segment, ...]:
+        """Return the primary segments by their number, those that are down as well; none where rows lie on the server."""
+
+    def on_segments(self, call: str, which: str) -> str:
+        """Return a statement that makes a call once on each of some segments: rows (segment, found).
+
+        Args:
+            call: the SQL of a function's call.
+            which: the rest of a condition on the segment's number, as in `= 3`.
+        """
+
+    def keys(self, db: Database, segments: Sequence[int]) -> tuple[int, ...]:
+        """Return for each segment, given by its number, a value of `__dist_key__` whose rows lie there."""
 
 
-def distributed_by(db: Database, *columns: str) -> str:
-    """Return the end of a CREATE TABLE that says where its rows lie: by these columns, or anywhere; nothing on PostgreSQL.
+class PostgreSQL:
+    """One server that has all rows."""
 
-    >>> distributed_by(greenplum, "mst_key")
-    ' DISTRIBUTED BY ("mst_key")'
-    """
-    if not is_greenplum(db):
+    segmented = False
+    segment_of_row = "-1"
+    replicated = ""
+    planner: Mapping[str, str] = {}
+    segments_shown: str | None = None
+
+    def distributed_by(self, *columns: str) -> str:
         return ""
-    return f" DISTRIBUTED BY ({', '.join(map(quoted, columns))})" if columns else " DISTRIBUTED RANDOMLY"
+
+    def is_replicated(self, db: Database, table: int) -> bool:
+        return True
+
+    def segments(self, db: Database) -> tuple[Segment, ...]:
+        return ()
+
+    def on_segments(self, call: str, which: str) -> str:
+        return f"SELECT {self.segment_of_row} AS segment, {call} AS found WHERE {self.segment_of_row} {which}"
+
+    def keys(self, db: Database, segments: Sequence[int]) -> tuple[int, ...]:
+        return tuple(segments)
 
 
-def keys(db: Database, wanted: Sequence[int]) -> tuple[int, ...]:
-    """Return for each segment a value of `__dist_key__` whose rows lie there: the least one.
+class Greenplum6:
+    """Greenplum Database 6: rows lie on segments, and a table says by which columns.
 
-    Args:
-        wanted: numbers of segments.
+    A function that runs on a segment cannot read tables, so whatever it needs comes with the statement that calls it. A
+    statement whose WHERE fixes the distribution key of a table is sent to one segment alone, always to the same process of it.
+    Packed tables have a column for that, `__dist_key__`: one value per segment, found by looking, because the server's hash is
+    not ours to know.
     """
-    count, found = _FIRST_KEYS * (1 + max(wanted)), dict[int, int]()
-    while not set(wanted) <= set(found):
-        if count > _MOST_KEYS:
-            raise OperatorError(f"no value of {KEY} lies on segments {sorted(set(wanted) - set(found))}")
+
+    segmented = True
+    segment_of_row = "gp_segment_id"
+    replicated = " DISTRIBUTED REPLICATED"
+    planner: Mapping[str, str] = {"optimizer": "off"}  # the planner of PostgreSQL, not Greenplum's own
+    segments_shown: str | None = f"SELECT dbid, content, hostname FROM {_PRIMARY_SEGMENTS}"
+
+    def distributed_by(self, *columns: str) -> str:
+        return f" DISTRIBUTED BY ({', '.join(map(quoted, columns))})" if columns else " DISTRIBUTED RANDOMLY"
+
+    def is_replicated(self, db: Database, table: int) -> bool:
+        policy = "SELECT 1 AS one FROM pg_catalog.gp_distribution_policy WHERE localoid = ($1::bigint)::oid"
+        return bool(db.execute(f"{policy} AND policytype = 'r'", table))
+
+    def segments(self, db: Database) -> tuple[Segment, ...]:
+        rows = db.execute(
+            "SELECT content, dbid, hostname::text AS host, status::text AS status FROM"
+            f" pg_catalog.{_PRIMARY_SEGMENTS} ORDER BY content"
+        )
+        return tuple(Segment(row["content"], row["dbid"], row["host"], row["status"] == "u") for row in rows)
+
+    def on_segments(self, call: str, which: str) -> str:
+        # A row on each segment.
+        return f"SELECT gp_segment_id AS segment, {call} AS found FROM gp_dist_random('gp_id') WHERE gp_segment_id {which}"
+
+    def keys(self, db: Database, segments: Sequence[int]) -> tuple[int, ...]:
+        count, found = _FIRST_KEYS * (1 + max(segments)), dict[int, int]()
+        while not set(segments) <= set(found):
+            if count > _MOST_KEYS:
+                raise OperatorError(f"no value of {KEY} lies on segments {sorted(set(segments) - set(found))}")
+            found, count = self._least_keys(db, count), 8 * count
+        return tuple(found[segment] for segment in segments)
+
+    def _least_keys(self, db: Database, count: int) -> dict[int, int]:
+        """Return for the segments where some of the keys 1 to `count` lie the least of them."""
         db.execute(
             f"CREATE TEMPORARY TABLE keras_automl_keys AS SELECT pg_catalog.generate_series(1, {count}) AS key"
             " DISTRIBUTED BY (key)"
@@ -90,5 +158,32 @@ def keys(db: Database, wanted: Sequence[int]) -> tuple[int, ...]:
             "SELECT gp_segment_id AS segment, pg_catalog.min(key) AS key FROM pg_temp.keras_automl_keys GROUP BY 1"
         )
         db.execute("DROP TABLE pg_temp.keras_automl_keys")
-        found, count = {row["segment"]: row["key"] for row in rows}, 8 * count
-    return tuple(found[segment] for segment in wanted)
+        return {row["segment"]: row["key"] for row in rows}
+
+
+def dialect_of(version: str) -> Dialect:
+    """Return the dialect of a server.
+
+    Args:
+        version: what `version()` says.
+
+    >>> dialect_of("PostgreSQL 9.4.26 (Greenplum Database 6.27.1 build dev) on x86_64-unknown-linux-gnu").segmented
+    True
+    """
+    return Greenplum6() if "Greenplum" in version else PostgreSQL()
+
+
+def segments_up(db: Database) -> tuple[Segment, ...]:
+    """Return the primary segments by their number; none where rows lie on the server.
+
+    Raises:
+        OperatorError: one is down and has no mirror that took over.
+    """
+    found = db.dialect.segments(db)
+    down = [f"{segment.content} on {segment.host}" for segment in found if not segment.up]
+    if down:
+        raise OperatorError(
+            f"segments of the cluster are down: {', '.join(down)}",
+            hint="Look at them with gpstate, bring them back with gprecoverseg, and call again.",
+        )
+    return found

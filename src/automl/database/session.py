@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any, Protocol
 
+from automl.database.dialect import Dialect, dialect_of
 from keras_seg.server.failure import fail
 from keras_seg.server.interrupts import careful, look
 
@@ -24,6 +26,10 @@ _PARAMETER = re.compile(
 
 class Database(Protocol):
     """What the rest of the package needs of a database session."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database this is, and what it has otherwise than others."""
 
     def execute(self, sql: str, *values: object) -> list[Row]:
         """Run one statement and return its rows, each as a dict by column name."""
@@ -64,6 +70,11 @@ class CallerDatabase:
         import plpy
 
         self._plpy = careful(plpy)
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """Which database this is: asked when it is needed first, once in a call."""
+        return dialect_of(self.execute("SELECT pg_catalog.version() AS version")[0]["version"])
 
     def execute(self, sql: str, *values: object) -> list[Row]:
         if not values:

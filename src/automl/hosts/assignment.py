@@ -20,7 +20,7 @@ class Host:
     gpus: tuple[str, ...]
 
 
-def dealt(hosts: Sequence[Host]) -> tuple[str, ...]:
+def assign_gpus(hosts: Sequence[Host]) -> tuple[str, ...]:
     """Return the GPU of each session: the sessions of a host take its GPUs in turn.
 
     A session trains on one GPU. Where a host has fewer than sessions they are shared, none by two sessions more than another;
@@ -30,7 +30,7 @@ def dealt(hosts: Sequence[Host]) -> tuple[str, ...]:
         hosts: for each session the host that it trains on; each has a GPU.
 
     >>> one, two = Host("one", ("a", "b")), Host("two", ("c",))
-    >>> dealt([one, two, one, one])
+    >>> assign_gpus([one, two, one, one])
     ('a', 'c', 'b', 'a')
     """
     taken: Counter[str] = Counter()
@@ -49,16 +49,16 @@ def of_sessions(hosts: Sequence[Host] | None, count: int) -> tuple[str, ...]:
     """
     if not hosts:
         return ()
-    return dealt(list(hosts) * max(1, count) if len(hosts) == 1 else hosts)
+    return assign_gpus(list(hosts) * max(1, count) if len(hosts) == 1 else hosts)
 
 
-def lacking(hosts: Sequence[Host]) -> tuple[str, ...]:
+def hosts_without_gpu(hosts: Sequence[Host]) -> tuple[str, ...]:
     """Return the names of the hosts that have no GPU, each once."""
     return tuple(dict.fromkeys(host.name for host in hosts if not host.gpus))
 
 
-def useful(host: Host, sessions: int) -> int:
-    """Return how many sessions are opened on a host unless a setting says otherwise: one a GPU, and `sessions` at most.
+def default_sessions(host: Host, sessions: int) -> int:
+    """Return how many sessions are opened on a host unless a setting says otherwise: one per GPU, and `sessions` at most.
 
     Each further session would take some hundred MB of a GPU's memory before it holds anything.
     """

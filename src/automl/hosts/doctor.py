@@ -8,28 +8,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from automl import __version__
-from automl.database.catalog import whole_setting
-from automl.database.dialect import is_greenplum
 from automl.database.session import CallerDatabase
-from keras_seg.protocol.limits import MOST_THREADS, SESSION_BYTES
+from automl.database.settings import THREADS, read_setting
+from keras_seg.protocol.limits import SESSION_BYTES
+from keras_seg.server.interrupts import is_cancellation
 
 SERVER = -1
 _SESSION_MB = SESSION_BYTES // 2**20
 _PACKAGES = ("python", "tensorflow", "keras", "numpy")
-_SEGMENTS = """SELECT content, hostname::text AS host, status::text AS status FROM pg_catalog.gp_segment_configuration
-    WHERE role = 'p' AND content >= 0 ORDER BY content"""
 
 Row = tuple[object, ...]
 
 
 def automl_doctor(db: CallerDatabase) -> list[Row]:
-    """Return a row for the server, and on Greenplum one for each segment.
+    """Return a row for the server, and where there are segments one for each of them.
 
     Each has: segment (-1 for the server or coordinator), host, version of the package, Python, TensorFlow, Keras, NumPy, the
-    folder that is imported from, processors, threads a session, free memory in MB, devices, and what to mend (NULL where all
+    folder that is imported from, processors, threads of a session, free memory in MB, devices, and what to mend (NULL where all
     is well).
     """
-    threads = whole_setting(db, "keras_automl.threads", 1, 1, MOST_THREADS)
+    threads = read_setting(db, THREADS)
     places = [(SERVER, "", _asked(db, "SELECT madlib.automl_inspect() AS found")), *_segments(db)]
     (_, _, server), *segments = places
     sharing = Counter(found.get("host", host) for _, host, found in segments)
@@ -40,15 +38,10 @@ def automl_doctor(db: CallerDatabase) -> list[Row]:
 
 
 def _segments(db: CallerDatabase) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    if not is_greenplum(db):
-        return
-    for segment in db.execute(_SEGMENTS):
-        statement = (
-            "SELECT madlib.automl_inspect() AS found FROM gp_dist_random('gp_id')"
-            f" WHERE gp_segment_id = {int(segment['content'])}"
-        )
+    for segment in db.dialect.segments(db):
+        statement = db.dialect.on_segments("madlib.automl_inspect()", f"= {segment.content}")
         down = {"problem": "the segment is down: gpstate shows it, gprecoverseg brings it back"}
-        yield segment["content"], segment["host"], _asked(db, statement) if segment["status"] == "u" else down
+        yield segment.content, segment.host, _asked(db, statement) if segment.up else down
 
 
 def _asked(db: CallerDatabase, statement: str) -> dict[str, Any]:
@@ -57,7 +50,7 @@ def _asked(db: CallerDatabase, statement: str) -> dict[str, Any]:
         with db.subtransaction():
             found: dict[str, Any] = json.loads(db.execute(statement)[0]["found"])
     except Exception as error:  # the driver's own classes: whatever it is, this row is where it is told
-        if type(error).__name__ in ("QueryCanceled", "KeyboardInterrupt"):
+        if is_cancellation(error):
             raise
         return {"problem": str(error).strip()}
     return found

@@ -6,14 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from automl.data.packed_table import PackedTable
-from automl.data.placement import placement
 from automl.database import catalog
-from automl.database.dialect import Segment, distributed_by, is_greenplum, segments
+from automl.database.dialect import Segment, segments_up
 from automl.database.names import table_name
 from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, OperatorError, UsageError
-from automl.hosts.assignment import Host, lacking
+from automl.hosts.assignment import Host, hosts_without_gpu
 
 NVIDIA, TENSORFLOW = "nvidia", "tensorflow"
 _SOURCES = (TENSORFLOW, NVIDIA)
@@ -32,43 +30,37 @@ def gpu_configuration(db: Database, output_table: str | None, source: str | None
     if problems:
         raise OperatorError("; ".join(problems), hint="SELECT * FROM madlib.automl_doctor() shows what is installed where.")
     rows = [(host, gpu["description"]) for host, each in found.items() for gpu in each["gpus"]]
-    db.execute(f"CREATE TABLE {output.sql} (hostname text, gpu_descr text){distributed_by(db)}")
+    db.execute(f"CREATE TABLE {output.sql} (hostname text, gpu_descr text){db.dialect.distributed_by()}")
     for row in rows:
         db.execute(f"INSERT INTO {output.sql} VALUES ($1::text, $2::text)", *row)
 
 
-def hosts_of_sessions(db: Database, use_gpus: bool | None, table: PackedTable | None) -> tuple[Host, ...] | None:
-    """Return for each session the host that it trains on, with its GPUs; None if GPUs are not asked for.
-
-    On PostgreSQL one host stands for all sessions. On Greenplum a session trains where a partition lies.
+def hosts_of_sessions(db: Database, segments: Sequence[int] | None = None) -> tuple[Host, ...]:
+    """Return for each session the host that it trains on, with its GPUs; one host for all sessions where there are no segments.
 
     Args:
-        table: that is trained on; None for what runs on every segment.
+        segments: the number of the segment that each session trains on; None for one on each segment.
 
     Raises:
         UsageError: a host has no GPU.
     """
-    if not use_gpus:
-        return None
-    segmented = is_greenplum(db)
-    hosts = _hosts_of_segments(db, table) if segmented else (_host(_server(db, NVIDIA)),)
-    without = lacking(hosts)
+    hosts = _hosts_of_segments(db, segments) if db.dialect.segmented else (_host(_server(db, NVIDIA)),)
+    without = hosts_without_gpu(hosts)
     if without:
-        raise _without_gpu(hosts, without, segmented and table is not None)
+        raise _without_gpu(hosts, without, segments is not None)
     return hosts
 
 
-def equipped(db: Database, there: Sequence[Segment]) -> tuple[int, ...]:
+def segments_with_gpu(db: Database, segments: Sequence[Segment]) -> tuple[int, ...]:
     """Return the numbers of the segments whose host has a GPU."""
     found = _by_host(db, NVIDIA)
-    return tuple(segment.content for segment in there if found[segment.host]["gpus"])
+    return tuple(segment.content for segment in segments if found[segment.host]["gpus"])
 
 
-def _hosts_of_segments(db: Database, table: PackedTable | None) -> tuple[Host, ...]:
-    where = {segment.content: segment.host for segment in segments(db)}
+def _hosts_of_segments(db: Database, segments: Sequence[int] | None) -> tuple[Host, ...]:
+    where = {segment.content: segment.host for segment in segments_up(db)}
     found = _by_host(db, NVIDIA)
-    taking_part = where if table is None else [place.segment for place in placement(db, table, table)]
-    return tuple(_host(found[where[segment]]) for segment in taking_part)
+    return tuple(_host(found[where[segment]]) for segment in (where if segments is None else segments))
 
 
 def _without_gpu(hosts: Sequence[Host], without: Sequence[str], repack: bool) -> UsageError:
@@ -90,18 +82,14 @@ def _host(found: Found) -> Host:
 
 def _by_host(db: Database, source: str) -> dict[str, Found]:
     """Return what each host says, by its name; of several segments on a host the first is asked."""
-    if not is_greenplum(db):
+    if not db.dialect.segmented:
         found = _server(db, source)
         return {found["host"]: found}
     first: dict[str, int] = {}
-    for segment in segments(db):
+    for segment in segments_up(db):
         first.setdefault(segment.host, segment.content)
-    rows = db.execute(
-        "SELECT gp_segment_id AS segment, madlib.automl_gpus($1::text) AS found FROM gp_dist_random('gp_id')"
-        " WHERE gp_segment_id = ANY ($2::integer[])",
-        source,
-        list(first.values()),
-    )
+    statement = db.dialect.on_segments("madlib.automl_gpus($1::text)", "= ANY ($2::integer[])")
+    rows = db.execute(statement, source, list(first.values()))
     said = {row["segment"]: json.loads(row["found"]) for row in rows}
     return {host: {**said[content], "host": host} for host, content in first.items()}
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from automl.database import catalog
 from automl.database.catalog import Relation
-from automl.database.dialect import distributed_by
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database, session_random
 from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
@@ -199,7 +198,7 @@ def _make(db: CallerDatabase, table: Name, architecture_table: str, functions: F
     db.execute(
         f"CREATE TABLE {name.sql} (mst_key serial PRIMARY KEY, model_id integer, compile_params varchar, fit_params varchar)"
     )
-    db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar){distributed_by(db)}")
+    db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar){db.dialect.distributed_by()}")
     db.execute(
         f"INSERT INTO {summary.sql} VALUES ($1::varchar, $2::varchar)", architecture_table, custom_functions.typed(functions)
     )

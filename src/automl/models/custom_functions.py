@@ -12,7 +12,6 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from automl.database import catalog
-from automl.database.dialect import is_greenplum
 from automl.database.names import Name, as_typed, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import (
@@ -132,14 +131,11 @@ def _trusted(db: Database, table: Name, argument: str) -> catalog.Relation:
         )
     relation = catalog.find_table(db, argument, table)
     catalog.require_column(db, argument, relation, *_COLUMNS)
-    if is_greenplum(db) and not db.execute(
-        "SELECT 1 AS one FROM pg_catalog.gp_distribution_policy WHERE localoid = ($1::bigint)::oid AND policytype = 'r'",
-        relation.oid,
-    ):
+    if not db.dialect.is_replicated(db, relation.oid):
         raise UsageError(
             argument,
             f'table "{table}" must be on every segment as a whole',
-            hint=f"ALTER TABLE {table.sql} SET DISTRIBUTED REPLICATED",
+            hint=f"ALTER TABLE {table.sql} SET{db.dialect.replicated}",
         )
     return relation
 
@@ -267,7 +263,7 @@ def _make(db: CallerDatabase, table: Name) -> None:
     db.execute(
         f"CREATE TABLE {table.sql} (id serial, name text PRIMARY KEY, description text, object bytea)"
         # A session on a segment reads the whole table.
-        + (" DISTRIBUTED REPLICATED" if is_greenplum(db) else "")
+        + db.dialect.replicated
     )
     db.execute(f"GRANT SELECT ON {table.sql} TO PUBLIC")
     db.info(f"Keras Custom Function: Created new custom function table {table}.")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-import zlib
 
+from automl.database import locks
 from automl.database.catalog import Relation, dependent_views, exists, find_table, require_absent, require_column
+from automl.database.locks import Lock
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError
 
 _COLUMNS = ("model_id", "model_arch", "model_weights", "name", "description", "__internal_madlib_id__")
 _ARGUMENT = "keras_model_arch_table"
-_LOCK = 0x6B61  # the class of our advisory locks; the other half of the key is the table
 
 
 def load_keras_model(
@@ -99,8 +99,7 @@ def _wait_for_others(db: Database, name: Name) -> None:
 
     The lock belongs to the name, because there may be no table yet to lock, and needs no privilege on it.
     """
-    key = zlib.crc32(name.table.encode()) - 2**31
-    db.execute("SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)", _LOCK, key)
+    locks.wait_for(db, Lock.LIBRARY, locks.key_of(name.table))
 
 
 def _create(db: CallerDatabase, library: Name) -> Name:

@@ -37,7 +37,7 @@ def madlib_keras_predict_byom(
     divisor = problems.attempt(lambda: _divisor(normalizing_const))
     problems.attempt(lambda: _require_one(dependent_count))
     definition = problems.attempt(lambda: _definition(db, model_arch_table, model_id))
-    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, use_gpus, None))
+    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db) if use_gpus else None)
     problems.stop()
     assert selection and divisor and definition
     kind = "pg_catalog.int4" if classes is None else "pg_catalog.text"

@@ -14,9 +14,9 @@ from automl.cluster.orders import CheckWork, VisitWork, Work
 from automl.cluster.resources import available
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
+from automl.data.placement import segments_of
 from automl.database import catalog
 from automl.database.catalog import Relation
-from automl.database.dialect import distributed_by
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
@@ -70,7 +70,7 @@ def madlib_keras_evaluate(
     table = problems.attempt(lambda: packed_table.read(db, "test_table", test_table))
     name = problems.attempt(lambda: table_name("output_table", output_table))
     output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name)) if name else None
-    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, use_gpus, table))
+    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, segments_of(db, table)) if use_gpus else None)
     problems.stop()
     assert model and table and output
     # On Greenplum the first dataset is the one whose segments the sessions reach.
@@ -186,7 +186,7 @@ def _write(db: Database, output: Name, compiled: CompileParams, scores: Scores) 
     """Write the one row; of several metrics the first is `metric`."""
     db.execute(
         f"CREATE TABLE {output.sql} (loss double precision, metric double precision, metrics_type text[], loss_type text,"
-        f" metrics double precision[]){distributed_by(db)}"
+        f" metrics double precision[]){db.dialect.distributed_by()}"
     )
     db.execute(
         f"INSERT INTO {output.sql} VALUES ($1::double precision, $2::double precision, $3::text[], $4::text,"

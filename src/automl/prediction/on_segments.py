@@ -25,18 +25,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from automl.cluster.orders import Setup
-from automl.database import catalog
-from automl.database.catalog import settings, temporary
-from automl.database.dialect import segments
+from automl.database.catalog import temporary
+from automl.database.dialect import segments_up
 from automl.database.names import quoted
 from automl.database.session import CallerDatabase
+from automl.database.settings import THREADS, read_setting, settings
 from automl.hosts.assignment import of_sessions
 from automl.prediction.trained_model import Prediction
-from keras_seg.protocol.limits import MOST_THREADS
 from keras_seg.protocol.orders import GatheringOrder, GatheringProblem, SessionSetup
 from keras_seg.protocol.parts import Raw, cut
 
-_PLANNER = {"optimizer": "off"}  # of PostgreSQL, not Greenplum's own
 _BLOCK = "unnest((block).ids, (block).classes, (block).outputs, (block).ranks) AS q(i, c, o, r)"
 
 
@@ -48,7 +46,7 @@ def run(db: CallerDatabase, prediction: Prediction) -> None:
     db.execute(f"CREATE TEMPORARY TABLE {blocks} (block madlib.automl_block) DISTRIBUTED RANDOMLY")
     _bring(db, weights, prediction.model.definition.weights or b"")
     order = _order(prediction, f"SELECT part FROM pg_temp.{weights} ORDER BY place")
-    with settings(db, _PLANNER), _rows(db, prediction, blocks) as rows:
+    with settings(db, db.dialect.planner), _rows(db, prediction, blocks) as rows:
         db.execute(statement(blocks, rows), _setups(db, prediction), order, prediction.model.definition.architecture)
     _require_predicted(db, prediction, blocks)
     db.execute(prediction.insert(f"pg_temp.{blocks}, {_BLOCK}"), prediction.class_values)
@@ -82,10 +80,10 @@ def _bring(db: CallerDatabase, table: str, weights: Raw) -> None:
 
 def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
     """Return what each segment is told first."""
-    threads = catalog.whole_setting(db, "keras_automl.threads", 1, 1, MOST_THREADS)
-    there = segments(db)
-    setup = Setup(SessionSetup(variables=prediction.variables, threads=threads), of_sessions(prediction.hosts, len(there)))
-    return [setup.of_session(segment.content).to_json() for segment in there]
+    segments = segments_up(db)
+    threads = read_setting(db, THREADS)
+    setup = Setup(SessionSetup(variables=prediction.variables, threads=threads), of_sessions(prediction.hosts, len(segments)))
+    return [setup.of_session(segment.content).to_json() for segment in segments]
 
 
 def _order(prediction: Prediction, weights: str) -> str:

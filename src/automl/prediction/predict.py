@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from automl.database import catalog
 from automl.database.catalog import Relation
-from automl.database.dialect import is_greenplum
 from automl.database.names import column_names, quoted, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import DATATYPE_MISMATCH, UsageError
@@ -33,7 +32,7 @@ def madlib_keras_predict(
     model = _model(db, model_table, mst_key)
     if model.is_number:
         selection = _of_number(selection, pred_type)
-    hosts = gpus.hosts_of_sessions(db, use_gpus, None)
+    hosts = gpus.hosts_of_sessions(db) if use_gpus else None
     predict_with(db, model, test_table, id_col, independent_varname, output_table, selection, hosts)
 
 
@@ -56,7 +55,7 @@ def predict_with(
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     prediction = Prediction(model, source, output, selection, hosts)
     prediction.create(db)
-    if is_greenplum(db):
+    if db.dialect.segmented:
         on_segments.run(db, prediction)
     else:
         in_sessions.run(db, prediction)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from automl.database.catalog import ColumnType, Relation
-from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError
@@ -109,7 +108,7 @@ class Prediction:
         db.execute(
             f"CREATE TABLE {self.output.sql} ({quoted(source.id_column)} {source.id_type.sql},"
             f" {quoted(model.dependent)} {predicted})"
-            + distributed_by(db, *((source.id_column,) if source.id_type.category in _HASHED else ()))
+            + db.dialect.distributed_by(*((source.id_column,) if source.id_type.category in _HASHED else ()))
         )
 
     def insert(self, blocks: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from automl.cluster.resources import available, require_cache
 from automl.data import packed_table
+from automl.data.placement import segments_of
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, table_name
@@ -191,7 +192,7 @@ def _common(
         frequency = problems.attempt(lambda: computed_every(every, iterations, "the value of num_iterations"))
     training = problems.attempt(lambda: packed_table.read(db, "source_table", given.source_table))
     validation = problems.attempt(lambda: validation_table(db, given.validation_table, training))
-    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, given.use_gpus, training))
+    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, segments_of(db, training)) if given.use_gpus else None)
     resources = available(db, this_machine(), hosts, interrupted.threads if interrupted else None)
     if getattr(given, "use_caching", False) and training is not None:
         problems.attempt(lambda: require_cache(db, [training, validation], resources))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.database import catalog
-from automl.database.dialect import distributed_by
 from automl.database.names import Name
 from automl.database.session import CallerDatabase
 from automl.training.request import Request, info_as_typed
@@ -136,7 +135,7 @@ class SingleTables:
             _take(db, self.model, ["model_weights", "model_arch"])
             _take(db, self.summary, [column.name for column in self._summary])
             return
-        db.execute(f"CREATE TABLE {self.model.sql} (model_weights bytea, model_arch json){distributed_by(db)}")
+        db.execute(f"CREATE TABLE {self.model.sql} (model_weights bytea, model_arch json){db.dialect.distributed_by()}")
         db.execute(f"ALTER TABLE {self.model.sql} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
         create(db, self.summary, self._summary)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from automl.cluster.resources import Resources, available, require_cache
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
+from automl.data.placement import segments_of
 from automl.database import catalog
 from automl.database.names import Name, table_name
 from automl.database.session import Database, session_random
@@ -176,7 +177,7 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
     if space is not None and training is not None:
         weights = dict(space.fit_params).get("class_weight")
         attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))
-    hosts = attempt(lambda: gpus.hosts_of_sessions(db, given.use_gpus, training))
+    hosts = attempt(lambda: gpus.hosts_of_sessions(db, segments_of(db, training)) if given.use_gpus else None)
     resources = available(db, machine, hosts, interrupted.threads if interrupted else None)
     if given.use_caching and training is not None:
         attempt(lambda: require_cache(db, [training, validation], resources))

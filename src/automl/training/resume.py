@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from automl.database import catalog
+from automl.database import locks
 from automl.database.session import CallerDatabase, Database, Row
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.search.methods import METHODS
@@ -56,8 +56,8 @@ def _interrupted(db: Database, run_id: int | None) -> Row:
     if run_id is None:
         raise UsageError("run_id", "must be the number of a run", run_id, sqlstate=NULL_VALUE_NOT_ALLOWED)
     _record(db, run_id)
-    if not catalog.claim_run(db, run_id):
-        holder = catalog.holder_of_run(db, run_id)
+    if not locks.claim_run(db, run_id):
+        holder = locks.holder_of_run(db, run_id)
         raise UsageError(
             "run_id",
             f"run {run_id} is under way in another session",

@@ -23,7 +23,7 @@ from automl.cluster.hopper import Hopper, Leg, Visit, stops_done
 from automl.cluster.interface import Cluster, Outcome, ask
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import CheckWork, VisitWork, Work
-from automl.database import catalog
+from automl.database import locks
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError, UsageError, together
 from automl.search.scheduler import Milestone, Place, Scheduler, Step, Task
@@ -34,6 +34,7 @@ from automl.training.request import Request
 from automl.training.search_tables import Curve, Result, Tables
 from automl.training.trials import Trial
 from keras_seg.protocol.orders import TRAINING, VALIDATION, CheckOrder, CheckReport, StateForm, Stop, VisitReport
+from keras_seg.server.interrupts import is_cancellation
 
 _TRIES = 3  # of one visit, when its session dies
 
@@ -49,7 +50,7 @@ def execute(
 
     Args:
         arguments: those of the call, for the record.
-        interrupted: the run that is to go on, if this is not a new one; the caller keeps it (`catalog.claim_run`).
+        interrupted: the run that is to go on, if this is not a new one; the caller keeps it (`locks.claim_run`).
 
     Raises:
         AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
@@ -75,7 +76,7 @@ def execute(
                 store.resume(record, past)  # what is wrong with a replay has come to light, and nothing has been written
                 db.info(f"run {store.run} goes on after {past.elapsed:.1f} s of training; trials known: {len(past.trials)}")
             else:
-                catalog.claim_run(db, store.begin(record))
+                locks.claim_run(db, store.begin(record))
                 run.set_out()
             results = run.train()
             tables.fill(db, results, interrupted.started if interrupted else run.started, store.get)
@@ -358,7 +359,7 @@ def _row(trial: Trial, task: Task) -> tuple[int, int, str, str, Place]:
 
 
 def _status(error: BaseException) -> str:
-    return "cancelled" if type(error).__name__ in ("QueryCanceled", "KeyboardInterrupt") else "failed"
+    return "cancelled" if is_cancellation(error) else "failed"
 
 
 def _close_quietly(store: Store, status: str, best: tuple[int, float] | None, error: BaseException, cluster: Cluster) -> None:

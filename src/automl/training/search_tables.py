@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from automl import __version__
-from automl.database.dialect import distributed_by
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase, Database
 from automl.models import custom_functions
@@ -90,7 +89,7 @@ class SearchTables:
         create(db, out.info, self._info, key="mst_key")
         create(db, out.summary, self._summary)
         db.execute(_SELECTION.format(name=out.selection.sql))
-        db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql) + distributed_by(db))
+        db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql) + db.dialect.distributed_by())
 
     def fill(self, db: CallerDatabase, results: Sequence[Result], started: str, state_of: StateOf) -> None:
         out = self.search.outputs
@@ -187,7 +186,7 @@ class Column(Generic[Source]):
 def create(db: Database, name: Name, columns: Sequence[Column[Any]], key: str | None = None) -> None:
     """Make a table of these columns."""
     kinds = (f"{quoted(each.name)} {each.kind}{' PRIMARY KEY' if each.name == key else ''}" for each in columns)
-    db.execute(f"CREATE TABLE {name.sql} ({', '.join(kinds)})" + ("" if key else distributed_by(db)))
+    db.execute(f"CREATE TABLE {name.sql} ({', '.join(kinds)})" + ("" if key else db.dialect.distributed_by()))
 
 
 def insert(db: Database, name: Name, columns: Sequence[Column[Source]], source: Source) -> None:

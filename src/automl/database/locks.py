@@ -1,0 +1,52 @@
+"""Advisory locks, which keep for a transaction what no table can be locked for."""
+
+from __future__ import annotations
+
+import zlib
+from enum import IntEnum
+
+from automl.database.session import Database
+
+
+class Lock(IntEnum):
+    """What is locked: the first half of a lock's key, of each lock that the package takes."""
+
+    LIBRARY = 0x6B61  # taking an id from a library of architectures, which may not be there yet; the other half is its name
+    NAME = 0x6B62  # making a table of this name
+    RUN = 0x6B63  # training this run
+
+
+def key_of(text: str) -> int:
+    """Return the second half of the key of a lock on a text."""
+    return zlib.crc32(text.encode()) - 2**31
+
+
+def wait_for(db: Database, kind: Lock, key: int) -> None:
+    """Take a lock until the end of the transaction, as soon as no other session holds it."""
+    db.execute("SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)", int(kind), key)
+
+
+def take(db: Database, kind: Lock, key: int) -> bool:
+    """Take a lock until the end of the transaction; return False if another session holds it."""
+    sql = "SELECT pg_catalog.pg_try_advisory_xact_lock($1::integer, $2::integer) AS free"
+    return bool(db.execute(sql, int(kind), key)[0]["free"])
+
+
+def claim_run(db: Database, run_id: int) -> bool:
+    """Keep a run for this transaction, which trains it; return False if another one does."""
+    return take(db, Lock.RUN, _key_of_run(run_id))
+
+
+def holder_of_run(db: Database, run_id: int) -> int | None:
+    """Return the process that keeps a run; None if none does any more."""
+    rows = db.execute(
+        "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = ($1::bigint)::oid"
+        " AND objid = ($2::bigint)::oid AND objsubid = 2 AND granted",
+        int(Lock.RUN),
+        _key_of_run(run_id),
+    )
+    return int(rows[0]["pid"]) if rows else None
+
+
+def _key_of_run(run_id: int) -> int:
+    return run_id % 2**31

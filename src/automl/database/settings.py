@@ -1,0 +1,89 @@
+"""Settings: those of keras_automl, which anybody may SET, and others that are held for some statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from automl.database.session import Database
+from automl.errors import INVALID_PARAMETER_VALUE, UNDEFINED_OBJECT, AutomlError
+from keras_seg.protocol.limits import MOST_THREADS
+
+_MB = 2**20
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting that is a whole number.
+
+    Attributes:
+        name: as it is SET.
+        default: where nobody has set it; None where that depends on the machine, and whoever reads it gives it.
+        least, most: the bounds.
+        unit: what one of it stands for: bytes, or 1.
+    """
+
+    name: str
+    default: int | None
+    least: int
+    most: int
+    unit: int = 1
+
+
+# fmt: off
+SESSIONS = Setting("keras_automl.sessions", None, 0, 256)  # that train at the same time; 0 for the caller's own
+THREADS = Setting("keras_automl.threads", 1, 1, MOST_THREADS)  # of TensorFlow in a session
+STATE_MEMORY = Setting("keras_automl.state_memory_mb", 128, 1, 1_000_000, _MB)  # of resting states in the coordinator
+CACHE_MEMORY = Setting("keras_automl.cache_memory_mb", None, 1, 100_000_000, _MB)  # of decoded rows in all sessions together
+PARTITIONS = Setting("keras_automl.partitions", None, 1, 1024)  # of a packed table, where segments do not give them
+# fmt: on
+
+
+def read_setting(db: Database, setting: Setting, default: int = 0) -> int:
+    """Return the value of a setting, in bytes if it is of memory.
+
+    Args:
+        default: where nobody has set it, in the unit of the value; for settings that have no default of their own.
+
+    Raises:
+        AutomlError: it is no whole number within the bounds.
+    """
+    usual = default // setting.unit if setting.default is None else setting.default
+    text = _current(db, setting.name) or str(usual)
+    if not text.isascii() or not text.isdigit() or not setting.least <= int(text) <= setting.most:
+        raise AutomlError(
+            f"setting {setting.name} must be a whole number from {setting.least} to {setting.most}, is '{text}'",
+            sqlstate=INVALID_PARAMETER_VALUE,
+            hint=f"RESET {setting.name}",
+        )
+    return int(text) * setting.unit
+
+
+@contextmanager
+def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
+    """Hold settings for some statements; those that are so already, or that this server does not know, are left alone.
+
+    After an error nothing needs to be put back: the rollback does it.
+    """
+    rows = db.execute("SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])", list(wanted))
+    before = {row["name"]: row["setting"] for row in rows if row["setting"] != wanted[row["name"]]}
+    for name in before:
+        _set(db, name, wanted[name])
+    yield
+    for name, value in before.items():
+        _set(db, name, value)
+
+
+def _current(db: Database, name: str) -> str:
+    """Return a setting of the server or session, nothing where nobody has set it."""
+    try:
+        return str(db.execute("SELECT pg_catalog.current_setting($1::text) AS value", name)[0]["value"] or "")
+    except Exception as error:  # the driver's own class; current_setting(name, true) is not in every dialect we serve
+        if getattr(error, "sqlstate", None) != UNDEFINED_OBJECT:
+            raise
+        return ""
+
+
+def _set(db: Database, name: str, value: str) -> None:
+    db.execute("SELECT pg_catalog.set_config($1::text, $2::text, true)", name, value)
