@@ -8,7 +8,7 @@ A usage error names the argument, the rule and the value that came, and where th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from keras_seg.protocol.sqlstates import DATATYPE_MISMATCH as DATATYPE_MISMATCH
 from keras_seg.protocol.sqlstates import DUPLICATE_OBJECT as DUPLICATE_OBJECT
@@ -108,8 +108,48 @@ def together(found: Sequence[AutomlError]) -> AutomlError:
     return SeveralErrors(problems, f"{len(problems)} problems were found:\n{lines}", " ".join(hints) or None)
 
 
+class Unanswered(LookupError):
+    """Somebody asked for the value of a check that failed."""
+
+
+class Attempt(Generic[Checked]):
+    """What came of a check that `Problems.attempt` made.
+
+    Args:
+        answer: what it returned; nothing if it failed.
+    """
+
+    def __init__(self, *answer: Checked) -> None:
+        self._answer = answer
+
+    @property
+    def passed(self) -> bool:
+        """Whether the check raised no problem."""
+        return bool(self._answer)
+
+    @property
+    def value(self) -> Checked:
+        """What the check returned; behind `Problems.stop()` every check has passed."""
+        if not self._answer:
+            raise Unanswered
+        return self._answer[0]
+
+    @property
+    def or_none(self) -> Checked | None:
+        """What the check returned, None if it failed."""
+        return self._answer[0] if self._answer else None
+
+
 class Problems:
-    """Gathers what is wrong with a call, so that all of it is reported together."""
+    """Gathers what is wrong with a call, so that all of it is reported together.
+
+    >>> problems = Problems()
+    >>> size = problems.attempt(lambda: int("3"))
+    >>> half = problems.attempt(lambda: size.value / 2)
+    >>> problems.stop()
+    >>> half.value
+    1.5
+    """
 
     def __init__(self) -> None:
         self._found: list[AutomlError] = []
@@ -117,13 +157,18 @@ class Problems:
     def add(self, problem: AutomlError) -> None:
         self._found.append(problem)
 
-    def attempt(self, check: Callable[[], Checked]) -> Checked | None:
-        """Return what the check returns; None, and note the problem, if it raises one."""
+    def attempt(self, check: Callable[[], Checked]) -> Attempt[Checked]:
+        """Make a check, and note the problem if it raises one.
+
+        A check that asks for the value of one that failed is left out: what it would have said is not known.
+        """
         try:
-            return check()
+            return Attempt(check())
+        except Unanswered:
+            return Attempt()
         except AutomlError as problem:
             self._found.append(problem)
-            return None
+            return Attempt()
 
     def stop(self) -> None:
         """Raise everything found, if anything was."""

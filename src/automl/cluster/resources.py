@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from automl.data import packed_queries
 from automl.data.packed_table import PackedTable
+from automl.data.placement import segments_of
 from automl.database.session import Database
 from automl.database.settings import CACHE_MEMORY, SESSIONS, STATE_MEMORY, THREADS, read_setting
 from automl.errors import INSUFFICIENT_RESOURCES, UsageError
+from automl.hosts import gpus
 from automl.hosts.assignment import Host, default_sessions
 from automl.hosts.machine import Machine
 
@@ -51,6 +53,15 @@ def available(db: Database, machine: Machine, hosts: Sequence[Host] | None = Non
         memory=read_setting(db, STATE_MEMORY),
         cache=read_setting(db, CACHE_MEMORY, machine.memory // 2),
     )
+
+
+def hosts_of_training(db: Database, use_gpus: bool | None, training: PackedTable | None) -> tuple[Host, ...] | None:
+    """Return for each session the host that it trains on, with its GPUs; None if GPUs are not asked for.
+
+    Args:
+        training: the table that is trained on; None where it is not known, for all hosts.
+    """
+    return gpus.hosts_of_sessions(db, segments_of(db, training)) if use_gpus else None
 
 
 def require_cache(db: Database, tables: Sequence[PackedTable | None], resources: Resources) -> None:

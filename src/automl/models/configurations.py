@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 from automl.database import catalog
@@ -48,30 +49,20 @@ def generate_model_configs(
     problems = Problems()
     kind = problems.attempt(lambda: _search_type(search_type))
     space = problems.attempt(lambda: parse_space(model_id_list, compile_params_grid, fit_params_grid))
-    if kind is not None:
-        problems.attempt(lambda: _require_count(kind, num_configs, random_state))
-    if kind == "grid" and space is not None:
-        problems.attempt(lambda: _require_grid(space))
-    problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, space.model_ids if space else ()))
+    count = problems.attempt(lambda: _count(kind.value, num_configs, random_state))
+    problems.attempt(lambda: _require_grid(space.value) if kind.value == "grid" else None)
+    ids = space.value.model_ids if space.passed else ()
+    problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, ids))
     table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
-    selected = problems.attempt(lambda: _selected(db, table)) if table else None
-    objectives = [] if space is None else _objectives(space)
-    functions = problems.attempt(lambda: _functions(db, object_table, selected, "compile_params_grid", objectives))
+    present = problems.attempt(lambda: _present(db, table.value))
+    objectives = _objectives(space.value) if space.passed else []
+    functions = problems.attempt(lambda: _functions(db, object_table, present.or_none, "compile_params_grid", objectives))
     problems.stop()
-    assert space and table
-    name, there = _appendable(db, table, selected, str(model_arch_table).strip(), functions)
-    if kind == "grid":
-        wanted = space.everything()
-        fresh = [each for each in wanted if each not in there]
-        if len(fresh) < len(wanted):
-            db.notice(f"{len(wanted) - len(fresh)} of {len(wanted)} configurations are in the table already")
+    name, there = _appendable(db, table.value, present.value, str(model_arch_table).strip(), functions.value)
+    if kind.value == "grid":
+        _add(db, name, _everything(db, space.value, there))
     else:
-        assert num_configs is not None
-        seed = seeds.given_or_drawn(random_state, lambda: session_random(db))
-        fresh = [point.configuration for point in space.sample_points(num_configs, seed, there)]
-        if len(fresh) < num_configs:
-            db.notice(f"the search space holds {len(fresh)} different configurations where {num_configs} are asked for")
-    _add(db, name, fresh)
+        _add(db, name, _drawn(db, space.value, count.value, random_state, there))
 
 
 def load_model_selection_table(
@@ -88,14 +79,15 @@ def load_model_selection_table(
     compiled = problems.attempt(lambda: _different("compile_params_list", compile_params_list, parse_compile_params))
     fits = problems.attempt(lambda: _different("fit_params_list", fit_params_list, parse_fit_params))
     ids = problems.attempt(lambda: model_ids(model_id_list))
-    problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, ids or ()))
+    problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, ids.or_none or ()))
     table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
-    objectives = [each for text in compiled or () for each in custom_functions.objectives_of(parse_compile_params(text))]
+    texts = compiled.or_none or ()
+    objectives = [each for text in texts for each in custom_functions.objectives_of(parse_compile_params(text))]
     functions = problems.attempt(lambda: _functions(db, object_table, None, "compile_params_list", objectives))
     problems.stop()
-    assert compiled and fits and ids and table
-    name = _make(db, table, str(model_arch_table).strip(), functions)
-    _add(db, name, (Configuration(number, text, fit) for number in ids for text in compiled for fit in fits))
+    name = _make(db, table.value, str(model_arch_table).strip(), functions.value)
+    combined = product(ids.value, compiled.value, fits.value)
+    _add(db, name, (Configuration(number, text, fit) for number, text, fit in combined))
 
 
 def _search_type(value: str | None) -> str:
@@ -106,7 +98,28 @@ def _search_type(value: str | None) -> str:
     return found
 
 
-def _require_count(kind: str, num_configs: int | None, random_state: int | None) -> None:
+def _everything(db: CallerDatabase, space: Space, there: Container[Configuration]) -> list[Configuration]:
+    """Return all configurations of a space but for those that are there."""
+    wanted = space.everything()
+    fresh = [each for each in wanted if each not in there]
+    if len(fresh) < len(wanted):
+        db.notice(f"{len(wanted) - len(fresh)} of {len(wanted)} configurations are in the table already")
+    return fresh
+
+
+def _drawn(
+    db: CallerDatabase, space: Space, count: int, random_state: int | None, there: set[Configuration]
+) -> list[Configuration]:
+    """Return `count` configurations drawn from a space, fewer if it holds fewer that are not there."""
+    seed = seeds.given_or_drawn(random_state, lambda: session_random(db))
+    fresh = [point.configuration for point in space.sample_points(count, seed, there)]
+    if len(fresh) < count:
+        db.notice(f"the search space holds {len(fresh)} different configurations where {count} are asked for")
+    return fresh
+
+
+def _count(kind: str, num_configs: int | None, random_state: int | None) -> int:
+    """Return how many configurations are drawn; 0 where none are, because all are taken."""
     problems = Problems()
     if kind == "random" and (num_configs is None or not 1 <= num_configs <= MOST_CONFIGURATIONS):
         rule = f"must be a number from 1 to {MOST_CONFIGURATIONS} for search_type 'random'"
@@ -116,6 +129,7 @@ def _require_count(kind: str, num_configs: int | None, random_state: int | None)
         if kind == "grid" and value is not None:
             problems.add(UsageError(argument, "must be NULL for search_type 'grid', which takes all configurations", value))
     problems.stop()
+    return num_configs or 0
 
 
 def _require_grid(space: Space) -> None:
@@ -130,7 +144,7 @@ def _require_grid(space: Space) -> None:
 
 
 def _objectives(space: Space) -> list[tuple[str, str]]:
-    """Return what the losses and metrics of a grid name, as `custom.require_names` takes it."""
+    """Return what the losses and metrics of a grid name, as `custom_functions.require_names` takes it."""
     given: dict[str, Any] = {key: dimension.extremes for key, dimension in space.compile_params}
     losses = [("loss", str(loss)) for loss in given.get("loss", ())]
     lists = (*given.get("metrics", ()), *given.get("weighted_metrics", ()))
@@ -146,7 +160,7 @@ def _different(argument: str, texts: Sequence[str | None] | None, parse: Callabl
     found: dict[str, str] = {}
     for number, text in enumerate(texts, 1):
         parsed = problems.attempt(partial(parse, text, f"{argument}: element {number}"))
-        found[repr(parsed)] = str(text)
+        found[repr(parsed.or_none)] = str(text)
     problems.stop()
     return list(found.values())
 
@@ -154,24 +168,25 @@ def _different(argument: str, texts: Sequence[str | None] | None, parse: Callabl
 # --- the table ----------------------------------------------------------------------------------------------------------
 
 
-def _selected(db: Database, table: Name) -> Selected | None:
+def _present(db: Database, table: Name) -> ModelSelection | None:
+    """Return the model selection that a table of this name holds; None if there is no such table."""
     return read(db, table.sql, parsed=False) if catalog.exists(db, table) else None
 
 
 def _functions(
     db: Database,
     object_table: str | None,
-    selected: Selected | None,
+    present: ModelSelection | None,
     argument: str,
     objectives: Sequence[tuple[str, str]],
 ) -> FunctionTable | None:
     """Return the table of custom functions, which has what `argument` names beside what Keras has; None if there is none.
 
     Args:
-        selected: a selection that is added to; its table is taken if none is given.
+        present: a selection that is added to; its table is taken if none is given.
     """
     given = custom_functions.find(db, object_table)
-    has = None if selected is None else selected.functions
+    has = None if present is None else present.functions
     if given and has and given != has:
         raise UsageError("object_table", f'must be "{has.name}", as for the configurations that are there', object_table)
     custom_functions.require_names(argument, objectives, given or has)
@@ -179,18 +194,18 @@ def _functions(
 
 
 def _appendable(
-    db: CallerDatabase, table: Name, selected: Selected | None, architecture_table: str, functions: FunctionTable | None
+    db: CallerDatabase, table: Name, present: ModelSelection | None, architecture_table: str, functions: FunctionTable | None
 ) -> tuple[Name, set[Configuration]]:
     """Return the table to add to, made if it is not there, and the configurations that it has."""
-    if selected is None:
+    if present is None:
         return _make(db, table, architecture_table, functions), set()
-    if selected.architecture_table != architecture_table:
-        rule = f'must be "{selected.architecture_table}", as for the configurations that "{table}" has'
+    if present.architecture_table != architecture_table:
+        rule = f'must be "{present.architecture_table}", as for the configurations that "{table}" has'
         raise UsageError("model_arch_table", rule, architecture_table)
-    if functions != selected.functions:
-        summary = selected.relation.name.with_suffix("_summary")
+    if functions != present.functions:
+        summary = present.relation.name.with_suffix("_summary")
         db.execute(f"UPDATE {summary.sql} SET object_table = $1::varchar", custom_functions.typed(functions))
-    return selected.relation.name, {configuration for _, configuration in selected.trials}
+    return present.relation.name, {configuration for _, configuration in present.trials}
 
 
 def _make(db: CallerDatabase, table: Name, architecture_table: str, functions: FunctionTable | None) -> Name:
@@ -219,7 +234,7 @@ def _add(db: CallerDatabase, name: Name, configurations: Iterable[Configuration]
 
 
 @dataclass(frozen=True)
-class Selected:
+class ModelSelection:
     """What a model selection table holds.
 
     Attributes:
@@ -235,7 +250,7 @@ class Selected:
     functions: FunctionTable | None
 
 
-def read(db: Database, value: str | None, *, parsed: bool = True) -> Selected:
+def read(db: Database, value: str | None, *, parsed: bool = True) -> ModelSelection:
     """Return a model selection table.
 
     Args:
@@ -260,7 +275,7 @@ def read(db: Database, value: str | None, *, parsed: bool = True) -> Selected:
     trials = tuple((row["mst_key"], Configuration(row["model_id"], row["compile_params"], row["fit_params"])) for row in rows)
     if parsed:
         _require_readable(relation, trials)
-    return Selected(str(value).strip(), relation, trials, tables[0]["name"], functions)
+    return ModelSelection(str(value).strip(), relation, trials, tables[0]["name"], functions)
 
 
 def _require_readable(relation: Relation, trials: Sequence[tuple[int, Configuration]]) -> None:

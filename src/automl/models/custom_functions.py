@@ -166,10 +166,14 @@ def load_custom_function(
     _require_superuser(db, "load")
     problems = Problems()
     table = problems.attempt(lambda: _table(object_table))
-    problems.attempt(lambda: _require_pickle(object))
-    problems.attempt(lambda: _require_name(name))
+    pickled = problems.attempt(lambda: _pickle(object))
+    called = problems.attempt(lambda: _name(name))
     problems.stop()
-    assert table
+    _load(db, table.value, pickled.value, called.value, description)
+
+
+def _load(db: CallerDatabase, table: Name, pickled: bytes, name: str, description: str | None) -> None:
+    """Add a function whose arguments have been checked."""
     _make(db, table)
     db.execute(f"LOCK TABLE {table.sql} IN SHARE ROW EXCLUSIVE MODE")  # until the end: nobody else loads the same name
     if db.execute(f"SELECT 1 AS one FROM ONLY {table.sql} WHERE name::text = $1::text", name):
@@ -184,7 +188,7 @@ def load_custom_function(
         f"INSERT INTO {table.sql} (name, description, object) VALUES ($1::text, $2::text, $3::bytea)",
         name,
         description,
-        object,
+        pickled,
     )
     db.info(f"Keras Custom Function: Added function {name} to table {table}.")
 
@@ -231,7 +235,8 @@ def _require_superuser(db: Database, verb: str) -> None:
         )
 
 
-def _require_name(name: str | None) -> None:
+def _name(name: str | None) -> str:
+    """Return a name that a function may have."""
     rule = "must be the name of a function as Python writes it"
     if name is None:
         raise UsageError("name", rule, name, sqlstate=NULL_VALUE_NOT_ALLOWED)
@@ -240,10 +245,11 @@ def _require_name(name: str | None) -> None:
     for what in ("loss", "metric"):
         if keras_names.is_known(what, name):
             raise UsageError("name", f"must not be the name of a {what} of Keras", name)
+    return name
 
 
-def _require_pickle(raw: bytes | None) -> None:
-    """Raise unless the bytes are a pickle that can hold a function. Nothing of it runs here: it might import TensorFlow."""
+def _pickle(raw: bytes | None) -> bytes:
+    """Return bytes that are a pickle that can hold a function. Nothing of it runs here: it might import TensorFlow."""
     rule = "must be a function as dill.dumps gives it"
     if raw is None:
         raise UsageError("object", rule, raw, sqlstate=NULL_VALUE_NOT_ALLOWED)
@@ -253,6 +259,7 @@ def _require_pickle(raw: bytes | None) -> None:
         raise UsageError("object", rule, f"{len(raw)} bytes") from None
     if not steps & _REFERENCES:
         raise UsageError("object", f"{rule}, this is the pickle of plain data", f"{len(raw)} bytes")
+    return raw
 
 
 def _make(db: CallerDatabase, table: Name) -> None:

@@ -39,10 +39,9 @@ def madlib_keras_predict_byom(
     definition = problems.attempt(lambda: _definition(db, model_arch_table, model_id))
     hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db) if use_gpus else None)
     problems.stop()
-    assert selection and divisor and definition
-    kind = "pg_catalog.int4" if classes is None else "pg_catalog.text"
-    model = Model(definition, _DEPENDENT, kind, classes, divisor, named_by_caller=True)
-    predict_with(db, model, test_table, id_col, independent_varname, output_table, selection, hosts)
+    kind = "pg_catalog.int4" if classes.value is None else "pg_catalog.text"
+    model = Model(definition.value, _DEPENDENT, kind, classes.value, divisor.value, named_by_caller=True)
+    predict_with(db, model, test_table, id_col, independent_varname, output_table, selection.value, hosts.value)
 
 
 def _definition(db: Database, model_arch_table: str | None, model_id: int | None) -> Definition:

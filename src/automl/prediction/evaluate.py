@@ -11,16 +11,15 @@ import numpy as np
 from automl.cluster.interface import Cluster, ask
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import CheckWork, VisitWork, Work
-from automl.cluster.resources import available
+from automl.cluster.resources import available, hosts_of_training
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
-from automl.data.placement import segments_of
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import AutomlError, Problems, UsageError
-from automl.hosts import gpus
+from automl.hosts.assignment import Host
 from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
@@ -69,10 +68,14 @@ def madlib_keras_evaluate(
     model = problems.attempt(lambda: _trained(db, model_table, mst_key))
     table = problems.attempt(lambda: packed_table.read(db, "test_table", test_table))
     name = problems.attempt(lambda: table_name("output_table", output_table))
-    output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name)) if name else None
-    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, segments_of(db, table)) if use_gpus else None)
+    output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name.value))
+    hosts = problems.attempt(lambda: hosts_of_training(db, use_gpus, table.or_none))
     problems.stop()
-    assert model and table and output
+    _evaluate(db, model.value, table.value, output.value[0], hosts.value)
+
+
+def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Name, hosts: tuple[Host, ...] | None) -> None:
+    """Evaluate a model on a packed table, and write what comes of it."""
     # On Greenplum the first dataset is the one whose segments the sessions reach.
     resources = available(db, this_machine(), hosts)
     definitions = (Definition(_KEY, model.architecture),)
@@ -80,7 +83,7 @@ def madlib_keras_evaluate(
     with open_cluster(db, needs, table.partitions, "the evaluation", fingerprints(db, needs)) as (cluster, _):
         _require_fit(cluster, model)
         scores = _evaluated(cluster, model, table)
-    _write(db, output[0], model.compiled, scores)
+    _write(db, output, model.compiled, scores)
 
 
 def _trained(db: Database, model_table: str | None, mst_key: int | None) -> Trained:

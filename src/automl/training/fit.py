@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from automl.cluster.resources import available, require_cache
+from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
-from automl.data.placement import segments_of
+from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database, session_random
-from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Problems, UsageError
-from automl.hosts import gpus
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Attempt, Problems, UsageError
+from automl.hosts.assignment import Host
 from automl.hosts.machine import this_machine
 from automl.models import architectures, configurations, custom_functions
-from automl.models.configurations import Selected
+from automl.models.configurations import ModelSelection
 from automl.search import seeds
 from automl.search.limits import MOST_ITERATIONS
 from automl.search.parameters import parse_compile_params, parse_fit_params
@@ -100,37 +100,35 @@ def several(
         interrupted: the run that these arguments are from, if it is to go on.
     """
     problems = Problems()
-    selected = problems.attempt(lambda: configurations.read(db, given.model_selection_table))
-    models = None if selected is None else problems.attempt(lambda: _models(db, selected))
+    selection = problems.attempt(lambda: configurations.read(db, given.model_selection_table))
+    models = problems.attempt(lambda: _models(db, selection.value))
     suffixes, warm = ("_info", "_summary"), bool(given.warm_start)
     names = problems.attempt(lambda: _output(db, "model_output_table", given.model_output_table, suffixes, warm))
     common = _common(db, given, problems, interrupted)
-    for key, each in selected.trials if selected is not None and common["training"] is not None else ():
+    for key, each in selection.value.trials if selection.passed and common.training.passed else ():
         weights = parse_fit_params(each.fit_params).class_weight if each.fit_params else None
-        problems.attempt(
-            partial(require_classes, weights, common["training"], f"model_selection_table: mst_key {key}: fit_params")
-        )
+        where = f"model_selection_table: mst_key {key}: fit_params"
+        problems.attempt(partial(require_classes, weights, common.training.value, where))
     problems.stop()
-    assert selected and models is not None and names
-    keys = frozenset(key for key, _ in selected.trials)
+    trials, model = selection.value.trials, names.value[0]
     request = Request(
-        model=names[0],
-        architecture_table=selected.architecture_table,
-        architectures=models,
-        plan=ListPlan(selected.trials, common.pop("iterations")),
+        model=model,
+        architecture_table=selection.value.architecture_table,
+        architectures=models.value,
+        plan=ListPlan(trials, common.iterations.value),
         method="fit_multiple",
         caching=bool(given.use_caching),
-        functions=selected.functions,
-        beginning=_beginning(db, names[0], keys) if given.warm_start else None,
+        functions=selection.value.functions,
+        beginning=_beginning(db, model, frozenset(key for key, _ in trials)) if given.warm_start else None,
         arguments={
             Part.ARCHITECTURE: _LIBRARY,
             Part.ROWS: "model_selection_table",
             Part.COMPILE: "model_selection_table",
             Part.CALLBACKS: "model_selection_table",
         },
-        **common,
+        **common.fields(db, given, interrupted),
     )
-    return request, ModelTables(request, str(given.model_output_table).strip(), selected.given, *names)
+    return request, ModelTables(request, str(given.model_output_table).strip(), selection.value.given, *names.value)
 
 
 def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | None = None) -> tuple[Request, SingleTables]:
@@ -143,71 +141,84 @@ def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | N
     problems.attempt(lambda: parse_compile_params(given.compile_params))
     fit = problems.attempt(lambda: parse_fit_params(given.fit_params))
     model_id = problems.attempt(lambda: _model_id(given.model_id))
-    ids = () if model_id is None else (model_id,)
+    ids = (model_id.value,) if model_id.passed else ()
     models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
     functions = problems.attempt(lambda: custom_functions.find(db, given.object_table))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
     common = _common(db, given, problems, interrupted)
-    if fit is not None and common["training"] is not None:
-        problems.attempt(lambda: require_classes(fit.class_weight, common["training"], "fit_params"))
+    problems.attempt(lambda: require_classes(fit.value.class_weight, common.training.value, "fit_params"))
     problems.stop()
-    assert model_id is not None and models is not None and names
-    configuration = Configuration(model_id, str(given.compile_params), str(given.fit_params))
+    configuration = Configuration(model_id.value, str(given.compile_params), str(given.fit_params))
     request = Request(
-        model=names[0],
+        model=names.value[0],
         architecture_table=str(given.model_arch_table).strip(),
-        architectures=models,
-        plan=ListPlan(((_ONLY, configuration),), common.pop("iterations")),
+        architectures=models.value,
+        plan=ListPlan(((_ONLY, configuration),), common.iterations.value),
         method="fit",
         caching=False,
-        functions=functions,
-        beginning=_only_beginning(db, names[0]) if given.warm_start else None,
+        functions=functions.value,
+        beginning=_only_beginning(db, names.value[0]) if given.warm_start else None,
         arguments={
             Part.ARCHITECTURE: "model_arch_table",
             Part.ROWS: "model_id",
             Part.COMPILE: "compile_params",
             Part.CALLBACKS: "fit_params",
         },
-        **common,
+        **common.fields(db, given, interrupted),
     )
-    return request, SingleTables(request, str(given.model).strip(), *names)
+    return request, SingleTables(request, str(given.model).strip(), *names.value)
 
 
-def _models(db: Database, selected: Selected) -> dict[int, Definition]:
-    ids = sorted({each.model_id for _, each in selected.trials})
-    return architectures.read(db, _LIBRARY, selected.architecture_table, ids, "model_selection_table")
+def _models(db: Database, selection: ModelSelection) -> dict[int, Definition]:
+    ids = sorted({each.model_id for _, each in selection.trials})
+    return architectures.read(db, _LIBRARY, selection.architecture_table, ids, "model_selection_table")
 
 
 # --- the arguments that both have ---------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Common:
+    """What became of the arguments that both functions have."""
+
+    iterations: Attempt[int]
+    frequency: Attempt[int | None]
+    training: Attempt[PackedTable]
+    validation: Attempt[PackedTable | None]
+    hosts: Attempt[tuple[Host, ...] | None]
+    resources: Resources
+
+    def fields(
+        self, db: Database, given: MultipleArguments | SingleArguments, interrupted: Interrupted | None
+    ) -> dict[str, Any]:
+        """Return what they become in the request."""
+        return {
+            "training": self.training.value,
+            "validation": self.validation.value,
+            "params": f"num_iterations={self.iterations.value}",
+            "seed": interrupted.seed if interrupted else seeds.of_a_run(None, lambda: session_random(db)),
+            "frequency": self.frequency.value,
+            "name": given.name,
+            "description": given.description,
+            "resources": self.resources,
+            "hosts": self.hosts.value,
+        }
+
+
 def _common(
     db: Database, given: MultipleArguments | SingleArguments, problems: Problems, interrupted: Interrupted | None
-) -> dict[str, Any]:
-    """Check the arguments that both functions have; return what they become in the request, and the iterations."""
+) -> _Common:
+    """Check the arguments that both functions have."""
     iterations = problems.attempt(lambda: _iterations(given.num_iterations))
-    frequency = None
-    if iterations is not None:
-        every = given.metrics_compute_frequency
-        frequency = problems.attempt(lambda: computed_every(every, iterations, "the value of num_iterations"))
+    every = given.metrics_compute_frequency
+    frequency = problems.attempt(lambda: computed_every(every, iterations.value, "the value of num_iterations"))
     training = problems.attempt(lambda: packed_table.read(db, "source_table", given.source_table))
-    validation = problems.attempt(lambda: validation_table(db, given.validation_table, training))
-    hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db, segments_of(db, training)) if given.use_gpus else None)
-    resources = available(db, this_machine(), hosts, interrupted.threads if interrupted else None)
-    if getattr(given, "use_caching", False) and training is not None:
-        problems.attempt(lambda: require_cache(db, [training, validation], resources))
-    return {
-        "iterations": iterations,
-        "training": training,
-        "validation": validation,
-        "params": f"num_iterations={iterations}",
-        "seed": interrupted.seed if interrupted else seeds.of_a_run(None, lambda: session_random(db)),
-        "frequency": frequency,
-        "name": given.name,
-        "description": given.description,
-        "resources": resources,
-        "hosts": hosts,
-    }
+    validation = problems.attempt(lambda: validation_table(db, given.validation_table, training.or_none))
+    hosts = problems.attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
+    resources = available(db, this_machine(), hosts.or_none, interrupted.threads if interrupted else None)
+    if getattr(given, "use_caching", False):
+        problems.attempt(lambda: require_cache(db, [training.value, validation.or_none], resources))
+    return _Common(iterations, frequency, training, validation, hosts, resources)
 
 
 def _iterations(value: int | None) -> int:

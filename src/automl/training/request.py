@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl.cluster.resources import Resources, available, require_cache
+from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
-from automl.data.placement import segments_of
 from automl.database import catalog
 from automl.database.names import Name, table_name
 from automl.database.session import Database, session_random
 from automl.errors import Problems, UsageError
-from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.hosts.machine import Machine
 from automl.models import architectures, custom_functions
@@ -21,6 +19,7 @@ from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
 from automl.search.methods import find_method
 from automl.search.scheduler import MethodColumn, Plan
+from automl.search.space import Space
 from automl.search.space_arguments import parse_space
 from automl.training.history import Interrupted
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
@@ -163,46 +162,43 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
     problems = Problems()
     attempt = problems.attempt
     method = attempt(lambda: find_method(given.automl_method))
-    params = attempt(lambda: method.parse(given.automl_params)) if method else None
+    params = attempt(lambda: method.value.parse(given.automl_params))
     every = given.metrics_compute_frequency
-    frequency = attempt(lambda: computed_every(every, params.max_iterations, params.max_iterations_are)) if params else None
+    frequency = attempt(lambda: computed_every(every, params.value.max_iterations, params.value.max_iterations_are))
     space = attempt(lambda: parse_space(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
     outputs = attempt(lambda: _outputs(db, given))
     training = attempt(lambda: packed_table.read(db, "source_table", given.source_table))
-    validation = attempt(lambda: validation_table(db, given.validation_table, training))
-    models = attempt(
-        lambda: architectures.read(db, "model_arch_table", given.model_arch_table, space.model_ids if space else ())
-    )
+    validation = attempt(lambda: validation_table(db, given.validation_table, training.or_none))
+    ids = space.value.model_ids if space.passed else ()
+    models = attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids))
     functions = attempt(lambda: custom_functions.find(db, given.object_table))
-    if space is not None and training is not None:
-        weights = dict(space.fit_params).get("class_weight")
-        attempt(lambda: require_classes(weights is not None and any(weights.extremes), training))
-    hosts = attempt(lambda: gpus.hosts_of_sessions(db, segments_of(db, training)) if given.use_gpus else None)
-    resources = available(db, machine, hosts, interrupted.threads if interrupted else None)
-    if given.use_caching and training is not None:
-        attempt(lambda: require_cache(db, [training, validation], resources))
+    attempt(lambda: require_classes(_may_weigh_classes(space.value), training.value))
+    hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
+    resources = available(db, machine, hosts.or_none, interrupted.threads if interrupted else None)
+    if given.use_caching:
+        attempt(lambda: require_cache(db, [training.value, validation.or_none], resources))
     problems.stop()
-    assert method and params and space and outputs and training and models is not None
     seed = interrupted.seed if interrupted else seeds.of_a_run(given.random_state, lambda: session_random(db))
     request = Request(
-        training=training,
-        validation=validation,
-        model=outputs.model,
+        training=training.value,
+        validation=validation.value,
+        model=outputs.value.model,
         architecture_table=str(given.model_arch_table).strip(),
-        architectures=models,
-        plan=params.plan(space, seed, training.partitions),
-        method=method.name,
-        params=given.automl_params or str(params),
+        architectures=models.value,
+        plan=params.value.plan(space.value, seed, training.value.partitions),
+        method=method.value.name,
+        params=given.automl_params or str(params.value),
         seed=seed,
-        frequency=frequency,
+        frequency=frequency.value,
         name=given.name,
         description=given.description,
         caching=bool(given.use_caching),
         resources=resources,
-        hosts=hosts,
-        functions=functions,
+        hosts=hosts.value,
+        functions=functions.value,
     )
-    return request, Search(outputs, given.automl_method or method.name, request.params, method.columns, given.random_state)
+    called = given.automl_method or method.value.name
+    return request, Search(outputs.value, called, request.params, method.value.columns, given.random_state)
 
 
 def computed_every(value: int | None, iterations: int, iterations_are: str) -> int | None:
@@ -239,6 +235,12 @@ def validation_table(db: Database, value: str | None, training: PackedTable | No
     if training is not None:
         packed_table.same_shape(training, validation)
     return validation
+
+
+def _may_weigh_classes(space: Space) -> bool:
+    """Return whether some configuration of a space gives weights to classes."""
+    weights = dict(space.fit_params).get("class_weight")
+    return weights is not None and any(weights.extremes)
 
 
 def require_classes(weights: object, training: PackedTable, argument: str = "fit_params_grid") -> None:
