@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 import psycopg2.extensions
 import pytest
 
+from automl import entry
+from automl.training.fit import MultipleArguments, SingleArguments
+from automl.training.request import Arguments
 from fix_db import MADLIB, Session, connect_to
 from fix_search import dense, load, make_iris, search
 
@@ -143,6 +147,35 @@ def test_every_object_belongs_to_the_extension(db: Session) -> None:
         if catalog == "pg_class":
             sql += " AND relkind IN ('r', 'v', 'S')"
         assert db.fetch(sql) == []
+
+
+# These take their arguments as one object.
+AS_ONE = {
+    "madlib_keras_automl": Arguments,
+    "madlib_keras_fit_multiple_model": MultipleArguments,
+    "madlib_keras_fit": SingleArguments,
+}
+WITH_DEFAULTS = f"""SELECT p.oid::regprocedure::text AS signature, proname AS function, place,
+    proargnames[place] AS argument, pg_get_function_arg_default(p.oid, place) AS value
+    FROM pg_proc p, generate_series(1, 20) AS place
+    WHERE pronamespace = {MADLIB} AND place <= pronargs AND prosrc LIKE '%GD[''automl''].' || proname || '(*args)%'
+    AND pg_get_function_arg_default(p.oid, place) IS NOT NULL ORDER BY 1, place"""
+
+
+def python_arguments(function: str) -> list[inspect.Parameter]:
+    """The arguments of the Python function behind a SQL function, in order."""
+    if function in AS_ONE:
+        return list(inspect.signature(AS_ONE[function]).parameters.values())
+    _, *arguments = inspect.signature(getattr(entry, function)).parameters.values()  # the first is the caller's session
+    return arguments
+
+
+def test_defaults_are_the_same_in_sql_and_in_python(db: Session) -> None:
+    rows = db.fetch(WITH_DEFAULTS)
+    assert len(rows) > 60
+    in_sql = {(row.signature, row.argument): db.value(f"SELECT {row.value}") for row in rows}
+    in_python = {(row.signature, (each := python_arguments(row.function)[row.place - 1]).name): each.default for row in rows}
+    assert in_python == in_sql
 
 
 def test_no_function_runs_with_its_owner_s_rights(db: Session) -> None:
