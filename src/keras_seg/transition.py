@@ -23,6 +23,7 @@ from keras_seg.protocol.array_bytes import one_hot as pack_classes
 from keras_seg.protocol.messages import MessageError
 from keras_seg.protocol.orders import CheckOrder, Definition, GatheringOrder, SessionSetup, VisitOrder, VisitReport
 from keras_seg.protocol.predictions import Block, packed_outputs
+from keras_seg.protocol.sqlstates import INVALID_PARAMETER_VALUE
 from keras_seg.server.failure import fail
 from keras_seg.server.gpus import gpus as host_gpus
 from keras_seg.server.inspection import inspect as look_around
@@ -55,7 +56,6 @@ __all__ = [
 ]
 
 CACHE = "keras_seg.session.cache"  # key of what a session keeps in GD
-INVALID_PARAMETER_VALUE = "22023"
 
 Read = TypeVar("Read")
 

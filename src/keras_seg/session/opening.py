@@ -8,15 +8,12 @@ from typing import Any
 from keras_seg.protocol import custom_functions
 from keras_seg.protocol.limits import MOST_THREADS
 from keras_seg.protocol.orders import SessionSetup
+from keras_seg.protocol.sqlstates import INSUFFICIENT_PRIVILEGE, INVALID_PARAMETER_VALUE, OBJECT_NOT_IN_PREREQUISITE_STATE
 from keras_seg.server.failure import fail
 from keras_seg.server.gpus import of_driver
 from keras_seg.server.interrupts import look
 from keras_seg.server.runtime import Runtime, RuntimeProblem
 from keras_seg.session.cache import Cache
-
-OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
-INSUFFICIENT_PRIVILEGE = "42501"
-INVALID_PARAMETER_VALUE = "22023"
 
 
 def open_session(plpy: Any, cache: Cache, setup: SessionSetup) -> str:
