@@ -2,7 +2,7 @@
 
 A packed table has the layout of Apache MADlib: `<independent>` (native float32, row-major), `<dependent>` (native int16, or
 float32 for soft labels and numbers), the shape of each, and `buffer_id`. Rows are numbered at random (training) or as they lie
-(validation), cut into buffers of even size, and become bytes by one call a buffer: no row passes through Python on its own.
+(validation), cut into buffers of even size, and become bytes by one call per buffer: no row passes through Python on its own.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def training_preprocessor_dl(
         dependent_varname: column of the labels: a scalar with distinct classes, a number to be predicted (real, double
             precision or numeric), or an array of numbers.
         independent_varname: column of the features: arrays of numbers, all of one shape.
-        buffer_size: rows a buffer at most; by default a partition is one buffer, as long as that stays below 64 MB.
+        buffer_size: rows per buffer at most; by default a partition is one buffer, as long as that stays below 64 MB.
         normalizing_const: positive divisor of the features.
         num_classes: length of the one-hot rows, at least the number of classes found, which is the default; makes classes
             also of a column of fractions.
@@ -99,7 +99,7 @@ def validation_preprocessor_dl(
         dependent_varname: column of the labels, which may have another name than in training.
         independent_varname: column of the features, likewise.
         training_preprocessor_table: a table that `training_preprocessor_dl` has made.
-        buffer_size: rows a buffer at most.
+        buffer_size: rows per buffer at most.
         distribution_rules: as for training.
     """
     source = readable_table(db, "source_table", source_table)

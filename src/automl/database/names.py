@@ -60,7 +60,7 @@ def table_name(argument: str, value: str | None, *, suffixes: tuple[str, ...] = 
 
 
 def column_names(argument: str, value: str | None) -> list[str]:
-    """Read a list of column names, parted by commas, each as SQL reads it."""
+    """Read a list of column names, separated by commas, each as SQL reads it."""
     if value is None or not value.strip():
         raise UsageError(argument, "must name at least one column", value, sqlstate=NULL_VALUE_NOT_ALLOWED)
     names, at = [], 0
