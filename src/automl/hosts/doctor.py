@@ -12,6 +12,7 @@ from automl.database.catalog import whole_setting
 from automl.database.dialect import is_greenplum
 from automl.database.session import CallerDatabase
 from keras_seg.protocol.limits import MOST_THREADS, SESSION_BYTES
+from keras_seg.server.interrupts import is_cancellation
 
 SERVER = -1
 _SESSION_MB = SESSION_BYTES // 2**20
@@ -57,7 +58,7 @@ def _asked(db: CallerDatabase, statement: str) -> dict[str, Any]:
         with db.subtransaction():
             found: dict[str, Any] = json.loads(db.execute(statement)[0]["found"])
     except Exception as error:  # the driver's own classes: whatever it is, this row is where it is told
-        if type(error).__name__ in ("QueryCanceled", "KeyboardInterrupt"):
+        if is_cancellation(error):
             raise
         return {"problem": str(error).strip()}
     return found
