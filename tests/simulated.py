@@ -1,7 +1,7 @@
 """A cluster and a clock that exist only as numbers: hours of a search take milliseconds.
 
-`Simulation` stands where the sessions of a run would: it asks the hopper for visits, lets them last what a cost function says,
-and tells the hopper when they are over, in the order of a clock of its own. Sessions can die and trials can fail on the way.
+`SimulatedCluster` stands where the sessions of a call would: a visit lasts what a cost function says, and comes back in the
+order of a clock of its own. Sessions can die on the way. `Simulation` lets trials make their legs on it, and some of them fail.
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from automl.cluster.hopper import Hopper, Layout, Leg, Visit
+from automl.cluster.interface import Outcome
+from automl.cluster.orders import Order, VisitWork, Work
+from automl.cluster.visits import Visits
 from automl.search.hyperband import Assignment, HyperbandParams, Ladder, Rung, allotted
+from keras_seg.protocol.orders import CompileOrder, FitOrder, VisitOrder
 
 Reaches = Sequence[frozenset[int] | None]
 Cost = Callable[[Visit], float]
+ORDER = VisitWork(VisitOrder("net", CompileOrder("Adam", {}, "mse"), FitOrder(), (1, 1), ()), None)  # of a simulated visit
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,57 @@ class Event:
 
 
 @dataclass
-class Simulation:
-    """Sessions that take the time that a function says.
+class SimulatedCluster:
+    """Sessions that take the time that a function says, and answer with their order.
 
     Args:
-        layout: the partitions.
         reaches: of each session.
         cost: seconds of a visit.
         dies: numbers of the visits, counted from 0 in the order of their beginnings, whose session dies with them.
+
+    Attributes:
+        now: what the clock shows.
+        past: what has arrived or was lost, in its order.
+    """
+
+    reaches: Reaches
+    cost: Cost
+    dies: frozenset[int] = frozenset()
+    now: float = 0.0
+    past: list[Event] = field(default_factory=list)
+    kind: str = "simulated"
+    _begun: int = 0
+    _ahead: list[tuple[float, int, int, float, Work]] = field(default_factory=list)
+
+    def idle(self) -> list[int]:
+        working = {session for _, _, session, _, _ in self._ahead}
+        return [session for session in range(len(self.reaches)) if session not in working]
+
+    def begin(self, session: int, work: Work) -> None:
+        heapq.heappush(self._ahead, (self.now + self.cost(work.task), self._begun, session, self.now, work))
+        self._begun += 1
+
+    def wait(self) -> list[Outcome]:
+        self.now, number, session, begin, work = heapq.heappop(self._ahead)
+        died = number in self.dies
+        self.past.append(Event(session, work.task, begin, self.now, "lost" if died else "arrived"))
+        answer, lost = (None, "the session died") if died else (work.order, None)
+        return [Outcome(session, work.task, answer, lost, self.now - begin)]
+
+    def versions(self) -> str:
+        return "{}"
+
+    def close(self) -> None:
+        self._ahead.clear()
+
+
+@dataclass
+class Simulation:
+    """Trials that make their legs on a simulated cluster.
+
+    Args:
+        layout: the partitions.
+        reaches, cost, dies: of the cluster.
         fails: trials that raise at their first visit.
     """
 
@@ -53,13 +102,11 @@ class Simulation:
     cost: Cost = lambda visit: float(len(visit.stops))
     dies: frozenset[int] = frozenset()
     fails: frozenset[int] = frozenset()
-    now: float = 0.0
-    past: list[Event] = field(default_factory=list)
-    _begun: int = 0
-    _ahead: list[tuple[float, int, int, Visit, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.cluster = SimulatedCluster(self.reaches, self.cost, self.dies)
         self.hopper = Hopper(self.layout, self.reaches)
+        self._follow: Callable[[int, bool], Iterable[Leg]] = lambda trial, failed: ()
 
     def run(self, legs: Iterable[Leg] = (), finished: Callable[[int, bool], Iterable[Leg]] = lambda trial, failed: ()) -> None:
         """Go on until nobody has a way before it.
@@ -68,16 +115,40 @@ class Simulation:
             legs: that trials set out on now.
             finished: is told (trial, whether it failed) at the end of a leg, and returns the legs that follow from that.
         """
+        self._follow = finished
         for leg in legs:
             self.hopper.add(leg)
-        self._hand_out()
-        while self._ahead:
-            trial, how = self._happen()
-            if how in ("finished", "failed"):
-                for leg in finished(trial, how == "failed"):
-                    self.hopper.add(leg)
-            self._hand_out()
-        assert not self.hopper.busy
+        Visits(self.cluster, self.hopper, self).make()
+
+    def order(self, visit: Visit) -> Order:
+        return ORDER
+
+    def take(self, visit: Visit, answer: Any, seconds: float) -> str | None:
+        return "it raises" if visit.trial in self.fails else None
+
+    def finished(self, trial: int) -> None:
+        self._end(trial, "finished")
+
+    def failed(self, trial: int, error: str) -> None:
+        self._end(trial, "failed")
+
+    def repeated(self, trial: int, why: str) -> None:
+        pass
+
+    def _end(self, trial: int, how: str) -> None:
+        self.past[-1] = replace(self.past[-1], how=how)
+        for leg in self._follow(trial, how == "failed"):
+            self.hopper.add(leg)
+
+    @property
+    def now(self) -> float:
+        """What the clock shows."""
+        return self.cluster.now
+
+    @property
+    def past(self) -> list[Event]:
+        """What happened, in its order."""
+        return self.cluster.past
 
     def visits(self, trial: int) -> list[Visit]:
         """What was done for a trial, without what was lost, in its order."""
@@ -100,27 +171,6 @@ class Simulation:
     def utilisation(self) -> float:
         """The least time that is possible, as a share of the time that it took."""
         return max(self.total / len(self.reaches), self.longest) / self.now
-
-    def _hand_out(self) -> None:
-        working = {session for _, _, session, _, _ in self._ahead}
-        for session in range(len(self.reaches)):
-            visit = None if session in working else self.hopper.next_visit(session)
-            if visit is not None:
-                heapq.heappush(self._ahead, (self.now + self.cost(visit), self._begun, session, visit, self.now))
-                self._begun += 1
-
-    def _happen(self) -> tuple[int, str]:
-        self.now, number, session, visit, begin = heapq.heappop(self._ahead)
-        if number in self.dies:
-            self.hopper.lost(session)
-            how = "lost"
-        elif visit.trial in self.fails:
-            self.hopper.dropped(session)
-            how = "failed"
-        else:
-            how = "finished" if self.hopper.arrived(session, self.now - begin) else "arrived"
-        self.past.append(Event(session, visit, begin, self.now, how))
-        return visit.trial, how
 
 
 def random_cost(seed: int, spread: float = 10.0) -> Cost:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from automl.cluster.hopper import Hopper, Layout, Leg, Stop, Visit, tour
+from automl.cluster.hopper import Hopper, Layout, Leg, Visit, tour
 from automl.search.hyperband import HyperbandParams
+from keras_seg.protocol.orders import EvaluationStop, Stop, TrainingStop
 from simulated import Reaches, Search, Simulation, random_cost, restless_cost
 
 ONE_DATASET = Layout((("training", 3),))
@@ -40,11 +41,13 @@ def leg(
 
 def written(visits: list[Visit]) -> str:
     """Visits as text, a bar between two. Training is t, evaluation of the training data e, of the validation data v."""
-    letters = {None: "t", "training": "e", "validation": "v"}
-    return " | ".join(
-        " ".join(f"{s.iteration}{letters[s.dataset]}{s.partition}{'.' if s.last else ''}" for s in visit.stops)
-        for visit in visits
-    )
+    letters = {"training": "e", "validation": "v"}
+
+    def stop(each: Stop) -> str:
+        letter = letters[each.dataset] if isinstance(each, EvaluationStop) else "t"
+        return f"{each.iteration}{letter}{each.partition}{'.' if each.last else ''}"
+
+    return " | ".join(" ".join(map(stop, visit.stops)) for visit in visits)
 
 
 # --- the order of stops -------------------------------------------------------------------------------------------------
@@ -120,13 +123,15 @@ def test_nobody_waits_while_there_is_something_to_do() -> None:
         hopper.add(leg(trial))
     assert [visit and visit.trial for visit in map(hopper.next_visit, (0, 1, 2))] == [1, 2, None]
     assert hopper.arrived(1, 0.1) is False
-    assert hopper.next_visit(2) == Visit(2, (Stop(1, 0, None, True), *tour_of_evaluation()))
+    assert hopper.next_visit(2) == Visit(2, (TrainingStop(1, 0, True), *tour_of_evaluation()))
     assert hopper.arrived(2, 0.1) is True
     assert hopper.busy
 
 
 def tour_of_evaluation() -> tuple[Stop, ...]:
-    return tuple(Stop(1, partition, name, partition == 1) for partition in (0, 1) for name in ("training", "validation"))
+    return tuple(
+        EvaluationStop(1, partition, name, partition == 1) for partition in (0, 1) for name in ("training", "validation")
+    )
 
 
 # --- the same for any cluster -------------------------------------------------------------------------------------------
@@ -200,7 +205,7 @@ def test_a_large_search_is_simulated_to_its_end() -> None:
 
 @any_cluster
 def test_a_lost_visit_is_made_again_exactly_once(reaches: Reaches) -> None:
-    dies = frozenset((0, 3, 4, 17))
+    dies = frozenset((0, 5, 8, 17))  # a visit that is lost three times would end its trial
     lossy = Simulation(TWO_DATASETS, reaches, restless_cost(4), dies)
     lossy.run(leg(trial, 2) for trial in range(1, 6))
     whole = Simulation(TWO_DATASETS, [EVERYWHERE])

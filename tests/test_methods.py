@@ -95,7 +95,7 @@ def world(seed: int) -> World:
 def test_a_new_method_runs_and_its_columns_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     run = world(1)
     assert run.go(monkeypatch)
-    assert {trial: json.loads(row["place"]) for trial, row in run.record.trials.items()} == {
+    assert {trial: json.loads(row["place"]) for (trial,), row in run.record.trials.items()} == {
         1: {"turn": 10},
         2: {"turn": 20},
         3: {"turn": 30},

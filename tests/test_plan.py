@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from automl.cluster.hopper import Stop, Visit
+from automl.cluster.hopper import Visit
 from automl.search.parameters import parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
 from automl.training.trials import Trial, evaluated, leg, visit_order
+from keras_seg.protocol.orders import (
+    CompileOrder,
+    EvaluationStop,
+    FitOrder,
+    StateForm,
+    TensorBoardOrder,
+    TrainingStop,
+    VisitOrder,
+)
 
 
 def trial(compile_params: str, fit_params: str = "batch_size=8", model: str = "m", key: int = 3) -> Trial:
@@ -71,38 +78,36 @@ def test_a_leg_lies_on_the_axis_of_the_search() -> None:
     assert made.evaluated == {3, 4}
 
 
-def test_an_order_is_json_with_all_that_a_session_needs() -> None:
+def test_an_order_has_all_that_a_session_needs() -> None:
     schedule = "optimizer='Adam(learning_rate=ExponentialDecay(0.1, 100, decay_rate=0.9))',loss='mse',loss_weights=[0.5]"
-    visit = Visit(3, (Stop(4, 1, None, True), Stop(4, 0, "training", False), Stop(4, 1, "training", True)))
-    order = visit_order(trial(schedule, "batch_size=4,epochs=3,initial_epoch=1,class_weight={0: 2.0}"), visit, 42, 3, {})
-    assert json.loads(json.dumps(order)) == {
-        "model": "m",
-        "compile": {
-            "optimizer": "Adam",
-            "params": {
+    stops = (TrainingStop(4, 1, True), EvaluationStop(4, 0, "training", False), EvaluationStop(4, 1, "training", True))
+    made = trial(schedule, "batch_size=4,epochs=3,initial_epoch=1,class_weight={0: 2.0}")
+    order = visit_order(made, Visit(3, stops), 42, {"training": [[1.0]]}, StateForm.WEIGHTS)
+    assert VisitOrder.from_json(order.to_json()) == VisitOrder(
+        model="m",
+        compile=CompileOrder(
+            optimizer="Adam",
+            params={
                 "learning_rate": {"schedule": "ExponentialDecay", "positional": [0.1, 100], "keywords": {"decay_rate": 0.9}}
             },
-            "loss": "mse",
-            "metrics": [],
-            "loss_weight": 0.5,
-        },
-        "fit": {"batch_size": 4, "epochs": 2, "shuffle": True, "class_weight": {"0": 2.0}, "steps_per_epoch": None},
-        "seed": [42, 3],
-        "labels": 3,
-        "stops": [
-            {"train": 1, "iteration": 4, "last": True},
-            {"evaluate": "training", "partition": 0, "iteration": 4, "last": False},
-            {"evaluate": "training", "partition": 1, "iteration": 4, "last": True},
-        ],
-        "sums": {},
-    }
+            loss="mse",
+            metrics=(),
+            loss_weight=0.5,
+        ),
+        fit=FitOrder(batch_size=4, epochs=2, shuffle=True, class_weight={"0": 2.0}, steps_per_epoch=None),
+        seed=(42, 3),
+        stops=stops,
+        sums={"training": [[1.0]]},
+        state=StateForm.WEIGHTS,
+        tensorboard=None,
+    )
 
 
 def test_an_order_says_what_tensorboard_is_told_and_where() -> None:
     watched = trial(ADAM, "callbacks=[TensorBoard(log_dir='fit', histogram_freq=2)]")
-    order = visit_order(watched, Visit(3, ()), 42, 3, {}, run=12)
-    assert order["tensorboard"] == {
-        "log_dir": "fit", "histogram_freq": 2, "write_graph": True, "write_images": False, "run": 12, "trial": 3
-    }  # fmt: skip
-    assert "tensorboard" not in visit_order(trial(ADAM), Visit(3, ()), 42, 3, {}, run=12)
+    order = visit_order(watched, Visit(3, ()), 42, {}, StateForm.TRIAL, run=12)
+    assert order.tensorboard == TensorBoardOrder(
+        log_dir="fit", histogram_freq=2, write_graph=True, write_images=False, run=12, trial=3
+    )
+    assert visit_order(trial(ADAM), Visit(3, ()), 42, {}, StateForm.TRIAL, run=12).tensorboard is None
     assert watched.program != trial(ADAM).program  # it computes metrics while it trains

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +13,9 @@ from typing import Any
 import pytest
 
 from automl.cluster.hopper import Layout, Leg, Position, stops_done
-from automl.cluster.interface import CHECK, Definition, Outcome, Work
+from automl.cluster.interface import Outcome
+from automl.cluster.orders import CheckWork, VisitWork, Work
+from automl.cluster.resources import Resources
 from automl.data.packed_table import PackedTable
 from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import PostgreSQL
@@ -25,10 +26,13 @@ from automl.search.scheduler import ListPlan, Plan
 from automl.search.space import Configuration
 from automl.search.space_arguments import parse_space
 from automl.training import run as under_test
-from automl.training.history import Interrupted, remembered
-from automl.training.record import Store
-from automl.training.request import Request, Resources
-from automl.training.search_tables import Result
+from automl.training.history import InterruptedRun, remembered
+from automl.training.record import RunRecord
+from automl.training.request import Request
+from automl.training.results import Result
+from automl.training.rows import Anchor, End, MetricRow, RunStatus, TrialRow
+from keras_seg.protocol.orders import CheckReport, Definition, Scores, TrainingStop, VisitReport
+from keras_seg.protocol.variables import Variable, Variables
 
 SEED = 7
 PARTITIONS = 2
@@ -38,8 +42,19 @@ STEP = 7  # visits between two moments where a run is stopped; with 1 it takes m
 # --- a record in memory -------------------------------------------------------------------------------------------------
 
 
-def cut(values: Sequence[Any], width: int) -> list[Sequence[Any]]:
-    return [values[at : at + width] for at in range(0, len(values), width)]
+INSERTED = re.compile(r"INSERT INTO madlib\.automl_(\w+) \(([\w, ]+)\)")
+CHANGED = re.compile(r"(UPDATE|DELETE FROM) madlib\.automl_(\w+) t .*\) v \(([\w, ]+)\)")
+KEYS = {"trials": ("mst_key",), "metrics": ("mst_key", "iteration"), "checkpoints": ("mst_key",)}
+NEW: dict[str, dict[str, Any]] = {
+    "trials": {"place": None, "status": "waiting", "iteration": 0, "loss": None, "seconds": 0.0, "error": None}
+}
+
+
+def rows_of(columns: str, values: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """The rows that a statement with these columns writes, without the number of the run."""
+    _run, *names = columns.split(", ")
+    for at in range(0, len(values), 1 + len(names)):
+        yield dict(zip(names, values[at + 1 : at + 1 + len(names)], strict=True))
 
 
 @dataclass
@@ -47,9 +62,9 @@ class Record:
     """The journal of one run: what its statements have written."""
 
     run: dict[str, Any] = field(default_factory=dict)
-    trials: dict[int, dict[str, Any]] = field(default_factory=dict)
-    metrics: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
-    checkpoints: dict[int, dict[str, Any]] = field(default_factory=dict)
+    trials: dict[tuple[int, ...], dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[tuple[int, ...], dict[str, Any]] = field(default_factory=dict)
+    checkpoints: dict[tuple[int, ...], dict[str, Any]] = field(default_factory=dict)
 
     @property
     def curves(self) -> list[dict[str, Any]]:
@@ -57,53 +72,44 @@ class Record:
         return [{**row, "elapsed": None} for _, row in sorted(self.metrics.items())]
 
     def execute(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        if inserted := INSERTED.match(sql):
+            self.run.update(zip(inserted[2].split(", "), values, strict=True))
         if not sql.startswith("SELECT"):
             self.run["status"] = "running"
-            if sql.startswith("INSERT"):
-                self.run["inputs"] = values[5]
-            return [{"run_id": 1}]
-        table = sql.rpartition("FROM madlib.automl_")[2].split()[0]
-        if table == "runs":
             return [{"run_id": 1}]
         if sql.startswith("SELECT state"):
-            return [{"state": self.checkpoints[values[1]]["state"]}]
-        return [dict(row) for row in getattr(self, table).values()]
+            return [{"state": self.checkpoints[values[1],]["state"]}]
+        columns, _, rest = sql.removeprefix("SELECT ").partition(" FROM madlib.automl_")
+        return [{name: row[name] for name in columns.split(", ")} for row in getattr(self, rest.split()[0]).values()]
 
     def batch(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
         for sql, values in statements:
             self._write(" ".join(sql.split()), values)
 
     def _write(self, sql: str, values: tuple[Any, ...]) -> None:
-        if sql.startswith("INSERT INTO madlib.automl_trials"):
-            names = ("mst_key", "model_id", "compile_params", "fit_params", "place")
-            for _run, *row in cut(values, 6):
-                assert row[0] not in self.trials
-                self.trials[row[0]] = {**dict(zip(names, row, strict=True)), "status": "waiting", "seconds": 0.0, "error": None}
-        elif sql.startswith("UPDATE madlib.automl_trials t"):
-            for _run, key, *row in cut(values, 8):
-                names = ("status", "place", "iteration", "loss", "seconds", "error")
-                self.trials[key].update(zip(names, row, strict=True))
-        elif sql.startswith("INSERT INTO madlib.automl_metrics"):
-            names = ("mst_key", "iteration", "elapsed", "training_loss", "training_metrics", "validation_loss",
-                     "validation_metrics")  # fmt: skip
-            for _run, *row in cut(values, 8):
-                assert (row[0], row[1]) not in self.metrics
-                self.metrics[row[0], row[1]] = dict(zip(names, row, strict=True))
-        elif sql.startswith("DELETE FROM madlib.automl_metrics"):
-            for _run, key, iteration in cut(values, 3):
-                del self.metrics[key, iteration]
-        elif sql.startswith("INSERT INTO madlib.automl_checkpoints"):
-            for _run, *row in cut(values, 5):
-                self.checkpoints[row[0]] = dict(zip(("mst_key", "iteration", "visits", "state"), row, strict=True))
+        if inserted := INSERTED.match(sql):
+            for row in rows_of(inserted[2], values):
+                self._insert(inserted[1], row)
+        elif changed := CHANGED.match(sql):
+            table = getattr(self, changed[2])
+            for row in rows_of(changed[3], values):
+                key = tuple(row[name] for name in KEYS[changed[2]])
+                if changed[1] == "UPDATE":
+                    table[key].update(row)
+                else:
+                    del table[key]
         elif sql.startswith("DELETE FROM madlib.automl_checkpoints"):
-            for key in values[1] if len(values) > 1 else list(self.checkpoints):
+            for key in [(trial,) for trial in values[1]] if len(values) > 1 else list(self.checkpoints):
                 self.checkpoints.pop(key, None)
-        elif "SET status = 'stopped'" in sql or "SET status = 'waiting'" in sql:
-            pass
-        elif sql.startswith("UPDATE madlib.automl_runs SET status"):
-            self.run["status"] = values[1]
+        elif sql.startswith("UPDATE madlib.automl_runs SET finished"):
+            self.run["status"] = values[3]
         else:
-            assert sql.startswith("UPDATE madlib.automl_runs SET best")
+            assert sql.startswith(("UPDATE madlib.automl_runs SET best", "UPDATE madlib.automl_trials SET status = '"))
+
+    def _insert(self, name: str, row: dict[str, Any]) -> None:
+        table, key = getattr(self, name), tuple(row[column] for column in KEYS[name])
+        assert key not in table
+        table[key] = {**NEW.get(name, {}), **row}
 
 
 # --- sessions in memory -------------------------------------------------------------------------------------------------
@@ -147,12 +153,16 @@ class Sessions:
         return [session for session in range(len(self.reaches)) if session not in self._working]
 
     def begin(self, session: int, work: Work) -> None:
-        answer = "[]" if work.sql == CHECK else self._visit(json.loads(str(work.values[0])), work.values[1])
+        match work.order:
+            case VisitWork():
+                answer: Any = self._visit(work.order)
+            case CheckWork():
+                answer = CheckReport()
         self._working[session] = Outcome(session, work.task, answer, None, 0.1)
 
     def wait(self) -> list[Outcome]:
         outcome = self._working.pop(self._timing.choice(list(self._working)))
-        if outcome.task != "check":
+        if outcome.task is not None:  # a visit
             if self.made == self._visits:
                 raise Stopped
             self.made += 1
@@ -161,21 +171,20 @@ class Sessions:
     def versions(self) -> dict[str, Any]:
         return {}
 
-    def _visit(self, order: dict[str, Any], came: Any) -> tuple[dict[str, Any], bytes]:
-        state: Any = b"new" if came is None else came
-        report: dict[str, Any] = {}
-        sums, trained = dict(order["sums"]), False
-        for stop in order["stops"]:
-            if "train" in stop:
-                if (order["seed"][1], stop["iteration"]) in self._fails:
-                    return {"error": f"ValueError: iteration {stop['iteration']}"}, b""
-                state, trained = hashlib.md5(repr((state, order["seed"], stop)).encode()).digest(), True
+    def _visit(self, work: VisitWork) -> tuple[VisitReport, bytes]:
+        order, state = work.order, b"new" if work.state is None else work.state
+        scores: dict[str, Scores] = {}
+        sums, trained = dict(order.sums), False
+        for stop in order.stops:
+            if isinstance(stop, TrainingStop):
+                if (order.seed[1], stop.iteration) in self._fails:
+                    return VisitReport(error=f"ValueError: iteration {stop.iteration}"), b""
+                state, trained = hashlib.md5(repr((state, order.seed, stop)).encode()).digest(), True
                 continue
-            name = stop["evaluate"]
-            sums[name] = [*sums.get(name, []), number(state, stop["partition"])]
-            if stop["last"]:
-                report[name] = {"loss": number(sums.pop(name)), "metrics": [number(state)]}
-        return {**report, "sums": sums}, state if trained else b""
+            sums[stop.dataset] = [*sums.get(stop.dataset, []), number(state, stop.partition)]
+            if stop.last:
+                scores[stop.dataset] = Scores(number(sums.pop(stop.dataset)), (number(state),))
+        return VisitReport(scores=scores, sums=sums), state if trained else b""
 
 
 class Caller:
@@ -188,7 +197,7 @@ class Caller:
         self.said: list[str] = []
 
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        return [{"free": True, "t": "now", "fingerprint": self.rows}]
+        return [{"free": True, "t": "now", "fingerprint": self.rows, "yes": False}]
 
     def info(self, message: str) -> None:
         self.said.append(message)
@@ -196,8 +205,8 @@ class Caller:
     notice = warning = info
 
 
-class Lagging(Store):
-    """A store that is late, as it is between two writings."""
+class Lagging(RunRecord):
+    """A record that is late, as it is between two writings."""
 
     timing = random.Random(0)
 
@@ -223,15 +232,16 @@ class Found:
             raise Stopped
         for each in results:
             curve = [replace(evaluation, elapsed=0.0) for evaluation in each.curve.evaluations]
-            self.trials[each.trial.mst_key] = each.trial, each.task, curve, each.curve.error, state_of(each.trial.mst_key)
+            self.trials[each.trial.number] = each.trial, each.task, curve, each.curve.error, state_of(each.trial.number)
 
 
 # --- a search that is stopped -------------------------------------------------------------------------------------------
 
 
 def packed(name: str) -> PackedTable:
+    variables = Variables((Variable("x", (4,), "float32"),), Variable("y", (3,), "int16"))
     return PackedTable(
-        name, Relation(1, Name(name, "public"), "r"), "y", "x", (4,), 3, PARTITIONS, ("a", "b", "c"),
+        name, Relation(1, Name(name, "public"), "r"), variables, PARTITIONS, ("a", "b", "c"),
         ColumnType("text", "text", "S", "pg_catalog"), {"num_classes": 3},
     )  # fmt: skip
 
@@ -286,14 +296,14 @@ class World:
             yield sessions, self.record
 
         class Crashing(Lagging):
-            def end(self, status: str, *arguments: Any) -> None:
-                if status == "finished" or not crash:
-                    super().end(status, *arguments)
+            def end(self, end: End) -> None:
+                if end.status == RunStatus.FINISHED or not crash:
+                    super().end(end)
 
         Crashing.timing = self.timing
-        monkeypatch.setattr(under_test, "opened", opened)
-        monkeypatch.setattr(under_test, "Store", Crashing)
-        interrupted = Interrupted(1, "then", SEED, 1, self.record.run["inputs"]) if resumed else None
+        monkeypatch.setattr(under_test, "open_cluster", opened)
+        monkeypatch.setattr(under_test, "RunRecord", Crashing)
+        interrupted = InterruptedRun(1, "then", self.record.run["inputs"]) if resumed else None
         try:
             under_test.execute(Caller(self.rows), self.request, self.found, {}, interrupted)  # type: ignore[arg-type]
         except Stopped:
@@ -376,7 +386,7 @@ def test_elapsed_time_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_trials_that_differ_from_the_record_are_an_error_and_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(request_of(*PLANS["hyperband"], memory=2**20), random.Random(1))
     assert not world.go(monkeypatch, stop=20)
-    world.record.trials[3]["compile_params"] = "loss='mae'"
+    world.record.trials[3,]["compile_params"] = "loss='mae'"
     before = repr(world.record)
     with pytest.raises(AutomlError, match=r"the run cannot be resumed: its mst_key 3 is \(1, loss='mae', batch_size=8.*\) now"):
         world.go(monkeypatch, resumed=True)
@@ -436,34 +446,23 @@ def test_stops_behind_a_position(position: Position, known: Sequence[int], expec
     assert LEG.stops(LAYOUT) == 22
 
 
-def row(**columns: object) -> Mapping[str, object]:
-    return {
-        "model_id": 1,
-        "compile_params": "c",
-        "fit_params": "f",
-        "status": "stopped",
-        "seconds": 1.5,
-        "error": None,
-        **columns,
-    }
+def trial(number: int, status: str = "stopped", error: str | None = None) -> TrialRow:
+    return TrialRow(number, 1, "c", "f", {}, status, 0, None, 1.5, error)
 
 
-def evaluated(key: int, iteration: int, loss: float) -> Mapping[str, object]:
-    return {"mst_key": key, "iteration": iteration, "elapsed": 10.0 * iteration, "training_loss": loss, "training_metrics": [],
-            "validation_loss": None, "validation_metrics": None}  # fmt: skip
+def evaluated(number: int, iteration: int, loss: float) -> MetricRow:
+    return MetricRow(number, iteration, 10.0 * iteration, loss, [], None, None)
 
 
 def test_what_a_record_tells() -> None:
-    trials = deque((row(mst_key=1), row(mst_key=2, status="failed", error="NaN"), row(mst_key=3)))
+    trials = (trial(1), trial(2, "failed", "NaN"), trial(3))
     metrics = [evaluated(1, 2, 0.2), evaluated(1, 1, 0.1), evaluated(1, 3, 0.3), evaluated(3, 1, 0.5)]
-    past = remembered(
-        2, trials, metrics, [{"mst_key": 1, "iteration": 3, "visits": 5}, {"mst_key": 3, "iteration": 1, "visits": 2}]
-    )
-    assert past.trials[1].position == Position(3, 1)
-    assert past.trials[1].losses == {1: 0.1, 2: 0.2}
-    assert past.trials[2].error == "NaN"
-    assert past.trials[2].position == Position()
-    assert past.trials[3].position == Position(1, 2)
-    assert past.trials[3].losses == {1: 0.5}
-    assert past.stale == ((1, 3),)
-    assert past.elapsed == 30.0
+    history = remembered(2, trials, metrics, [Anchor(1, iteration=3, visits=5), Anchor(3, iteration=1, visits=2)])
+    assert history.trials[1].position == Position(3, 1)
+    assert history.trials[1].losses == {1: 0.1, 2: 0.2}
+    assert history.trials[2].error == "NaN"
+    assert history.trials[2].position == Position()
+    assert history.trials[3].position == Position(1, 2)
+    assert history.trials[3].losses == {1: 0.5}
+    assert history.stale == ((1, 3),)
+    assert history.elapsed == 30.0

@@ -14,4 +14,5 @@ In reading order:
     segments    a session for each partition, at work on its segment; the same from the caller's own session
     caller      the caller's own session, where no connection back is possible
     opening     opening these for a call
+    visits      the loop that gives idle sessions visits, and takes what they bring
 """

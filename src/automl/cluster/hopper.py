@@ -139,12 +139,24 @@ def tour(layout: Layout, leg: Leg) -> Iterator[Stop]:
 
 @dataclass
 class _Way:
-    """A trial under way: the stops before it."""
+    """A trial under way: the stops before it.
 
-    leg: Leg
+    Attributes:
+        trial, program, iterations_after: as those of a leg.
+        stops: those behind the next one.
+        left: how many there are, with the next one.
+        next: None at its end.
+    """
+
+    trial: int
+    program: Hashable
     stops: Iterator[Stop]
-    next: Stop | None
     left: int
+    iterations_after: int = 0
+    next: Stop | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.next = next(self.stops)
 
     def take(self, reach: frozenset[int] | None, single: bool) -> tuple[Stop, ...]:
         """Take the next stop, and unless it is to be a `single` one the evaluation stops behind it that the session reaches."""
@@ -225,8 +237,13 @@ class Hopper:
     def add(self, leg: Leg) -> None:
         """Let a trial set out on a leg, whose stops must not all have been made. It must not be under way."""
         stops = islice(tour(self.layout, leg), leg.stops_done, None)
-        first = next(stops)
-        self._resting[leg.trial] = _Way(leg, stops, first, leg.stops(self.layout) - leg.stops_done)
+        self._resting[leg.trial] = _Way(
+            leg.trial, leg.program, stops, leg.stops(self.layout) - leg.stops_done, leg.iterations_after
+        )
+
+    def add_stops(self, trial: int, program: Hashable, stops: Sequence[Stop]) -> None:
+        """Let a trial make stops that are given, at least one: a partition that is evaluated by itself, say."""
+        self._resting[trial] = _Way(trial, program, iter(stops), len(stops))
 
     def next_visit(self, session: int) -> Visit | None:
         """Return what the idle session is to do now, or None if nothing that it reaches is resting."""
@@ -235,11 +252,11 @@ class Hopper:
         if not candidates:
             return None
         way = max(candidates, key=lambda way: self._urgency(way, session))
-        del self._resting[way.leg.trial]
-        visit = Visit(way.leg.trial, way.take(self.reaches[session], self._cuts(way)))
+        del self._resting[way.trial]
+        visit = Visit(way.trial, way.take(self.reaches[session], self._cuts(way)))
         self._running[session] = visit, way
-        self._cold[session] = way.leg.program not in self._compiled[session]
-        self._compiled[session].add(way.leg.program)
+        self._cold[session] = way.program not in self._compiled[session]
+        self._compiled[session].add(way.program)
         return visit
 
     def arrived(self, session: int, seconds: float) -> bool:
@@ -248,10 +265,10 @@ class Hopper:
         compiled = self._cold[session]
         self._paces.arrived(visit.trial, seconds, len(visit.stops), compiled)
         if not compiled:
-            self._seen.add(way.leg.program)
+            self._seen.add(way.program)
         if way.next is None:
             return True
-        self._resting[way.leg.trial] = way
+        self._resting[way.trial] = way
         return False
 
     def lost(self, session: int) -> None:
@@ -260,8 +277,8 @@ class Hopper:
         if session in self._running:
             visit, way = self._running.pop(session)
             rest = way.stops if way.next is None else chain((way.next,), way.stops)
-            stops = chain(visit.stops, rest)
-            self._resting[visit.trial] = _Way(way.leg, stops, next(stops), way.left + len(visit.stops))
+            left = way.left + len(visit.stops)
+            self._resting[way.trial] = _Way(way.trial, way.program, chain(visit.stops, rest), left, way.iterations_after)
 
     def dropped(self, session: int) -> None:
         """Note that the session's trial failed: it goes no further."""
@@ -274,7 +291,7 @@ class Hopper:
 
     def _cuts(self, way: _Way) -> bool:
         """Whether a visit is to be one stop: trials wait, but so few that sessions would soon be idle beside long visits."""
-        return 0 < len(self._resting) < len(self.reaches) and self._paces.expected(way.leg.trial) > _SHORT
+        return 0 < len(self._resting) < len(self.reaches) and self._paces.expected(way.trial) > _SHORT
 
     def _worth_compiling(self, way: _Way, session: int, within_reach: Sequence[_Way]) -> bool:
         """Whether a session should take up a trial though it may have to compile its program for it.
@@ -282,7 +299,7 @@ class Hopper:
         It should unless another session that reaches the trial has the program, and would be done with all that rests of such
         programs before this one had compiled and taken half of it over.
         """
-        own, program = self._compiled[session], way.leg.program
+        own, program = self._compiled[session], way.program
         others = [
             compiled
             for other, compiled in enumerate(self._compiled)
@@ -290,14 +307,14 @@ class Hopper:
         ]
         if program in own or program not in self._seen or not any(program in compiled for compiled in others):
             return True
-        foreign = [each for each in within_reach if each.leg.program not in own]
-        seconds = sum(each.left * self._paces.expected(each.leg.trial) for each in foreign)
+        foreign = [each for each in within_reach if each.program not in own]
+        seconds = sum(each.left * self._paces.expected(each.trial) for each in foreign)
         return seconds > 2 * COMPILE_SECONDS
 
     def _urgency(self, way: _Way, session: int) -> tuple[float, int]:
         """How soon the session should take up a trial: the seconds of its way, and what compiling elsewhere would cost."""
-        stops = way.left + way.leg.iterations_after * self.layout.training
-        return stops * self._paces.expected(way.leg.trial) + self._saved(way.leg.program, session), -way.leg.trial
+        stops = way.left + way.iterations_after * self.layout.training
+        return stops * self._paces.expected(way.trial) + self._saved(way.program, session), -way.trial
 
     def _saved(self, program: Hashable, session: int) -> float:
         """Seconds of compiling that are saved if the session takes up a program, rather than another session."""

@@ -7,8 +7,17 @@ In reading order:
     resume         a run that was interrupted and goes on
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data
-    run            brings these together: hands out visits, takes reports, asks the scheduler
-    record         runs, trials, metrics and checkpoints, while it goes
-    history        what they tell of a run that goes on
-    search_tables, fit_tables    the tables that the caller asked for
+    curves         losses and metrics of a trial, and which of two is better
+    run            brings all together: hands out visits, takes reports, asks the scheduler
+    check          whether what is asked for can be built and compiled
+    under_way      what a run knows of its trials
+    replay         what a run that goes on need not do again
+    history        what its record tells
+    rows           the columns of the record, as fields
+    statements     its statements, made of them
+    record         runs, trials, metrics and checkpoints, while a run goes
+    states         the states of trials that rest
+    results        what became of the trials
+    columns        what the tables that the caller asked for are made of
+    search_tables, fit_tables    these tables
 """

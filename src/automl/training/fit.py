@@ -28,10 +28,10 @@ from automl.search.scheduler import ListPlan
 from automl.search.space import Configuration
 from automl.training import run
 from automl.training.fit_tables import ModelTables, SingleTables
-from automl.training.history import Interrupted
 from automl.training.request import (
-    Beginning,
+    Origin,
     Request,
+    WarmStart,
     computed_every,
     require_classes,
     validation_table,
@@ -39,7 +39,7 @@ from automl.training.request import (
 from keras_seg.protocol.orders import Definition, Part
 
 _LIBRARY = "model_selection_table: model_arch_table"  # where a selection names its library, for errors
-_ONLY = 1  # the mst_key of the trial of madlib_keras_fit
+_ONLY = 1  # the number of the trial of madlib_keras_fit
 
 
 @dataclass(frozen=True)
@@ -91,20 +91,18 @@ def madlib_keras_fit(db: CallerDatabase, *arguments: Any) -> None:
     run.execute(db, *one(db, given), asdict(given))
 
 
-def several(
-    db: CallerDatabase, given: MultipleArguments, interrupted: Interrupted | None = None
-) -> tuple[Request, ModelTables]:
+def several(db: CallerDatabase, given: MultipleArguments, origin: Origin | None = None) -> tuple[Request, ModelTables]:
     """Check the arguments of madlib_keras_fit_multiple_model and return what is to be trained, and the tables to be made.
 
     Args:
-        interrupted: the run that these arguments are from, if it is to go on.
+        origin: of the run that these arguments are from, if it is to go on.
     """
     problems = Problems()
     selection = problems.attempt(lambda: configurations.read(db, given.model_selection_table))
     models = problems.attempt(lambda: _models(db, selection.value))
     suffixes, warm = ("_info", "_summary"), bool(given.warm_start)
     names = problems.attempt(lambda: _output(db, "model_output_table", given.model_output_table, suffixes, warm))
-    common = _common(db, given, problems, interrupted)
+    common = _common(db, given, problems, origin)
     for key, each in selection.value.trials if selection.passed and common.training.passed else ():
         weights = parse_fit_params(each.fit_params).class_weight if each.fit_params else None
         where = f"model_selection_table: mst_key {key}: fit_params"
@@ -119,23 +117,23 @@ def several(
         method="fit_multiple",
         caching=bool(given.use_caching),
         functions=selection.value.functions,
-        beginning=_beginning(db, model, frozenset(key for key, _ in trials)) if given.warm_start else None,
+        warm_start=_warm_start(db, model, frozenset(key for key, _ in trials)) if given.warm_start else None,
         arguments={
             Part.ARCHITECTURE: _LIBRARY,
             Part.ROWS: "model_selection_table",
             Part.COMPILE: "model_selection_table",
             Part.CALLBACKS: "model_selection_table",
         },
-        **common.fields(db, given, interrupted),
+        **common.fields(db, given, origin),
     )
     return request, ModelTables(request, str(given.model_output_table).strip(), selection.value.given, *names.value)
 
 
-def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | None = None) -> tuple[Request, SingleTables]:
+def one(db: CallerDatabase, given: SingleArguments, origin: Origin | None = None) -> tuple[Request, SingleTables]:
     """Check the arguments of madlib_keras_fit and return what is to be trained, and the tables to be made.
 
     Args:
-        interrupted: as for `several`.
+        origin: as for `several`.
     """
     problems = Problems()
     problems.attempt(lambda: parse_compile_params(given.compile_params))
@@ -145,7 +143,7 @@ def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | N
     models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
     functions = problems.attempt(lambda: custom_functions.find(db, given.object_table))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
-    common = _common(db, given, problems, interrupted)
+    common = _common(db, given, problems, origin)
     problems.attempt(lambda: require_classes(fit.value.class_weight, common.training.value, "fit_params"))
     problems.stop()
     configuration = Configuration(model_id.value, str(given.compile_params), str(given.fit_params))
@@ -157,14 +155,14 @@ def one(db: CallerDatabase, given: SingleArguments, interrupted: Interrupted | N
         method="fit",
         caching=False,
         functions=functions.value,
-        beginning=_only_beginning(db, names.value[0]) if given.warm_start else None,
+        warm_start=_only_warm_start(db, names.value[0]) if given.warm_start else None,
         arguments={
             Part.ARCHITECTURE: "model_arch_table",
             Part.ROWS: "model_id",
             Part.COMPILE: "compile_params",
             Part.CALLBACKS: "fit_params",
         },
-        **common.fields(db, given, interrupted),
+        **common.fields(db, given, origin),
     )
     return request, SingleTables(request, str(given.model).strip(), *names.value)
 
@@ -188,15 +186,13 @@ class _Common:
     hosts: Attempt[tuple[Host, ...] | None]
     resources: Resources
 
-    def fields(
-        self, db: Database, given: MultipleArguments | SingleArguments, interrupted: Interrupted | None
-    ) -> dict[str, Any]:
+    def fields(self, db: Database, given: MultipleArguments | SingleArguments, origin: Origin | None) -> dict[str, Any]:
         """Return what they become in the request."""
         return {
             "training": self.training.value,
             "validation": self.validation.value,
             "params": f"num_iterations={self.iterations.value}",
-            "seed": interrupted.seed if interrupted else seeds.of_a_run(None, lambda: session_random(db)),
+            "seed": origin.seed if origin else seeds.of_a_run(None, lambda: session_random(db)),
             "frequency": self.frequency.value,
             "name": given.name,
             "description": given.description,
@@ -205,9 +201,7 @@ class _Common:
         }
 
 
-def _common(
-    db: Database, given: MultipleArguments | SingleArguments, problems: Problems, interrupted: Interrupted | None
-) -> _Common:
+def _common(db: Database, given: MultipleArguments | SingleArguments, problems: Problems, origin: Origin | None) -> _Common:
     """Check the arguments that both functions have."""
     iterations = problems.attempt(lambda: _iterations(given.num_iterations))
     every = given.metrics_compute_frequency
@@ -215,7 +209,7 @@ def _common(
     training = problems.attempt(lambda: packed_table.read(db, "source_table", given.source_table))
     validation = problems.attempt(lambda: validation_table(db, given.validation_table, training.or_none))
     hosts = problems.attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
-    resources = available(db, this_machine(), hosts.or_none, interrupted.threads if interrupted else None)
+    resources = available(db, this_machine(), hosts.or_none, origin.threads if origin else None)
     if getattr(given, "use_caching", False):
         problems.attempt(lambda: require_cache(db, [training.value, validation.or_none], resources))
     return _Common(iterations, frequency, training, validation, hosts, resources)
@@ -253,19 +247,19 @@ def _output(db: Database, argument: str, value: str | None, suffixes: tuple[str,
     return tuple(catalog.find_table(db, argument, name).name for name in names)
 
 
-def _beginning(db: Database, model: Name, keys: frozenset[int]) -> Beginning:
+def _warm_start(db: Database, model: Name, keys: frozenset[int]) -> WarmStart:
     relation = _model_table(db, model, "mst_key")
     rows = db.execute(f"SELECT mst_key FROM {relation.sql} WHERE model_weights IS NOT NULL")
     query = f"SELECT model_weights FROM {relation.sql} WHERE mst_key = $1::integer"
-    return Beginning(query, keys & frozenset(row["mst_key"] for row in rows))
+    return WarmStart(query, keys & frozenset(row["mst_key"] for row in rows))
 
 
-def _only_beginning(db: Database, model: Name) -> Beginning:
+def _only_warm_start(db: Database, model: Name) -> WarmStart:
     relation = _model_table(db, model)
     rows = db.execute(f"SELECT 1 AS one FROM {relation.sql} WHERE model_weights IS NOT NULL LIMIT 2")
     if len(rows) != 1:
         raise UsageError("warm_start", f'needs one model with weights in table "{relation.name}"', True)
-    return Beginning(f"SELECT model_weights FROM {relation.sql} WHERE $1::integer = {_ONLY}", frozenset({_ONLY}))
+    return WarmStart(f"SELECT model_weights FROM {relation.sql} WHERE $1::integer = {_ONLY}", frozenset({_ONLY}))
 
 
 def _model_table(db: Database, model: Name, *columns: str) -> Relation:

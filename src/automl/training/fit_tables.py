@@ -13,14 +13,11 @@ from typing import Any
 from automl.database import catalog
 from automl.database.names import Name
 from automl.database.session import CallerDatabase
-from automl.training.request import Request, info_as_typed
-from automl.training.search_tables import (
+from automl.training.columns import (
     CONFIGURATION,
     TRAINED,
     Column,
     Line,
-    Result,
-    StateOf,
     Times,
     about,
     classes,
@@ -29,11 +26,11 @@ from automl.training.search_tables import (
     functions_of,
     insert,
     make_models,
-    now,
     sources,
     variables,
-    weights_of,
 )
+from automl.training.request import Request, info_as_typed
+from automl.training.results import Result, StateOf, now, weights_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class ModelTables:
 
     @property
     def _warm(self) -> bool:
-        return self.request.beginning is not None
+        return self.request.warm_start is not None
 
     def reserve(self, db: CallerDatabase) -> None:
         if self._warm:
@@ -70,7 +67,7 @@ class ModelTables:
         if self._warm:
             db.execute(f"DELETE FROM {self.info.sql}")
             db.execute(f"DELETE FROM {self.summary.sql}")
-            keys = [result.trial.mst_key for result in results]
+            keys = [result.trial.number for result in results]
             db.execute(f"DELETE FROM {self.model.sql} WHERE NOT mst_key = ANY ($1::integer[])", keys)
         for result in results:
             insert(db, self.info, self._info, Line(result, self._write(db, result, state_of)))
@@ -78,7 +75,7 @@ class ModelTables:
 
     def _write(self, db: CallerDatabase, result: Result, state_of: StateOf) -> int | None:
         """Write a model; return the bytes of its weights. One that failed in a warm start keeps the weights that it had."""
-        key, weights = result.trial.mst_key, weights_of(result, state_of)
+        key, weights = result.trial.number, weights_of(result, state_of)
         if self._warm and weights is None:
             rows = db.execute(
                 f"SELECT pg_catalog.octet_length(model_weights) AS size FROM {self.model.sql} WHERE mst_key = $1::integer", key
@@ -128,7 +125,7 @@ class SingleTables:
 
     @property
     def _warm(self) -> bool:
-        return self.request.beginning is not None
+        return self.request.warm_start is not None
 
     def reserve(self, db: CallerDatabase) -> None:
         if self._warm:

@@ -21,7 +21,6 @@ from automl.search.methods import find_method
 from automl.search.scheduler import MethodColumn, Plan
 from automl.search.space import Space
 from automl.search.space_arguments import parse_space
-from automl.training.history import Interrupted
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
 _ARGUMENTS = {
@@ -47,16 +46,29 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Beginning:
+class Origin:
+    """What a run that goes on keeps from before, and its arguments do not say: another one would give other bits.
+
+    Attributes:
+        seed: from which all randomness derives.
+        threads: of TensorFlow in each session.
+    """
+
+    seed: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class WarmStart:
     """Trained weights that trials begin from (warm start).
 
     Attributes:
-        query: gives `model_weights` of the mst_key that it takes as $1.
-        keys: the mst_keys that have some.
+        query: gives `model_weights` of the trial whose number it takes as $1.
+        trials: the numbers of those that have some.
     """
 
     query: str
-    keys: frozenset[int]
+    trials: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ class Request:
         name, description: free text.
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
         functions: the table of custom functions, if there is one.
-        beginning: weights to begin from, but for those of the library.
+        warm_start: weights to begin from, but for those of the library.
         arguments: by which argument of the function that was called each part came that a session can find fault with.
     """
 
@@ -94,7 +106,7 @@ class Request:
     resources: Resources
     hosts: tuple[Host, ...] | None = None
     functions: FunctionTable | None = None
-    beginning: Beginning | None = None
+    warm_start: WarmStart | None = None
     arguments: Mapping[Part, str] = field(default_factory=lambda: _ARGUMENTS)
 
     @property
@@ -149,12 +161,12 @@ class Arguments:
     use_caching: bool | None = False
 
 
-def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interrupted | None = None) -> tuple[Request, Search]:
+def parse(db: Database, given: Arguments, machine: Machine, origin: Origin | None = None) -> tuple[Request, Search]:
     """Check everything that can be checked without Keras and return the request, and what is special to a search.
 
     Args:
         machine: what the server's machine carries: the defaults of the settings.
-        interrupted: the run that these arguments are from, if it is to go on.
+        origin: of the run that these arguments are from, if it is to go on.
 
     Raises:
         AutomlError: all problems found, together.
@@ -174,11 +186,11 @@ def parse(db: Database, given: Arguments, machine: Machine, interrupted: Interru
     functions = attempt(lambda: custom_functions.find(db, given.object_table))
     attempt(lambda: require_classes(_may_weigh_classes(space.value), training.value))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
-    resources = available(db, machine, hosts.or_none, interrupted.threads if interrupted else None)
+    resources = available(db, machine, hosts.or_none, origin.threads if origin else None)
     if given.use_caching:
         attempt(lambda: require_cache(db, [training.value, validation.or_none], resources))
     problems.stop()
-    seed = interrupted.seed if interrupted else seeds.of_a_run(given.random_state, lambda: session_random(db))
+    seed = origin.seed if origin else seeds.of_a_run(given.random_state, lambda: session_random(db))
     request = Request(
         training=training.value,
         validation=validation.value,

@@ -12,21 +12,20 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from automl.database import locks
-from automl.database.session import CallerDatabase, Database, Row
+from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.search.methods import METHODS
 from automl.training import fit, run, search
-from automl.training.history import Interrupted
-from automl.training.request import Arguments, Request
-from automl.training.search_tables import Tables
+from automl.training.history import InterruptedRun
+from automl.training.record import run_of
+from automl.training.request import Arguments, Origin, Request
+from automl.training.results import Tables
+from automl.training.rows import RunRow, RunStatus
 from keras_seg.protocol.limits import MOST_THREADS
 
-_RUN = """SELECT status, method, arguments, inputs, source_table, model_output_table, random_state, threads, partitions,
-    pg_catalog.date_trunc('second', started)::timestamp::text AS started
-    FROM madlib.automl_runs WHERE run_id = $1::bigint"""
 _SEARCH = (Arguments, search.search)
 # What makes a request of the arguments of a run, by its method.
-_MAKERS: Mapping[str, tuple[type[Any], Callable[[CallerDatabase, Any, Interrupted], tuple[Request, Tables]]]] = {
+_MAKERS: Mapping[str, tuple[type[Any], Callable[[CallerDatabase, Any, Origin], tuple[Request, Tables]]]] = {
     **dict.fromkeys(METHODS, _SEARCH),
     "fit_multiple": (fit.MultipleArguments, fit.several),
     "fit": (fit.SingleArguments, fit.one),
@@ -43,15 +42,14 @@ def automl_resume(db: CallerDatabase, run_id: int | None) -> None:
     """Let an interrupted run of the caller's go on to its end, and make the tables that its call would have made."""
     record = _interrupted(db, run_id)
     assert run_id is not None
-    kind, make = _MAKERS[record["method"]]
-    given = _arguments(run_id, kind, record["arguments"])
-    interrupted = Interrupted(run_id, record["started"], record["random_state"], record["threads"], record["inputs"])
-    request, tables = make(db, given, interrupted)
+    kind, make = _MAKERS[record.method]
+    given = _arguments(run_id, kind, record.arguments)
+    request, tables = make(db, given, _origin(run_id, record))
     _require_same(record, request)
-    run.execute(db, request, tables, asdict(given), interrupted)
+    run.execute(db, request, tables, asdict(given), InterruptedRun(run_id, record.started, record.inputs))
 
 
-def _interrupted(db: Database, run_id: int | None) -> Row:
+def _interrupted(db: Database, run_id: int | None) -> RunRow:
     """Return the record of a run that can go on, and keep it for this transaction."""
     if run_id is None:
         raise UsageError("run_id", "must be the number of a run", run_id, sqlstate=NULL_VALUE_NOT_ALLOWED)
@@ -65,28 +63,34 @@ def _interrupted(db: Database, run_id: int | None) -> Row:
             sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
         )
     record = _record(db, run_id)  # as it is now that nobody else goes on with it
-    if record["status"] == "finished":
+    if record.status == RunStatus.FINISHED:
         raise UsageError(
             "run_id",
-            f'run {run_id} has finished, its model table was "{record["model_output_table"]}"',
+            f'run {run_id} has finished, its model table was "{record.model_output_table}"',
             hint="To search again call the function again.",
             sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
         )
-    if record["method"] not in _MAKERS or not 1 <= (record["threads"] or 0) <= MOST_THREADS or record["random_state"] is None:
+    if record.method not in _MAKERS:
         raise _unreadable(run_id)
     return record
 
 
-def _record(db: Database, run_id: int) -> Row:
-    rows = db.execute(_RUN, run_id)
-    if not rows:
+def _record(db: Database, run_id: int) -> RunRow:
+    record = run_of(db, run_id)
+    if record is None:
         raise UsageError(
             "run_id",
             "must be the number of one of your runs",
             run_id,
             hint="They are in the view: SELECT run_id, status, model_output_table FROM madlib.automl_runs",
         )
-    return rows[0]
+    return record
+
+
+def _origin(run_id: int, record: RunRow) -> Origin:
+    if record.random_state is None or record.threads is None or not 1 <= record.threads <= MOST_THREADS:
+        raise _unreadable(run_id)
+    return Origin(record.random_state, record.threads)
 
 
 def _arguments(run_id: int, kind: type[Any], text: str | None) -> Any:
@@ -112,12 +116,12 @@ def _unreadable(run_id: int) -> AutomlError:
     )
 
 
-def _require_same(record: Row, request: Request) -> None:
+def _require_same(record: RunRow, request: Request) -> None:
     """Raise unless the names mean the tables that they meant, and the rows lie in as many partitions."""
     for what, was, now in (
-        ("source_table", record["source_table"], str(request.training.relation.name)),
-        ("model_output_table", record["model_output_table"], str(request.model)),
-        ("the number of partitions of source_table", record["partitions"], request.training.partitions),
+        ("source_table", record.source_table, str(request.training.relation.name)),
+        ("model_output_table", record.model_output_table, str(request.model)),
+        ("the number of partitions of source_table", record.partitions, request.training.partitions),
     ):
         if was != now:
             raise UsageError(

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from automl.database.session import CallerDatabase
 from automl.hosts.machine import this_machine
 from automl.training import request, run
-from automl.training.history import Interrupted
-from automl.training.request import Arguments, Request
+from automl.training.request import Arguments, Origin, Request
 from automl.training.search_tables import SearchTables
 
 
@@ -18,11 +17,11 @@ def madlib_keras_automl(db: CallerDatabase, *arguments: object) -> None:
     run.execute(db, *search(db, given), asdict(given))
 
 
-def search(db: CallerDatabase, given: Arguments, interrupted: Interrupted | None = None) -> tuple[Request, SearchTables]:
+def search(db: CallerDatabase, given: Arguments, origin: Origin | None = None) -> tuple[Request, SearchTables]:
     """Check the arguments and return what is to be trained, and the tables to be made.
 
     Args:
-        interrupted: the run that these arguments are from, if it is to go on.
+        origin: of the run that these arguments are from, if it is to go on.
     """
-    asked, about = request.parse(db, given, this_machine(), interrupted)
+    asked, about = request.parse(db, given, this_machine(), origin)
     return asked, SearchTables(asked, about)

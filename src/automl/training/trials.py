@@ -21,13 +21,13 @@ class Trial:
     """One configuration with its number.
 
     Attributes:
-        mst_key: its number, from 1.
+        number: its own, from 1; mst_key in SQL.
         configuration: model id, compile and fit parameters as text.
         model: the key of its architecture.
         compiled, fit: its parameters, parsed.
     """
 
-    mst_key: int
+    number: int
     configuration: Configuration
     model: str
     compiled: CompileParams
@@ -74,7 +74,7 @@ def leg(trial: Trial, task: Task, frequency: int | None) -> Leg:
         frequency: as in `evaluated`.
     """
     return Leg(
-        trial=trial.mst_key,
+        trial=trial.number,
         program=trial.program,
         first=task.offset + 1,
         iterations=task.iterations,
@@ -111,9 +111,9 @@ def visit_order(trial: Trial, visit: Visit, seed: int, sums: Mapping[str, Any], 
         model=trial.model,
         compile=compile_order(trial.compiled),
         fit=fit_order(trial.fit),
-        seed=(seed, trial.mst_key),
+        seed=(seed, trial.number),
         stops=visit.stops,
         sums=sums,
         state=state,
-        tensorboard=tensorboard_order(trial.fit, run, trial.mst_key),
+        tensorboard=tensorboard_order(trial.fit, run, trial.number),
     )

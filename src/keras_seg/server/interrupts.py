@@ -30,14 +30,10 @@ from keras_seg.server.failure import fail
 
 Answer = TypeVar("Answer")
 _COORDINATOR = 1  # of Gp_role
+_CLASS = "QueryCanceled"  # of the exception, which PL/Python and psycopg have for it
 _TIMEOUTS = {2: "lock timeout", 3: "statement timeout"}  # TimeoutId of the server
 # It reads no tables but the catalog's, which every server has, and waits for nobody: segments have no part in it.
 _OF_THE_CATALOG = re.compile(r"SELECT\b(?!.*_lock\b)(?!.*\b(?:FROM|JOIN)\s+(?!pg_catalog\.|unnest\(|\())", re.S)
-
-
-def is_cancellation(error: BaseException) -> bool:
-    """Return whether an error is what cancels a statement: PL/Python makes its classes as it goes, so their names tell."""
-    return type(error).__name__ in ("QueryCanceled", "KeyboardInterrupt")
 
 
 class _Server:
@@ -118,6 +114,14 @@ def look(plpy: Any) -> None:
         plpy.execute("SELECT 1")  # any statement does, and nothing else that PL/Python offers
 
 
+def is_cancellation(error: BaseException) -> bool:
+    """Return whether an error says that the statement was cancelled, by somebody or by a timeout.
+
+    Told by the name of its class: PL/Python, psycopg and `look` each have one of their own.
+    """
+    return type(error).__name__ in (_CLASS, "KeyboardInterrupt")
+
+
 class _Careful:
     """`plpy` on Greenplum's coordinator; see the module."""
 
@@ -134,7 +138,7 @@ class _Careful:
             # The timeout that goes with it is taken back as well.
             reasons = [reason for number, reason in _TIMEOUTS.items() if self._server.timed_out(number, True)]
             why = (*reasons, "user request")[0]
-            fail(self._plpy, f"canceling statement due to {why}", QUERY_CANCELED, name="QueryCanceled")
+            fail(self._plpy, f"canceling statement due to {why}", QUERY_CANCELED, name=_CLASS)
         if self._server.anything_pending.value:
             with _Hold(self._server):
                 self._plpy.execute("SELECT 1")  # a client that is gone, say

@@ -1,0 +1,56 @@
+"""What became of the trials of a run, and what the tables of a call are filled with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from automl.database.session import CallerDatabase, Database
+from automl.search.scheduler import Task
+from automl.training.curves import LearningCurve, rank
+from automl.training.trials import Trial
+from keras_seg.protocol import state as codec
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trial at the end of the search: the last task that it had, and its curve."""
+
+    trial: Trial
+    task: Task
+    curve: LearningCurve
+
+
+StateOf = Callable[[int], bytes | None]
+
+
+class Tables(Protocol):
+    """The tables of one call."""
+
+    def reserve(self, db: CallerDatabase) -> None:
+        """Make them, empty."""
+
+    def fill(self, db: CallerDatabase, results: Sequence[Result], started: str, state_of: StateOf) -> None:
+        """Write what was found into them.
+
+        Args:
+            started: when training began, as `now` gives it.
+            state_of: gives the state of a trial by its number, or None if it has none.
+        """
+
+
+def best(results: Sequence[Result]) -> Result:
+    """Return the trial with the lowest loss; NaN and failed ones last, ties by number."""
+    return min(results, key=lambda result: rank(result.curve.loss, result.trial.number))
+
+
+def weights_of(result: Result, state_of: StateOf) -> bytes | None:
+    """Return the weights of a trial; None if it failed before it had any."""
+    state = state_of(result.trial.number)
+    return None if state is None else codec.weights(state)
+
+
+def now(db: Database) -> str:
+    """Return the time in whole seconds, as the summary tables write it."""
+    return str(db.execute("SELECT pg_catalog.date_trunc('second', pg_catalog.clock_timestamp())::timestamp::text AS t")[0]["t"])

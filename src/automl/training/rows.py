@@ -1,0 +1,204 @@
+"""The rows of the record: each field is a column, named once; statements are made of them.
+
+A row is taken apart into what is written together: a run's call once, where it runs again by each resume, its end at its end.
+Every row belongs to a run, whose number stands before its other columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from automl.training.curves import Evaluation, Scores
+
+
+class RunStatus(StrEnum):
+    """What a run is doing, as `status` of madlib.automl_runs says it. One whose session is gone stays `running`."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class TrialStatus(StrEnum):
+    """What a trial is doing, as `status` of madlib.automl_trials says it.
+
+    It finishes each of its tasks. It is stopped where its run has ended without it.
+    """
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+# What a field holds, and the type of its column in SQL.
+Text = Annotated[str, "text"]
+Integer = Annotated[int, "integer"]
+BigInteger = Annotated[int, "bigint"]
+Double = Annotated[float, "double precision"]
+Doubles = Annotated[Sequence[float], "double precision[]"]
+Bytes = Annotated[bytes, "bytea"]
+Json = Annotated[Mapping[str, object], "json"]
+# As the summary tables write it: it is only read.
+Started = Annotated[str, "timestamptz", "pg_catalog.date_trunc('second', started)::timestamp::text AS started"]
+
+
+class Row:
+    """A row, or the part of one that is written or read together; a frozen dataclass."""
+
+
+# --- a run --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Call(Row):
+    """What was called, and what its result hangs on: written when a run begins, and never again.
+
+    Attributes:
+        params: of the method.
+        arguments: of the call, as JSON.
+        inputs: a digest of what it is trained on.
+        random_state: from which all randomness derives.
+        threads: of TensorFlow in each session.
+        partitions: of the training table.
+    """
+
+    method: Text
+    params: Text
+    source_table: Text
+    model_output_table: Text
+    arguments: Text | None
+    inputs: Text | None
+    random_state: BigInteger | None
+    threads: Integer | None
+    partitions: Integer
+
+
+@dataclass(frozen=True)
+class Where(Row):
+    """Where a run runs: the kind and number of its sessions, and the process of its caller."""
+
+    executor: Text
+    sessions: Integer
+    backend: Integer
+
+
+@dataclass(frozen=True)
+class Best(Row):
+    """The best trial, with its loss; None of both where no trial has one."""
+
+    best_mst_key: Integer | None
+    best_loss: Double | None
+
+
+@dataclass(frozen=True)
+class End(Best):
+    """How a run ended.
+
+    Attributes:
+        error: why, unless it finished.
+        versions: what the first session said about itself, as JSON.
+    """
+
+    status: Text
+    error: Text | None
+    versions: Text
+
+
+@dataclass(frozen=True)
+class RunRow(Call):
+    """What is read of a run that is to go on.
+
+    Attributes:
+        status: a RunStatus, unless its owner has written something else there.
+        started: as the summary tables write it.
+    """
+
+    status: Text
+    started: Started
+
+
+# --- its trials, their metrics and checkpoints --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NewTrial(Row):
+    """What a trial begins with."""
+
+    mst_key: Integer
+    model_id: Integer
+    compile_params: Text
+    fit_params: Text
+    place: Json
+
+
+@dataclass(frozen=True)
+class Progress(Row):
+    """How far a trial is."""
+
+    mst_key: Integer
+    status: Text
+    place: Json
+    iteration: Integer
+    loss: Double | None
+    seconds: Double
+    error: Text | None
+
+
+@dataclass(frozen=True)
+class TrialRow(Progress, NewTrial):
+    """A whole row of a trial."""
+
+
+@dataclass(frozen=True)
+class MetricKey(Row):
+    """Which evaluation."""
+
+    mst_key: Integer
+    iteration: Integer
+
+
+@dataclass(frozen=True)
+class MetricRow(MetricKey):
+    """An evaluation of a trial."""
+
+    elapsed: Double
+    training_loss: Double
+    training_metrics: Doubles
+    validation_loss: Double | None
+    validation_metrics: Doubles | None
+
+    @classmethod
+    def of(cls, trial: int, evaluation: Evaluation) -> MetricRow:
+        """Return the row of an evaluation."""
+        loss, metrics = evaluation.validation or (None, None)
+        return cls(trial, evaluation.iteration, evaluation.elapsed, *evaluation.training, loss, metrics)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation that it is the row of."""
+        validation: Scores | None = None
+        if self.validation_metrics is not None and self.validation_loss is not None:
+            validation = float(self.validation_loss), tuple(self.validation_metrics)
+        return Evaluation(self.iteration, self.elapsed, (float(self.training_loss), tuple(self.training_metrics)), validation)
+
+
+@dataclass(frozen=True)
+class Anchor(Row):
+    """What the state of a checkpoint comes from: the iteration that it was trained in, after so many visits that trained."""
+
+    mst_key: Integer
+    iteration: Integer
+    visits: Integer
+
+
+@dataclass(frozen=True)
+class Checkpoint(Anchor):
+    """A trial's state, with where it comes from."""
+
+    state: Bytes

@@ -1,0 +1,140 @@
+"""The statements of the record, made of the fields of its rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import cache
+from itertools import chain, count
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from automl.training.rows import Row
+
+_MOST_ROWS = 100  # of one statement
+Kind = TypeVar("Kind", bound=Row)
+Statement = tuple[str, tuple[object, ...]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the record.
+
+    Many rows are written by few statements: on Greenplum each of them is a message to all segments.
+
+    Attributes:
+        name: of the view that shows and takes the rows of the current role.
+        key: its columns that tell the rows of a run apart.
+    """
+
+    name: str
+    key: tuple[str, ...] = ()
+
+    def select(self, kind: type[Row]) -> str:
+        """Return the statement that reads the rows of a kind that the run $1 has."""
+        return f"SELECT {', '.join(each.shown for each in _columns(kind))} FROM {self.name} WHERE run_id = $1::bigint"
+
+    def insert(self, run: int, rows: Sequence[Row]) -> list[Statement]:
+        """Return the statements that write new rows."""
+        return _of_many(rows, run, f"INSERT INTO {self.name} ({{names}}) VALUES {{values}}")
+
+    def update(self, run: int, rows: Sequence[Row]) -> list[Statement]:
+        """Return the statements that write these rows into those that are there, which may have more columns."""
+        names = [each.name for each in _columns(type(rows[0])) if each.name not in self.key] if rows else []
+        changed = ", ".join(f"{name} = v.{name}" for name in names)
+        return _of_many(rows, run, f"UPDATE {self.name} t SET {changed} FROM (VALUES {{values}}) v ({{names}}) {self._same}")
+
+    def delete(self, run: int, keys: Sequence[Row]) -> list[Statement]:
+        """Return the statements that delete the rows of these keys."""
+        return _of_many(keys, run, f"DELETE FROM {self.name} t USING (VALUES {{values}}) v ({{names}}) {self._same}")
+
+    @property
+    def _same(self) -> str:
+        return "WHERE " + " AND ".join(f"t.{name} = v.{name}" for name in ("run_id", *self.key))
+
+
+RUNS = Table("madlib.automl_runs")
+TRIALS = Table("madlib.automl_trials", ("mst_key",))
+METRICS = Table("madlib.automl_metrics", ("mst_key", "iteration"))
+CHECKPOINTS = Table("madlib.automl_checkpoints", ("mst_key",))
+
+
+def names(*kinds: type[Row]) -> str:
+    """Return the columns of these kinds of rows, as an INSERT names them."""
+    return ", ".join(each.name for kind in kinds for each in _columns(kind))
+
+
+def parameters(*kinds: type[Row]) -> str:
+    """Return a parameter for each of their columns, from $1."""
+    return _numbered([each for kind in kinds for each in _columns(kind)], count(1))
+
+
+def assigned(kind: type[Row]) -> str:
+    """Return what an UPDATE sets, from $2: the first parameter is the number of the run."""
+    return ", ".join(f"{each.name} = ${at}::{each.kind}" for at, each in enumerate(_columns(kind), 2))
+
+
+def values(*rows: Row) -> tuple[object, ...]:
+    """Return the values of rows, one row's after the other's, as a statement takes them."""
+    return tuple(_plain(getattr(row, each.name)) for row in rows for each in _columns(type(row)))
+
+
+def read(kind: type[Kind], found: Iterable[Mapping[str, Any]]) -> list[Kind]:
+    """Return what a statement of `Table.select` has found."""
+    return [kind(**row) for row in found]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column: its name, its type, and what is read for it."""
+
+    name: str
+    kind: str
+    shown: str
+
+
+_RUN = _Column("run_id", "bigint", "run_id")
+
+
+def _columns_of(kind: Any) -> tuple[_Column, ...]:
+    """Return the columns of a kind of rows, from what its fields are annotated with."""
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(_column(each.name, hints[each.name]) for each in fields(kind))
+
+
+_columns: Callable[[Any], tuple[_Column, ...]] = cache(_columns_of)
+
+
+def _column(name: str, hint: Any) -> _Column:
+    annotated = next(each for each in (hint, *get_args(hint)) if get_origin(each) is Annotated)
+    kind, *shown = annotated.__metadata__
+    return _Column(name, kind, *(shown or [name]))
+
+
+def _plain(value: object) -> object:
+    """Return a value as drivers take it."""
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value))
+    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, StrEnum) else value
+
+
+def _of_many(rows: Sequence[Row], run: int, text: str) -> list[Statement]:
+    """Return statements for some rows each, with the number of their run before each of them.
+
+    Args:
+        text: of the statement, with {names} and {values} where these stand.
+    """
+    parts = [rows[at : at + _MOST_ROWS] for at in range(0, len(rows), _MOST_ROWS)]
+    return [_of_some(part, run, text) for part in parts]
+
+
+def _of_some(rows: Sequence[Row], run: int, text: str) -> Statement:
+    columns, numbers = (_RUN, *_columns(type(rows[0]))), count(1)
+    numbered = ", ".join(f"({_numbered(columns, numbers)})" for _ in rows)
+    named = ", ".join(each.name for each in columns)
+    return text.format(names=named, values=numbered), tuple(chain(*((run, *values(row)) for row in rows)))
+
+
+def _numbered(columns: Sequence[_Column], numbers: Iterator[int]) -> str:
+    return ", ".join(f"${next(numbers)}::{each.kind}" for each in columns)

@@ -1,0 +1,97 @@
+"""What a run knows of its trials while they are under way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from automl.search.scheduler import Task
+from automl.training.curves import LearningCurve, OpenEvaluation, rank
+from automl.training.results import Result
+from automl.training.rows import Best, NewTrial, Progress, TrialStatus
+from automl.training.trials import Trial
+
+_NONE = Best(None, None)
+
+
+@dataclass
+class TrialUnderWay:
+    """A trial of a run.
+
+    Attributes:
+        trial: what it trains.
+        task: the one that it has, or had last.
+        curve: what is known of it so far.
+        open: the evaluation that is under way.
+        sums: what that has summed up to now.
+    """
+
+    trial: Trial
+    task: Task
+    curve: LearningCurve
+    open: OpenEvaluation
+    sums: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def row(self) -> NewTrial:
+        """What the record has of it from its beginning."""
+        configuration = self.trial.configuration
+        return NewTrial(
+            self.trial.number,
+            configuration.model_id,
+            configuration.compile_params,
+            configuration.fit_params,
+            self.task.place,
+        )
+
+    def progress(self, status: TrialStatus) -> Progress:
+        """Return what the record is to say of it now."""
+        curve = self.curve
+        return Progress(self.trial.number, status, self.task.place, curve.iteration, curve.loss, curve.seconds, curve.error)
+
+
+class TrialsUnderWay:
+    """The trials of a run by their numbers, and which of them is the best."""
+
+    def __init__(self) -> None:
+        self._trials: dict[int, TrialUnderWay] = {}
+        self._lowest = _NONE
+
+    def __getitem__(self, trial: int) -> TrialUnderWay:
+        return self._trials[trial]
+
+    def __iter__(self) -> Iterator[TrialUnderWay]:
+        return iter(self._trials.values())
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def add(self, under_way: TrialUnderWay) -> None:
+        """Take in a new trial."""
+        self._trials[under_way.trial.number] = under_way
+
+    def results(self) -> list[Result]:
+        """Return what became of them."""
+        return [Result(each.trial, each.task, each.curve) for _, each in sorted(self._trials.items())]
+
+    def ended(self, trial: int, loss: float | None) -> None:
+        """Note the loss with which a trial has ended a task; None if it failed."""
+        self._lowest = _best_of(((self._lowest.best_loss, self._lowest.best_mst_key or 0), (loss, trial)))
+
+    @property
+    def lowest(self) -> Best:
+        """The trial that has ended a task with the lowest loss of all."""
+        return self._lowest
+
+    @property
+    def best(self) -> Best:
+        """The trial whose latest loss is the lowest."""
+        return _best_of((each.curve.loss, number) for number, each in self._trials.items())
+
+
+def _best_of(losses: Iterable[tuple[float | None, int]]) -> Best:
+    """Return the best of (loss, trial)."""
+    loss, trial = min(losses, key=lambda each: rank(*each), default=(None, 0))
+    return _NONE if loss is None or math.isnan(loss) else Best(trial, loss)
