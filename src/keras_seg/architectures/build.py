@@ -1,6 +1,6 @@
 """Architecture JSON of any Keras generation -> a Keras 3 model; weights <-> bytes.
 
-The JSON comes from a table that any role can write, and is built inside the database server: see `catalogue` for what it may
+The JSON comes from a table that any role can write, and is built inside the database server: see `allowed` for what it may
 name, `conversion` for how it is rewritten and `seeding` for where initial weights come from.
 """
 
@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 
 from keras_seg.architectures import allowed, conversion
-from keras_seg.architectures.allowed import ArchitectureError
+from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.seeding import Seeding, undisturbed_random
 from keras_seg.protocol.parts import Raw
 
 __all__ = [
-    "ArchitectureError",
     "build_model",
-    "dump_weights",
     "input_shape",
     "load_weights",
     "modern_config",
@@ -117,11 +115,6 @@ def require_weights(model: Any, raw: Raw) -> None:
             f"the weights hold {len(raw) / 4:.10g} numbers of float32 ({len(raw)} bytes),"
             f" but the architecture has {wanted} weights ({4 * wanted} bytes)"
         )
-
-
-def dump_weights(model: Any) -> bytes:
-    """Return a model's weights in the layout that `load_weights` reads."""
-    return b"".join(np.ascontiguousarray(weight, np.float32).tobytes() for weight in model.get_weights())
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -25,14 +25,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seg.architectures.build import (
-    ArchitectureError,
-    build_model,
-    input_shape,
-    load_weights,
-    output_shape,
-    require_weights,
-)
+from keras_seg.architectures.build import build_model, input_shape, load_weights, output_shape, require_weights
+from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.protocol.limits import MOST_CLASS
 from keras_seg.protocol.orders import FitOrder
 from keras_seg.protocol.parts import Raw
