@@ -176,7 +176,9 @@ NETWORK = {
 def test_weights_are_those_of_keras(optimizer: str, flat: bool) -> None:
     pytest.importorskip("tensorflow")
     from keras_seg.architectures.build import build_model
-    from keras_seg.training.trainer import Compile, Network, Trainer
+    from keras_seg.training.network import Network
+    from keras_seg.training.parameters import Compile
+    from keras_seg.training.trainer import Trainer
 
     text = json.dumps(NETWORK)
     compiled = Compile(optimizer, {}, "categorical_crossentropy", ())

@@ -19,15 +19,7 @@ from keras_seg.architectures import allowed, conversion
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.seeding import Seeding, undisturbed_random
 from keras_seg.protocol.parts import Raw
-
-__all__ = [
-    "build_model",
-    "input_shape",
-    "load_weights",
-    "modern_config",
-    "output_shape",
-    "require_weights",
-]
+from keras_seg.server.failure import message_of
 
 LONGEST_TEXT = 16 * 1024 * 1024  # characters
 DEEPEST = 100  # levels of objects and lists; a model in a model takes about four
@@ -181,7 +173,8 @@ def _built(config: dict[str, Any]) -> Any:
         _forget_variables()
         if isinstance(problem, ArchitectureError) or not isinstance(problem, Exception):
             raise
-        raise ArchitectureError(f"Keras cannot build the architecture: {_culprit(config)}{_reason(problem)}") from problem
+        said = message_of(problem, most=400)
+        raise ArchitectureError(f"Keras cannot build the architecture: {_culprit(config)}{said}") from problem
     return model
 
 
@@ -224,14 +217,6 @@ def _culprit(config: dict[str, Any]) -> str:
         finally:
             _forget_variables()
     return ""
-
-
-def _reason(problem: Exception) -> str:
-    """Return what Keras says, without the configuration that it repeats."""
-    text = str(problem).rpartition("Exception encountered: ")[2].partition("Full object config")[0]
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = " ".join(lines) or type(problem).__name__
-    return reason if len(reason) <= 400 else reason[:400] + "..."
 
 
 def _row_shape(shape: Any, count: int, what: str) -> tuple[int, ...]:
