@@ -12,14 +12,15 @@ from fix_architectures import sequential, text_of
 from keras_seg.architectures.build import build_model, modern_config
 from keras_seg.architectures.problems import ArchitectureError
 
-LAMBDA = {"class_name": "Lambda", "config": {"name": "evil", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}}
+EVIL = {"name": "evil", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}
+LAMBDA = {"class_name": "Lambda", "config": EVIL}
 PAYLOAD = {"class_name": "__lambda__", "config": {"value": ["4wEAAAA=", None, None]}}
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        sequential(("Lambda", LAMBDA["config"])),
+        sequential(("Lambda", EVIL)),
         sequential(("TimeDistributed", {"layer": LAMBDA}), shape=(4, 2)),
         sequential(("Bidirectional", {"layer": LAMBDA}), shape=(4, 2)),
         sequential(("Sequential", {"name": "inner", "layers": [LAMBDA]})),
@@ -46,7 +47,7 @@ def test_the_error_names_the_layer_and_the_remedy() -> None:
         " use a built-in layer in its place, such as Rescaling, Activation or Reshape"
     )
     with pytest.raises(ArchitectureError) as caught:
-        modern_config(sequential(("Lambda", LAMBDA["config"])))
+        modern_config(sequential(("Lambda", EVIL)))
     assert str(caught.value) == message
 
 

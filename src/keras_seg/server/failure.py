@@ -34,9 +34,12 @@ def message_of(error: BaseException, lines: int | None = None, most: int = 500) 
 
 
 def fail(plpy: Any, message: str, sqlstate: str, hint: str | None = None, name: str = "keras_automl") -> None:
-    """End the statement with an ERROR.
+    """End the statement with an ERROR; it does not return.
 
     Args:
+        message: what the client reads first.
+        sqlstate: five characters.
+        hint: what to do, if anything can be done.
         name: what stands before the message where the server writes the class of an exception there.
     """
     details = {"hint": hint} if hint else {}
