@@ -184,7 +184,7 @@ def _made(config: dict[str, Any]) -> Any:
     fresh = copy.deepcopy(config)  # deserialising takes things out
     if fresh["class_name"] != "Sequential" or set(fresh["config"]) - {"name", "trainable", "layers"}:
         return keras.saving.deserialize_keras_object(fresh, safe_mode=True)
-    # `Sequential.from_config` adds the layers one by one, and makes the whole graph anew after each of them.
+    # `Sequential.from_config` adds the layers one by one, and makes the whole graph again after each of them.
     layers = [keras.saving.deserialize_keras_object(layer, safe_mode=True) for layer in fresh["config"].pop("layers")]
     return keras.Sequential(layers, **fresh["config"])
 

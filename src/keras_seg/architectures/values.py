@@ -1,6 +1,6 @@
 """Values in the configuration of a layer: names, plain data, seeds, types, and members of Keras' families of small classes.
 
-Nothing is passed on as it came: numbers, texts and lists are copied, everything else is written anew.
+Nothing is passed on as it came: numbers, texts and lists are copied, everything else is written again.
 """
 
 from __future__ import annotations
