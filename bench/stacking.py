@@ -29,9 +29,13 @@ from common import Connection, page_tables, run, schema, table
 from digits import digits_tables
 
 from keras_seg.protocol.orders import FitOrder
-from keras_seg.training import objectives
 from keras_seg.training.buffers import Buffer
-from keras_seg.training.trainer import Compile, Evaluator, Network, Trainer
+from keras_seg.training.evaluator import Evaluator
+from keras_seg.training.network import Network
+from keras_seg.training.objectives import make_loss
+from keras_seg.training.parameters import Compile
+from keras_seg.training.row_shape import RowShape
+from keras_seg.training.trainer import Trainer
 
 SIZES = (4, 16, 64)
 STACK = 16  # trials in a stack, where one size is looked at
@@ -82,14 +86,14 @@ class Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[mi
 class Stack:
     """A pass over a buffer that makes the steps of several trials together, each with its own rate and order of rows."""
 
-    def __init__(self, network: Network, rates: Sequence[float], labels: int) -> None:
+    def __init__(self, network: Network, rates: Sequence[float], label_width: int) -> None:
         self._network = network
-        self._loss = objectives.make_loss("categorical_crossentropy", objectives.Shape(labels, network.output_shape))
+        self._loss = make_loss("categorical_crossentropy", RowShape(label_width, network.output_shape))
         self.weights = keras.Variable(np.zeros((len(rates), sum(network.sizes)), np.float32))
         self._optimizer = keras.optimizers.Adam(learning_rate=Rates(rates))
         self._optimizer.build([self.weights])
         order = tf.TensorSpec((len(rates), None), tf.int32)
-        signature = [order, *network.signature(labels), tf.TensorSpec((), tf.int32)]
+        signature = [order, *network.signature(label_width), tf.TensorSpec((), tf.int32)]
         begin = time.process_time()
         self._advance = tf.function(self._pass, input_signature=signature, autograph=False).get_concrete_function()
         self.traced = time.process_time() - begin

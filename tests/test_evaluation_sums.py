@@ -10,7 +10,11 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from keras_seg.training.buffers import Buffer  # noqa: E402  # after the skip
-from keras_seg.training.trainer import Compile, Evaluator, Network, Pace, Trainer  # noqa: E402
+from keras_seg.training.evaluator import Evaluator  # noqa: E402
+from keras_seg.training.network import Network  # noqa: E402
+from keras_seg.training.pace import Pace  # noqa: E402
+from keras_seg.training.parameters import Compile  # noqa: E402
+from keras_seg.training.trainer import Trainer  # noqa: E402
 
 DENSE = {"units": 3, "activation": "softmax", "batch_input_shape": [None, 4]}
 NETWORK = json.dumps({"class_name": "Sequential", "config": [{"class_name": "Dense", "config": DENSE}]})

@@ -15,12 +15,16 @@ tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402  # after the skip
 
 from keras_seg.training.buffers import Buffer  # noqa: E402
-from keras_seg.training.objectives import Shape, make_loss, make_metric, named, wants_class_numbers  # noqa: E402
-from keras_seg.training.optimizers import CompileProblem  # noqa: E402
-from keras_seg.training.trainer import Compile, Evaluator, Network, Trainer  # noqa: E402
+from keras_seg.training.evaluator import Evaluator  # noqa: E402
+from keras_seg.training.network import Network  # noqa: E402
+from keras_seg.training.objectives import make_loss, make_metric, named, wants_class_numbers  # noqa: E402
+from keras_seg.training.parameters import Compile  # noqa: E402
+from keras_seg.training.problems import CompileProblem  # noqa: E402
+from keras_seg.training.row_shape import RowShape  # noqa: E402
+from keras_seg.training.trainer import Trainer  # noqa: E402
 
 ROWS, CUTS = 1301, (0, 700, 703, 1300, 1301)
-CLASSES, NUMBER, NUMBERED = Shape(3, (3,)), Shape(1, (1,)), Shape(1, (3,))
+CLASSES, NUMBER, NUMBERED = RowShape(3, (3,)), RowShape(1, (1,)), RowShape(1, (3,))
 # Reduced over a batch and not over a row: their value depends on how rows fall into batches, in Keras too.
 OF_BATCHES = {"dice", "tversky", "circle"}
 NO_LOSSES = {"get", "serialize", "deserialize", "Loss", "CTC", "ctc"}
@@ -56,7 +60,7 @@ NETWORKS = {
 }
 
 
-def rows(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+def rows(shape: RowShape) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(5)
     x = random.normal(size=(ROWS, 4)).astype(np.float32)
     classes = random.integers(0, 3, ROWS)
@@ -65,12 +69,12 @@ def rows(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     return x, classes.astype(np.float32)[:, None] if shape == NUMBERED else np.eye(3, dtype=np.float32)[classes]
 
 
-def found(shape: Shape, loss: str, metrics: list[str]) -> tuple[list[float], keras.Model]:
+def found(shape: RowShape, loss: str, metrics: list[str]) -> tuple[list[float], keras.Model]:
     """Return loss and metrics as ours are merged from uneven partitions, and the same network in Keras."""
     x, y = rows(shape)
     network, compiled = NETWORKS[shape], Compile("SGD", {}, loss, tuple(metrics))
-    frozen = network.frozen(Trainer(network, compiled, shape.labels, False).initial(compiled, 1))
-    evaluator = Evaluator(network, compiled, shape.labels)
+    frozen = network.frozen(Trainer(network, compiled, shape.label_width, False).initial(compiled, 1))
+    evaluator = Evaluator(network, compiled, shape.label_width)
     sums = evaluator.zeros()
     for start, stop in pairwise(CUTS):
         part = Buffer(tf.constant(x[start:stop]), tf.constant(y[start:stop]))
@@ -82,7 +86,7 @@ def found(shape: Shape, loss: str, metrics: list[str]) -> tuple[list[float], ker
     return [value, *values], model
 
 
-def in_keras(text: str, shape: Shape, module: Any) -> Any:
+def in_keras(text: str, shape: RowShape, module: Any) -> Any:
     """Return Keras' own object, made as a user of Keras makes it for class numbers or one-hot rows."""
     given = named("metric", text)
     name = "CategoricalGeneralizedCrossEntropy" if given.name.endswith("generalized_cross_entropy") else given.name
@@ -91,13 +95,13 @@ def in_keras(text: str, shape: Shape, module: Any) -> Any:
         return name if name == "Accuracy" else each
     arguments = dict(given.arguments)
     if "IoU" in name and name != "BinaryIoU":
-        arguments["num_classes"] = max(shape.units, shape.labels)
+        arguments["num_classes"] = max(shape.units, shape.label_width)
     if name in ("IoU", "MeanIoU"):
         arguments |= {"sparse_y_true": shape.numbered, "sparse_y_pred": False}
     return each(**arguments)
 
 
-def expected(shape: Shape, model: keras.Model, text: str, module: Any) -> float:
+def expected(shape: RowShape, model: keras.Model, text: str, module: Any) -> float:
     """Return what Keras' `evaluate` says of the whole table."""
     x, y = rows(shape)
     if wants_class_numbers(text) or text.lower().startswith("sparse"):
@@ -112,7 +116,7 @@ def expected(shape: Shape, model: keras.Model, text: str, module: Any) -> float:
     return float(np.mean(value))
 
 
-def fits(make: Any, text: str, shape: Shape) -> bool:
+def fits(make: Any, text: str, shape: RowShape) -> bool:
     try:
         make(text, shape)
     except CompileProblem:
@@ -121,7 +125,7 @@ def fits(make: Any, text: str, shape: Shape) -> bool:
 
 
 @pytest.mark.parametrize("shape", [CLASSES, NUMBERED, NUMBER], ids=["one-hot", "class numbers", "number"])
-def test_every_loss_that_fits_equals_keras(shape: Shape) -> None:
+def test_every_loss_that_fits_equals_keras(shape: RowShape) -> None:
     names = [name for name in LOSSES + ALIASES if fits(make_loss, name, shape) and name.lower() not in OF_BATCHES]
     assert len(names) > (20 if shape == CLASSES else 2)
     for name in names:
@@ -132,7 +136,7 @@ def test_every_loss_that_fits_equals_keras(shape: Shape) -> None:
 
 
 @pytest.mark.parametrize("shape", [CLASSES, NUMBERED, NUMBER], ids=["one-hot", "class numbers", "number"])
-def test_every_metric_that_fits_equals_keras(shape: Shape) -> None:
+def test_every_metric_that_fits_equals_keras(shape: RowShape) -> None:
     names = [name for name in METRICS + ALIASES if fits(make_metric, name, shape)]
     if shape == NUMBERED:
         names = [name for name in names if "parse" in name or name == "MeanIoU" or name.startswith("IoU")]
@@ -168,7 +172,7 @@ def test_arguments_reach_keras() -> None:
     [(NUMBER, "binary_accuracy"), (CLASSES, "categorical_accuracy"), (NUMBERED, "sparse_categorical_accuracy")],
 )
 @pytest.mark.parametrize("alias", ["accuracy", "acc", "Accuracy"])
-def test_accuracy_is_the_one_that_fits(shape: Shape, name: str, alias: str) -> None:
+def test_accuracy_is_the_one_that_fits(shape: RowShape, name: str, alias: str) -> None:
     values, _ = found(shape, "mse" if shape == NUMBER else "sparse_categorical_crossentropy", [alias, name])
     assert values[1] == values[2]
 

@@ -175,8 +175,10 @@ NETWORK = {
 @pytest.mark.parametrize(("optimizer", "flat"), [("Adam", True), ("Lamb", False)])
 def test_weights_are_those_of_keras(optimizer: str, flat: bool) -> None:
     pytest.importorskip("tensorflow")
-    from keras_seg.architectures.build import build_model, dump_weights
-    from keras_seg.training.trainer import Compile, Network, Trainer
+    from keras_seg.architectures.build import build_model
+    from keras_seg.training.network import Network
+    from keras_seg.training.parameters import Compile
+    from keras_seg.training.trainer import Trainer
 
     text = json.dumps(NETWORK)
     compiled = Compile(optimizer, {}, "categorical_crossentropy", ())
@@ -184,5 +186,4 @@ def test_weights_are_those_of_keras(optimizer: str, flat: bool) -> None:
     assert trainer.flat is flat
     model = build_model(text, 1)
     assert [array.shape for array in model.get_weights()] == [(4, 5), (5,), (5,), (5,), (5,), (5,), (5, 3), (3,)]
-    assert weights(encode(trainer.initial(compiled, 1))) == dump_weights(model)
     assert weights(encode(trainer.initial(compiled, 1))) == b"".join(array.tobytes() for array in model.get_weights())

@@ -24,7 +24,7 @@ from keras_seg.protocol.messages import MessageError
 from keras_seg.protocol.orders import CheckOrder, Definition, GatheringOrder, SessionSetup, VisitOrder, VisitReport
 from keras_seg.protocol.predictions import Block, packed_outputs
 from keras_seg.protocol.sqlstates import INVALID_PARAMETER_VALUE
-from keras_seg.server.failure import fail
+from keras_seg.server.failure import fail, message_of
 from keras_seg.server.gpus import gpus as host_gpus
 from keras_seg.server.inspection import inspect as look_around
 from keras_seg.server.interrupts import look, protected
@@ -141,7 +141,7 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     except plpy.SPIError:
         raise  # a cancellation, or a table that cannot be read
     except Exception as error:
-        report = VisitReport(error=f"{type(error).__name__}: {programs.sentence(error)}")
+        report = VisitReport(error=f"{type(error).__name__}: {message_of(error)}")
         return parts.envelope(report.to_json(), b"")
     finally:
         if not cache.setup.caching:

@@ -15,6 +15,7 @@ import pytest
 
 from fix_db import Session, connect_to
 from fix_search import SMALL, dense, in_schema, load, make_iris, search
+from test_custom_functions import TOP_2_OF_0_1_0
 
 TABLE = "t_custom_functions"
 INSIDE = """
@@ -140,6 +141,7 @@ def db(database: str) -> Iterator[Session]:
     load_function(session, "not_there", NOT_THERE)
     load_function(session, "no_function", NO_FUNCTION)
     session.run("SELECT madlib.load_top_k_accuracy_function(%s, 2)", TABLE)
+    load_function(session, "top_2_of_0_1_0", TOP_2_OF_0_1_0)
     yield session
     session.close()
     drop_functions(database, TABLE)
@@ -179,12 +181,13 @@ def test_sessions_of_their_own_give_the_same_bits(db: Session) -> None:
 
 def test_custom_metrics_equal_those_of_keras(db: Session) -> None:
     same = ["hits", "categorical_accuracy", "top_2_accuracy", "TopKCategoricalAccuracy(k=2)", "squared", "mse"]
-    fit(db, "metrics", "entropy", same)
+    fit(db, "metrics", "entropy", [*same, "top_2_of_0_1_0"])
     db.run("SELECT madlib.madlib_keras_evaluate('metrics', 'val', 'metrics_val')")
-    values = db.value("SELECT metrics FROM metrics_val")
+    *values, former = db.value("SELECT metrics FROM metrics_val")
     assert values[0::2] == values[1::2]
+    assert former == values[2]
     assert 0 < values[0] <= values[2] <= 1
-    assert db.value("SELECT metrics_type FROM metrics_val") == same
+    assert db.value("SELECT metrics_type FROM metrics_val") == [*same, "top_2_of_0_1_0"]
 
 
 def test_a_search_uses_them_and_its_tables_name_them(db: Session) -> None:

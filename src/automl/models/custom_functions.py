@@ -27,6 +27,7 @@ from automl.search.literals import is_name
 from automl.search.parameters import CompileParams
 from keras_seg.protocol import custom_functions, keras_names
 from keras_seg.protocol.spelling import did_you_mean
+from keras_seg.server import top_k
 
 _ARGUMENT = "object_table"
 _COLUMNS = ("id", "name", "description", "object")
@@ -199,7 +200,7 @@ def load_top_k_accuracy_function(db: CallerDatabase, object_table: str | None, k
         state = {"sqlstate": NULL_VALUE_NOT_ALLOWED} if k is None else {}
         raise UsageError("k", f"must be an integer from 1 to {_MOST_K}", k, **state)
     name = f"top_{k}_accuracy"
-    load_custom_function(db, object_table, custom_functions.pickled_top_k(k), name, f"returns {name}")
+    load_custom_function(db, object_table, top_k.pickled(k), name, f"returns {name}")
 
 
 def delete_custom_function(db: CallerDatabase, object_table: str | None, which: int | str | None) -> None:

@@ -4,6 +4,12 @@ In reading order:
 
     build       the way from text to a model; weights
     allowed     what of Keras an architecture may name
-    conversion  the JSON of Keras 1, 2 and 3 to one form, which Keras 3 deserialises
+    conversion  the JSON of Keras 1, 2 and 3 to one form, which Keras 3 deserialises: models and layers
+    graph       how the layers of a Functional model call each other
+    inputs      input layers, and where none is written
+    layers      layers that Keras 1 and 2 wrote otherwise
+    arguments   arguments that Keras 1 and 2 called otherwise
+    values      names, plain data, seeds, types, initializers and the like in the arguments of a layer
+    problems    what is wrong with an architecture, in words
     seeding     a seed for everything random in a model, by its position
 """

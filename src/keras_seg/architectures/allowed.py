@@ -9,14 +9,8 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from keras_seg.protocol import spelling
-
-
-class ArchitectureError(ValueError):
-    """An architecture or its weights cannot be used; the message says where, why and what to do."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -134,12 +128,6 @@ def is_keras_own(node: Mapping[str, Any]) -> bool:
 def family_names(family: str) -> frozenset[str]:
     """Return the classes of a family."""
     return _FAMILIES[family][0]
-
-
-def closest(name: str, known: Iterable[str]) -> str:
-    """Return a hint at a known name that is close, or nothing."""
-    found = spelling.closest(name, known)
-    return "" if found is None else f' (did you mean "{found}"?)'
 
 
 @functools.cache

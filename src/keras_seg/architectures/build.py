@@ -1,6 +1,6 @@
 """Architecture JSON of any Keras generation -> a Keras 3 model; weights <-> bytes.
 
-The JSON comes from a table that any role can write, and is built inside the database server: see `catalogue` for what it may
+The JSON comes from a table that any role can write, and is built inside the database server: see `allowed` for what it may
 name, `conversion` for how it is rewritten and `seeding` for where initial weights come from.
 """
 
@@ -16,20 +16,10 @@ from typing import Any
 import numpy as np
 
 from keras_seg.architectures import allowed, conversion
-from keras_seg.architectures.allowed import ArchitectureError
+from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.seeding import Seeding, undisturbed_random
 from keras_seg.protocol.parts import Raw
-
-__all__ = [
-    "ArchitectureError",
-    "build_model",
-    "dump_weights",
-    "input_shape",
-    "load_weights",
-    "modern_config",
-    "output_shape",
-    "require_weights",
-]
+from keras_seg.server.failure import message_of
 
 LONGEST_TEXT = 16 * 1024 * 1024  # characters
 DEEPEST = 100  # levels of objects and lists; a model in a model takes about four
@@ -119,11 +109,6 @@ def require_weights(model: Any, raw: Raw) -> None:
         )
 
 
-def dump_weights(model: Any) -> bytes:
-    """Return a model's weights in the layout that `load_weights` reads."""
-    return b"".join(np.ascontiguousarray(weight, np.float32).tobytes() for weight in model.get_weights())
-
-
 def _parsed(text: str) -> dict[str, Any]:
     if not isinstance(text, str) or not text.strip():
         raise ArchitectureError("the architecture is empty; store what model.to_json() returns")
@@ -188,7 +173,8 @@ def _built(config: dict[str, Any]) -> Any:
         _forget_variables()
         if isinstance(problem, ArchitectureError) or not isinstance(problem, Exception):
             raise
-        raise ArchitectureError(f"Keras cannot build the architecture: {_culprit(config)}{_reason(problem)}") from problem
+        said = message_of(problem, most=400)
+        raise ArchitectureError(f"Keras cannot build the architecture: {_culprit(config)}{said}") from problem
     return model
 
 
@@ -198,7 +184,7 @@ def _made(config: dict[str, Any]) -> Any:
     fresh = copy.deepcopy(config)  # deserialising takes things out
     if fresh["class_name"] != "Sequential" or set(fresh["config"]) - {"name", "trainable", "layers"}:
         return keras.saving.deserialize_keras_object(fresh, safe_mode=True)
-    # `Sequential.from_config` adds the layers one by one, and makes the whole graph anew after each of them.
+    # `Sequential.from_config` adds the layers one by one, and makes the whole graph again after each of them.
     layers = [keras.saving.deserialize_keras_object(layer, safe_mode=True) for layer in fresh["config"].pop("layers")]
     return keras.Sequential(layers, **fresh["config"])
 
@@ -231,14 +217,6 @@ def _culprit(config: dict[str, Any]) -> str:
         finally:
             _forget_variables()
     return ""
-
-
-def _reason(problem: Exception) -> str:
-    """Return what Keras says, without the configuration that it repeats."""
-    text = str(problem).rpartition("Exception encountered: ")[2].partition("Full object config")[0]
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = " ".join(lines) or type(problem).__name__
-    return reason if len(reason) <= 400 else reason[:400] + "..."
 
 
 def _row_shape(shape: Any, count: int, what: str) -> tuple[int, ...]:

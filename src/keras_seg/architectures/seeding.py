@@ -52,7 +52,7 @@ class Seeding:
         return config
 
     def finish(self, model: Any) -> None:
-        """Draw the weights anew that the configuration of a layer cannot seed."""
+        """Draw the weights again that the configuration of a layer cannot seed."""
         for index, layer in enumerate(model._flatten_layers(include_self=False)):
             if type(layer).__name__ in _PROJECTING:
                 for projection in layer._flatten_layers(include_self=False):

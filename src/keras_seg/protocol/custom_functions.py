@@ -9,9 +9,8 @@ The statements name the schema of everything, operators too: a search_path of th
 
 from __future__ import annotations
 
-import pickle
+import io
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 SCHEMA = "madlib"
@@ -41,6 +40,10 @@ STANDING = """SELECT c.oid::pg_catalog.int8 AS oid, c.relkind::pg_catalog.text A
 _OTHERS_SAY = {"inherits": "parents or children", "triggers": "triggers", "rules": "rules", "policies": "row level security"}
 _WHY = "its functions run with the rights of the server"
 _EXCHANGED = "was exchanged while it was read"
+# Functions of ours that tables refer to by module and name, and where they are now.
+MOVED: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("keras_seg.custom", "top_k_accuracy"): ("keras_seg.server.top_k", "top_k_accuracy"),  # since 0.2.0
+}
 
 
 class CustomProblem(ValueError):
@@ -110,21 +113,6 @@ def read(plpy: Any, table: str) -> Functions:
     return functions
 
 
-def top_k_accuracy(y_true: Any, y_pred: Any, *, k: int) -> Any:
-    """Return for each row whether its class is among the k that the network gives the largest values.
-
-    Tables of functions refer to it by its name and place, so neither may change.
-    """
-    import keras
-
-    return keras.metrics.top_k_categorical_accuracy(y_true, y_pred, k=k)
-
-
-def pickled_top_k(k: int) -> bytes:
-    """Return `top_k_accuracy` for this k, as a table of functions holds it."""
-    return pickle.dumps(partial(top_k_accuracy, k=k))
-
-
 def _trusted(plpy: Any, table: str) -> int:
     found = list(plpy.execute(plpy.prepare(STANDING, ["pg_catalog.text"]), [table]))
     problem = problem_of(found)
@@ -140,13 +128,22 @@ def _named(plpy: Any, name: str) -> int:
 
 
 def _unpickled(name: str, raw: bytes) -> Callable[..., Any]:
-    import dill
-
     try:
-        function = dill.loads(raw)
+        function = _loads(raw)
     except Exception as error:  # whatever the pickle does is the answer here
         reason = f"{type(error).__name__}: {error}"
         raise CustomProblem(f'custom function "{name}" cannot be unpickled here: {reason}') from None
     if not callable(function):
         raise CustomProblem(f'custom function "{name}" must be a function, and is of the type {type(function).__name__}')
     return function  # type: ignore[no-any-return]
+
+
+def _loads(raw: bytes) -> Any:
+    """Return what `dill.loads` does, with functions of ours found where they are now."""
+    import dill
+
+    class Unpickler(dill.Unpickler):  # type: ignore[misc]
+        def find_class(self, module: str, name: str) -> Any:
+            return super().find_class(*MOVED.get((module, name), (module, name)))
+
+    return Unpickler(io.BytesIO(raw)).load()

@@ -2,10 +2,11 @@
 
 In reading order:
 
-    failure     errors with SQLSTATE and hint
+    failure     errors in one line, with SQLSTATE and hint
     interrupts  a cancellation that comes at any moment, in Greenplum
     gpus        the GPUs of this host
     runtime     TensorFlow inside a database backend
     inspection  what a session finds where it runs
     folders     writing below one directory and nowhere else
+    top_k       a metric that tables of custom functions refer to
 """

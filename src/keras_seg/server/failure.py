@@ -1,15 +1,45 @@
-"""Ending a statement with an ERROR that a client can read: message, SQLSTATE and hint, in every dialect of PL/Python."""
+"""What went wrong, as a client can read it: what Keras and TensorFlow say in one line, and an ERROR that ends the statement."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
 
+# How lines begin that TensorFlow and Keras write before and behind what they say: the stack, the operations, the layer.
+_AROUND = (
+    "Graph execution error",
+    "Detected at node",
+    'File "',
+    "<stack traces",
+    "[[{{",
+    "Stack trace",
+    "Exception encountered",
+)
+_BEFORE, _BEHIND = "Exception encountered: ", "Full object config"  # which repeat the configuration of a layer
 
-def fail(plpy: Any, message: str, sqlstate: str, hint: str | None = None, name: str = "keras_automl") -> None:
-    """End the statement with an ERROR.
+
+def message_of(error: BaseException, lines: int | None = None, most: int = 500) -> str:
+    """Return in one line what an error says, without what TensorFlow and Keras write before and behind it.
 
     Args:
+        lines: how many of the lines that it says; None for all.
+        most: how many characters; what is cut off shows as "...".
+
+    Returns:
+        The name of its class where it says nothing.
+    """
+    said = (line.strip() for line in str(error).rpartition(_BEFORE)[2].partition(_BEHIND)[0].splitlines())
+    text = " ".join([line for line in said if line and not line.startswith(_AROUND)][:lines])
+    return (text if len(text) <= most else text[:most] + "...") or type(error).__name__
+
+
+def fail(plpy: Any, message: str, sqlstate: str, hint: str | None = None, name: str = "keras_automl") -> None:
+    """End the statement with an ERROR; it does not return.
+
+    Args:
+        message: what the client reads first.
+        sqlstate: five characters.
+        hint: what to do, if anything can be done.
         name: what stands before the message where the server writes the class of an exception there.
     """
     details = {"hint": hint} if hint else {}

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
+from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
 from keras_seg.session.cache import Cache
-from keras_seg.session.programs import sentence
 
 if TYPE_CHECKING:
-    from keras_seg.training.trainer import Network
+    from keras_seg.training.network import Network
 
 
 def check(plpy: Any, cache: Cache, order: CheckOrder) -> CheckReport:
@@ -44,7 +44,7 @@ def _network_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     try:
         programs.network(cache, given.model)
     except Exception as error:  # whatever Keras raises is the answer here
-        return Problem(Part.ARCHITECTURE, f"{given.name}: {sentence(error)}")
+        return Problem(Part.ARCHITECTURE, f"{given.name}: {message_of(error)}")
     return None
 
 
@@ -52,7 +52,7 @@ def _rows_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     try:
         unfit = _unfit(cache, programs.network(cache, given.model), given)
     except Exception as error:  # of the loss, which is asked what rows it reads
-        return Problem(Part.COMPILE, sentence(error))
+        return Problem(Part.COMPILE, message_of(error))
     return None if unfit is None else Problem(Part.ROWS, f"{given.name}: {unfit}")
 
 
@@ -67,7 +67,7 @@ def _compile_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
         programs.trainer(cache, given.model, compiled, given.fit, given.tensorboard is not None)
         programs.evaluator(cache, given.model, compiled)
     except Exception as error:  # likewise
-        return Problem(Part.COMPILE, sentence(error))
+        return Problem(Part.COMPILE, message_of(error))
     return None
 
 
@@ -92,15 +92,15 @@ def _unfit(cache: Cache, network: Network, given: NetworkCheck) -> str | None:
     if cache.variables.output is None or given.compile is None:
         return None
     outputs = network.output_shape[-1] if network.output_shape else 1
-    labels = cache.variables.label_width
-    if labels == outputs or (labels == 1 and _reads_class_numbers(cache, given.compile.loss)):
+    label_width = cache.variables.label_width
+    if label_width == outputs or (label_width == 1 and _reads_class_numbers(cache, given.compile.loss)):
         return None
-    if labels == 1:
+    if label_width == 1:
         return (
             f"the network's last layer has {outputs} units, the dependent variable is one number a row;"
             " to make classes of it, give num_classes to training_preprocessor_dl"
         )
-    return f"the network's last layer has {outputs} units, the dependent variable has {labels} classes"
+    return f"the network's last layer has {outputs} units, the dependent variable has {label_width} classes"
 
 
 def _reads_class_numbers(cache: Cache, loss: str) -> bool:

@@ -11,12 +11,15 @@ from keras_seg.server.interrupts import deferred, look
 from keras_seg.session.cache import Cache
 
 if TYPE_CHECKING:
-    from keras_seg.training.trainer import Compile, Evaluator, Network, Trainer
+    from keras_seg.training.evaluator import Evaluator
+    from keras_seg.training.network import Network
+    from keras_seg.training.parameters import Compile
+    from keras_seg.training.trainer import Trainer
 
 
 def network(cache: Cache, key: str) -> Network:
     """Return the network of an architecture that was defined."""
-    from keras_seg.training.trainer import Network
+    from keras_seg.training.network import Network
 
     definition = cache.definitions[key]
     made: Network = cache.networks.get(key, lambda: Network(definition.architecture, definition.weights))
@@ -32,25 +35,25 @@ def trainer(cache: Cache, model: str, compiled: Compile, fit: FitOrder, watched:
     """
     from keras_seg.training.trainer import Trainer
 
-    labels, weighted = cache.variables.label_width, bool(fit.class_weight)
-    key = (model, compiled.structure, labels, weighted, compiled.metrics if watched else None)
-    made: Trainer = cache.trainers.get(key, lambda: Trainer(network(cache, model), compiled, labels, weighted, watched))
+    label_width, weighted = cache.variables.label_width, bool(fit.class_weight)
+    key = (model, compiled.structure, label_width, weighted, compiled.metrics if watched else None)
+    made: Trainer = cache.trainers.get(key, lambda: Trainer(network(cache, model), compiled, label_width, weighted, watched))
     return made
 
 
 def evaluator(cache: Cache, model: str, compiled: Compile) -> Evaluator:
     """Return what evaluates a network so."""
-    from keras_seg.training.trainer import Evaluator
+    from keras_seg.training.evaluator import Evaluator
 
-    labels = cache.variables.label_width
-    key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, labels)
-    made: Evaluator = cache.evaluators.get(key, lambda: Evaluator(network(cache, model), compiled, labels))
+    label_width = cache.variables.label_width
+    key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, label_width)
+    made: Evaluator = cache.evaluators.get(key, lambda: Evaluator(network(cache, model), compiled, label_width))
     return made
 
 
 def outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
     """Return the outputs (rows, columns) of a network for features (rows, ...)."""
-    from keras_seg.training.trainer import Predictor
+    from keras_seg.training.predictor import Predictor
 
     predictor = cache.predictors.get(key, lambda: Predictor(network(cache, key)))
     with deferred():
@@ -60,24 +63,6 @@ def outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
 
 def compiled(cache: Cache, given: CompileOrder) -> Compile:
     """Return compile parameters together with the functions that they may name."""
-    from keras_seg.training.trainer import Compile
+    from keras_seg.training.parameters import Compile
 
     return Compile(given.optimizer, given.params, given.loss, given.metrics, given.loss_weight or 1.0, cache.functions)
-
-
-_NOT_SAID = (
-    "Graph execution error",
-    "Detected at node",
-    "File ",
-    "<stack traces",
-    "[[{{",
-    "Stack trace",
-    "Exception encountered",
-)
-
-
-def sentence(error: Exception) -> str:
-    """Return what an error says, without the stack and the operations that TensorFlow writes before and behind it."""
-    lines = (line.strip() for line in str(error).splitlines())
-    said = [line for line in lines if line and not line.startswith(_NOT_SAID)]
-    return " ".join(said)[:500] if said else type(error).__name__

@@ -27,8 +27,9 @@ from keras_seg.training import buffers
 
 if TYPE_CHECKING:
     from keras_seg.training.buffers import Buffer
+    from keras_seg.training.evaluator import Evaluator
     from keras_seg.training.tensorboard import Board
-    from keras_seg.training.trainer import Evaluator, Trainer
+    from keras_seg.training.trainer import Trainer
 
 _WEIGHTS, _ROWS = 0, 1  # set the seeds of weights apart from those of the orders of rows
 

@@ -28,13 +28,14 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Buffer:
-    """Rows that lie together, as tensors of float32: x (rows, ...) and y (rows, classes)."""
+    """Rows that lie together, as tensors of float32: x (rows, ...) and y (rows, label_width)."""
 
     x: Any
     y: Any
 
     @property
     def rows(self) -> int:
+        """How many there are."""
         return int(self.x.shape[0])
 
 
@@ -55,10 +56,11 @@ def in_parts(query: str, variables: Variables) -> str:
 
 
 def buffers(variables: Variables, fetch: Callable[[], Row | None]) -> Iterator[Buffer]:
-    """Yield the buffers of a statement of `in_parts`: x (rows, ...) and y (rows, classes), both float32.
+    """Yield the buffers of a statement of `in_parts`: x (rows, ...) and y (rows, label_width), both float32.
 
     Args:
-        fetch: returns the next row, None after the last.
+        variables: what the rows consist of.
+        fetch: returns the next row of the statement, None after the last.
 
     Raises:
         DataError: bytes and shapes disagree.
@@ -68,10 +70,14 @@ def buffers(variables: Variables, fetch: Callable[[], Row | None]) -> Iterator[B
 
 
 def decode(variables: Variables, columns: Sequence[Any]) -> Buffer:
-    """Return the buffer that came in one piece; as `buffers`.
+    """Return the buffer that came in one piece.
 
     Args:
+        variables: what its rows consist of.
         columns: bytes and shape of each variable, in their order.
+
+    Raises:
+        DataError: bytes and shapes disagree.
     """
     values, shapes = columns[::2], columns[1::2]
     parts = _Parts(variables, shapes, [len(value) for value in values])

@@ -9,18 +9,21 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_seg.protocol.keras_names import ACCURACY, CROSSENTROPY, FORMER, UTILITIES, is_known
 from keras_seg.protocol.spelling import did_you_mean
-from keras_seg.training.optimizers import CompileProblem, first_line
+from keras_seg.server.failure import message_of
+from keras_seg.training.class_numbers import ClassNumbers, ClassNumbersMetric
+from keras_seg.training.custom_objectives import Custom, custom_loss, custom_metric
+from keras_seg.training.problems import CompileProblem
+from keras_seg.training.row_shape import RowShape, tried
 
 _WANT_NUMBERS = frozenset(
     (
@@ -59,125 +62,55 @@ _LARGEST_ARGUMENT = 10_000  # of whole numbers: thresholds and classes take memo
 
 @dataclass(frozen=True)
 class Named:
-    """A loss or a metric as it was written: `AUC`, `Huber(delta=2.0)`."""
+    """A loss or a metric as it was written: `AUC`, `Huber(delta=2.0)`.
+
+    Attributes:
+        name: of a function or a class.
+        arguments: of the class, by name: literals.
+    """
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What stands in a row: the values of the dependent variable, and those that the network gives.
-
-    Attributes:
-        labels: number of values of a packed row of labels.
-        outputs: shape of what the network gives for a row.
-    """
-
-    labels: int
-    outputs: tuple[int, ...]
-
-    @property
-    def units(self) -> int:
-        """The size of the network's last dimension."""
-        return self.outputs[-1] if self.outputs else 1
-
-    @property
-    def numbered(self) -> bool:
-        """Whether a row of labels is one class number for a network with an output a class."""
-        return self.labels == 1 and self.units > 1
-
-
-class ClassNumbers(keras.losses.Loss):  # type: ignore[misc]
-    """A loss that is given the number of each row's class."""
-
-    def __init__(self, loss: keras.losses.Loss) -> None:
-        super().__init__(name=loss.name, reduction=None)
-        self._inner = loss
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        return self._inner(class_numbers(y_true), y_pred, sample_weight)
-
-
-class ClassNumbersMetric(keras.metrics.Metric):  # type: ignore[misc]
-    """A metric that is given the number of each row's class."""
-
-    def __init__(self, metric: keras.metrics.Metric) -> None:
-        super().__init__(name=metric.name)
-        self._inner = metric
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        return self._inner.update_state(class_numbers(y_true), y_pred, sample_weight)
-
-    def result(self) -> Any:
-        return self._inner.result()
-
-    def reset_state(self) -> None:
-        self._inner.reset_state()
-
-
 class FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
-    """A loss function of Keras (a value a row) as a loss (their mean over the batch)."""
+    """A loss function of Keras (a value for each row) as a loss (their mean over the batch).
+
+    Args:
+        function: takes labels (rows, ...) and outputs (rows, ...).
+    """
 
     def __init__(self, function: Any) -> None:
         super().__init__(name=function.__name__, reduction="sum_over_batch_size")
         self._function = function
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return a value for each row, shape (rows,); Keras takes the mean."""
         return self._function(y_true, y_pred)
 
 
-@dataclass(frozen=True)
-class Custom:
-    """A custom function as Keras takes one, checked whenever it is traced.
-
-    Attributes:
-        what: "loss" or "metric".
-        name: in its table.
-        function: takes labels (rows, labels) and outputs (rows, ...), gives one number, or one or more for each row.
-    """
-
-    what: str
-    name: str
-    function: Callable[[Any, Any], Any]
-
-    def __call__(self, y_true: Any, y_pred: Any) -> Any:
-        try:
-            values = tf.convert_to_tensor(self.function(y_true, y_pred))
-        except Exception as error:  # whatever it raises is the answer here
-            raise self._problem(f"failed with {type(error).__name__}: {first_line(error)}") from None
-        if not (values.dtype.is_floating or values.dtype.is_integer or values.dtype.is_bool):
-            raise self._problem(f"must return numbers, and returned {values.dtype.name}")
-        if values.shape.rank and not values.shape[:1].is_compatible_with(y_pred.shape[:1]):
-            rows, shape = y_pred.shape[0], values.shape.as_list()
-            raise self._problem(f"must return a number for each row, and returned shape {shape} for {rows} rows")
-        return values
-
-    def _problem(self, what: str) -> CompileProblem:
-        return CompileProblem(f'{self.what} "{self.name}": the custom function {what}')
-
-
-def class_numbers(y: Any) -> Any:
-    """Return the number of each row's class, shape (rows,) int64: the one value of the row, or the place of its largest."""
-    return tf.cast(tf.squeeze(y, -1), tf.int64) if y.shape[-1] == 1 else tf.argmax(y, axis=-1)
-
-
 def wants_class_numbers(loss: str) -> bool:
-    """Whether a loss reads the number of a class, so that one value a row does for a network with many outputs."""
+    """Return whether a loss reads the number of a class, so that one value per row does for a network with many outputs.
+
+    Raises:
+        CompileProblem: the text is no name.
+    """
     return named("loss", loss).name in _WANT_NUMBERS | CROSSENTROPY
 
 
-def make_loss(text: str, shape: Shape, functions: Mapping[str, Any] = _NONE) -> keras.losses.Loss:
+def make_loss(text: str, shape: RowShape, functions: Mapping[str, Any] = _NONE) -> keras.losses.Loss:
     """Return the loss of Keras with this name or alias, `mse` or `MeanSquaredError`, or `Huber(delta=2.0)`; or the custom one.
 
     Args:
+        text: as it was written.
+        shape: of the rows that it will be given.
         functions: custom functions by name.
 
     Raises:
         CompileProblem: there is none (names the closest), or it does not fit the rows.
     """
     if text in functions:
-        return _custom_loss(_custom("loss", text, functions), shape)
+        return custom_loss(_custom("loss", text, functions), shape)
     given = named("loss", text)
     name = f"{_kind(shape)}_crossentropy" if given.name.lower() in CROSSENTROPY else given.name
     made = _made("loss", Named(name, given.arguments), _losses(), _NO_LOSSES, shape, functions)
@@ -185,31 +118,32 @@ def make_loss(text: str, shape: Shape, functions: Mapping[str, Any] = _NONE) -> 
     if name in _WANT_NUMBERS:
         _require_classes("loss", name, shape)
         loss = ClassNumbers(loss)
-    return _tried("loss", text, loss, shape)
+    return tried("loss", text, loss, shape)
 
 
-def make_metric(text: str, shape: Shape, functions: Mapping[str, Any] = _NONE) -> keras.metrics.Metric:
-    """Return the metric of Keras with this name or alias, or `AUC(num_thresholds=50)`, or the custom one; it has made its
-    variables.
+def make_metric(text: str, shape: RowShape, functions: Mapping[str, Any] = _NONE) -> keras.metrics.Metric:
+    """Return the metric of Keras with this name or alias, or `AUC(num_thresholds=50)`, or the custom one.
 
-    `accuracy` is the one that fits the rows, as in Keras.
+    It has made its variables. `accuracy` is the one that fits the rows, as in Keras.
 
     Args:
+        text: as it was written.
+        shape: of the rows that it will be given.
         functions: custom functions by name.
 
     Raises:
         CompileProblem: there is none (names the closest), or it does not fit the rows.
     """
     if text in functions:
-        metric = _custom_metric(_custom("metric", text, functions), shape)
+        metric = custom_metric(_custom("metric", text, functions), shape)
     else:
         metric = _metric_of_keras(text, shape, functions)
-    metric = _tried("metric", text, metric, shape)
+    metric = tried("metric", text, metric, shape)
     metric.reset_state()
     return metric
 
 
-def _metric_of_keras(text: str, shape: Shape, functions: Mapping[str, Any]) -> keras.metrics.Metric:
+def _metric_of_keras(text: str, shape: RowShape, functions: Mapping[str, Any]) -> keras.metrics.Metric:
     given = named("metric", text)
     name = _fitting(given.name, shape)
     made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape, functions)
@@ -225,30 +159,6 @@ def _custom(what: str, name: str, functions: Mapping[str, Any]) -> Custom:
         rule = f"is the name of a {what} of Keras and of a custom function; load the function under another name"
         raise CompileProblem(f'{what} "{name}" {rule}')
     return Custom(what, name, functions[name])
-
-
-def _custom_loss(function: Custom, shape: Shape) -> keras.losses.Loss:
-    from keras.src.losses.losses import LossFunctionWrapper
-
-    loss = _tried("loss", function.name, LossFunctionWrapper(function, name=function.name), shape)
-    labels, outputs = _rows(shape)
-
-    def gradient() -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(outputs)
-            value = loss(labels, outputs)
-        found = tape.gradient(value, outputs)
-        if found is None:
-            raise CompileProblem(f'loss "{function.name}": the custom function must depend on the outputs and have a gradient')
-        return found
-
-    tf.function(gradient, autograph=False)()  # as it will be trained
-    return loss
-
-
-def _custom_metric(function: Custom, shape: Shape) -> keras.metrics.Metric:
-    tf.function(function, autograph=False)(*_rows(shape))  # as it will be computed
-    return keras.metrics.MeanMetricWrapper(function, name=function.name)
 
 
 def names_of(metrics: Sequence[str]) -> list[str]:
@@ -290,7 +200,7 @@ def _made(
     given: Named,
     known: Mapping[str, Any],
     refused: Mapping[str, str],
-    shape: Shape,
+    shape: RowShape,
     functions: Mapping[str, Any],
 ) -> Any:
     """Return the function of this name, or an object of the class of this name."""
@@ -310,7 +220,7 @@ def _made(
     return _object(what, given, found, shape)
 
 
-def _object(what: str, given: Named, found: type, shape: Shape) -> Any:
+def _object(what: str, given: Named, found: type, shape: RowShape) -> Any:
     parameters = dict(inspect.signature(found.__init__).parameters)  # type: ignore[misc]
     for key in _NO_ARGUMENTS:
         parameters.pop(key, None)
@@ -326,45 +236,28 @@ def _object(what: str, given: Named, found: type, shape: Shape) -> Any:
     try:
         return found(**arguments)
     except (TypeError, ValueError) as error:
-        raise CompileProblem(f'{what} "{given.name}": {first_line(error)}') from None
+        raise CompileProblem(f'{what} "{given.name}": {message_of(error, lines=1)}') from None
 
 
-def _usual(parameters: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+def _usual(parameters: Mapping[str, Any], shape: RowShape) -> dict[str, Any]:
     """Return the arguments that the shape of the rows decides: how many classes there are, and whether rows are numbers."""
-    usual = {"num_classes": max(shape.units, shape.labels), "sparse_y_true": shape.numbered, "sparse_y_pred": False}
+    usual = {"num_classes": max(shape.units, shape.label_width), "sparse_y_true": shape.numbered, "sparse_y_pred": False}
     return {key: value for key, value in usual.items() if key in parameters}
 
 
-def _tried(what: str, text: str, made: Any, shape: Shape) -> Any:
-    """Return a loss or metric that has seen rows: one that does not fit the rows says so now, not in the middle."""
-    try:
-        made(*_rows(shape))
-    except CompileProblem:
-        raise
-    except Exception as error:  # whatever Keras raises is the answer here
-        fit = f"labels of length {shape.labels} and outputs of shape {list(shape.outputs)}"
-        raise CompileProblem(f'{what} "{text}" does not fit {fit}: {first_line(error)}') from None
-    return made
-
-
-def _rows(shape: Shape) -> tuple[Any, Any]:
-    """Return labels and outputs of two rows, for one would be stretched to any shape."""
-    return tf.zeros((2, shape.labels)), tf.zeros((2, *shape.outputs))
-
-
-def _require_classes(what: str, name: str, shape: Shape) -> None:
+def _require_classes(what: str, name: str, shape: RowShape) -> None:
     if shape.units == 1:
         raise CompileProblem(f'{what} "{name}" wants a network with an output for each class, this one has a single output')
 
 
-def _fitting(name: str, shape: Shape) -> str:
+def _fitting(name: str, shape: RowShape) -> str:
     """Return the metric that an alias means: with one output the binary one, else the categorical one, as in Keras."""
     if name.lower() in ACCURACY:
         return f"{_kind(shape)}_accuracy"
     return f"{_kind(shape)}_crossentropy" if name.lower() in CROSSENTROPY else name
 
 
-def _kind(shape: Shape) -> str:
+def _kind(shape: RowShape) -> str:
     return "binary" if shape.units == 1 else "sparse_categorical" if shape.numbered else "categorical"
 
 

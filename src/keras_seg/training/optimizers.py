@@ -1,14 +1,13 @@
 """Compile parameters -> the optimizer of Keras that they name; `objectives` has the losses and metrics.
 
 The numbers of an optimizer (momentum, beta_1, ...) become inputs of the compiled step rather than constants in it, so that
-trials which differ only in numbers share one compiled program: see `Number`.
+trials which differ only in numbers share one compiled program: see `traced_numbers`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -16,6 +15,9 @@ import keras
 import tensorflow as tf
 
 from keras_seg.protocol.spelling import did_you_mean
+from keras_seg.server.failure import message_of
+from keras_seg.training.problems import CompileProblem
+from keras_seg.training.traced_numbers import Numbers
 
 # Optimizers that treat every weight alike, wherever it stands: on one flat vector of all weights they give the same numbers.
 ELEMENTWISE = frozenset(("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion"))
@@ -24,108 +26,11 @@ STARTING_VALUES = frozenset(("Adagrad", "Ftrl"))
 _NOT_TRIAL_OPTIMIZERS = frozenset(("Optimizer", "LossScaleOptimizer", "MultiOptimizer"))
 
 
-class CompileProblem(ValueError):
-    """A compile parameter that Keras does not know or take; the message says which, and what is close to it."""
-
-
-class Number:
-    """A number that Python sees as itself and TensorFlow as an input of the graph that is being traced.
-
-    Keras asks of hyperparameters whether they are zero (plain Python, decided while tracing) and computes with them (in the
-    graph). A `Number` answers the first from its value and takes part in the second as a tensor, so one trace serves every
-    value of the same sign; `shape_of` is what must agree.
-    """
-
-    def __init__(self, inputs: Numbers, index: int, value: float) -> None:
-        self._inputs = inputs
-        self._index = index
-        self._value = value
-
-    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
-        tensor = self._inputs.current[self._index]
-        return tensor if dtype is None or tensor.dtype == dtype else tf.cast(tensor, dtype)
-
-    def _tensor(self) -> Any:
-        return self._inputs.current[self._index]
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return self._value == other
-
-    def __ne__(self, other: object) -> bool:
-        return self._value != other
-
-    def __lt__(self, other: float) -> bool:
-        return self._value < other
-
-    def __le__(self, other: float) -> bool:
-        return self._value <= other
-
-    def __gt__(self, other: float) -> bool:
-        return self._value > other
-
-    def __ge__(self, other: float) -> bool:
-        return self._value >= other
-
-    __hash__ = None  # type: ignore[assignment]  # its value changes from call to call
-
-    def __neg__(self) -> Any:
-        return -self._tensor()
-
-    def __add__(self, other: Any) -> Any:
-        return self._tensor() + other
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Any:
-        return self._tensor() - other
-
-    def __rsub__(self, other: Any) -> Any:
-        return other - self._tensor()
-
-    def __mul__(self, other: Any) -> Any:
-        return self._tensor() * other
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._tensor() / other
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return other / self._tensor()
-
-    def __pow__(self, other: Any) -> Any:
-        return tf.pow(self._tensor(), other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return tf.pow(tf.cast(other, tf.float32), self._tensor())
-
-
-class Numbers:
-    """The numbers of one optimizer: their names, and while a graph is traced the tensor that stands for their values."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.current: Any = None
-
-    def add(self, name: str, value: float) -> Number:
-        self.names.append(name)
-        return Number(self, len(self.names) - 1, value)
-
-    @contextmanager
-    def traced(self, tensor: Any) -> Iterator[None]:
-        """While this lasts, the numbers are the elements of `tensor`, a float32 vector."""
-        self.current = tensor
-        try:
-            yield
-        finally:
-            self.current = None
-
-
 class TimeDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Keras' old `decay`: the learning rate of step t is lr / (1 + decay * t) (Keras 2.10, optimizers.legacy)."""
+    """Keras' old `decay`: the learning rate of step t, counted from 0, is initial / (1 + decay * t).
+
+    Source: Keras 2.10, `optimizers.legacy`.
+    """
 
     def __init__(self, initial: Any, decay: Any) -> None:
         super().__init__()
@@ -133,9 +38,11 @@ class TimeDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ignor
         self.decay = decay
 
     def __call__(self, step: Any) -> Any:
+        """Return the learning rate of a step."""
         return self.initial / (1.0 + self.decay * tf.cast(step, tf.float32))
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments by name, as Keras wants of a schedule."""
         return {"initial": self.initial, "decay": self.decay}
 
 
@@ -197,7 +104,7 @@ def make_optimizer(name: str, params: Mapping[str, Any]) -> keras.optimizers.Opt
     try:
         optimizer = cls(**given)
     except (TypeError, ValueError) as error:
-        raise CompileProblem(f"optimizer {cls.__name__}: {first_line(error)}") from None
+        raise CompileProblem(f"optimizer {cls.__name__}: {message_of(error, lines=1)}") from None
     if decay:
         if isinstance(rate, Mapping):
             raise CompileProblem(f'optimizer {cls.__name__}: "decay" and a schedule cannot both set the learning rate')
@@ -229,7 +136,13 @@ def free_numbers(optimizer: keras.optimizers.Optimizer) -> tuple[Numbers, list[f
 
 
 def number_of(name: str, params: Mapping[str, Any], number: str) -> float | None:
-    """Return one of an optimizer's numbers as a trial gives it; None where it leaves the default."""
+    """Return one of an optimizer's numbers as a trial gives it; None where it leaves the default.
+
+    Args:
+        name: of the optimizer, in any case.
+        params: its parameters as the trial has them.
+        number: as `free_numbers` calls it; `initial` is the learning rate that decays.
+    """
     value = optimizer_params(name, params).get("learning_rate" if number == "initial" else number)
     return None if value is None else float(value)
 
@@ -240,14 +153,22 @@ def default_rate(name: str) -> float:
 
 
 def structure_of(name: str, params: Mapping[str, Any]) -> str:
-    """Return what two optimizers must share to be served by one trace: all but the values of their numbers."""
-    parts = []
-    for key, value in sorted(optimizer_params(name, params).items()):
-        number = isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool))
-        sign = (value > 0) - (value < 0) if number else 0
-        parts.append(f"{key}={'number' if isinstance(value, float) or key == 'learning_rate' else value}:{sign}" if number
-                     else f"{key}={value!r}")  # fmt: skip
+    """Return what two optimizers must share to be served by one trace: all but the values of their numbers.
+
+    Keras decides in Python whether a number is zero, so their signs must agree.
+
+    >>> structure_of("sgd", {"lr": 0.1, "momentum": 0.9, "nesterov": True})
+    'SGD(learning_rate=number:1,momentum=number:1,nesterov=True)'
+    """
+    parts = [_structure(key, value) for key, value in sorted(optimizer_params(name, params).items())]
     return f"{optimizer_class(name).__name__}({','.join(parts)})"
+
+
+def _structure(key: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return f"{key}={value!r}"
+    free = isinstance(value, float) or key == "learning_rate"  # whole numbers, such as intervals, are no inputs
+    return f"{key}={'number' if free else value}:{(value > 0) - (value < 0)}"
 
 
 def _schedule(described: Mapping[str, Any]) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -258,7 +179,7 @@ def _schedule(described: Mapping[str, Any]) -> keras.optimizers.schedules.Learni
     try:
         return found(*described.get("positional", ()), **described.get("keywords", {}))
     except (TypeError, ValueError) as error:
-        raise CompileProblem(f"schedule {name}: {first_line(error)}") from None
+        raise CompileProblem(f"schedule {name}: {message_of(error, lines=1)}") from None
 
 
 @cache
@@ -270,8 +191,3 @@ def _optimizers() -> dict[str, type[keras.optimizers.Optimizer]]:
 
 def _public(module: Any) -> list[str]:
     return [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what an error says, or its class where it says nothing."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

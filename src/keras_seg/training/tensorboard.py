@@ -58,9 +58,10 @@ class Board:
 
     @classmethod
     def of(cls, plpy: Any, given: TensorBoardOrder) -> Board:
-        """Return the board of a trial.
+        """Return the event files of a trial.
 
         Args:
+            plpy: of the session, which asks where they go and whose they are.
             given: what is to be written.
 
         Raises:
@@ -86,6 +87,11 @@ class Board:
     def trained(self, model: keras.Model, iteration: int, points: Sequence[Point]) -> None:
         """Write what the epochs of an iteration came to, and the model's weights if it is their turn.
 
+        Args:
+            model: with the weights of the end of the iteration.
+            iteration: counted from 1; it names the file.
+            points: the epochs, counted from 0 over the whole training, at least one.
+
         Raises:
             OSError: it cannot be written.
         """
@@ -105,7 +111,17 @@ class Board:
             put(here, _name(iteration), _written(model, "train", options, events))
 
     def validated(self, model: keras.Model, iteration: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Write what a validation came to; raises as `trained` does."""
+        """Write what a validation came to.
+
+        Args:
+            model: any of the trial's; its weights are not written.
+            iteration: counted from 1; it names the file.
+            epoch: the one that it came after, counted from 0.
+            values: the loss and the metrics by name.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         logs = {f"val_{name}": value for name, value in values.items()}
         with folder(self.directory, (*self.parts, "validation")) as here:
             content = _written(model, "validation", {"write_graph": False}, lambda callback: callback.on_epoch_end(epoch, logs))

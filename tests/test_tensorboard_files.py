@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,26 @@ tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402  # after the skip
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
-from keras_seg import transition  # noqa: E402
+from fix_training import (  # noqa: E402
+    FIT,
+    PLAIN,
+    Server,
+    Trial,
+    buffer,
+    compile_with,
+    dense,
+    evaluate,
+    rows,
+    train,
+    weights_into,
+)
+from keras_seg.protocol.messages import MessageError  # noqa: E402
+from keras_seg.protocol.orders import CompileOrder, FitOrder, Stop, TensorBoardOrder, VisitOrder  # noqa: E402
 from keras_seg.training.objectives import names_of  # noqa: E402
 from keras_seg.training.tensorboard import Board, BoardProblem  # noqa: E402
-from test_training import CLASSES, PLAIN, Server, Trial, buffer, dense, evaluate, rows, weights_into  # noqa: E402
 
-ADAM = {"optimizer": "Adam", "params": {"lr": 0.01}, "metrics": ["accuracy", "AUC"]}
-GIVEN = {"log_dir": "fit", "histogram_freq": 0, "write_graph": True, "write_images": False, "run": 5, "trial": 1}
+ADAM = compile_with("Adam", {"lr": 0.01}, metrics=("accuracy", "AUC"))
+GIVEN = TensorBoardOrder("fit", run=5, trial=1)
 OWN = ("fit", "a%2Fb", "run_5", "mst_key_1")
 
 
@@ -40,38 +54,17 @@ class Configured(Server):
 class Watched(Trial):
     """A trial whose orders have the callback, unless `given` is None."""
 
-    def __init__(self, tables: Any, directory: Path, given: dict[str, Any] | None, architecture: str = PLAIN) -> None:
+    def __init__(self, tables: Any, directory: Path, given: TensorBoardOrder | None, architecture: str = PLAIN) -> None:
         super().__init__(architecture, tables)
         self.server: Configured = Configured(tables)
         self.server.directory = str(directory)
         self.given = given
-        self.sums: dict[str, Any] = {}
+        self.sums: Mapping[str, Any] = {}
 
-    def go(self, *stops: dict[str, Any], fit: dict[str, Any] | None = None, compiled: dict[str, Any] = ADAM) -> None:
-        order: dict[str, Any] = {
-            "model": "m",
-            "compile": {"loss": "categorical_crossentropy", "params": {}, **compiled},
-            "fit": {"batch_size": 8, "shuffle": False, **(fit or {})},
-            "seed": [7, 1],
-            "labels": CLASSES,
-            "stops": list(stops),
-            "sums": self.sums,
-        }
-        if self.given is not None:
-            order["tensorboard"] = self.given
-        answer = transition.visit(self.server, self.gd, json.dumps(order), self.state)
-        length = int.from_bytes(answer[:4], "little")
-        self.report = json.loads(answer[4 : 4 + length])
-        assert "error" not in self.report, self.report
-        self.state, self.sums = answer[4 + length :] or self.state, self.report.get("sums", {})
-
-
-def train(partition: int, iteration: int, last: bool) -> dict[str, Any]:
-    return {"train": partition, "iteration": iteration, "last": last}
-
-
-def validate(iteration: int) -> list[dict[str, Any]]:
-    return [{**stop, "iteration": iteration} for stop in evaluate("validation", 1)]
+    def go(self, *stops: Stop, fit: FitOrder = FIT, compiled: CompileOrder = ADAM) -> None:
+        self.order(VisitOrder("m", compiled, fit, (7, 1), stops, self.sums, tensorboard=self.given))
+        assert self.report.error is None
+        self.sums = self.report.sums
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -107,9 +100,9 @@ def tables() -> dict[str, Any]:
 def test_epochs_are_passes_over_all_partitions(tables: Any, tmp_path: Path) -> None:
     trial = Watched(tables, tmp_path, GIVEN)
     for iteration in (1, 2):
-        trial.go(train(0, iteration, False), fit={"epochs": 2})
+        trial.go(train(0, iteration, False), fit=replace(FIT, epochs=2))
         assert {name: sums[0] for name, sums in trial.sums.items()} == {"epoch 0": 29.0, "epoch 1": 29.0}
-        trial.go(train(1, iteration, True), *validate(iteration), fit={"epochs": 2})
+        trial.go(train(1, iteration, True), *evaluate("validation", 1, iteration), fit=replace(FIT, epochs=2))
         assert trial.sums == {}
     there = scalars(tmp_path.joinpath(*OWN, "train"))
     assert set(there) == {"epoch_loss", "epoch_accuracy", "epoch_auc", "epoch_learning_rate"}
@@ -118,21 +111,21 @@ def test_epochs_are_passes_over_all_partitions(tables: Any, tmp_path: Path) -> N
     assert there["epoch_learning_rate"][0][1] == pytest.approx(0.01)
     assert there["epoch_loss"][0][1] > there["epoch_loss"][3][1]
     validation = scalars(tmp_path.joinpath(*OWN, "validation"))
-    assert validation["epoch_loss"][-1] == pytest.approx((3, trial.report["validation"]["loss"]), rel=1e-6)
+    assert validation["epoch_loss"][-1] == pytest.approx((3, trial.report.scores["validation"].loss), rel=1e-6)
     assert [step for step, _ in validation["epoch_accuracy"]] == [1, 3]
     assert tags(tmp_path.joinpath(*OWN, "train")) == {"keras": [0]}  # the graph
 
 
 def test_the_values_are_those_that_keras_writes(tables: Any, tmp_path: Path) -> None:
     """One partition of one buffer in its order: what `fit` does on the same rows, from the same weights."""
-    trial = Watched({**tables, "training": tables["one"]}, tmp_path / "ours", {**GIVEN, "histogram_freq": 2})
+    trial = Watched({**tables, "training": tables["one"]}, tmp_path / "ours", replace(GIVEN, histogram_freq=2))
     (tmp_path / "ours").mkdir()
     begun = Trial(PLAIN, {"training": tables["one"]})
-    begun.visit([{"train": 0, "iteration": 1}], {"optimizer": "SGD", "params": {"lr": 0.0}, "metrics": []})
+    begun.visit([train()], compile_with("SGD", {"lr": 0.0}, metrics=()))
     model = keras.models.model_from_json(PLAIN)
     weights_into(model, begun.state or b"")
     for iteration in (1, 2, 3):
-        trial.go(train(0, iteration, True), *validate(iteration))
+        trial.go(train(0, iteration, True), *evaluate("validation", 1, iteration))
     model.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy", metrics=["accuracy", keras.metrics.AUC(name="auc")])
     x, y = rows(1, 53)
     callback = keras.callbacks.TensorBoard(str(tmp_path / "keras"), histogram_freq=2)
@@ -154,13 +147,13 @@ def test_the_values_are_those_that_keras_writes(tables: Any, tmp_path: Path) -> 
 @pytest.mark.parametrize("optimizer", ["Adam", "Lamb"])  # one flat vector, and a variable a weight
 def test_the_weights_are_the_same_bits_with_the_callback(tables: Any, tmp_path: Path, optimizer: str) -> None:
     layers = dense(keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dropout(0.3))
-    compiled = {"optimizer": optimizer, "params": {"lr": 0.01}, "metrics": ["accuracy"]}
+    compiled = compile_with(optimizer, {"lr": 0.01})
     states = []
-    for given in ({**GIVEN, "histogram_freq": 1, "write_images": True}, None):
+    for given in (replace(GIVEN, histogram_freq=1, write_images=True), None):
         trial = Watched(tables, tmp_path, given, layers)
         for iteration in (1, 2, 3):
             for partition in (0, 1):
-                trial.go(train(partition, iteration, partition == 1), fit={"shuffle": True}, compiled=compiled)
+                trial.go(train(partition, iteration, partition == 1), fit=replace(FIT, shuffle=True), compiled=compiled)
         states.append(trial.state)
     assert states[0] == states[1]
 
@@ -183,7 +176,8 @@ def test_a_visit_that_is_repeated_writes_the_same_file(tables: Any, tmp_path: Pa
 
 
 def test_images_of_the_weights(tables: Any, tmp_path: Path) -> None:
-    trial = Watched(tables, tmp_path, {**GIVEN, "histogram_freq": 1, "write_images": True, "write_graph": False})
+    given = replace(GIVEN, histogram_freq=1, write_images=True, write_graph=False)
+    trial = Watched(tables, tmp_path, given)
     trial.go(train(0, 1, False))
     trial.go(train(1, 1, True))
     found = tags(tmp_path.joinpath(*OWN, "train"))
@@ -195,13 +189,13 @@ def test_files_that_cannot_be_written_are_a_warning(tables: Any, tmp_path: Path)
     trial = Watched(tables, tmp_path, GIVEN)
     (tmp_path / "fit").symlink_to("/tmp")
     trial.go(train(0, 1, False))
-    assert "warning" not in trial.report
+    assert trial.report.warning is None
     trial.go(train(1, 1, True))
-    assert trial.report["warning"].startswith("TensorBoard's files are not written: ")
-    assert trial.report["rows"] == 24
+    assert (trial.report.warning or "").startswith("TensorBoard's files are not written: ")
+    assert trial.report.rows == 24
     trial.server.directory = None
     trial.go(train(0, 2, True))
-    assert "no directory is configured for TensorBoard" in trial.report["warning"]
+    assert "no directory is configured for TensorBoard" in (trial.report.warning or "")
 
 
 # --- where it may be written --------------------------------------------------------------------------------------------
@@ -210,7 +204,7 @@ def test_files_that_cannot_be_written_are_a_warning(tables: Any, tmp_path: Path)
 def board_of(directory: str | None, **given: Any) -> Board:
     server = Configured({})
     server.directory = directory
-    return Board.of(server, {**GIVEN, **given})
+    return Board.of(server, replace(GIVEN, **given))
 
 
 def test_a_folder_for_each_trial_of_each_role(tmp_path: Path) -> None:
@@ -226,9 +220,13 @@ def test_a_board_that_cannot_be(tmp_path: Path) -> None:
         board_of("/nowhere")
     with pytest.raises(BoardProblem, match=r"log_dir: a path must have names of .*, and not '\.\.', got '\.\.'"):
         board_of(str(tmp_path), log_dir="a/../../b")
-    for forged in ("../../x", "1/../../x", None, [1]):
-        with pytest.raises((ValueError, TypeError)):
-            board_of(str(tmp_path), run=forged)
+
+
+@pytest.mark.parametrize("forged", ["../../x", "1/../../x", None, [1]])
+def test_a_run_is_a_number(forged: Any) -> None:
+    order = VisitOrder("m", ADAM, FIT, (7, 1), (), tensorboard=replace(GIVEN, run=forged))
+    with pytest.raises(MessageError, match=r"VisitOrder\.tensorboard\.run must be a whole number, got "):
+        VisitOrder.from_json(order.to_json())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""Compiled evaluation of one network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_seg.training.buffers import Buffer
+from keras_seg.training.network import Network
+from keras_seg.training.objectives import make_loss, make_metric
+from keras_seg.training.pace import Interrupt, Pace
+from keras_seg.training.parameters import Compile
+from keras_seg.training.row_shape import RowShape
+from keras_seg.training.sums import results, with_batch, zeros
+
+
+class Evaluator:
+    """The compiled evaluation of one network: its loss and metrics as sums that can be added over buffers and partitions.
+
+    Args:
+        network: what is evaluated; its weights come with each call.
+        compiled: names the loss and the metrics.
+        label_width: values of a packed row of labels.
+
+    Raises:
+        CompileProblem: a loss or a metric does not exist, or does not fit the rows.
+    """
+
+    def __init__(self, network: Network, compiled: Compile, label_width: int) -> None:
+        self.network = network
+        shape = RowShape(label_width, network.output_shape)
+        self._loss = make_loss(compiled.loss, shape, compiled.functions)
+        self._loss_weight = compiled.loss_weight
+        self._metrics = [make_metric(name, shape, compiled.functions) for name in compiled.metrics]
+        self._pace = Pace()
+        scalar = tf.TensorSpec((), tf.int32)
+        sums = [tf.TensorSpec(array.shape, tf.float64) for array in self.zeros()]
+        signature = [*network.frozen_signature, *network.signature(label_width), scalar, scalar, sums]
+        self._function = tf.function(self._sums, input_signature=signature, autograph=False)
+
+    @cached_property
+    def _sum(self) -> Any:
+        return self._function.get_concrete_function()
+
+    def zeros(self) -> list[np.ndarray]:
+        """Return the sums before the first row: rows, loss times rows, and the variables of the metrics."""
+        return zeros(self._metrics)
+
+    def add(self, sums: Sequence[np.ndarray], frozen: Any, buffer: Buffer, interrupt: Interrupt) -> list[np.ndarray]:
+        """Return the sums with the rows of a buffer added, batch by batch in double precision.
+
+        Args:
+            sums: as `zeros` gives them.
+            frozen: the weights, as `Network.frozen` gives them.
+            interrupt: called at least every 0.25 s, unless one batch takes longer.
+        """
+        vector, other = frozen
+        total: list[Any] = [tf.constant(array) for array in sums]
+        start, size = 0, self.network.evaluation_batch
+        while start < buffer.rows:
+            stop = min(buffer.rows, start + self._pace.batches * size)
+            begin = time.perf_counter()
+            total = self._sum(vector, other, buffer.x, buffer.y, tf.constant(start), tf.constant(stop), total)
+            total[0].numpy()  # wait for it
+            self._pace.took(-(-(stop - start) // size), time.perf_counter() - begin)
+            start = stop
+            interrupt()
+        return [tensor.numpy() for tensor in total]
+
+    def results(self, sums: Sequence[np.ndarray]) -> tuple[float, list[float]]:
+        """Return (loss, values of the metrics) of the rows summed; of a metric with several values their mean."""
+        return results(self._metrics, sums)
+
+    def _sums(self, vector: Any, other: Any, x: Any, y: Any, start: Any, stop: Any, sums: Any) -> list[Any]:
+        """The compiled part: add the batches from row `start` to before row `stop` to the sums, one after the other.
+
+        Where a call begins and ends follows the clock, so the sums go in and come out: the order of additions does not.
+        """
+        weights = self.network.unflatten(vector)
+        size = self.network.evaluation_batch
+
+        def step(at: Any, *carried: Any) -> tuple[Any, ...]:
+            end = tf.minimum(at + size, stop)
+            y_true = y[at:end]
+            y_pred, _, added = self.network.call(weights, other, x[at:end], False)
+            loss = self._loss_weight * self._loss(y_true, y_pred) + added
+            new = with_batch(self._metrics, carried, loss, y_true, y_pred)
+            return (end, *(tf.ensure_shape(after, before.shape) for after, before in zip(new, carried, strict=True)))
+
+        last: list[Any] = tf.while_loop(lambda at, *_: at < stop, step, [start, *sums], parallel_iterations=1)
+        return last[1:]

@@ -1,0 +1,159 @@
+"""One architecture, built, and its weights as flat arrays: what training, evaluation and prediction compute with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_seg.architectures.build import build_model, input_shape, load_weights, output_shape, require_weights
+from keras_seg.architectures.problems import ArchitectureError
+from keras_seg.protocol.parts import Raw
+from keras_seg.protocol.state import Slice, State
+
+EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
+_EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows
+
+
+class Network:
+    """One architecture, built, with what its weights look like as flat arrays.
+
+    Args:
+        architecture: JSON, as any Keras wrote it.
+        weights: that stand beside it, as `load_weights` takes them; None where there are none.
+
+    Attributes:
+        model: the Keras model, whose weights were let go.
+        input_shape, output_shape: of one row.
+        trainable, other: its variables, in Keras' order.
+        sizes: how many numbers each of the trainable ones has.
+
+    Raises:
+        ArchitectureError: Keras cannot build it, it has nothing to train, or several inputs or outputs, or other weights.
+    """
+
+    def __init__(self, architecture: str, weights: Raw | None) -> None:
+        self.architecture = architecture
+        self.weights = weights
+        self.model = build_model(architecture, 0)
+        self.input_shape = input_shape(self.model)
+        self.output_shape = output_shape(self.model)
+        self.trainable = list(self.model.trainable_variables)
+        self.other = list(self.model.non_trainable_variables)
+        self.sizes = [int(np.prod(variable.shape)) for variable in self.trainable]
+        self._slices: dict[bool, tuple[Slice, ...]] = {}
+        if not self.trainable:
+            raise ArchitectureError("the network has no trainable weights")
+        if weights is not None:
+            require_weights(self.model, weights)
+        self.release()
+
+    def release(self) -> None:
+        """Drop the weights of the model: what is computed gets them from outside, and they would only take memory."""
+        for variable in self.trainable:
+            put(variable, tf.zeros(0, variable.dtype))
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all trainable weights are float32 and free of constraints, so that they can form one vector."""
+        return all(v.dtype == "float32" and v.constraint is None for v in self.trainable)
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Rows evaluated or predicted at once: a number of the network's own, because rounding depends on it."""
+        return max(16, min(EVALUATION_BATCH, _EVALUATION_VALUES // max(1, math.prod(self.input_shape))))
+
+    def initial(
+        self, seed: int, flat: bool, weights: Raw | None = None
+    ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        """Return the weights that a trial begins with.
+
+        Args:
+            seed: what weights are drawn from that nothing else gives.
+            flat: whether the trainable weights are wanted as one vector.
+            weights: to begin from; those of the architecture table if there are none, or drawn from `seed`.
+
+        Returns:
+            The trainable ones, and the others.
+
+        Raises:
+            ArchitectureError: the weights do not belong to the architecture.
+        """
+        fresh = build_model(self.architecture, seed)
+        given = self.weights if weights is None else weights
+        if given is not None:
+            load_weights(fresh, given)
+        trainable = tuple(v.numpy() for v in fresh.trainable_variables)
+        if flat:
+            trainable = (np.concatenate([array.reshape(-1) for array in trainable]),)
+        return trainable, tuple(np.asarray(v.numpy()) for v in fresh.non_trainable_variables)
+
+    def slices(self, flat: bool) -> tuple[Slice, ...]:
+        """Return where the arrays of `get_weights()` lie in a state of this network."""
+        if flat not in self._slices:
+            self._slices[flat] = self._find_slices(flat)
+        return self._slices[flat]
+
+    def _find_slices(self, flat: bool) -> tuple[Slice, ...]:
+        places: dict[int, Slice] = {}
+        start = 0
+        for index, (variable, size) in enumerate(zip(self.trainable, self.sizes, strict=True)):
+            places[id(variable)] = Slice(0, start, start + size) if flat else Slice(index, 0, size)
+            start += size
+        first = 1 if flat else len(self.trainable)
+        for index, variable in enumerate(self.other):
+            places[id(variable)] = Slice(first + index, 0, int(np.prod(variable.shape)))
+        return tuple(places[id(variable)] for variable in self.model.weights)
+
+    def unflatten(self, vector: Any) -> list[Any]:
+        """Return the tensors of the trainable variables that one flat vector (weights,) holds; part of a graph."""
+        parts = tf.split(vector, self.sizes)
+        return [tf.cast(tf.reshape(part, v.shape), v.dtype) for part, v in zip(parts, self.trainable, strict=True)]
+
+    def call(self, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any], Any]:
+        """Compute the outputs of a batch; part of a graph.
+
+        Args:
+            trainable, other: tensors of the variables.
+            x: features (rows, ...).
+            training: whether layers such as Dropout do what they do in training.
+
+        Returns:
+            The outputs (rows, ...), the other variables after the call, and the sum of the losses that layers add.
+        """
+        outputs, other_after, added = self.model.stateless_call(
+            list(trainable), list(other), x, training=training, return_losses=True
+        )
+        return outputs, other_after, tf.add_n([tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in added]) if added else 0.0
+
+    def frozen(self, state: State) -> tuple[Any, list[Any]]:
+        """Return the weights of a state as the compiled functions take them: (flat vector, other variables)."""
+        vector = state.trainable[0].reshape(-1)
+        if len(state.trainable) > 1:
+            vector = np.concatenate([array.reshape(-1) for array in state.trainable])
+        return tf.constant(vector, tf.float32), [tf.constant(array) for array in state.other]
+
+    def given(self) -> tuple[Any, list[Any]]:
+        """Return the weights that came with the architecture, as the compiled functions take them."""
+        trainable, other = self.initial(0, True)
+        return tf.constant(trainable[0], tf.float32), [tf.constant(array) for array in other]
+
+    def signature(self, label_width: int | None = None) -> list[Any]:
+        """Return the shapes of the rows of a buffer: x (rows, ...) and, with a `label_width`, y (rows, label_width)."""
+        specs = [tf.TensorSpec((None, *self.input_shape), tf.float32)]
+        return specs if label_width is None else [*specs, tf.TensorSpec((None, label_width), tf.float32)]
+
+    @property
+    def frozen_signature(self) -> list[Any]:
+        """Return the shapes of what `frozen` gives."""
+        other = [tf.TensorSpec(variable.shape, variable.dtype) for variable in self.other]
+        return [tf.TensorSpec((sum(self.sizes),), tf.float32), other]
+
+
+def put(variable: keras.Variable, tensor: Any) -> None:
+    """Give a variable another value, of another shape too. Not `assign`, which reads it once more for its return value."""
+    tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tensor)

@@ -1,0 +1,49 @@
+"""Loss and metrics as sums over rows, which can be added over batches, buffers and partitions.
+
+The sums are arrays of float64: the number of rows, shape (); the loss times rows, shape (); and the variables of each metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Metrics = Sequence[keras.metrics.Metric]
+
+
+def zeros(metrics: Metrics) -> list[np.ndarray]:
+    """Return the sums before the first row."""
+    sums = [np.zeros((), np.float64), np.zeros((), np.float64)]
+    return sums + [np.zeros(tuple(v.shape), np.float64) for metric in metrics for v in metric.variables]
+
+
+def with_batch(metrics: Metrics, sums: Sequence[Any], loss: Any, y_true: Any, y_pred: Any) -> list[Any]:
+    """Return the sums with a batch added, in double precision; part of a graph.
+
+    Args:
+        loss: its mean over the rows of the batch, shape ().
+        y_true: labels (rows, label_width).
+        y_pred: outputs (rows, ...).
+    """
+    count = tf.cast(tf.shape(y_true)[0], tf.float64)
+    added = [count, count * tf.cast(loss, tf.float64)]
+    for metric in metrics:
+        begin = [tf.zeros(variable.shape, variable.dtype) for variable in metric.variables]
+        added += [tf.cast(state, tf.float64) for state in metric.stateless_update_state(begin, y_true, y_pred)]
+    return [old + new for old, new in zip(sums, added, strict=True)]
+
+
+def results(metrics: Metrics, sums: Sequence[np.ndarray]) -> tuple[float, list[float]]:
+    """Return (loss, values of the metrics) of the rows summed; of a metric with several values their mean."""
+    rows, loss, *states = sums
+    values, at = [], 0
+    for metric in metrics:
+        own = states[at : at + len(metric.variables)]
+        at += len(own)
+        tensors = [tf.cast(array, variable.dtype) for array, variable in zip(own, metric.variables, strict=True)]
+        values.append(float(np.mean(metric.stateless_result(tensors))))
+    return float(loss / rows), values

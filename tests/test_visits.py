@@ -1,0 +1,138 @@
+"""What a visit does beside training: its order of rows, what the session keeps, what goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import weakref
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import keras  # after the skip
+
+from fix_training import (
+    FEATURES,
+    FIT,
+    ONE_PARTITION,
+    PLAIN,
+    ROWS,
+    Trial,
+    buffer,
+    compile_with,
+    dense,
+    evaluate,
+    rows,
+    train,
+    uneven,
+)
+from keras_seg import transition
+from keras_seg.protocol import state as codec
+from keras_seg.protocol.orders import VisitReport
+from keras_seg.session.cache import MOST_PROGRAMS, Recent
+from keras_seg.training import buffers
+
+
+def test_epochs_are_passes_over_the_partition() -> None:
+    compiled = compile_with("Adam", {"lr": 0.01})
+    twice = Trial(PLAIN, ONE_PARTITION).visit([train()], compiled, replace(FIT, epochs=2))
+    assert twice.report.rows == 2 * ROWS
+    again = Trial(PLAIN, ONE_PARTITION).visit([train()], compiled).visit([train(iteration=2)], compiled)
+    assert codec.weights(twice.state or b"") == codec.weights(again.state or b"")
+
+
+def test_rows_are_shuffled_when_shuffle_says_so() -> None:
+    compiled, fits = compile_with("SGD", {"lr": 0.1}), [replace(FIT, shuffle=shuffle) for shuffle in (True, True, False)]
+    orders = [Trial(PLAIN, ONE_PARTITION).visit([train()], compiled, fit).md5 for fit in fits]
+    assert orders[0] == orders[1] != orders[2]
+
+
+DROPOUT = dense(keras.layers.Dense(16, activation="relu"), keras.layers.Dropout(0.4), keras.layers.BatchNormalization())
+
+
+def test_caching_streaming_and_hops_between_sessions_give_the_same_bits() -> None:
+    tables, _, _ = uneven()
+    compiled, fit = compile_with("Adam", {"lr": 0.01}), replace(FIT, shuffle=True)
+    stops = [train(at % 2, 1 + at // 2) for at in range(6)]
+    streamed = Trial(DROPOUT, tables).visit(stops, compiled, fit).md5
+    cached = Trial(DROPOUT, tables, caching=True).visit(stops, compiled, fit).md5
+    state = None
+    for stop in stops:
+        hop = Trial(DROPOUT, tables)
+        hop.state = state
+        state = hop.visit([stop], compiled, fit).state
+    assert streamed == cached == hashlib.md5(state or b"").hexdigest()
+
+
+def test_trials_with_other_numbers_share_a_program_and_keep_their_own() -> None:
+    several = [compile_with("SGD", {"lr": 0.1, "momentum": 0.5}), compile_with("SGD", {"lr": 0.01, "momentum": 0.9})]
+    alone = [Trial(PLAIN, ONE_PARTITION).visit([train()], compiled).md5 for compiled in several]
+    shared = Trial(PLAIN, ONE_PARTITION)
+    together = []
+    for compiled in several:
+        shared.state = None
+        together.append(shared.visit([train()], compiled).md5)
+    assert alone == together
+    assert len(shared.gd[transition.CACHE].trainers) == 1
+
+
+def test_a_trial_that_raises_is_reported() -> None:
+    trial = Trial(dense(keras.layers.Dense(2), keras.layers.Reshape((2, 1)), keras.layers.Flatten()), ONE_PARTITION)
+    trial.visit([train()], compile_with("SGD", loss="no_such_loss"))
+    assert trial.report == VisitReport(error='CompileProblem: loss "no_such_loss" is not one of Keras')
+    assert trial.state is None
+
+
+def test_a_loss_that_is_not_a_number_is_no_error() -> None:
+    trial = Trial(PLAIN, ONE_PARTITION)
+    trial.visit([train(), *evaluate("training", 1)], compile_with("SGD", {"lr": 1e38}, loss="mse"))
+    assert trial.report.error is None
+    assert math.isnan(trial.report.scores["training"].loss)
+
+
+def test_closing_drops_what_the_run_left() -> None:
+    trial = Trial(PLAIN, ONE_PARTITION, caching=True).visit([train(), *evaluate("training", 1)], compile_with("SGD"))
+    cache = trial.gd[transition.CACHE]
+    assert cache.data and len(cache.trainers) == len(cache.evaluators) == len(cache.networks) == 1
+    transition.close_session(trial.gd)
+    assert not cache.data and not cache.definitions
+    assert len(cache.trainers) == len(cache.evaluators) == len(cache.networks) == 0
+
+
+def test_the_number_of_programs_is_bounded() -> None:
+    recent: Recent[int] = Recent()
+    for number in range(MOST_PROGRAMS + 5):
+        recent.get(number, lambda number=number: number)  # type: ignore[misc]
+    assert len(recent) == MOST_PROGRAMS
+    assert recent.get(0, lambda: -1) == -1  # the one used longest ago was dropped
+
+
+def test_long_passes_look_for_a_cancellation() -> None:
+    trial = Trial(PLAIN, ONE_PARTITION)
+    before = trial.server.looks
+    trial.visit([train()], compile_with("SGD"), replace(FIT, epochs=5))
+    assert trial.server.looks >= before + 5
+
+
+@pytest.mark.parametrize(("caching", "most"), [(False, 1), (True, 4)])
+def test_without_caching_one_buffer_is_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch, caching: bool, most: int) -> None:
+    trial = Trial(PLAIN, {"training": [[buffer(*rows(seed, ROWS)) for seed in range(4)]]}, caching)
+    aligned = buffers._aligned
+    memory: list[weakref.ref[Any]] = []  # of the features of each buffer that was read
+    held = []
+
+    def watched(size: int) -> np.ndarray:
+        array = aligned(size)
+        if size == ROWS * FEATURES * 4:
+            memory.append(weakref.ref(array.base))
+            held.append(sum(each() is not None for each in memory))
+        return array
+
+    monkeypatch.setattr(buffers, "_aligned", watched)
+    trial.visit([train(), *evaluate("training", 1)], compile_with("SGD"), replace(FIT, epochs=2))
+    assert trial.report.error is None
+    assert (len(held), max(held)) == (4 if caching else 12, most)
