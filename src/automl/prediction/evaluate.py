@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from automl.cluster.interface import Cluster, ask
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
-from automl.cluster.orders import CheckWork, VisitWork, Work
+from automl.cluster.orders import CheckWork
 from automl.cluster.resources import available, hosts_of_training
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
@@ -18,12 +14,14 @@ from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
-from automl.errors import AutomlError, Problems, UsageError
+from automl.errors import Problems, UsageError
 from automl.hosts.assignment import Host
 from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
+from automl.prediction.evaluation import Evaluation
 from automl.prediction.predict import companion, keys_of
+from automl.prediction.trained_model import KEY
 from automl.search.orders import compile_order
 from automl.search.parameters import CompileParams, parse_compile_params
 from keras_seg.protocol.orders import (
@@ -31,18 +29,10 @@ from keras_seg.protocol.orders import (
     CheckOrder,
     CheckReport,
     Definition,
-    EvaluationStop,
-    FitOrder,
     NetworkCheck,
     Part,
     Scores,
-    StateForm,
-    VisitOrder,
-    VisitReport,
 )
-
-_KEY = "model"
-_TRIES = 3  # of one partition, when its session dies
 
 
 @dataclass(frozen=True)
@@ -78,11 +68,11 @@ def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Na
     """Evaluate a model on a packed table, and write what comes of it."""
     # On Greenplum the first dataset is the one whose segments the sessions reach.
     resources = available(db, this_machine(), hosts)
-    definitions = (Definition(_KEY, model.architecture),)
+    definitions = (Definition(KEY, model.architecture),)
     needs = SessionNeeds({TRAINING: table}, definitions, resources, hosts=hosts, functions=model.functions)
     with open_cluster(db, needs, table.partitions, "the evaluation", fingerprints(db, needs)) as (cluster, _):
         _require_fit(cluster, model)
-        scores = _evaluated(cluster, model, table)
+        scores = Evaluation(cluster, KEY, compile_order(model.compiled), model.weights, table.partitions).scores()
     _write(db, output, model.compiled, scores)
 
 
@@ -121,68 +111,12 @@ def _functions(db: Database, table: Relation, params: CompileParams) -> Function
     return functions
 
 
-def _order(model: Trained, stop: EvaluationStop, sums: Mapping[str, Any]) -> VisitOrder:
-    return VisitOrder(
-        model=_KEY,
-        compile=compile_order(model.compiled),
-        fit=FitOrder(),
-        seed=(0, 0),
-        stops=(stop,),
-        sums=sums,
-        state=StateForm.WEIGHTS,
-    )
-
-
 def _require_fit(cluster: Cluster, model: Trained) -> None:
-    order = CheckOrder((NetworkCheck("the model", _KEY, compile_order(model.compiled)),))
+    order = CheckOrder((NetworkCheck("the model", KEY, compile_order(model.compiled)),))
     report: CheckReport = ask(cluster, CheckWork(order))
     if report.problems:
         problem = report.problems[0]
         raise UsageError("test_table" if problem.part is Part.ROWS else "model_table", problem.text)
-
-
-def _evaluated(cluster: Cluster, model: Trained, table: PackedTable) -> Scores:
-    """Return loss and metrics: sums of each partition, added in their order, whoever was ready first."""
-    partitions = range(table.partitions)
-    stops = {partition: EvaluationStop(1, partition, TRAINING, False) for partition in partitions}
-    reports = _answers(cluster, {partition: _order(model, stop, {}) for partition, stop in stops.items()}, model.weights)
-    sums = {TRAINING: _added([reports[partition].sums[TRAINING] for partition in partitions])}
-    whole = _order(model, EvaluationStop(1, None, TRAINING, True), sums)
-    return _answers(cluster, {0: whole}, model.weights)[0].scores[TRAINING]
-
-
-def _added(parts: Sequence[Sequence[Any]]) -> list[Any]:
-    """Add the sums of partitions, array by array."""
-    return [sum(map(np.asarray, arrays[1:]), np.asarray(arrays[0], np.float64)).tolist() for arrays in zip(*parts, strict=True)]
-
-
-def _answers(cluster: Cluster, orders: dict[int, VisitOrder], weights: bytes) -> dict[int, VisitReport]:
-    """Let sessions carry out orders, each on a session that reaches its partition; return the reports by partition."""
-    waiting, tries = dict(orders), dict.fromkeys(orders, 0)
-    reports: dict[int, VisitReport] = {}
-    while len(reports) < len(orders):
-        for session in cluster.idle():
-            reach = cluster.reaches[session]
-            partition = next((each for each in waiting if reach is None or each in reach), None)
-            if partition is not None:
-                order = waiting.pop(partition)
-                cluster.begin(session, Work(partition, VisitWork(order, weights)))
-        for outcome in cluster.wait():
-            if outcome.lost is None:
-                reports[outcome.task] = _report(outcome.answer)
-                continue
-            tries[outcome.task] += 1
-            if tries[outcome.task] == _TRIES:
-                raise AutomlError(f"the evaluation of partition {outcome.task} failed {_TRIES} times: {outcome.lost}")
-            waiting[outcome.task] = orders[outcome.task]
-    return reports
-
-
-def _report(answer: tuple[VisitReport, bytes]) -> VisitReport:
-    report, _ = answer
-    if report.error is not None:
-        raise AutomlError(f"the evaluation failed: {report.error}")
-    return report
 
 
 def _write(db: Database, output: Name, compiled: CompileParams, scores: Scores) -> None:

@@ -142,7 +142,7 @@ class EvaluationStop:
 
     Attributes:
         iteration: after which it is, from 1.
-        partition: from 0; None where all sums have come with the order.
+        partition: from 0; None where the sums of all partitions have come with the order.
         dataset: its name.
         last: whether the sums of the dataset are then complete.
     """
@@ -174,6 +174,7 @@ class VisitOrder(Message):
         seed: from which all its randomness derives: the seed of the search, and the number of the trial.
         stops: what is done, in this order.
         sums: name -> arrays, which earlier visits have summed up of an evaluation, or of an epoch for TensorBoard.
+        partition_sums: for each partition what its evaluation has summed up alone; they are added in this order.
         state: what the bytes are that come with the order.
         tensorboard: what is written for it, if anything is.
     """
@@ -184,6 +185,7 @@ class VisitOrder(Message):
     seed: tuple[int, ...]
     stops: tuple[Stop, ...]
     sums: Mapping[str, Any] = field(default_factory=dict)
+    partition_sums: tuple[Any, ...] = ()
     state: StateForm = StateForm.TRIAL
     tensorboard: TensorBoardOrder | None = None
 

@@ -49,7 +49,7 @@ class Visit:
         self._compile = programs.compiled(cache, order.compile)
         self._fit = order.fit
         self._trained = False
-        self._sums = {name: [np.asarray(array, np.float64) for array in sums] for name, sums in order.sums.items()}
+        self._sums = {name: _arrays(sums) for name, sums in order.sums.items()}
         self._current: codec.State | None = None
         self._frozen: Any = None
         self._board: Board | None = None
@@ -128,11 +128,9 @@ class Visit:
         begin = time.perf_counter()
         evaluator = self._evaluator()
         sums = self._sums.get(stop.dataset) or evaluator.zeros()
-        part = evaluator.zeros()
-        for buffer in () if stop.partition is None else self._buffers(stop.dataset, stop.partition):
-            part = evaluator.add(part, self._frozen_weights(evaluator), buffer, self._interrupt)
-            del buffer  # before the next one is read
-        self._sums[stop.dataset] = [whole + piece for whole, piece in zip(sums, part, strict=True)]
+        for part in self._parts(evaluator, stop):
+            sums = [whole + piece for whole, piece in zip(sums, part, strict=True)]
+        self._sums[stop.dataset] = sums
         if stop.last:
             loss, metrics = evaluator.results(self._sums.pop(stop.dataset))
             scores = Scores(loss, tuple(metrics))
@@ -140,6 +138,16 @@ class Visit:
             if stop.dataset == VALIDATION and self._order.tensorboard is not None:
                 self._tell_validation(stop.iteration, scores)
         self._evaluation_seconds += time.perf_counter() - begin
+
+    def _parts(self, evaluator: Evaluator, stop: EvaluationStop) -> list[list[np.ndarray]]:
+        """Return the sums that a stop adds: those of its partition, or those of all partitions, which came with the order."""
+        if stop.partition is None:
+            return [_arrays(sums) for sums in self._order.partition_sums]
+        part = evaluator.zeros()
+        for buffer in self._buffers(stop.dataset, stop.partition):
+            part = evaluator.add(part, self._frozen_weights(evaluator), buffer, self._interrupt)
+            del buffer  # before the next one is read
+        return [part]
 
     def _frozen_weights(self, evaluator: Evaluator) -> Any:
         if self._frozen is None:
@@ -229,3 +237,8 @@ class Visit:
 
     def _interrupt(self) -> None:
         look(self._plpy)
+
+
+def _arrays(sums: Sequence[Any]) -> list[np.ndarray]:
+    """Return sums as JSON has them as arrays, in which they are added in double precision."""
+    return [np.asarray(array, np.float64) for array in sums]
