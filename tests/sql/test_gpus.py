@@ -84,5 +84,5 @@ def test_a_session_looks_for_its_gpu_itself(equipped: Session, sessions: int) ->
 def test_a_session_cannot_change_its_devices(db: Session) -> None:
     db.run("""SELECT madlib.automl_open('{"threads": 1, "gpus": []}')""")
     failure = db.error_of("""SELECT madlib.automl_open('{"threads": 1, "gpus": ["GPU-aa"]}')""")
-    assert (failure.sqlstate, failure.hint) == ("55000", "Connect anew.")
+    assert (failure.sqlstate, failure.hint) == ("55000", "Reconnect.")
     assert failure.message == ("use_gpus: TensorFlow began in this session without a GPU and cannot change to run on GPU-aa")
