@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from fix_orders import altered
 from keras_seg.protocol import orders
 from keras_seg.protocol.messages import Message, MessageError
 from keras_seg.protocol.orders import (
@@ -192,18 +193,6 @@ def test_what_is_sent_is_this() -> None:
 
 
 # --- what is no message -------------------------------------------------------------------------------------------------
-
-
-def altered(message: Message, path: str, **changed: Any) -> str:
-    """The JSON of a message with other values of the object at a path; `...` takes a key away."""
-    whole = json.loads(message.to_json())
-    place = whole
-    for step in path.split():
-        place = place[int(step) if step.isdigit() else step]
-    place.update(changed)
-    for key in [key for key, value in changed.items() if value is ...]:
-        del place[key]
-    return json.dumps(whole)
 
 
 SETUP, REPORT, CHECK, FOUND = EXAMPLES[0], EXAMPLES[2], EXAMPLES[3], EXAMPLES[4]
