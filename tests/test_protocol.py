@@ -54,6 +54,7 @@ VISIT = VisitOrder(
     seed=(42, 3),
     stops=(TrainingStop(4, 1, True), EvaluationStop(4, None, "training", False), EvaluationStop(4, 1, "validation", True)),
     sums={"training": [[1.5, 2.0], 3.0]},
+    partition_sums=([[0.5, 1.0], 2.0], [[1.0, 1.0], 1.0]),
     state=StateForm.WEIGHTS,
     tensorboard=TENSORBOARD,
 )
@@ -182,6 +183,7 @@ GOLDEN = """{
 {"kind": "evaluate", "iteration": 4, "partition": null, "dataset": "training", "last": false},
 {"kind": "evaluate", "iteration": 4, "partition": 1, "dataset": "validation", "last": true}],
 "sums": {"training": [[1.5, 2.0], 3.0]},
+"partition_sums": [[[0.5, 1.0], 2.0], [[1.0, 1.0], 1.0]],
 "state": "weights",
 "tensorboard": {"log_dir": "logs/fit", "histogram_freq": 2, "write_graph": false, "write_images": true, "run": 12, "trial": 3}
 }"""
