@@ -163,14 +163,15 @@ def test_an_order_of_one_s_own_does_not_get_out(db: Session, role: str, connect:
     session.run("SELECT madlib.automl_open(%s)", SETUP.to_json())
     session.run("SELECT madlib.automl_define('m', %s, NULL)", dense(3))
     (logs / "link").symlink_to("/tmp")
-    for log_dir in ("../../out", "/tmp/../out", "a/../../out", "link", "link/out"):
+    out = f"{logs.name}_out"
+    for log_dir in (f"../../{out}", f"/tmp/../{out}", f"a/../../{out}", "link", f"link/{out}"):
         session.run(VISIT, watched(log_dir).to_json())
     for key, forged in (("run", "../.."), ("trial", "../../..")):
         failure = session.error_of(VISIT, altered(watched("a"), "tensorboard", **{key: forged}))
         rule = f'VisitOrder.tensorboard.{key} must be a whole number, got "{forged}"'
         assert (failure.sqlstate, failure.message) == ("22023", f"keras_automl: {rule}")
     assert files(logs) == []
-    assert not [path for path in (logs.parent / "out", Path("/tmp/out"), Path("/tmp") / role) if path.exists()]
+    assert not [path for path in (logs.parent / out, Path("/tmp") / out, Path("/") / out, Path("/tmp") / role) if path.exists()]
     session.run(VISIT, watched("/etc").to_json())
     assert files(logs) == [f"etc/{role}/run_1/mst_key_1/train/events.out.tfevents.0000000001.v2"]
     # What a role is called decides where it writes: not the order, nor a setting.
