@@ -7,24 +7,27 @@ simulated ones their visits last what a number says. The barrier exists here onl
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg2
-from common import Connection, in_turn, ratio, schema, spread, table
+from common import ADAM, Connection, dataset_query, in_turn, ratio, schema, spread, table
 from digits import cnn, digits_tables, mlp
 
 from automl.cluster.connection import Address
 from automl.cluster.hopper import Hopper, Layout, Leg, Visit
-from automl.cluster.interface import VISIT, Definition, Setup, Work
+from automl.cluster.orders import Setup, VisitWork, Work
 from automl.cluster.sessions import Sessions
+from keras_seg.protocol.orders import Definition, FitOrder, SessionSetup, VisitOrder
+from keras_seg.protocol.variables import Variable, Variables
 
 ROUNDS, TRIALS, ITERATIONS = 3, 8, 4
 SIMULATED_SESSIONS, SIMULATED_TRIALS = 8, 32
-_COMPILE = {"optimizer": "Adam", "params": {"lr": 0.001}, "loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+_COMPILE = replace(ADAM, params={"lr": 0.001})
+_DIGITS = Variables((Variable("image", (64,), "float32"),), Variable("digit", (10,), "int16"))
 
 
 class Barrier(Hopper):
@@ -86,14 +89,11 @@ def slow(trial: int) -> bool:
 
 def opened(connection: Connection) -> Sessions:
     """Open two sessions as a search does."""
-    query = (
-        "SELECT image AS x, image_shape AS x_shape, digit AS y, digit_shape AS y_shape FROM bench_barrier.packed"
-        " WHERE buffer_id % 2 = $1 ORDER BY buffer_id"
-    )
+    common = SessionSetup({"training": dataset_query(_DIGITS, "bench_barrier.packed", 2)}, _DIGITS)
     definitions = (Definition("slow", cnn().to_json()), Definition("fast", mlp().to_json()))
     info = psycopg2.extensions.ConnectionInfo(connection)
     address = Address(info.host, info.port, info.dbname, info.user, True, "")
-    sessions = Sessions(address, Setup({"training": query}, definitions), 2, (), lambda: None, "keras_automl bench")
+    sessions = Sessions(address, Setup(common, definitions=definitions), 2, (), lambda: None, "keras_automl bench")
     while len(sessions.idle()) < 2:
         sessions.wait()
     return sessions
@@ -109,25 +109,18 @@ def trained(sessions: Sessions, kind: type[Hopper]) -> None:
         for session in sessions.idle():
             visit = hopper.next_visit(session)
             if visit is not None:
-                sessions.begin(session, Work(visit, VISIT, (order(visit), states.get(visit.trial))))
+                sessions.begin(session, Work(visit, VisitWork(order(visit), states.get(visit.trial))))
         for outcome in sessions.wait():
             report, state = outcome.answer
-            assert "error" not in report, report
+            assert report.error is None, report
             states[outcome.task.trial] = state or states[outcome.task.trial]
             hopper.arrived(outcome.session, outcome.seconds)
 
 
-def order(visit: Visit) -> str:
-    stops = [
-        {"train": stop.partition, "iteration": stop.iteration}
-        if stop.dataset is None
-        else {"evaluate": stop.dataset, "partition": stop.partition, "last": stop.last}
-        for stop in visit.stops
-    ]
+def order(visit: Visit) -> VisitOrder:
     # The MLP is a hundredth of the CNN: with more epochs it comes to about an eighth.
-    fit = {"batch_size": 32, "epochs": 1 if slow(visit.trial) else 2}
-    model = "slow" if slow(visit.trial) else "fast"
-    return json.dumps({"model": model, "compile": _COMPILE, "fit": fit, "seed": [1, visit.trial], "labels": 10, "stops": stops})
+    fit = FitOrder(batch_size=32, epochs=1 if slow(visit.trial) else 2)
+    return VisitOrder("slow" if slow(visit.trial) else "fast", _COMPILE, fit, (1, visit.trial), visit.stops)
 
 
 def simulated(kind: type[Hopper]) -> float:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,13 +20,27 @@ import numpy as np
 import psycopg
 import psycopg2
 
-from automl.cluster.interface import VISIT, Work
-from automl.cluster.statements import Statement, conversation, held
+from automl.cluster.orders import VisitWork
+from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, run_to_end, selected
+from keras_seg.protocol.orders import (
+    CompileOrder,
+    Definition,
+    EvaluationStop,
+    FitOrder,
+    SessionSetup,
+    Stop,
+    TrainingStop,
+    VisitOrder,
+    VisitReport,
+)
+from keras_seg.protocol.parts import Raw
+from keras_seg.protocol.variables import Variable, Variables
 
 BENCH = Path(__file__).resolve().parent
 EXAMPLES = BENCH.parent / "examples"
 
-_PARAMS = {"optimizer": "Adam", "params": {"lr": 0.01}, "loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+ADAM = CompileOrder("Adam", {"lr": 0.01}, "categorical_crossentropy", ("accuracy",))
+IRIS = Variables((Variable("attributes", (4,), "float32"),), Variable("class_text", (3,), "int16"))
 
 Connection = Any
 
@@ -36,59 +50,61 @@ class Hop:
     """One hop: seconds from the first statement to the last answer, and what the session reports of it."""
 
     seconds: float
-    report: dict[str, Any]
+    report: VisitReport
     state: bytes
 
 
 class Session:
     """A session as a search opens it, on the page's packed table."""
 
-    labels, batch_size = 3, 8
+    batch_size = 8
 
     def __init__(self, name: str) -> None:
         self._connection = psycopg.connect(os.environ["AUTOML_DSN"], autocommit=True)
         self._connection.execute("SET plan_cache_mode = force_generic_plan")
         self.pid = self._connection.info.backend_pid
-        query = (
-            "SELECT attributes AS x, attributes_shape AS x_shape, class_text AS y, class_text_shape AS y_shape"
-            f" FROM {name}.iris_train_packed WHERE buffer_id % 2 = $1 ORDER BY buffer_id"
-        )
         self.places = ["", ""]  # the end of a statement that makes it run where a partition lies
         begin = time.perf_counter()
-        setup = {"threads": 1, "datasets": {"training": {"query": query}}}
-        self.about = json.loads(self.ask("SELECT madlib.automl_open($1)", (json.dumps(setup),)))
+        setup = SessionSetup({"training": dataset_query(IRIS, f"{name}.iris_train_packed", 2)}, IRIS)
+        self.about = json.loads(self.have(opening(setup)))
         self.opened = time.perf_counter() - begin
 
     def define(self, key: str, architecture: str) -> None:
-        self.ask("SELECT madlib.automl_define($1, $2, NULL)", (key, architecture))
+        self.have(defining(Definition(key, architecture)))
 
     def hops(self, key: str, count: int, rate: float = 0.01, evaluated: bool = False) -> Iterator[Hop]:
         """Let a trial hop from partition to partition and back; and be evaluated at the end of each hop, if wanted."""
-        compiled = {**_PARAMS, "params": {"lr": rate}}
-        fit = {"batch_size": self.batch_size}
-        order = {"model": key, "compile": compiled, "fit": fit, "seed": [1, 1], "labels": self.labels}
+        compiled = replace(ADAM, params={"lr": rate})
         state: bytes | None = None
         for iteration in range(count):
             partition = iteration % len(self.places)
-            stops: list[dict[str, Any]] = [{"train": partition, "iteration": iteration}]
+            stops: tuple[Stop, ...] = (TrainingStop(iteration, partition, False),)
             if evaluated:
-                stops.append({"evaluate": "training", "partition": 0, "last": True})
+                stops = (*stops, EvaluationStop(iteration, 0, "training", True))
             begin = time.perf_counter()
-            work = Work(None, VISIT, (json.dumps({**order, "stops": stops}), state))
-            report, state = held(conversation(work, self.places[partition]), self._done)
-            yield Hop(time.perf_counter() - begin, report, state)
+            order = VisitOrder(key, compiled, FitOrder(self.batch_size), (1, 1), stops)
+            report, state = self.have(exchange(VisitWork(order, state)), self.places[partition])
+            yield Hop(time.perf_counter() - begin, report, state or b"")
 
-    def _done(self, statement: Statement) -> Any:
-        return self.ask(statement.sql, statement.values)
+    def have(self, calls: Exchange[Call], place: str = "") -> Any:
+        """Have an exchange where a partition lies, and return its answer."""
+        return run_to_end(calls, lambda call: self.ask(selected(call, place)))
 
-    def ask(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
+    def ask(self, statement: Statement) -> Any:
         """Run a statement as a search does, in binary, and return its first value."""
-        plain = [v if v is None or isinstance(v, (bytes, bytearray)) else str(v).encode() for v in values]
-        formats = [int(isinstance(v, (bytes, bytearray))) for v in values]
-        result = self._connection.pgconn.exec_params(sql.encode(), plain, None, formats, 1)
+        plain = [v if v is None or isinstance(v, Raw) else str(v).encode() for v in statement.values]
+        formats = [int(isinstance(v, Raw)) for v in statement.values]
+        result = self._connection.pgconn.exec_params(statement.sql.encode(), plain, None, formats, 1)
         if result.error_message:
             raise RuntimeError(result.error_message.decode())
         return result.get_value(0, 0) if result.ntuples else None
+
+
+def dataset_query(variables: Variables, table: str, partitions: int) -> str:
+    """Return the query of a dataset as a search has it."""
+    named = zip(variables.all, variables.names, strict=True)
+    columns = (f"{each.column} AS {value}, {each.column}_shape AS {shape}" for each, (value, shape) in named)
+    return f"SELECT {', '.join(columns)} FROM {table} WHERE buffer_id % {partitions} = $1 ORDER BY buffer_id"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 from common import (
+    IRIS,
     Connection,
     Session,
     images,
@@ -35,9 +36,11 @@ from common import (
 )
 
 from automl.cluster.driver import pq, psycopg
-from automl.cluster.interface import Work
 from automl.cluster.prepared import Execution
-from automl.cluster.statements import conversation, held
+from automl.cluster.sessions import saying
+from automl.cluster.statements import Statement, defining, opening, run_to_end
+from keras_seg.protocol.orders import Definition, SessionSetup
+from keras_seg.protocol.variables import Variable, Variables
 
 ROUNDS = 3
 HOPS = 600
@@ -45,6 +48,7 @@ ROWS = 60_000
 SCHEMA = "bench_greenplum"
 _CLUSTER = "AUTOML_TEST_GREENPLUM_DSN"
 _GRID = "$${'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['SGD'], 'lr': [0.01, 0.1, 'log']}]}$$"
+_DIGITS = Variables((Variable("image", (784,), "float32"),), Variable("digit", (10,), "int16"))
 _WIDE = json.dumps(
     {
         "class_name": "Sequential",
@@ -59,34 +63,32 @@ _WIDE = json.dumps(
 class SegmentSession(Session):
     """One connection whose statements run where the partitions lie: what the sessions of a search are, one for each of them."""
 
-    def __init__(self, dsn: str, source: str, columns: str, caching: bool) -> None:
+    def __init__(self, dsn: str, source: str, variables: Variables, caching: bool) -> None:
         self._connection = psycopg.connect(dsn, autocommit=True)
         self._execution = Execution(pq.Escaping(self._connection.pgconn).escape_literal)
         first = f"SELECT min(buffer_id), __dist_key__ FROM {source} GROUP BY 2 ORDER BY 1"
         places = self._connection.execute(first).fetchall()
         self.places = [f" FROM {source} WHERE __dist_key__ = {key} AND buffer_id = {buffer}" for buffer, key in places]
+        columns = ", ".join(f"{each.column}, {each.column}_shape" for each in variables.all)
         feed = f"SELECT madlib.automl_feed('training', $1::integer, buffer_id, {columns}) FROM {source} WHERE __dist_key__ = "
         self._feeds = [f"{feed}{key}" for _, key in places]
-        self.ask("BEGIN")
-        setup = json.dumps({"threads": 1, "caching": caching, "datasets": {}})
-        opened = [self.ask("SELECT madlib.automl_open($1::text)" + place, (setup,)) for place in self.places]
+        super().ask(Statement("BEGIN"))
+        setup = SessionSetup(variables=variables, caching=caching)
+        opened = [self.have(opening(setup), place) for place in self.places]
         self.pids = [json.loads(answer)["pid"] for answer in opened]
 
-    def ask(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
-        if not sql.startswith("SELECT"):
-            return super().ask(sql, values)
-        talk = self._execution.of(conversation(Work(None, sql, values)))
-        return held(talk, lambda statement: super(SegmentSession, self).ask(statement.sql, statement.values))
+    def ask(self, statement: Statement) -> Any:
+        return run_to_end(self._execution.of(saying(statement)), super().ask)
 
     def feed(self, partition: int) -> None:
-        self.ask(self._feeds[partition], (partition,))
+        self.ask(Statement(self._feeds[partition], (partition,)))
 
     def close(self) -> None:
         self._connection.close()
 
     def define(self, key: str, architecture: str) -> None:
         for place in self.places:
-            self.ask("SELECT madlib.automl_define($1::text, $2::text, NULL)" + place, (key, architecture))
+            self.have(defining(Definition(key, architecture)), place)
 
 
 def main() -> None:
@@ -146,18 +148,17 @@ def compare(what: str, both: Mapping[str, Connection], contestant: Callable[[Con
 
 def hops(dsn: str, connection: Connection) -> None:
     """Time one trial that hops over all segments, its rows in the memory of their processes."""
-    columns = "attributes, attributes_shape, class_text, class_text_shape"
-    session = SegmentSession(dsn, f"{SCHEMA}.iris_train_packed", columns, True)
+    session = SegmentSession(dsn, f"{SCHEMA}.iris_train_packed", IRIS, True)
     for partition in range(len(session.places)):
         session.feed(partition)
     session.define("small", run(connection, "SELECT model_arch::text FROM model_arch_library WHERE model_id = 2")[0][0])
     settled = list(session.hops("small", HOPS))[HOPS // 2 :]
     seconds = [hop.seconds for hop in settled]
-    inside = statistics.median(hop.report["setup"] + hop.report["train"] for hop in settled)
+    inside = statistics.median(hop.report.setup_seconds + hop.report.training_seconds for hop in settled)
     nothing = []
     for at in session.places * (HOPS // 6):
         begin = time.perf_counter()
-        session.ask("SELECT $1::text, $2::bytea" + at, ("", settled[0].state))
+        session.ask(Statement("SELECT $1::text, $2::bytea" + at, ("", settled[0].state)))
         nothing.append(time.perf_counter() - begin)
     table(
         f"A hop of a small net on {len(session.places)} segments, {len(settled[0].state)} bytes, {len(settled)} hops",
@@ -173,8 +174,8 @@ def memory(dsn: str) -> None:
     """Show what a process on a segment holds of its partition, whether the search caches or not."""
     rows = []
     for caching in (False, True):
-        session = SegmentSession(dsn, f"{SCHEMA}.packed", "image, image_shape, digit, digit_shape", caching)
-        session.labels, session.batch_size = 10, 256
+        session = SegmentSession(dsn, f"{SCHEMA}.packed", _DIGITS, caching)
+        session.batch_size = 256
         session.define("wide", _WIDE)
         imported = memory_mb(session.pids[0])
         hops, fed = session.hops("wide", 4 * len(session.places)), []

@@ -26,7 +26,8 @@ def small(session: Session) -> None:
     settled = hops[SMALL_HOPS // 3 :]
     seconds = [hop.seconds for hop in settled]
     whole = statistics.median(seconds)
-    setup, train = (statistics.median(hop.report[key] for hop in settled) for key in ("setup", "train"))
+    setup = statistics.median(hop.report.setup_seconds for hop in settled)
+    train = statistics.median(hop.report.training_seconds for hop in settled)
     imported = session.about["import_seconds"]
     table(
         f"A hop of a small net (4-10-10-10-3, 60 rows, batch 8, state of {len(hops[0].state)} bytes), {len(settled)} hops",
@@ -48,7 +49,7 @@ def large(session: Session) -> None:
     hops = list(session.hops("large", LARGE_HOPS))
     size = len(hops[0].state) / 2**20
     seconds = [hop.seconds for hop in hops[2:]]
-    train = statistics.median(hop.report["train"] for hop in hops[2:])
+    train = statistics.median(hop.report.training_seconds for hop in hops[2:])
     taken = peak_mb(session.pid) - before
     table(
         f"A hop of a large net (4-{_UNITS}-{_UNITS}-3, state of {size:.0f} MB), {len(seconds)} hops",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
+from keras_seg.protocol.orders import GatheringProblem
 from keras_seg.protocol.predictions import Block, OutputSelection, batch_rows, blocks
 from keras_seg.session.row_batches import Gathering
 
@@ -39,7 +38,7 @@ def test_rows_wait_until_a_batch_is_full() -> None:
 def test_a_wrong_row_is_a_problem_and_ends_it(wrong: bytes | None) -> None:
     rows = gathering()
     told = [rows.add("7", wrong), rows.rest()]
-    assert [json.loads(block.problem or "") for block in told if block] == [{"row": "7"}]
+    assert [GatheringProblem.from_json(block.problem or "") for block in told if block] == [GatheringProblem(row="7")]
     assert rows.add("8", native(1, 2)) is None
     assert rows.rest() is None
 

@@ -19,17 +19,41 @@ SCRIPTS = sorted(path.name for path in SQL.glob("[0-9]*.sql"))
 
 # --- imports ------------------------------------------------------------------------------------------------------------
 
+# The rooms from the ground up: a room imports from the floors below its own, and two on one floor do not import each other.
+FLOORS = {
+    "automl": (
+        ("errors",),
+        ("database", "search"),
+        ("hosts", "models"),
+        ("data",),
+        ("cluster",),
+        ("training", "prediction"),
+        ("help",),
+        ("entry",),
+    ),
+    "keras_seg": (("protocol",), ("server",), ("architectures",), ("training",), ("session",), ("transition",)),
+}
+FLOOR_OF = {
+    (package, room): floor for package, floors in FLOORS.items() for floor, rooms in enumerate(floors) for room in rooms
+}
+SHARED = ("protocol", "server")  # rooms of keras_seg that automl imports
+
 
 def imports_of(module: str) -> Iterator[str]:
-    """Yield the dotted name of everything that a module imports, wherever in it."""
+    """Yield the dotted name of everything that a module imports, wherever in it: modules, and what is taken out of them."""
     package = module.removesuffix(".py").removesuffix("/__init__").split("/")
     above = package if module.endswith("/__init__.py") else package[:-1]
-    for node in ast.walk(ast.parse((SRC / module).read_text())):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = above[: len(above) - node.level + 1] if node.level else []
-            yield ".".join([*base, *([node.module] if node.module else [])])
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def tree_of(module: str) -> ast.Module:
+    return ast.parse((SRC / module).read_text())
 
 
 def importers_of(*packages: str) -> set[str]:
@@ -37,12 +61,46 @@ def importers_of(*packages: str) -> set[str]:
     return {module for module in MODULES if any(name.split(".")[0] in packages for name in imports_of(module))}
 
 
+def rooms_of(module: str) -> set[tuple[str, str]]:
+    """Return the rooms that a module imports from, as (package, room)."""
+    parts = [name.split(".") for name in imports_of(module)]
+    return {(name[0], name[1]) for name in parts if name[0] in FLOORS and name[1] != "__version__"}
+
+
+def test_every_room_has_a_floor() -> None:
+    there = {(path.parent.name, path.stem) for package in FLOORS for path in (SRC / package).iterdir() if path.stem[:2] != "__"}
+    assert there == set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.count("/") > 1 or "__init__" not in module])
+def test_a_room_imports_from_the_floors_below_it(module: str) -> None:
+    package, room = module.removesuffix(".py").split("/")[:2]
+    own = {room for other, room in rooms_of(module) if other == package}
+    assert {other for other in own - {room} if FLOOR_OF[package, other] >= FLOOR_OF[package, room]} == set()
+
+
+def test_keras_seg_never_imports_automl() -> None:
+    assert {module for module in importers_of("automl") if module.startswith("keras_seg/")} == set()
+
+
+def test_of_keras_seg_automl_imports_what_both_share() -> None:
+    foreign = [
+        (module, room)
+        for module in MODULES
+        if module.startswith("automl/")
+        for package, room in rooms_of(module)
+        if package == "keras_seg" and room not in SHARED
+    ]
+    assert foreign == []
+
+
 def test_plpy_is_imported_in_one_file_of_automl() -> None:
     assert {module for module in importers_of("plpy") if module.startswith("automl/")} <= {"automl/database/session.py"}
 
 
-def test_tensorflow_and_keras_are_imported_only_in_keras_seg() -> None:
-    assert {module for module in importers_of("tensorflow", "keras") if not module.startswith("keras_seg/")} == set()
+def test_tensorflow_and_keras_are_imported_only_in_keras_seg_and_never_in_its_protocol() -> None:
+    importers = importers_of("tensorflow", "keras")
+    assert {module for module in importers if not module.startswith("keras_seg/") or "/protocol/" in module} == set()
 
 
 def test_hyperopt_is_imported_in_one_adapter() -> None:
@@ -54,26 +112,105 @@ def test_psycopg_is_imported_in_one_file() -> None:
     assert importers_of("psycopg") == {"automl/cluster/driver.py"}
 
 
-def test_keras_seg_never_imports_automl() -> None:
-    assert {module for module in importers_of("automl") if module.startswith("keras_seg/")} == set()
-
-
 PURE = [module for module in MODULES if re.match(r"automl/(search/|cluster/hopper|hosts/assignment)", module)]
 
 
 @pytest.mark.parametrize("module", PURE)
 def test_the_search_and_the_hopper_are_pure(module: str) -> None:
-    allowed = sys.stdlib_module_names | {"numpy"} | ({"hyperopt"} if module == "automl/search/hyperopt.py" else set())
-    ours = ("automl.search", "automl.errors", "keras_seg.protocol")
+    allowed = sys.stdlib_module_names | {"numpy", "hyperopt"}  # which has one adapter, see above
+    ours = ("automl.errors.", "keras_seg.protocol.") + (("automl.search.",) if "/search/" in module else ())
     foreign = {name for name in imports_of(module) if name.split(".")[0] not in allowed and not name.startswith(ours)}
     assert foreign == set()
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if not module.endswith("__init__.py")])
-def test_every_module_has_a_room_and_stands_in_the_table_of_contents(module: str) -> None:
-    assert f"`{module}`" in (ROOT / "docs/architecture.md").read_text()
-    path = SRC / module
-    assert re.search(rf"^    .*\b{path.stem}\b", (path.parent / "__init__.py").read_text(), re.M)
+# --- the language between the halves ------------------------------------------------------------------------------------
+
+# Whoever reads or writes JSON, and what that is. Orders and reports are read and written in one file, and their keys are the
+# names of fields; what other files need of them they have as dataclasses.
+JSON = {
+    "keras_seg/protocol/messages.py": "orders and reports",
+    "keras_seg/protocol/state.py": "the header of a state",
+    "keras_seg/architectures/build.py": "Keras' JSON of an architecture",
+    "keras_seg/server/gpus.py": "what a host says of its GPUs",
+    "keras_seg/server/inspection.py": "what a host says of what is installed",
+    "keras_seg/session/opening.py": "what a session says about itself, for the record",
+    "automl/hosts/doctor.py": "what a host says of what is installed",
+    "automl/hosts/gpus.py": "what a host says of its GPUs",
+    "automl/models/library.py": "Keras' JSON of an architecture",
+    "automl/prediction/on_segments.py": "the plan of a statement, from EXPLAIN",
+    "automl/training/resume.py": "arguments of a call, from the record",
+    "automl/training/run.py": "arguments of a call, for the record; a digest of what is trained",
+    "automl/training/statements.py": "columns of the record that are JSON",
+}
+
+
+def test_who_reads_and_writes_json_is_known() -> None:
+    assert importers_of("json") == set(JSON)
+
+
+CLUSTER = [module for module in MODULES if module.startswith("automl/cluster/")]
+SQL_WORD = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|SET|LOCK|BEGIN|COMMIT|ROLLBACK|PREPARE|EXECUTE)\b")
+SQL_TEXT = {"sql", "query", "feed"}  # what variables and attributes that hold SQL are called there
+
+
+def texts_of(module: str) -> list[str]:
+    """The literal texts of a module, and those between the braces of its f-strings, without docstrings."""
+    nodes = list(ast.walk(tree_of(module)))
+    alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    constants = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in alone]
+    return [value.decode() if isinstance(value, bytes) else value for value in constants if isinstance(value, (str, bytes))]
+
+
+def test_sql_of_the_cluster_is_where_calls_are_spelled() -> None:
+    assert {module.rpartition("/")[2] for module in CLUSTER if any(map(SQL_WORD.match, texts_of(module)))} == {
+        "statements.py",  # a call as a SELECT
+        "prepared.py",  # as an EXECUTE
+        "segments.py",  # from the row of one buffer, or of all
+        "sessions.py",  # transactions, and locks on the packed tables
+        "connection.py",  # who calls, and where the server is
+        "opening.py",  # whether the record can be written
+    }
+
+
+def holds_sql(node: ast.AST) -> bool:
+    """Whether an expression is SQL text: by what it is called, or by how it begins."""
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+    return name in SQL_TEXT or (isinstance(node, ast.Constant) and bool(SQL_WORD.match(str(node.value))))
+
+
+def looks_at_sql(node: ast.AST) -> bool:
+    """Whether SQL text is compared here, or a method of it is called; to encode it is no look, and psycopg's module is none."""
+    if isinstance(node, ast.Compare):
+        return any(map(holds_sql, [node.left, *node.comparators]))
+    if isinstance(node, ast.Match):
+        return holds_sql(node.subject)
+    method = node.func if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+    return method is not None and holds_sql(method.value) and method.attr not in ("encode", "SQL", "Identifier")
+
+
+def test_nothing_in_the_cluster_is_decided_by_sql_text() -> None:
+    looks = [ast.unparse(node) for module in CLUSTER for node in ast.walk(tree_of(module)) if looks_at_sql(node)]
+    assert looks == ["statement.sql not in self._names"]  # whether it was prepared
+
+
+# --- files --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_is_short_enough_to_read(module: str) -> None:
+    assert len((SRC / module).read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("package", [module.removesuffix("/__init__.py") for module in MODULES if "__init__" in module])
+def test_every_package_is_its_table_of_contents(package: str) -> None:
+    contents = (SRC / package / "__init__.py").read_text()
+    there = [path.stem for path in (SRC / package).iterdir() if path.stem[:2] != "__"]
+    assert [name for name in there if not re.search(rf"^    ([\w, ]+, )?{name}\b", contents, re.M)] == []
+
+
+def test_the_rooms_are_told_of_with_their_floors() -> None:
+    told = re.findall(r"^\| (\d+) \| `(\w+)/(\w+)(?:\.py)?` \|", (ROOT / "docs/architecture.md").read_text(), re.M)
+    assert {(package, room): int(floor) - 1 for floor, package, room in told} == FLOOR_OF
 
 
 def test_every_benchmark_is_told_of() -> None:

@@ -1,18 +1,20 @@
-"""Large states in parts: what is cut comes together again, and a conversation about a visit says no more than it must."""
+"""Large states in parts: what is cut comes together again, and an exchange about a visit says no more than it must."""
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from automl.cluster.interface import OPEN, PUT, TAKE, VISIT, Work
-from automl.cluster.statements import conversation, held
+from automl.cluster.orders import VisitWork
+from automl.cluster.statements import OPEN, PUT, TAKE, VISIT, Call, Function, exchange, opening, run_to_end
 from keras_seg.protocol import parts
+from keras_seg.protocol.orders import CompileOrder, FitOrder, SessionSetup, VisitOrder, VisitReport
 from keras_seg.protocol.parts import PART
+
+ORDER = VisitOrder("m", CompileOrder("SGD", {}, "mse"), FitOrder(), (1, 1), ())
 
 PIECES: list[list[bytes]] = [[], [b""], [b"abc"], [b"abcdef"], [b"ab", b"", b"cdefgh", b"i"], [b"abc", b"def", b"ghi"]]
 
@@ -45,65 +47,65 @@ def test_what_arrives_is_complete_with_its_last_part_and_then_forgotten() -> Non
     assert arriving.complete(None) is None
 
 
-def test_both_sides_cut_alike() -> None:
-    assert PART == parts.PART
-
-
 class Session:
     """A session that answers a visit with the state it got, as `keras_seg.transition` does."""
 
     def __init__(self, longer: int = 0) -> None:
-        self.said: list[str] = []
+        self.said: list[Function] = []
         self._arriving = parts.Arriving()
         self._leaving: Iterator[bytes] = iter(())
         self._longer = longer
 
-    def answer(self, sql: str, values: tuple[Any, ...]) -> Any:
-        self.said.append(sql)
-        if sql == PUT:
-            part, first = values
+    def answer(self, call: Call) -> Any:
+        self.said.append(call.function)
+        if call.function is PUT:
+            part, first = call.values
+            assert isinstance(part, bytes)
             if first:
                 self._arriving.begin()
             self._arriving.add(part)
             return ""
-        if sql == TAKE:
+        if call.function is TAKE:
             return next(self._leaving, b"")
-        assert sql == VISIT
-        state = bytes(self._arriving.complete(values[1]) or b"") + b"+" * self._longer
-        report = json.dumps({"bytes": len(state), "rows": 7}).encode()
+        assert call.function is VISIT
+        order, last = call.values
+        assert order == ORDER.to_json()
+        assert last is None or isinstance(last, bytes)
+        state = bytes(self._arriving.complete(last) or b"") + b"+" * self._longer
         self._leaving = parts.cut([state])
-        return struct.pack("<I", len(report)) + report + next(self._leaving, b"")
+        return parts.envelope(VisitReport(size=len(state), rows=7).to_json(), next(self._leaving, b""))
 
 
-def talk(work: Work, session: Session) -> Any:
-    return held(conversation(work), lambda statement: session.answer(*statement))
+def visit(state: bytes | None, session: Session) -> Any:
+    return run_to_end(exchange(VisitWork(ORDER, state)), session.answer)
 
 
 @pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 5])
 def test_a_state_of_any_size_goes_there_and_back(size: int) -> None:
     state = (bytes(range(251)) * (size // 251 + 1))[:size]
     session = Session()
-    report, back = talk(Work("task", VISIT, ("{}", state or None)), session)
-    assert report["rows"] == 7
+    report, back = visit(state or None, session)
+    assert report.rows == 7
     assert bytes(back) == state
     assert session.said.count(VISIT) == 1
     assert session.said.count(PUT) == session.said.count(TAKE) == max(0, -(-size // PART) - 1)
 
 
-def test_a_small_state_is_one_statement() -> None:
+def test_a_small_state_is_one_call() -> None:
     session = Session()
-    talk(Work("task", VISIT, ("{}", b"state")), session)
+    visit(b"state", session)
     assert session.said == [VISIT]
 
 
 def test_a_state_that_grows_is_taken_whole() -> None:
-    _, back = talk(Work("task", VISIT, ("{}", b"x" * PART)), Session(longer=PART))
+    _, back = visit(b"x" * PART, Session(longer=PART))
     assert bytes(back) == b"x" * PART + b"+" * PART
 
 
-def test_other_work_is_one_statement_with_its_answer() -> None:
-    talking = conversation(Work("task", OPEN, ("{}",)))
-    assert next(talking) == (OPEN, ("{}",))
+def test_opening_a_session_is_one_call_with_its_answer() -> None:
+    setup = SessionSetup(threads=2)
+    calls = opening(setup)
+    assert next(calls) == (OPEN, (setup.to_json(),))
     with pytest.raises(StopIteration) as end:
-        talking.send("answer")
+        calls.send("answer")
     assert end.value.value == "answer"

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from automl.data.preprocessors import Layout, layout
+from automl.data.packing_sql import Layout, layout
 from keras_seg.protocol import array_bytes
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ import psycopg2
 import pytest
 
 from fix_db import Session, connect_to
+from fix_orders import ORDER, SETUP, altered
 from fix_search import SMALL, dense, in_schema, load, make_iris, search
+from keras_seg.protocol import parts
+from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, SessionSetup, VisitReport
 from test_custom_functions import TOP_2_OF_0_1_0
 
 TABLE = "t_custom_functions"
@@ -88,6 +91,7 @@ def never_eight(y_true, y_pred):
     return tf.reduce_mean(tf.square(y_pred - y_true), -1)
 """,
 }
+OPEN, CHECK, VISIT = (f"SELECT madlib.automl_{name}" for name in ("open(%s)", "check(%s)", "visit(%s, NULL)"))
 PARAMS = "optimizer='Adam(lr=0.05)',loss='{}',metrics={}"
 NOT_THERE, NO_FUNCTION = b"cnot_there\nfunction\n.", pickle.dumps(Path("here"))
 
@@ -438,7 +442,7 @@ def test_a_table_that_a_role_may_not_read(db: Session, plain: Session) -> None:
             fit(plain, "unread", "entropy", ["hits"])
         assert caught.value.pgcode == "42501"
         assert "has no SELECT privilege on table" in str(caught.value)
-        assert plain.error_of("SELECT madlib.automl_open(%s)", json.dumps({"functions": TABLE})).sqlstate == "42501"
+        assert plain.error_of(OPEN, SessionSetup(functions=TABLE).to_json()).sqlstate == "42501"
     finally:
         db.run(f"GRANT SELECT ON madlib.{TABLE} TO PUBLIC")
 
@@ -533,7 +537,7 @@ def test_a_table_in_which_others_have_a_say_is_never_read(
             fit(plain, "attacked", "touch", ["accuracy"], object_table=loaded)
         assert plain.failure(caught.value).message.startswith(f'object_table: table "madlib.t_attacked" {message}')
         # And where the coordinator is left out: whatever an order says, the session looks itself.
-        failure = plain.error_of("SELECT madlib.automl_open(%s)", json.dumps({"functions": loaded}))
+        failure = plain.error_of(OPEN, SessionSetup(functions=loaded).to_json())
         assert failure.sqlstate == "42501"
         assert failure.message.startswith(f'object_table: table "madlib.t_attacked" {message}')
         assert not marker.exists()
@@ -556,52 +560,105 @@ def test_a_table_that_took_the_place_of_one_that_an_old_snapshot_sees(
     plain.run(f"CREATE TABLE madlib.{loaded} (id integer, name text, description text, object bytea)")
     plain.run(f"INSERT INTO madlib.{loaded} VALUES (1, 'touch', NULL, %s)", pickle.dumps(Touch(str(marker))))
     # Every statement still sees the catalog's row of the table that is gone, which a superuser owned.
-    failure = plain.error_of("SELECT madlib.automl_open(%s)", json.dumps({"functions": loaded}))
+    failure = plain.error_of(OPEN, SessionSetup(functions=loaded).to_json())
     assert failure.sqlstate == "42501"
     assert failure.message == f'object_table: table "madlib.{loaded}" was exchanged while it was read'
     plain.run("ROLLBACK")
     db.run(f"REVOKE CREATE ON SCHEMA madlib FROM {role}")
 
 
-def test_orders_bring_neither_bytes_nor_facts(db: Session, plain: Session, loaded: str, marker: Path) -> None:
-    plain.run("CREATE TABLE stolen AS SELECT * FROM madlib.t_attacked")
-    evil = pickle.dumps(Touch(str(marker))).hex()
-    for functions in (
-        {"touch": evil},
-        {"table": "stolen", "schema": "t_custom", "trusted": True},
-        "t_custom.stolen",
-        "stolen",
-        'stolen" UNION SELECT name, object FROM t_custom."stolen',
-        [evil],
-        7,
-    ):
-        assert plain.error_of("SELECT madlib.automl_open(%s)", json.dumps({"functions": functions})).sqlstate == "42501"
-    plain.run("SELECT madlib.automl_open(%s)", json.dumps({"functions": None, "datasets": {}}))
-    plain.run("SELECT madlib.automl_define('m', %s, NULL)", dense(3))
-    compiled = {"optimizer": "SGD", "params": {}, "loss": "touch", "metrics": [], "functions": {"touch": evil}}
-    order = {"model": "m", "compile": compiled, "fit": {}, "seed": [1, 1], "labels": 3, "x_shape": [4], "name": "n",
-             "functions": {"touch": evil}, "stops": [{"train": 0, "iteration": 1}]}  # fmt: skip
-    problems = plain.value("SELECT madlib.automl_check(%s)", json.dumps([order]))
-    assert 'loss \\"touch\\" is not one of Keras' in problems
-    answer = bytes(plain.value("SELECT madlib.automl_visit(%s, NULL)", json.dumps(order)))
-    assert b"is not one of Keras" in answer
+@pytest.mark.postgresql("tables that are replicated have no rules")
+def test_a_table_that_is_no_longer_trusted_when_a_session_looks(db: Session, database: str, loaded: str, marker: Path) -> None:
+    db.run("SET keras_automl.sessions = 1; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+    other = connect_to(database)
+    other.run(f"CREATE RULE also AS ON DELETE TO madlib.{loaded} DO ALSO SELECT 1")
+    other.close()
+    try:
+        # The caller looks with its old snapshot, its session with a new one.
+        with pytest.raises(psycopg2.Error) as caught:
+            fit(db, "late", "touch", ["accuracy"], object_table=loaded)
+    finally:
+        db.run("ROLLBACK; SET keras_automl.sessions = 0")
+    failure, rule = db.failure(caught.value), WITHOUT_WAYS.format("rules")
+    assert failure.sqlstate == "42501"
+    assert failure.message.startswith("a session of the search could not be prepared: ")
+    assert failure.message.endswith(f'object_table: table "madlib.{loaded}" {rule}')
     assert not marker.exists()
 
 
-def test_an_order_that_makes_no_sense_is_the_trial_s_error(db: Session, plain: Session) -> None:
-    plain.run("SELECT madlib.automl_open('{\"datasets\": {}}')")
-    compiled = {"optimizer": "SGD", "params": {}, "loss": "mse", "metrics": []}
+def report_of(session: Session, order: str) -> VisitReport:
+    """What a session says of a visit of a new trial."""
+    text, _ = parts.opened(bytes(session.value(VISIT, order)))
+    return VisitReport.from_json(text)
+
+
+def test_orders_bring_neither_bytes_nor_facts(db: Session, plain: Session, loaded: str, marker: Path) -> None:
+    plain.run("CREATE TABLE stolen AS SELECT * FROM madlib.t_attacked")
+    evil = pickle.dumps(Touch(str(marker))).hex()
+    for name in ("t_custom.stolen", "stolen", 'stolen" UNION SELECT name, object FROM t_custom."stolen'):
+        assert plain.error_of(OPEN, SessionSetup(functions=name).to_json()).sqlstate == "42501"
+    for forged in ({"touch": evil}, {"table": "stolen", "schema": "t_custom", "trusted": True}, [evil], 7):
+        failure = plain.error_of(OPEN, altered(SessionSetup(), functions=forged))
+        assert failure.sqlstate == "22023"
+        assert failure.message.startswith("keras_automl: SessionSetup.functions must be a text, got ")
+    plain.run(OPEN, SETUP.to_json())
+    plain.run("SELECT madlib.automl_define('m', %s, NULL)", dense(3))
+    compiled = replace(ORDER.compile, loss="touch")
+    check, visit = CheckOrder((NetworkCheck("n", "m", compiled),)), replace(ORDER, compile=compiled)
+    (problem,) = CheckReport.from_json(plain.value(CHECK, check.to_json())).problems
+    assert (problem.part, problem.text) == (Part.COMPILE, 'loss "touch" is not one of Keras')
+    assert "is not one of Keras" in (report_of(plain, visit.to_json()).error or "")
+    for call, message, where, path in (
+        (CHECK, check, "CheckOrder.networks", "networks 0"),
+        (CHECK, check, "CheckOrder.networks.compile", "networks 0 compile"),
+        (VISIT, visit, "VisitOrder", ""),
+        (VISIT, visit, "VisitOrder.compile", "compile"),
+    ):
+        failure = plain.error_of(call, altered(message, path, functions={"touch": evil}))
+        assert (failure.sqlstate, failure.message) == ("22023", f'keras_automl: {where} must not have "functions"')
+    assert not marker.exists()
+
+
+def test_an_order_that_cannot_be_done_is_the_trial_s_error(db: Session, plain: Session) -> None:
+    plain.run(OPEN, SETUP.to_json())
+    assert report_of(plain, ORDER.to_json()).error == "KeyError: 'm'"
+    plain.run(OPEN, SessionSetup().to_json())
+    assert report_of(plain, ORDER.to_json()).error == "ValueError: the session was not told what a row consists of"
+
+
+RANGE = "batch_size and epochs must be at least 1, got"
+SENSELESS: list[tuple[str, str]] = [
+    ("{}", 'VisitOrder must have "model"'),
+    ('{"compile": {}}', 'VisitOrder must have "model"'),
+    ("optimizer", "VisitOrder must be JSON: Expecting value: line 1 column 1 (char 0)"),
+    (altered(ORDER, fit=3), "VisitOrder.fit must be an object, got 3"),
     # Batches of -1 rows: a loop that would never end.
-    fits = [{"compile": compiled, "fit": fit} for fit in (3, {"batch_size": -1}, {"batch_size": 0}, {"epochs": 0})]
-    for order in ({}, {"compile": {}}, *fits):
-        answer = bytes(plain.value("SELECT madlib.automl_visit(%s, NULL)", json.dumps(order)))
-        assert b'"error": "' in answer
+    (altered(ORDER, "fit", batch_size=-1), f"{RANGE} -1 and 1"),
+    (altered(ORDER, "fit", batch_size=0), f"{RANGE} 0 and 1"),
+    (altered(ORDER, "fit", epochs=0), f"{RANGE} 8 and 0"),
+]
 
 
-@pytest.mark.parametrize("threads", [-5, 0, 10**6, 10**12, True, "two", [], None])
-def test_a_setup_that_makes_no_sense_does_not_end_the_server(db: Session, plain: Session, threads: object) -> None:
-    failure = plain.error_of("SELECT madlib.automl_open(%s)", json.dumps({"threads": threads}))
+def test_an_order_that_makes_no_sense_is_refused(db: Session, plain: Session) -> None:
+    plain.run(OPEN, SETUP.to_json())
+    for order, message in SENSELESS:
+        failure = plain.error_of(VISIT, order)
+        assert (failure.sqlstate, failure.message) == ("22023", f"keras_automl: {message}")
+
+
+@pytest.mark.parametrize("threads", [-5, 0, 10**6, 10**12])
+def test_a_number_of_threads_that_would_end_the_server_is_refused(db: Session, plain: Session, threads: int) -> None:
+    failure = plain.error_of(OPEN, SessionSetup(threads=threads).to_json())
     assert (failure.sqlstate, failure.message) == (
         "22023", f"keras_automl.threads: must be an integer from 1 to 256, got {threads}",
+    )  # fmt: skip
+    assert db.value("SELECT 1") == 1
+
+
+@pytest.mark.parametrize(("threads", "given"), [(True, "true"), ("two", '"two"'), ([], "[]"), (None, "null")])
+def test_a_setup_that_makes_no_sense_is_refused(db: Session, plain: Session, threads: object, given: str) -> None:
+    failure = plain.error_of(OPEN, altered(SessionSetup(), threads=threads))
+    assert (failure.sqlstate, failure.message) == (
+        "22023", f"keras_automl: SessionSetup.threads must be a whole number, got {given}",
     )  # fmt: skip
     assert db.value("SELECT 1") == 1

@@ -6,10 +6,12 @@ import json
 import socket
 from collections.abc import Iterator
 
+import psycopg2
 import pytest
 
 from fix_db import Session
 from fix_search import dense, load, make_iris, search
+from keras_seg.protocol.orders import SessionSetup
 
 ASK = "madlib.automl_gpus(text)"
 
@@ -76,13 +78,15 @@ def test_a_search_without_gpus_names_the_host_and_makes_nothing(db: Session) -> 
 @pytest.mark.parametrize("sessions", [0, 2])
 def test_a_session_looks_for_its_gpu_itself(equipped: Session, sessions: int) -> None:
     equipped.run(f"SET keras_automl.sessions = {sessions}")
-    with pytest.raises(Exception, match="use_gpus: there is no GPU GPU-aa on this host, which has none"):
+    with pytest.raises(psycopg2.Error, match="use_gpus: there is no GPU GPU-aa on this host, which has none") as caught:
         search(equipped, "out", use_gpus=True)
+    failure = equipped.failure(caught.value)
+    assert (failure.sqlstate, failure.hint) == ("55000", "Call again: the driver may have lost it since.")
     assert equipped.fetch("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'out%'") == []
 
 
 def test_a_session_cannot_change_its_devices(db: Session) -> None:
-    db.run("""SELECT madlib.automl_open('{"threads": 1, "gpus": []}')""")
-    failure = db.error_of("""SELECT madlib.automl_open('{"threads": 1, "gpus": ["GPU-aa"]}')""")
+    db.run("SELECT madlib.automl_open(%s)", SessionSetup().to_json())
+    failure = db.error_of("SELECT madlib.automl_open(%s)", SessionSetup(gpus=("GPU-aa",)).to_json())
     assert (failure.sqlstate, failure.hint) == ("55000", "Reconnect.")
     assert failure.message == ("use_gpus: TensorFlow began in this session without a GPU and cannot change to run on GPU-aa")

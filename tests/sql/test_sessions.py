@@ -17,6 +17,7 @@ from automl.cluster.connection import Address, Connection
 from automl.cluster.driver import psycopg
 from fix_db import Session
 from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, load, make_iris, search, sequential
+from keras_seg.protocol.variables import Variable, Variables
 from keras_seg.training.buffers import in_parts
 
 TWO_LAYERS = sequential(
@@ -202,13 +203,15 @@ def test_changed_rows_of_a_committed_table_are_seen(prepared: Session) -> None:
 def test_a_large_buffer_is_read_in_parts(db: Session) -> None:
     rows = "SELECT n, decode(repeat(md5(n::text), 40000 * n), 'hex') AS x, decode(repeat('00', n), 'hex') AS y FROM {}"
     db.run(f"CREATE TABLE packed AS {rows.format('generate_series(0, 4) AS n')}")
-    parts = in_parts("SELECT x, '{1}'::int[] AS x_shape, y, '{1}'::int[] AS y_shape FROM packed WHERE n <> $1 ORDER BY n")
-    db.run(f"PREPARE parts(integer) AS {parts}")
+    variables = Variables((Variable("x", (1,), "float32"),), Variable("y", (1,), "int16"))
+    (x, x_shape), (y, y_shape) = variables.names
+    columns = f"x AS {x}, '{{1}}'::int[] AS {x_shape}, y AS {y}, '{{1}}'::int[] AS {y_shape}"
+    db.run(f"PREPARE parts(integer) AS {in_parts(f'SELECT {columns} FROM packed WHERE n <> $1 ORDER BY n', variables)}")
     found = db.fetch("EXECUTE parts(2)")
-    assert [row.x_bytes for row in found] == [0, 640_000, *[1_920_000] * 2, *[2_560_000] * 3]
-    for column in ("x", "y"):
+    assert [getattr(row, f"{x}_bytes") for row in found] == [0, 640_000, *[1_920_000] * 2, *[2_560_000] * 3]
+    for column, name in (("x", x), ("y", y)):
         whole = db.fetch(f"SELECT {column} FROM packed WHERE n <> 2 ORDER BY n")
-        assert b"".join(bytes(getattr(row, column)) for row in found) == b"".join(bytes(value) for (value,) in whole)
+        assert b"".join(bytes(getattr(row, name)) for row in found) == b"".join(bytes(value) for (value,) in whole)
 
 
 def test_large_states_in_parts_and_in_the_table_are_the_same_bits(prepared: Session) -> None:

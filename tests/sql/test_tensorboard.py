@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fix_db import Session
+from fix_orders import ORDER, SETUP, altered
 from fix_search import dense, load, make_iris, search
+from keras_seg.protocol.orders import TensorBoardOrder, VisitOrder
 
 CALLBACKS = """{'batch_size': [8], 'epochs': [1], 'callbacks': ['[TensorBoard(log_dir="/tmp/logs/fit")]']}"""
 PLAIN = "{'batch_size': [8], 'epochs': [1], 'callbacks': [None]}"  # as many draws, so that the configurations are the same
@@ -148,35 +150,36 @@ def test_only_a_superuser_configures(db: Session, role: str, connect: Callable[.
     assert db.value(f"SELECT directory FROM {table}") == str(logs)
 
 
-ORDER = {
-    "model": "m",
-    "compile": {"optimizer": "SGD", "params": {"lr": 0.1}, "loss": "categorical_crossentropy", "metrics": []},
-    "fit": {"batch_size": 8},
-    "seed": [1, 1],
-    "labels": 3,
-    "stops": [{"train": 0, "iteration": 1, "last": True}],
-}
 VISIT = "SELECT madlib.automl_visit(%s, NULL)"
+
+
+def watched(log_dir: str) -> VisitOrder:
+    return replace(ORDER, tensorboard=TensorBoardOrder(log_dir, run=1, trial=1))
 
 
 def test_an_order_of_one_s_own_does_not_get_out(db: Session, role: str, connect: Callable[..., Session], logs: Path) -> None:
     session = connect(user=role)
     make_iris(session)
-    query = "SELECT attributes AS x, attributes_shape AS x_shape, class_text AS y, class_text_shape AS y_shape FROM train"
-    session.run("SELECT madlib.automl_open(%s)", json.dumps({"datasets": {"training": {"query": query + " WHERE $1 >= 0"}}}))
+    session.run("SELECT madlib.automl_open(%s)", SETUP.to_json())
     session.run("SELECT madlib.automl_define('m', %s, NULL)", dense(3))
-    given = {"histogram_freq": 0, "write_graph": True, "write_images": False, "run": 1, "trial": 1}
     (logs / "link").symlink_to("/tmp")
-    for log_dir in ("../../out", "/tmp/../out", "a/../../out", "link", "link/out"):
-        session.run(VISIT, json.dumps({**ORDER, "tensorboard": {**given, "log_dir": log_dir}}))
-    for forged in ({"run": "../.."}, {"trial": "../../.."}):
-        session.run(VISIT, json.dumps({**ORDER, "tensorboard": {**given, "log_dir": "a", **forged}}))
+    out = f"{logs.name}_out"
+    for log_dir in (f"../../{out}", f"/tmp/../{out}", f"a/../../{out}", "link", f"link/{out}"):
+        session.run(VISIT, watched(log_dir).to_json())
+    for key, forged in (("run", "../.."), ("trial", "../../..")):
+        failure = session.error_of(VISIT, altered(watched("a"), "tensorboard", **{key: forged}))
+        rule = f'VisitOrder.tensorboard.{key} must be a whole number, got "{forged}"'
+        assert (failure.sqlstate, failure.message) == ("22023", f"keras_automl: {rule}")
     assert files(logs) == []
-    assert not [path for path in (logs.parent / "out", Path("/tmp/out"), Path("/tmp") / role) if path.exists()]
-    session.run(VISIT, json.dumps({**ORDER, "tensorboard": {**given, "log_dir": "/etc"}}))
+    assert not [path for path in (logs.parent / out, Path("/tmp") / out, Path("/") / out, Path("/tmp") / role) if path.exists()]
+    session.run(VISIT, watched("/etc").to_json())
     assert files(logs) == [f"etc/{role}/run_1/mst_key_1/train/events.out.tfevents.0000000001.v2"]
     # What a role is called decides where it writes: not the order, nor a setting.
     session.run("CREATE TEMPORARY TABLE automl_tensorboard_setting AS SELECT '/tmp'::text AS directory")
     session.run("SET keras_automl.tensorboard = '/tmp'; SET search_path = pg_temp, " + session.value("SELECT current_schema()"))
-    session.run(VISIT, json.dumps({**ORDER, "tensorboard": {**given, "log_dir": "/etc", "role": "postgres", "directory": "/"}}))
+    session.run(VISIT, watched("/etc").to_json())
+    for key, forged in (("role", "postgres"), ("directory", "/")):
+        failure = session.error_of(VISIT, altered(watched("/etc"), "tensorboard", **{key: forged}))
+        rule = f'VisitOrder.tensorboard must not have "{key}"'
+        assert (failure.sqlstate, failure.message) == ("22023", f"keras_automl: {rule}")
     assert len(files(logs)) == 1

@@ -13,6 +13,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from functools import cache
 from typing import Any, Self, TypeVar
@@ -117,8 +118,15 @@ _PLAIN = {str: "a text", bool: "true or false", int: "a whole number", float: "a
 
 def _plain_reader(kind: type) -> Read:
     if kind is float:
-        return lambda value, where: float(value) if type(value) in (int, float) else _refuse(where, "a number", value)
+        return _number
     return lambda value, where: value if type(value) is kind else _refuse(where, _PLAIN[kind], value)
+
+
+def _number(value: Any, where: str) -> Any:
+    if type(value) in (int, float):
+        with suppress(OverflowError):  # a whole number beyond all floats
+            return float(value)
+    return _refuse(where, _PLAIN[float], value)
 
 
 def _enum_reader(kind: type[StrEnum]) -> Read:
@@ -153,9 +161,10 @@ def _union_reader(kinds: tuple[Any, ...]) -> Read:
     readers = {kind.KIND: _reader(kind) for kind in several}
 
     def read(value: Any, where: str) -> Any:
-        if type(value) is not dict or value.get(_KIND) not in readers:
+        chosen = value.get(_KIND) if type(value) is dict else None
+        if type(chosen) is not str or chosen not in readers:
             _refuse(where, f'an object whose "{_KIND}" is one of {", ".join(readers)}', value)
-        return readers[value[_KIND]]({key: each for key, each in value.items() if key != _KIND}, where)
+        return readers[chosen]({key: each for key, each in value.items() if key != _KIND}, where)
 
     return read
 
