@@ -1,0 +1,1 @@
+-- From 0.1.0 to 0.2.0. sql/Makefile puts begin.sql and 05_load.sql before this and end.sql behind it.
