@@ -8,7 +8,7 @@ CREATE FUNCTION madlib.hyperband_schedule(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].hyperband_schedule(*args)
 $$;
 COMMENT ON FUNCTION madlib.hyperband_schedule(varchar, integer, integer, integer) IS

@@ -9,7 +9,7 @@ CREATE FUNCTION madlib.load_keras_model(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].load_keras_model(*args)
 $$;
 COMMENT ON FUNCTION madlib.load_keras_model(varchar, json, bytea, text, text) IS
@@ -18,7 +18,7 @@ COMMENT ON FUNCTION madlib.load_keras_model(varchar, json, bytea, text, text) IS
 CREATE FUNCTION madlib.delete_keras_model(keras_model_arch_table varchar, model_id integer) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].delete_keras_model(*args)
 $$;
 COMMENT ON FUNCTION madlib.delete_keras_model(varchar, integer) IS
@@ -34,7 +34,7 @@ CREATE FUNCTION madlib.load_custom_function(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].load_custom_function(*args)
 $$;
 COMMENT ON FUNCTION madlib.load_custom_function(varchar, bytea, text, text) IS
@@ -43,7 +43,7 @@ COMMENT ON FUNCTION madlib.load_custom_function(varchar, bytea, text, text) IS
 CREATE FUNCTION madlib.load_top_k_accuracy_function(object_table varchar, k integer) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].load_top_k_accuracy_function(*args)
 $$;
 COMMENT ON FUNCTION madlib.load_top_k_accuracy_function(varchar, integer) IS
@@ -52,7 +52,7 @@ COMMENT ON FUNCTION madlib.load_top_k_accuracy_function(varchar, integer) IS
 CREATE FUNCTION madlib.delete_custom_function(object_table varchar, id integer) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].delete_custom_function(*args)
 $$;
 COMMENT ON FUNCTION madlib.delete_custom_function(varchar, integer) IS
@@ -61,7 +61,7 @@ COMMENT ON FUNCTION madlib.delete_custom_function(varchar, integer) IS
 CREATE FUNCTION madlib.delete_custom_function(object_table varchar, name text) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].delete_custom_function(*args)
 $$;
 COMMENT ON FUNCTION madlib.delete_custom_function(varchar, text) IS
@@ -80,7 +80,7 @@ CREATE FUNCTION madlib.generate_model_configs(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].generate_model_configs(*args)
 $$;
 COMMENT ON FUNCTION madlib.generate_model_configs(
@@ -98,7 +98,7 @@ CREATE FUNCTION madlib.load_model_selection_table(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].load_model_selection_table(*args)
 $$;
 COMMENT ON FUNCTION madlib.load_model_selection_table(

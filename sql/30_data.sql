@@ -12,7 +12,7 @@ CREATE FUNCTION madlib.train_test_split(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].train_test_split(*args)
 $$;
 COMMENT ON FUNCTION madlib.train_test_split(text, text, double precision, double precision, text, text, boolean, boolean) IS
@@ -30,7 +30,7 @@ CREATE FUNCTION madlib.training_preprocessor_dl(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].training_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer[], text) IS
@@ -50,7 +50,7 @@ CREATE FUNCTION madlib.training_preprocessor_dl(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].training_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer, text) IS
@@ -68,7 +68,7 @@ CREATE FUNCTION madlib.training_preprocessor_dl(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].training_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, text, text) IS
@@ -85,7 +85,7 @@ CREATE FUNCTION madlib.validation_preprocessor_dl(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].validation_preprocessor_dl(*args)
 $$;
 COMMENT ON FUNCTION madlib.validation_preprocessor_dl(varchar, varchar, varchar, varchar, varchar, integer, text) IS
@@ -109,7 +109,7 @@ COMMENT ON FUNCTION madlib.automl_native(smallint[]) IS
 CREATE FUNCTION madlib.automl_pack_features(wire bytea, shape integer[], normalizing_const real) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].pack_features(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
@@ -118,7 +118,7 @@ COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
 CREATE FUNCTION madlib.automl_pack_encoded(wire bytea, shape integer[]) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].pack_encoded(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_encoded(bytea, integer[]) IS
@@ -127,7 +127,7 @@ COMMENT ON FUNCTION madlib.automl_pack_encoded(bytea, integer[]) IS
 CREATE FUNCTION madlib.automl_pack_classes(wire bytea, shape integer[]) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].pack_classes(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_classes(bytea, integer[]) IS

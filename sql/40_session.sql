@@ -4,7 +4,7 @@
 CREATE FUNCTION madlib.automl_open(setup text) RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].open_session(plpy, GD, setup)
 $$;
 COMMENT ON FUNCTION madlib.automl_open(text) IS
@@ -13,7 +13,7 @@ COMMENT ON FUNCTION madlib.automl_open(text) IS
 CREATE FUNCTION madlib.automl_define(key text, architecture text, weights bytea) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].define(GD, key, architecture, weights)
 $$;
 COMMENT ON FUNCTION madlib.automl_define(text, text, bytea) IS
@@ -30,7 +30,7 @@ CREATE FUNCTION madlib.automl_feed(
 ) RETURNS integer
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].feed(GD, *args)
 $$;
 COMMENT ON FUNCTION madlib.automl_feed(text, integer, integer, bytea, integer[], bytea, integer[]) IS
@@ -39,7 +39,7 @@ COMMENT ON FUNCTION madlib.automl_feed(text, integer, integer, bytea, integer[],
 CREATE FUNCTION madlib.automl_check(orders text) RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].check(plpy, GD, orders)
 $$;
 COMMENT ON FUNCTION madlib.automl_check(text) IS
@@ -48,7 +48,7 @@ COMMENT ON FUNCTION madlib.automl_check(text) IS
 CREATE FUNCTION madlib.automl_visit(visit text, state bytea) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].visit(plpy, GD, visit, state)
 $$;
 COMMENT ON FUNCTION madlib.automl_visit(text, bytea) IS
@@ -58,7 +58,7 @@ COMMENT ON FUNCTION madlib.automl_visit(text, bytea) IS
 CREATE FUNCTION madlib.automl_put(part bytea, first boolean) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].put(GD, part, first)
 $$;
 COMMENT ON FUNCTION madlib.automl_put(bytea, boolean) IS
@@ -67,7 +67,7 @@ COMMENT ON FUNCTION madlib.automl_put(bytea, boolean) IS
 CREATE FUNCTION madlib.automl_take() RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].take(GD)
 $$;
 COMMENT ON FUNCTION madlib.automl_take() IS
@@ -76,7 +76,7 @@ COMMENT ON FUNCTION madlib.automl_take() IS
 CREATE FUNCTION madlib.automl_predict(key text, features bytea, count integer) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].predict(plpy, GD, key, features, count)
 $$;
 COMMENT ON FUNCTION madlib.automl_predict(text, bytea, integer) IS
@@ -90,7 +90,7 @@ COMMENT ON TYPE madlib.automl_block IS
 CREATE FUNCTION madlib.automl_gather_begin(setup text, gathering text, architecture text) RETURNS madlib.automl_block
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].gather_begin(plpy, GD, setup, gathering, architecture)
 $$;
 COMMENT ON FUNCTION madlib.automl_gather_begin(text, text, text) IS
@@ -99,7 +99,7 @@ COMMENT ON FUNCTION madlib.automl_gather_begin(text, text, text) IS
 CREATE FUNCTION madlib.automl_gather(id text, features bytea) RETURNS madlib.automl_block
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].gather(GD, id, features)
 $$;
 COMMENT ON FUNCTION madlib.automl_gather(text, bytea) IS
@@ -108,7 +108,7 @@ COMMENT ON FUNCTION madlib.automl_gather(text, bytea) IS
 CREATE FUNCTION madlib.automl_gather_rest() RETURNS madlib.automl_block
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].gather_rest(GD)
 $$;
 COMMENT ON FUNCTION madlib.automl_gather_rest() IS
@@ -130,7 +130,7 @@ COMMENT ON FUNCTION madlib.automl_kept() IS
 CREATE FUNCTION madlib.automl_close() RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].close_session(GD)
 $$;
 COMMENT ON FUNCTION madlib.automl_close() IS

@@ -129,7 +129,7 @@ CREATE FUNCTION madlib.madlib_keras_automl(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_automl(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_automl(
@@ -140,7 +140,7 @@ COMMENT ON FUNCTION madlib.madlib_keras_automl(
 CREATE FUNCTION madlib.automl_resume(run_id bigint) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].automl_resume(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_resume(bigint) IS
@@ -161,7 +161,7 @@ CREATE FUNCTION madlib.madlib_keras_fit_multiple_model(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_fit_multiple_model(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_fit_multiple_model(
@@ -187,7 +187,7 @@ CREATE FUNCTION madlib.madlib_keras_fit(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_fit(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_fit(

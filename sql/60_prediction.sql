@@ -9,7 +9,7 @@ CREATE FUNCTION madlib.madlib_keras_evaluate(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_evaluate(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_evaluate(
@@ -29,7 +29,7 @@ CREATE FUNCTION madlib.madlib_keras_predict(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_predict(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_predict(varchar, varchar, varchar, varchar, varchar, varchar, boolean, integer) IS
@@ -47,7 +47,7 @@ CREATE FUNCTION madlib.madlib_keras_predict(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_predict(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_predict(varchar, varchar, varchar, varchar, varchar, integer, boolean, integer) IS
@@ -65,7 +65,7 @@ CREATE FUNCTION madlib.madlib_keras_predict(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_predict(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_predict(varchar, varchar, varchar, varchar, varchar, double precision, boolean, integer) IS
@@ -86,7 +86,7 @@ CREATE FUNCTION madlib.madlib_keras_predict_byom(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_predict_byom(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_predict_byom(
@@ -109,7 +109,7 @@ CREATE FUNCTION madlib.madlib_keras_predict_byom(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_predict_byom(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_predict_byom(
@@ -132,7 +132,7 @@ CREATE FUNCTION madlib.madlib_keras_predict_byom(
 ) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].madlib_keras_predict_byom(*args)
 $$;
 COMMENT ON FUNCTION madlib.madlib_keras_predict_byom(

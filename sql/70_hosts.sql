@@ -17,7 +17,7 @@ CREATE FUNCTION madlib.automl_doctor(
 ) RETURNS SETOF record
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].automl_doctor()
 $$;
 COMMENT ON FUNCTION madlib.automl_doctor() IS
@@ -26,7 +26,7 @@ COMMENT ON FUNCTION madlib.automl_doctor() IS
 CREATE FUNCTION madlib.automl_inspect() RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].inspect(plpy)
 $$;
 COMMENT ON FUNCTION madlib.automl_inspect() IS
@@ -35,7 +35,7 @@ COMMENT ON FUNCTION madlib.automl_inspect() IS
 CREATE FUNCTION madlib.gpu_configuration(output_table text, source text DEFAULT 'tensorflow') RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].gpu_configuration(*args)
 $$;
 COMMENT ON FUNCTION madlib.gpu_configuration(text, text) IS
@@ -44,7 +44,7 @@ COMMENT ON FUNCTION madlib.gpu_configuration(text, text) IS
 CREATE FUNCTION madlib.automl_gpus(source text) RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'keras_seg' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].gpus(plpy, source)
 $$;
 COMMENT ON FUNCTION madlib.automl_gpus(text) IS
@@ -60,7 +60,7 @@ SELECT pg_catalog.pg_extension_config_dump('madlib.automl_tensorboard_setting', 
 CREATE FUNCTION madlib.automl_tensorboard(directory text) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].automl_tensorboard(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_tensorboard(text) IS

@@ -16,7 +16,7 @@ BEGIN
 CREATE FUNCTION madlib.%I(message text DEFAULT '') RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].usage(%L, *args)
 $$
 $sql$, name, name);
@@ -32,7 +32,7 @@ $do$;
 CREATE FUNCTION madlib.gpu_configuration() RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$
-if 'automl' not in GD: plpy.execute('SELECT madlib.automl_load()')
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].usage('gpu_configuration', 'usage')
 $$;
 COMMENT ON FUNCTION madlib.gpu_configuration() IS

@@ -6,6 +6,7 @@ import os
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,6 +124,21 @@ def drop_left_behind(admin: Session) -> None:
     for (name,) in admin.fetch(r"SELECT datname FROM pg_database WHERE datname ~ '^automl_test_\d+$'"):
         if not is_running(int(name.rpartition("_")[2])):
             drop_database(admin, name)
+
+
+@contextmanager
+def scratch_database(server: str, name: str, options: str = "") -> Iterator[str]:
+    """The DSN of a new, empty database."""
+    name = f"{name}_{os.getpid()}"
+    admin = connect_to(server)
+    admin.run(f"DROP DATABASE IF EXISTS {name}")
+    admin.run(f"CREATE DATABASE {name} {options}")
+    try:
+        yield psycopg2.extensions.make_dsn(server, dbname=name)
+    finally:
+        admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+        admin.run(f"DROP DATABASE {name}")
+        admin.close()
 
 
 @pytest.fixture(scope="session")

@@ -288,3 +288,11 @@ def test_the_control_file_has_the_version_of_the_package() -> None:
 
 def test_pyproject_reads_the_version_from_the_package() -> None:
     assert 'version = { attr = "automl.__version__" }' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_there_is_a_way_from_every_version_to_this_one() -> None:
+    steps = sorted(path.stem.split("--")[1:] for path in (SQL / "upgrade").glob("keras_automl--*.sql"))
+    kept = sorted(path.stem.partition("--")[2] for path in (ROOT / "tests/upgrade").glob("keras_automl--*.sql"))
+    begin, end = zip(*steps, strict=True)
+    assert [*begin, automl.__version__] == [begin[0], *end]
+    assert kept == list(begin)  # tests/sql/test_upgrade.py goes it

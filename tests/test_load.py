@@ -52,14 +52,33 @@ def test_a_missing_package_is_named_with_place_and_remedy(db: Session) -> None:
     ("version", "hint"),
     [
         ("99.0.0", "Run deploy/install of keras_automl 99.0.0 on the host of the server, as root."),
-        ("0.0.9", f"Run in this database: ALTER EXTENSION keras_automl UPDATE TO '{__version__}'; then connect anew."),
+        ("0.0.9", f"Run in this database, as a superuser: ALTER EXTENSION keras_automl UPDATE TO '{__version__}'"),
     ],
 )
 def test_another_version_names_both_and_the_remedy(db: Session, version: str, hint: str) -> None:
     site = site_of(loader(db))
     loader_like_it(db, version=version)
     both = f"the extension is version {version}, but the Python package in {site} is version {__version__}"
-    assert db.error_of("SELECT loader()") == ("55000", f"keras_automl: {both}", hint)
+    for _ in range(2):  # nothing of it is left in the session
+        assert db.error_of("SELECT loader()") == ("55000", f"keras_automl: {both}", hint)
+    db.run("SELECT madlib.automl_load()")
+
+
+CALLS = ["hyperband_schedule('schedule', 9)", "hyperband_schedule()", "automl_close()"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_session_that_was_open_while_the_extension_was_updated_must_reconnect(db: Session, call: str) -> None:
+    # What is left of an earlier version in such a session: its package, and what its automl_load has put into GD.
+    package = (
+        f"sys.modules['automl'] = old = types.ModuleType('automl'); old.__file__ = '{site_of(loader(db))}/automl/__init__.py'"
+    )
+    left = f"import sys, types; {package}; old.__version__ = '0.0.9'; GD['automl'] = GD['keras_seg'] = old"
+    db.run(f"DO LANGUAGE plpython3u $$ {left} $$")
+    failure = db.error_of(f"SELECT madlib.{call}")
+    both = f"this session has loaded version 0.0.9 of the Python package, the extension is version {__version__}"
+    assert failure.message.endswith(f"keras_automl: {both}")
+    assert (failure.sqlstate, failure.hint) == ("55000", "Reconnect.")
 
 
 def test_a_package_of_the_same_name_from_elsewhere_is_refused(db: Session) -> None:
@@ -67,7 +86,7 @@ def test_a_package_of_the_same_name_from_elsewhere_is_refused(db: Session) -> No
     db.run(f"DO LANGUAGE plpython3u $$ {other} $$")
     failure = db.error_of("SELECT madlib.automl_load()")
     assert failure.message.endswith("another Python package automl was loaded in this session, from /tmp/automl.py")
-    assert failure.hint == "Connect anew."
+    assert failure.hint == "Reconnect."
 
 
 def test_imports_come_from_the_installed_folder_first_and_from_no_relative_one(db: Session) -> None:

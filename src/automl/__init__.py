@@ -14,4 +14,4 @@ The rooms, in reading order; a room imports from those above it, never from thos
     help, entry    every SQL function by its SQL name; the reference as text
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -6,29 +6,14 @@ import inspect
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-import psycopg2.extensions
 import pytest
 
 from automl import entry
 from automl.training.fit import MultipleArguments, SingleArguments
 from automl.training.request import Arguments
-from fix_db import MADLIB, Session, connect_to
+from fix_db import MADLIB, Session, connect_to, scratch_database
 from fix_search import dense, load, make_iris, search
-
-
-@contextmanager
-def scratch_database(server: str, name: str, options: str = "") -> Iterator[str]:
-    """The DSN of a new, empty database."""
-    name = f"{name}_{os.getpid()}"
-    admin = connect_to(server)
-    admin.run(f"DROP DATABASE IF EXISTS {name}")
-    admin.run(f"CREATE DATABASE {name} {options}")
-    yield psycopg2.extensions.make_dsn(server, dbname=name)
-    admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
-    admin.run(f"DROP DATABASE {name}")
-    admin.close()
 
 
 def everything(session: Session) -> list[object]:

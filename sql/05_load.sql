@@ -1,15 +1,9 @@
--- The schema of all that follows, and the function that leads PL/Python to the package.
-\echo Use "CREATE EXTENSION keras_automl" to load this file. \quit
-
--- Made here and not by the control file, so that the extension owns it: DROP EXTENSION leaves nothing. A schema of this name
--- that exists already is somebody else's (Apache MADlib's, say), and the extension stays out of it.
-CREATE SCHEMA madlib;
-GRANT USAGE ON SCHEMA madlib TO PUBLIC;
-COMMENT ON SCHEMA madlib IS 'Keras models trained and searched in the database (extension keras_automl)';
+-- The function that leads PL/Python to the package. Every update makes it again: it holds the folder and the version.
 
 -- The folder is written into this body by the installer: nothing that a user can set decides what is imported. It goes first,
--- because other copies of its packages (Debian's numpy) may lie further on.
-CREATE FUNCTION madlib.automl_load() RETURNS void
+-- because other copies of its packages (Debian's numpy) may lie further on. Each function asks whether the session has loaded this
+-- very version, so that one that was open while the extension was updated hears of it.
+CREATE OR REPLACE FUNCTION madlib.automl_load() RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
 import importlib, os, sys
@@ -28,6 +22,7 @@ def stop(message, hint):
 def number(version):
     return [int(part) for part in version.split('.') if part.isdigit()]
 
+loaded = 'automl' in sys.modules
 sys.path[:] = [SITE] + [path for path in sys.path if os.path.isabs(path) and path != SITE]
 importlib.invalidate_caches()
 try:
@@ -35,12 +30,16 @@ try:
 except ImportError:
     stop('the Python package automl is not in ' + SITE, INSTALL)
 if not os.path.abspath(automl.__file__).startswith(SITE + '/'):
-    stop('another Python package automl was loaded in this session, from ' + automl.__file__, 'Connect anew.')
+    stop('another Python package automl was loaded in this session, from ' + automl.__file__, 'Reconnect.')
 if automl.__version__ != VERSION:
+    package = automl.__version__
+    if loaded:  # before the extension was updated; what a session has imported it keeps
+        stop('this session has loaded version ' + package + ' of the Python package, the extension is version ' + VERSION, 'Reconnect.')
+    del sys.modules['automl']  # what is there after the remedy is imported then
     stop(
-        'the extension is version ' + VERSION + ', but the Python package in ' + SITE + ' is version ' + automl.__version__,
-        "Run in this database: ALTER EXTENSION keras_automl UPDATE TO '" + automl.__version__ + "'; then connect anew."
-        if number(automl.__version__) > number(VERSION) else INSTALL,
+        'the extension is version ' + VERSION + ', but the Python package in ' + SITE + ' is version ' + package,
+        "Run in this database, as a superuser: ALTER EXTENSION keras_automl UPDATE TO '" + package + "'"
+        if number(package) > number(VERSION) else INSTALL,
     )
 from keras_seg.server.interrupts import careful, deferred, look
 # In another encoding PL/Python fails over any error whose message is not ASCII, in a way that crashes the server.
@@ -52,7 +51,7 @@ try:
         import automl.entry, keras_seg.transition
 except ImportError as error:
     stop('the Python package ' + str(error.name) + ' cannot be imported from ' + SITE + ': ' + str(error), INSTALL)
-GD['automl'], GD['keras_seg'] = automl.entry, keras_seg.transition
+GD['automl'], GD['keras_seg'], GD['keras_automl'] = automl.entry, keras_seg.transition, VERSION
 look(careful(plpy))  # the import takes a while
 $$;
 COMMENT ON FUNCTION madlib.automl_load() IS

@@ -1,0 +1,10 @@
+-- From 0.1.0 to 0.2.0. sql/Makefile puts begin.sql and 05_load.sql before this and end.sql behind it.
+
+-- Where a method has put a trial became an object of the columns that the method has, in the place of the two of Hyperband.
+ALTER TABLE madlib.automl_trial_log ADD COLUMN place json NOT NULL DEFAULT '{}';
+UPDATE madlib.automl_trial_log SET place = ('{' || concat_ws(', ', '"s": ' || s, '"i": ' || i) || '}')::json;
+CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
+    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params, (place ->> 's')::integer AS s,
+        (place ->> 'i')::integer AS i, status, iteration, loss, seconds, error, place
+    FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+ALTER TABLE madlib.automl_trial_log DROP COLUMN s, DROP COLUMN i;
