@@ -2,7 +2,7 @@
 \echo Use "ALTER EXTENSION keras_automl UPDATE" to load this file. \quit
 
 -- A search that is under way would go on with the package that its sessions have loaded, and fail. Each holds an advisory lock
--- for as long as it runs: catalog.claim_run in src/automl/database/catalog.py.
+-- for as long as it runs: `claim_run` in src/automl/database/locks.py.
 DO $$
 DECLARE
     run record;

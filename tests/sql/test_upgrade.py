@@ -133,6 +133,7 @@ def contents(session: Session, table: str, columns: str = "*", condition: str = 
     with session.cursor() as cursor:
         cursor.execute(f"SELECT {columns} FROM {table} WHERE {condition}")
         rows = sorted((tuple(map(plain, row)) for row in cursor), key=repr)
+        assert cursor.description is not None  # a SELECT has columns
         return [tuple(column.name for column in cursor.description), *rows]
 
 
