@@ -166,9 +166,9 @@ def test_params_print_as_the_page_writes_them() -> None:
         ("etta=2", 'automl_params: "etta" is not one of R, eta, skip_last; did you mean "eta"?'),
         ("num_configs=20", 'automl_params: "num_configs" is not one of R, eta, skip_last'),
         ("R=9, r=9", 'automl_params: "R" must be given once'),
-        ("R=9,", "automl_params: must be key=value pairs parted by commas, got 'R=9,'"),
-        ("R", "automl_params: must be key=value pairs parted by commas, got 'R'"),
-        ("R==9", "automl_params: must be key=value pairs parted by commas, got 'R==9'"),
+        ("R=9,", "automl_params: must be key=value pairs separated by commas, got 'R=9,'"),
+        ("R", "automl_params: must be key=value pairs separated by commas, got 'R'"),
+        ("R==9", "automl_params: must be key=value pairs separated by commas, got 'R==9'"),
         (
             "R=x, eta=y",
             "2 problems were found:\n"

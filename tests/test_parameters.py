@@ -130,10 +130,10 @@ def test_a_schedule_as_json_can_hold_it() -> None:
             "optimizer='SGD(momentum=1e999)',loss='mse'",
             'compile_params: "momentum" must be a number, True, False, None or text, got inf',
         ),
-        ("'SGD'", "compile_params: must be key=value pairs parted by commas, got \"'SGD'\""),
-        ("loss='mse') + (1", "compile_params: must be key=value pairs parted by commas, got \"loss='mse') + (1\""),
-        ("loss='mse')(a=1", "compile_params: must be key=value pairs parted by commas, got \"loss='mse')(a=1\""),
-        ("**{'loss': 1}", "compile_params: must be key=value pairs parted by commas, got \"**{'loss': 1}\""),
+        ("'SGD'", "compile_params: must be key=value pairs separated by commas, got \"'SGD'\""),
+        ("loss='mse') + (1", "compile_params: must be key=value pairs separated by commas, got \"loss='mse') + (1\""),
+        ("loss='mse')(a=1", "compile_params: must be key=value pairs separated by commas, got \"loss='mse')(a=1\""),
+        ("**{'loss': 1}", "compile_params: must be key=value pairs separated by commas, got \"**{'loss': 1}\""),
     ],
 )
 def test_compile_params_that_break_a_rule(text: str, message: str) -> None:
@@ -180,8 +180,8 @@ def test_passes_are_the_epochs_from_the_initial_one() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "sqlstate"),
     [
-        (None, "fit_params: must be key=value pairs parted by commas, got NULL", "22004"),
-        ("", "fit_params: must be key=value pairs parted by commas, got ''", "22004"),
+        (None, "fit_params: must be key=value pairs separated by commas, got NULL", "22004"),
+        ("", "fit_params: must be key=value pairs separated by commas, got ''", "22004"),
         ("batch_size=0", 'fit_params: "batch_size" must be an integer of at least 1, got 0', "22023"),
         ("batch_size=23.7", 'fit_params: "batch_size" must be an integer of at least 1, got 23.7', "22023"),
         ("batch_size=True", 'fit_params: "batch_size" must be an integer of at least 1, got True', "22023"),

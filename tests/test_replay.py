@@ -393,7 +393,7 @@ def test_trials_that_differ_from_the_record_are_an_error_and_nothing_is_touched(
     assert repr(world.record) == before
 
 
-def test_what_it_was_trained_on_must_not_have_been_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_was_trained_on_must_not_have_been_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(request_of(*PLANS["listed"], memory=2**20), random.Random(1))
     assert not world.go(monkeypatch, stop=20)
     before, written = repr(world.record), world.record.run["inputs"]

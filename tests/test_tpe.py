@@ -80,7 +80,7 @@ def test_parameters_are_shown_as_they_are_written() -> None:
         ("num_config=2", '"num_config" is not one of num_configs, num_iterations, algorithm; did you mean "num_configs"?'),
         ("R=9", '"R" is not one of num_configs, num_iterations, algorithm'),
         ("num_configs=2, Num_Configs=3", '"num_configs" must be given once'),
-        ("num_configs", "must be key=value pairs parted by commas, got 'num_configs'"),
+        ("num_configs", "must be key=value pairs separated by commas, got 'num_configs'"),
     ],
 )
 def test_parameters_that_break_a_rule(text: str, message: str) -> None:

@@ -1,6 +1,6 @@
 """Faults of a Greenplum cluster: a process on a segment that is killed, a segment that is down, a record that is deleted.
 
-The first two make a segment begin anew, which ends what all other sessions do there: they want a cluster of their own, and run
+The first two make a segment begin again, which ends what all other sessions do there: they want a cluster of their own, and run
 after all other tests.
 """
 

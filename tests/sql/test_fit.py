@@ -294,8 +294,8 @@ SINGLE: list[tuple[str, Any, str, str]] = [
         "22023",
         "model_id: model_id 3: the network's last layer has 5 units, the dependent variable has 3 classes",
     ),
-    ("compile_params", None, "22004", "compile_params: must be key=value pairs parted by commas, got NULL"),
-    ("compile_params", "", "22004", "compile_params: must be key=value pairs parted by commas, got ''"),
+    ("compile_params", None, "22004", "compile_params: must be key=value pairs separated by commas, got NULL"),
+    ("compile_params", "", "22004", "compile_params: must be key=value pairs separated by commas, got ''"),
     ("compile_params", "loss='mse'", "22023", 'compile_params: "optimizer" is required'),
     (
         "compile_params",

@@ -62,7 +62,7 @@ def test_a_pruned_configuration_stays_pruned_though_survivors_get_worse() -> Non
 
 
 def test_decay_goes_on_from_hop_to_hop(quick: Session) -> None:
-    # The learning rate of the second step on is next to nothing: if it began anew at a hop, the loss would go on falling.
+    # The learning rate of the second step on is next to nothing: if it began again at a hop, the loss would go on falling.
     _, losses = fit(quick, "SGD(lr=0.5,decay=1e12)", iterations=5)
     assert losses[1:] == pytest.approx([losses[0]] * 4, rel=1e-6)
 

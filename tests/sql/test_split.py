@@ -168,7 +168,7 @@ ERRORS = [
     (("t", "o", 0.8, None, "k"), "42703", 'grouping_cols: column "k" does not exist in table "{schema}.t"'),
     (("t", "o", 0.8, None, None, "i, J"), "42703", 'target_cols: column "j" does not exist in table "{schema}.t"'),
     (("t", "o", 0.8, None, None, "i, i; --"), "22023",
-     "target_cols: must be names of columns, parted by commas, got 'i, i; --'"),
+     "target_cols: must be names of columns, separated by commas, got 'i, i; --'"),
     (("has_split", "o", 0.8), "22023",
      'target_cols: column "split" of the source has the name of the column that tells the parts apart'),
 ]  # fmt: skip

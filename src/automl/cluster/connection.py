@@ -138,7 +138,7 @@ def _sentence(error: Exception | None) -> str:
 class Connection:
     """A session of our own for short statements: each is committed at once, and other sessions see it.
 
-    One that dies is opened anew, and what it was doing is done again.
+    One that dies is opened again, and what it was doing is done again.
 
     Args:
         address: of the server.

@@ -67,7 +67,7 @@ def column_names(argument: str, value: str | None) -> list[str]:
     while at < len(value):
         match = _LIST.match(value, at)
         if not match:
-            raise UsageError(argument, "must be names of columns, parted by commas", value)
+            raise UsageError(argument, "must be names of columns, separated by commas", value)
         names.append(unquoted(match.group(1)))
         at = match.end()
     return names

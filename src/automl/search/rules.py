@@ -14,7 +14,7 @@ from keras_seg.protocol.spelling import did_you_mean
 OPTIMIZER_ENTRIES = "optimizer_params_list"
 DEFAULT_OPTIMIZER = "RMSprop"
 LEARNING_RATES = ("lr", "learning_rate")
-PAIRS = "must be key=value pairs parted by commas"
+PAIRS = "must be key=value pairs separated by commas"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class InterruptedRun:
         if self.inputs not in (None, inputs):
             raise AutomlError(
                 f"run {self.run_id} cannot be resumed: a packed table, an architecture or a custom function that it was trained"
-                " with has been written anew since",
+                " with has been written again since",
                 sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
                 hint="If what they hold is the same, as after a restore from a dump, have it taken for the same: UPDATE"
                 f" madlib.automl_runs SET inputs = NULL WHERE run_id = {self.run_id}",

@@ -127,6 +127,6 @@ def _require_same(record: RunRow, request: Request) -> None:
             raise UsageError(
                 "run_id",
                 f'{what} must be what it was in the run, "{was}", and is "{now}" now',
-                hint="SET search_path as it was in the session that called, and do not pack the table anew.",
+                hint="SET search_path as it was in the session that called, and do not pack the table again.",
                 sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
             )

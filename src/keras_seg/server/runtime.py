@@ -139,7 +139,7 @@ def _import_tensorflow(threads: int, gpus: tuple[str, ...]) -> None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         except RuntimeError:
-            raise RuntimeError("something else in this session uses it already, with other threads; connect anew") from None
+            raise RuntimeError("something else in this session uses it already, with other threads; reconnect") from None
         _take_gpus(tf, gpus)
         # Rewriting graphs costs each program 0.1 s when it is compiled and gains nothing measurable in training.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
