@@ -8,18 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from automl.database.names import quoted
 from automl.errors import OperatorError
-
-if TYPE_CHECKING:
-    from automl.database.session import Database
 
 KEY = "__dist_key__"  # the column of a packed table that its rows are distributed by
 _FIRST_KEYS = 64  # tried a segment; so many miss one about once in 10^27 times
 _MOST_KEYS = 2**24
 _PRIMARY_SEGMENTS = "gp_segment_configuration WHERE role = 'p' AND content >= 0"
+
+
+class Session(Protocol):
+    """What a dialect needs of a database session."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database it is."""
+
+    def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        """Run one statement and return its rows, each as a dict by column name."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,14 @@ class Dialect(Protocol):
     def distributed_by(self, *columns: str) -> str:
         """Return the end of a CREATE TABLE that says where its rows lie: by these columns, or anywhere."""
 
-    def is_replicated(self, db: Database, table: int) -> bool:
+    def is_replicated(self, db: Session, table: int) -> bool:
         """Return whether every process reads the whole of a table.
 
         Args:
             table: its oid.
         """
 
-    def segments(self, db: Database) -> tuple[Segment, ...]:
+    def segments(self, db: Session) -> tuple[Segment, ...]:
         """Return the primary segments by their number, those that are down as well; none where rows lie on the server."""
 
     def on_segments(self, call: str, which: str) -> str:
@@ -78,7 +86,7 @@ class Dialect(Protocol):
             which: the rest of a condition on the segment's number, as in `= 3`.
         """
 
-    def keys(self, db: Database, segments: Sequence[int]) -> tuple[int, ...]:
+    def keys(self, db: Session, segments: Sequence[int]) -> tuple[int, ...]:
         """Return for each segment, given by its number, a value of `__dist_key__` whose rows lie there."""
 
 
@@ -94,16 +102,16 @@ class PostgreSQL:
     def distributed_by(self, *columns: str) -> str:
         return ""
 
-    def is_replicated(self, db: Database, table: int) -> bool:
+    def is_replicated(self, db: Session, table: int) -> bool:
         return True
 
-    def segments(self, db: Database) -> tuple[Segment, ...]:
+    def segments(self, db: Session) -> tuple[Segment, ...]:
         return ()
 
     def on_segments(self, call: str, which: str) -> str:
         return f"SELECT {self.segment_of_row} AS segment, {call} AS found WHERE {self.segment_of_row} {which}"
 
-    def keys(self, db: Database, segments: Sequence[int]) -> tuple[int, ...]:
+    def keys(self, db: Session, segments: Sequence[int]) -> tuple[int, ...]:
         return tuple(segments)
 
 
@@ -125,11 +133,11 @@ class Greenplum6:
     def distributed_by(self, *columns: str) -> str:
         return f" DISTRIBUTED BY ({', '.join(map(quoted, columns))})" if columns else " DISTRIBUTED RANDOMLY"
 
-    def is_replicated(self, db: Database, table: int) -> bool:
+    def is_replicated(self, db: Session, table: int) -> bool:
         policy = "SELECT 1 AS one FROM pg_catalog.gp_distribution_policy WHERE localoid = ($1::bigint)::oid"
         return bool(db.execute(f"{policy} AND policytype = 'r'", table))
 
-    def segments(self, db: Database) -> tuple[Segment, ...]:
+    def segments(self, db: Session) -> tuple[Segment, ...]:
         rows = db.execute(
             "SELECT content, dbid, hostname::text AS host, status::text AS status FROM"
             f" pg_catalog.{_PRIMARY_SEGMENTS} ORDER BY content"
@@ -140,7 +148,7 @@ class Greenplum6:
         # A row on each segment.
         return f"SELECT gp_segment_id AS segment, {call} AS found FROM gp_dist_random('gp_id') WHERE gp_segment_id {which}"
 
-    def keys(self, db: Database, segments: Sequence[int]) -> tuple[int, ...]:
+    def keys(self, db: Session, segments: Sequence[int]) -> tuple[int, ...]:
         count, found = _FIRST_KEYS * (1 + max(segments)), dict[int, int]()
         while not set(segments) <= set(found):
             if count > _MOST_KEYS:
@@ -148,7 +156,7 @@ class Greenplum6:
             found, count = self._least_keys(db, count), 8 * count
         return tuple(found[segment] for segment in segments)
 
-    def _least_keys(self, db: Database, count: int) -> dict[int, int]:
+    def _least_keys(self, db: Session, count: int) -> dict[int, int]:
         """Return for the segments where some of the keys 1 to `count` lie the least of them."""
         db.execute(
             f"CREATE TEMPORARY TABLE keras_automl_keys AS SELECT pg_catalog.generate_series(1, {count}) AS key"
@@ -173,7 +181,7 @@ def dialect_of(version: str) -> Dialect:
     return Greenplum6() if "Greenplum" in version else PostgreSQL()
 
 
-def segments_up(db: Database) -> tuple[Segment, ...]:
+def segments_up(db: Session) -> tuple[Segment, ...]:
     """Return the primary segments by their number; none where rows lie on the server.
 
     Raises:
