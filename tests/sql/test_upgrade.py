@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from automl import __version__
+from automl.database.locks import Lock
 from fix_catalog import catalog_of
 from fix_db import Session, connect_to, scratch_database
 from fix_search import search
@@ -27,7 +28,6 @@ UPGRADE = Path(__file__).resolve().parents[1] / "upgrade"
 VERSIONS = sorted(path.stem.partition("--")[2] for path in UPGRADE.glob("keras_automl--*.sql"))
 VIEWS = ("automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints")
 UPDATE = "ALTER EXTENSION keras_automl UPDATE"
-CLAIM = 0x6B63  # the class of the advisory locks that searches hold: catalog.claim_run
 OF_THE_RUN = ("run_id", "owner", "elapsed", "metrics_elapsed_time")  # columns that differ between twins
 
 Rows = list[tuple[Any, ...]]
@@ -258,11 +258,10 @@ def losses(db: Session, run: int) -> dict[int, float]:
 
 def test_a_search_under_way_is_not_disturbed(server: str, version: str) -> None:
     with database_of(server, version, "automl_busy") as db:
-        run = db.value("INSERT INTO madlib.automl_runs (method) VALUES ('hyperband') RETURNING run_id")
         caller = connect_to(db.dsn)
-        caller.run("SELECT pg_advisory_lock(%s, %s)", CLAIM, run)
+        caller.run("SELECT pg_advisory_lock(%s, 7)", int(Lock.RUN))
         failure = db.error_of(UPDATE)
-        assert (failure.sqlstate, failure.message) == ("55006", f"run {run} is under way")
+        assert (failure.sqlstate, failure.message) == ("55006", "run 7 is under way")
         assert failure.hint is not None
         assert f"pg_cancel_backend({caller.info.backend_pid})" in failure.hint
         assert db.value("SELECT extversion FROM pg_extension WHERE extname = 'keras_automl'") == version
