@@ -34,7 +34,7 @@ class Barrier(Hopper):
     """Hands out visits only when none is under way: one to each session, trials in turn, then all wait for the slowest."""
 
     def _urgency(self, way: Any, session: int) -> tuple[float, int]:
-        return way.left, -way.leg.trial
+        return way.left, -way.trial
 
     def _worth_compiling(self, way: Any, session: int, within_reach: Sequence[Any]) -> bool:
         return True
