@@ -1,6 +1,6 @@
 """Training configurations that are given: madlib_keras_fit_multiple_model and madlib_keras_fit.
 
-Both are a request with a fixed list of trials; the run, the sessions and the store are those of a search.
+Both are a request with a fixed list of trials; the run, the sessions and the record are those of a search.
 """
 
 from __future__ import annotations

@@ -133,9 +133,9 @@ def remembered(partitions: int, trials: Iterable[TrialRow], metrics: Iterable[Me
         trial.mst_key: _known(trial, anchor_of.get(trial.mst_key), evaluations.get(trial.mst_key, ()), partitions)
         for trial in trials
     }
-    kept = {(key, each.iteration) for key, trial in known.items() for each in trial.evaluations}
-    found = [(key, each) for key, several in evaluations.items() for each in several]
-    stale = tuple(sorted({(key, each.iteration) for key, each in found} - kept))
+    kept = {(number, each.iteration) for number, trial in known.items() for each in trial.evaluations}
+    found = [(number, each) for number, several in evaluations.items() for each in several]
+    stale = tuple(sorted({(number, each.iteration) for number, each in found} - kept))
     return History(known, stale, max((each.elapsed for _, each in found), default=0.0))
 
 
