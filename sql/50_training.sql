@@ -135,7 +135,7 @@ $$;
 COMMENT ON FUNCTION madlib.madlib_keras_automl(
     varchar, varchar, varchar, varchar, integer[], varchar, varchar, varchar, varchar, integer, varchar, boolean, varchar,
     integer, varchar, varchar, boolean
-) IS 'Searches architectures and hyperparameters by Hyperband or Hyperopt; makes the tables <output>, <output>_info, <output>_summary, the model selection table and its summary.';
+) IS 'Searches architectures and hyperparameters by the method that is named; makes the tables <output>, <output>_info, <output>_summary, the model selection table and its summary.';
 
 CREATE FUNCTION madlib.automl_resume(run_id bigint) RETURNS void
 LANGUAGE plpython3u VOLATILE

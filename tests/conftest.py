@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["fix_db", "fix_greenplum", "fix_search"]
+pytest_plugins = ["fix_db", "fix_search"]
 
 
 @pytest.hookimpl(trylast=True)

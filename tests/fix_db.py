@@ -6,14 +6,17 @@ import os
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import ExitStack, contextmanager
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg2
 import psycopg2.extensions
 import pytest
+
+from automl.database.dialect import dialect_of
+from servers import SEGMENTED, SERVERS
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -66,8 +69,8 @@ class Session(psycopg2.extensions.connection):
 
     @cached_property
     def is_greenplum(self) -> bool:
-        """Whether the server is a Greenplum cluster."""
-        return "Greenplum" in self.value("SELECT version()")
+        """Whether the server is a cluster with segments, Greenplum or one that comes from it."""
+        return dialect_of(self.value("SELECT version()")).segmented
 
 
 def connect_to(dsn: str, **settings: str) -> Session:
@@ -77,29 +80,24 @@ def connect_to(dsn: str, **settings: str) -> Session:
     return session
 
 
-VARIABLES = {
-    "postgresql": ["AUTOML_TEST_DSN"],
-    "greenplum": ["AUTOML_TEST_GREENPLUM_DSN", "AUTOML_TEST_GREENPLUM_IMAGE"],
-}
-PRESENT = [name for name, variables in VARIABLES.items() if any(map(os.environ.get, variables))]
+@pytest.fixture(scope="session")
+def running() -> Iterator[Callable[[str], str]]:
+    """A function that gives the DSN of a kind of server; what it has started for that runs until the end."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(SERVERS[name].running()))
 
 
-@pytest.fixture(scope="session", params=PRESENT or ["postgresql"])
-def server(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(scope="session", params=[name for name in SERVERS if SERVERS[name].is_there] or ["postgresql"])
+def server(request: pytest.FixtureRequest, running: Callable[[str], str]) -> str:
     """The DSN of a running server with the extension installed, as a superuser: each of those there are, in turn.
 
-    `make test` starts a PostgreSQL and sets its DSN; a Greenplum is tested as well if there is one.
+    `make test` starts a PostgreSQL and sets its DSN; others are tested as well if there are any.
     """
-    if request.param == "greenplum":
-        dsn: str = request.getfixturevalue("greenplum")
-        return dsn
-    dsn = os.environ.get("AUTOML_TEST_DSN", "")
-    if not dsn:
-        pytest.skip("AUTOML_TEST_DSN is not set; `make test` starts a server and sets it")
+    dsn = running(request.param)
     try:
         connect_to(dsn).close()
     except psycopg2.OperationalError as error:
-        pytest.skip(f"no server answers at AUTOML_TEST_DSN: {error}")
+        pytest.skip(f"no server answers at {SERVERS[request.param].dsn}: {error}")
     return dsn
 
 
@@ -162,10 +160,10 @@ def database(server: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def left_out(request: pytest.FixtureRequest) -> None:
-    """Leave out on Greenplum the tests that are marked `postgresql`, whose outcome must differ there."""
+    """Leave out where there are segments the tests that are marked `postgresql`, whose outcome must differ there."""
     marker = request.node.get_closest_marker("postgresql")
     callspec = getattr(request.node, "callspec", None)
-    if marker and callspec and callspec.params.get("server") == "greenplum":
+    if marker and callspec and callspec.params.get("server") in SEGMENTED:
         pytest.skip(f"PostgreSQL only: {marker.args[0]}")
 
 

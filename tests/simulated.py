@@ -16,7 +16,8 @@ from automl.cluster.hopper import Hopper, Layout, Leg, Visit
 from automl.cluster.interface import Outcome
 from automl.cluster.orders import Order, VisitWork, Work
 from automl.cluster.visits import Visits
-from automl.search.hyperband import Assignment, HyperbandParams, Ladder, Rung, allotted
+from automl.search.hyperband import HyperbandParams
+from automl.search.ladder import Assignment, Ladder, Rung, allotted
 from keras_seg.protocol.orders import CompileOrder, FitOrder, VisitOrder
 
 Reaches = Sequence[frozenset[int] | None]
@@ -206,7 +207,8 @@ class Search:
     def run(self) -> None:
         """Run it to its end."""
         trials = list(range(1, self.params.configurations + 1))
-        self._ladder = Ladder(self.params, allotted(self.params, trials))
+        planned = self.params.rungs
+        self._ladder = Ladder(planned, self.params.eta, allotted(planned, trials))
         self.simulation.run(map(self._leg, self._ladder.start()), self._report)
         assert not self._training
 

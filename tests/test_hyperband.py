@@ -8,17 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from automl.errors import AutomlError
-from automl.search.hyperband import (
-    Assignment,
-    HyperbandParams,
-    Ladder,
-    Rung,
-    allotted,
-    largest_bracket,
-    parse_params,
-    schedule,
-    schedule_params,
-)
+from automl.search.hyperband import HyperbandParams, largest_bracket, parse_params, schedule, schedule_params
+from automl.search.ladder import Assignment, Ladder, Rung, allotted
 
 # --- the plan -----------------------------------------------------------------------------------------------------------
 
@@ -211,7 +202,7 @@ KEYS = range(1, 16)
 
 
 def ladder(params: HyperbandParams = NINE, keys: range = KEYS) -> Ladder:
-    return Ladder(params, allotted(params, keys))
+    return Ladder(params.rungs, params.eta, allotted(params.rungs, keys))
 
 
 def report(ladder: Ladder, losses: Mapping[int, float | None]) -> tuple[Assignment, ...]:
@@ -223,7 +214,7 @@ def report(ladder: Ladder, losses: Mapping[int, float | None]) -> tuple[Assignme
 
 
 def test_brackets_get_their_keys_as_on_the_page() -> None:
-    assert allotted(NINE, KEYS) == {2: (1, 2, 3, 4, 5, 6, 7, 8, 9), 1: (10, 11, 12), 0: (13, 14, 15)}
+    assert allotted(NINE.rungs, KEYS) == {2: (1, 2, 3, 4, 5, 6, 7, 8, 9), 1: (10, 11, 12), 0: (13, 14, 15)}
 
 
 def test_all_brackets_start_at_once() -> None:
@@ -337,4 +328,4 @@ def test_reports_that_cannot_be(key: int, message: str) -> None:
 
 def test_more_trials_than_planned() -> None:
     with pytest.raises(ValueError, match="more trials than planned"):
-        Ladder(NINE, {0: (1, 2, 3, 4)})
+        Ladder(NINE.rungs, NINE.eta, {0: (1, 2, 3, 4)})

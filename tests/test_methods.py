@@ -79,8 +79,15 @@ ONE_BY_ONE = Method("one_by_one", parse_params, (MethodColumn("turn", "integer")
 
 
 @pytest.fixture
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods, "METHODS", {**METHODS, ONE_BY_ONE.name: ONE_BY_ONE})
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two methods of those that there are, whichever else there are."""
+    monkeypatch.setattr(methods, "METHODS", {name: METHODS[name] for name in ("hyperband", "hyperopt")})
+
+
+@pytest.fixture
+def registered(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These two, and the toy method."""
+    monkeypatch.setattr(methods, "METHODS", {**methods.METHODS, ONE_BY_ONE.name: ONE_BY_ONE})
 
 
 # --- what the rest makes of it ------------------------------------------------------------------------------------------
@@ -161,6 +168,7 @@ def test_methods_are_found_in_any_case(value: str | None, name: str) -> None:
     assert find_method(value).name == name
 
 
+@pytest.mark.usefixtures("two")
 def test_an_unknown_method_is_told_which_there_are() -> None:
     with pytest.raises(UsageError, match=r"^automl_method: must be 'hyperband' or 'hyperopt', got 'grid'$"):
         find_method("grid")

@@ -1,11 +1,12 @@
 -- How every update ends: the first line of each function asks for the version that the session has loaded, which is another one
--- now. On Greenplum what automl_load does stands there too, see 90_dialect.sql.
+-- now. Where 90_dialect.sql has put there what automl_load does, it stands there again, as it is now.
 DO $$
 DECLARE
     loading text := 'plpy.execute(''SELECT madlib.automl_load()'')';
     definition text;
 BEGIN
-    IF version() LIKE '%Greenplum%' THEN
+    IF EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE prosrc LIKE '%: exec(r"""if True:%'
+        AND pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'madlib')) THEN
         SELECT 'exec(r"""if True:' || prosrc || '""", globals())' INTO loading FROM pg_catalog.pg_proc
         WHERE oid = 'madlib.automl_load()'::regprocedure;
     END IF;

@@ -8,3 +8,9 @@ CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
         (place ->> 'i')::integer AS i, status, iteration, loss, seconds, error, place
     FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 ALTER TABLE madlib.automl_trial_log DROP COLUMN s, DROP COLUMN i;
+
+-- The methods of a search are told of in the reference only: another one changes no SQL.
+COMMENT ON FUNCTION madlib.madlib_keras_automl(
+    varchar, varchar, varchar, varchar, integer[], varchar, varchar, varchar, varchar, integer, varchar, boolean, varchar,
+    integer, varchar, varchar, boolean
+) IS 'Searches architectures and hyperparameters by the method that is named; makes the tables <output>, <output>_info, <output>_summary, the model selection table and its summary.';

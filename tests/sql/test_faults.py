@@ -17,11 +17,12 @@ from test_cancel import OURS, PATIENCE, Call, trained, waited
 from automl.cluster.driver import psycopg
 from fix_db import CURRENT_SCHEMA, Session, connect_to
 from fix_search import COMPILE, FIT, dense, in_schema, load, make_iris, search
+from servers import SEGMENTED
 
 pytestmark = [
     pytest.mark.greenplum,
     pytest.mark.disruptive,
-    pytest.mark.parametrize("server", ["greenplum"], indirect=True, scope="session"),
+    pytest.mark.parametrize("server", SEGMENTED, indirect=True, scope="session"),
 ]
 
 ROOM = "t_faults"

@@ -16,8 +16,9 @@ import pytest
 from automl.prediction.on_segments import statement
 from fix_db import Session, connect_to
 from fix_search import COMPILE, FIT, load, make_iris, search, sequential
+from servers import SEGMENTED
 
-pytestmark = [pytest.mark.greenplum, pytest.mark.parametrize("server", ["greenplum"], indirect=True, scope="session")]
+pytestmark = [pytest.mark.greenplum, pytest.mark.parametrize("server", SEGMENTED, indirect=True, scope="session")]
 
 TWO_LAYERS = sequential(
     ("Dense", {"units": 6, "activation": "relu", "batch_input_shape": [None, 4]}),

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from automl.search.hyperband import HyperbandParams, Ladder
+from automl.search.hyperband import schedule
 from automl.search.hyperopt import HyperoptParams
+from automl.search.ladder import Ladder
 from fix_db import Session, connect_to
 from fix_search import FRAGILE, PAGE, SMALL, dense, load, search
 from test_tpe import SPACE, finish, rate
@@ -52,7 +53,7 @@ def test_a_validation_table_does_not_rank_later_searches(quick: Session) -> None
 
 
 def test_a_pruned_configuration_stays_pruned_though_survivors_get_worse() -> None:
-    ladder = Ladder(HyperbandParams(R=4, eta=2), {2: (1, 2, 3, 4)})
+    ladder = Ladder(schedule(4, 2, 0), 2, {2: (1, 2, 3, 4)})
     ladder.start()
     for key, loss in ((1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4)):
         progress = ladder.report(key, loss)

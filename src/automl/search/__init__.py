@@ -25,7 +25,8 @@ What may be tried:
 Methods:
 
     scheduler        what a run asks of a method: steps of trials and tasks; a fixed list of configurations
-    hyperband        the ladder: how many configurations train for how many iterations, and who goes on
+    ladder           brackets of rungs, and who goes on from one to the next
+    hyperband        which brackets there are: how many configurations train for how many iterations
     hyperopt         trials that are proposed while others train
     methods          all methods, one line each
 """

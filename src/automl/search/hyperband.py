@@ -1,4 +1,4 @@
-"""Hyperband: how many configurations train for how many iterations, and who goes on.
+"""Hyperband: which brackets there are, and how many configurations train for how many iterations in each round.
 
 Source: Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar, "Hyperband: A Novel Bandit-Based Approach to Hyperparameter
 Optimization", JMLR 18(185), 2018, section 3, Algorithm 1. A bracket s is one run of successive halving: many configurations
@@ -16,11 +16,11 @@ For R=9, eta=3, configurations x iterations, over the iterations of the page's a
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError, together
+from automl.search.ladder import Assignment, Ladder, Rung, allotted
 from automl.search.limits import MOST_CONFIGURATIONS, MOST_ITERATIONS
 from automl.search.pairs import AUTOML_PARAMS, INTEGER, parse_pairs
 from automl.search.scheduler import MethodColumn, Milestone, Plan, Scheduler, Step, Task
@@ -30,25 +30,6 @@ COLUMNS = (MethodColumn("s", "integer"), MethodColumn("i", "integer"))
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One round of one bracket.
-
-    Attributes:
-        bracket: s; the bracket with the largest s begins with the most configurations.
-        round: i, from 0.
-        configurations: n_i, how many compete in it.
-        iterations: r_i, how many iterations each of them trains in it.
-        offset: iterations on the page's axis (`metrics_iters`) that lie before it.
-    """
-
-    bracket: int
-    round: int
-    configurations: int
-    iterations: int
-    offset: int
 
 
 @dataclass(frozen=True)
@@ -196,142 +177,6 @@ def _checked(params: HyperbandParams, complaint: Complaint) -> HyperbandParams:
     return params
 
 
-# --- the promoter -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A trial is to train for the iterations of a rung."""
-
-    trial: int
-    rung: Rung
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a report has led to; nothing while others of its rung still train.
-
-    Attributes:
-        assignments: what is to be trained now: the survivors, in their next rung.
-        finished: the rung that is complete now.
-        ranking: its trials, the best first.
-    """
-
-    assignments: tuple[Assignment, ...] = ()
-    finished: Rung | None = None
-    ranking: tuple[int, ...] = ()
-
-
-def allotted(params: HyperbandParams, trials: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """Give the brackets their trials: the largest bracket the first ones, and so on until there are no more.
-
-    Returns:
-        The trials by bracket; where there are fewer than planned, the last brackets get fewer or none.
-    """
-    members, at = {}, 0
-    for rung in params.rungs:
-        if rung.round == 0:
-            members[rung.bracket] = tuple(trials[at : at + rung.configurations])
-            at += rung.configurations
-    return members
-
-
-class Ladder:
-    """Decides who goes on (Li et al. 2018, Algorithm 1, the inner loop). Only survivors of a round compete in the next one.
-
-    Args:
-        params: the plan.
-        members: the trials of each bracket, at most as many as planned. With fewer, n of them, round i has room for
-            max(1, floor(n / eta^i)); a bracket with none vanishes.
-    """
-
-    def __init__(self, params: HyperbandParams, members: Mapping[int, Sequence[int]]) -> None:
-        planned = params.rungs
-        room = {rung.bracket: rung.configurations for rung in planned if rung.round == 0}
-        if any(len(trials) > room.get(s, 0) for s, trials in members.items()):
-            raise ValueError(f"more trials than planned: {members}")
-        self._brackets = {
-            s: _Bracket(tuple(_resized(rung, len(trials), params.eta) for rung in planned if rung.bracket == s), tuple(trials))
-            for s, trials in sorted(members.items(), reverse=True)
-            if trials
-        }
-        self._bracket_of = {trial: bracket for bracket in self._brackets.values() for trial in bracket.competing}
-
-    def start(self) -> tuple[Assignment, ...]:
-        """Return the first round of every bracket."""
-        return tuple(assignment for bracket in self._brackets.values() for assignment in bracket.assignments())
-
-    def report(self, trial: int, loss: float | None) -> Progress:
-        """Tell the loss of a trial at the end of its rung.
-
-        Losses rank ascending, NaN after them; ties by the number of the trial.
-
-        Args:
-            trial: its number; it must be training.
-            loss: None for a trial that failed, which is never promoted, not even where there is room.
-        """
-        if trial not in self._bracket_of:
-            raise ValueError(f"trial {trial} is not on the ladder")
-        return self._bracket_of[trial].report(trial, loss)
-
-    def iterations_after(self, rung: Rung) -> int:
-        """Return how many iterations a trial that is promoted every time has before it after `rung`."""
-        later = self._brackets[rung.bracket].rungs[rung.round + 1 :]
-        return sum(each.iterations for each in later)
-
-
-@dataclass
-class _Bracket:
-    """One run of successive halving: its rungs, the trials that compete in the current one, and the losses known of them."""
-
-    rungs: tuple[Rung, ...]
-    competing: tuple[int, ...]
-    round: int = 0
-    losses: dict[int, float | None] = field(default_factory=dict)
-
-    def assignments(self) -> tuple[Assignment, ...]:
-        return tuple(Assignment(trial, self.rungs[self.round]) for trial in self.competing)
-
-    def report(self, trial: int, loss: float | None) -> Progress:
-        if trial not in self.competing or trial in self.losses:
-            raise ValueError(f"trial {trial} is not training")
-        self.losses[trial] = loss
-        return Progress() if len(self.losses) < len(self.competing) else self._next_round()
-
-    def _next_round(self) -> Progress:
-        finished, ranking = self.rungs[self.round], _ranked(self.losses)
-        self.competing = self._survivors(ranking)
-        self.losses = {}
-        if not self.competing:
-            return Progress((), finished, ranking)
-        self.round += 1
-        return Progress(self.assignments(), finished, ranking)
-
-    def _survivors(self, ranking: Sequence[int]) -> tuple[int, ...]:
-        """Return who goes on: the best, as many as the next round has room for; never one that failed."""
-        if self.round + 1 == len(self.rungs):
-            return ()
-        room = self.rungs[self.round + 1].configurations
-        return tuple([trial for trial in ranking if self.losses[trial] is not None][:room])
-
-
-def _resized(rung: Rung, configurations: int, eta: int) -> Rung:
-    """Return a rung of a bracket that begins with so many configurations: floor(n / eta^i), but one goes on to the end."""
-    return replace(rung, configurations=max(1, configurations // eta**rung.round))
-
-
-def _ranked(losses: Mapping[int, float | None]) -> tuple[int, ...]:
-    """Order trials by loss: numbers, then NaN, then None; ties by number."""
-
-    def rank(trial: int) -> tuple[int, float, int]:
-        loss = losses[trial]
-        if loss is None or math.isnan(loss):
-            return (2 if loss is None else 1), 0.0, trial
-        return 0, loss, trial
-
-    return tuple(sorted(losses, key=rank))
-
-
 # --- the scheduler ------------------------------------------------------------------------------------------------------
 
 
@@ -368,7 +213,7 @@ class HyperbandScheduler:
 
     def __init__(self, params: HyperbandParams, configurations: Sequence[Configuration]) -> None:
         self._trials = tuple(enumerate(configurations, 1))
-        self._ladder = Ladder(params, allotted(params, [trial for trial, _ in self._trials]))
+        self._ladder = Ladder(params.rungs, params.eta, allotted(params.rungs, [trial for trial, _ in self._trials]))
 
     @property
     def count(self) -> int:
