@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from automl.hosts.assignment import Host, assign_gpus, default_sessions, hosts_without_gpu
+from keras_seg.protocol.hosts import Gpu
 from keras_seg.server import gpus, runtime
-from keras_seg.server.gpus import DeviceProblem, Gpu, described, listed, visible
+from keras_seg.server.gpus import DeviceProblem, described, listed, visible
 
 
 def host(gpus: int, name: str = "one") -> Host:

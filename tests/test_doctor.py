@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from automl.hosts.doctor import _problems
+from automl.hosts.doctor import problems
+from keras_seg.protocol.hosts import Inspection
 
-WELL = {
-    "host": "h",
-    "site": "/s",
-    "python": "3.11.2",
-    "tensorflow": "2.21",
-    "keras": "3.15",
-    "numpy": "2.2",
-    "processors": 4,
-    "memory_mb": 2500,
-}
+WELL = Inspection("h", "/s", 4, 2500, "3.11.2", "2.21", "3.15", "2.2")
 
 
 @pytest.mark.parametrize(
-    ("differs", "threads", "sharing", "problems"),
+    ("differs", "threads", "sharing", "expected"),
     [
         ({}, 1, 0, []),
         ({}, 4, 2, []),
@@ -31,8 +24,15 @@ WELL = {
         ({}, 5, 1, ["keras_automl.threads is 5, and there are 4 processors: RESET keras_automl.threads"]),
         ({"keras": None}, 1, 1, ["keras is missing in /s: run deploy/install on this host, as root"]),
         ({"keras": "3.14"}, 1, 1, ["keras is 3.14 here and 3.15 on the server: run deploy/install on both"]),
-        ({"problem": "it is down"}, 9, 9, ["it is down"]),
     ],
 )
-def test_problems(differs: dict[str, Any], threads: int, sharing: int, problems: list[str]) -> None:
-    assert list(_problems({**WELL, **differs}, WELL, threads, sharing)) == problems
+def test_problems(differs: dict[str, Any], threads: int, sharing: int, expected: list[str]) -> None:
+    assert list(problems(replace(WELL, **differs), WELL, threads, sharing)) == expected
+
+
+def test_a_place_that_says_nothing_has_one_problem() -> None:
+    assert list(problems("it is down", WELL, 9, 9)) == ["it is down"]
+
+
+def test_a_server_that_says_nothing_is_not_compared_with() -> None:
+    assert list(problems(WELL, "it is down", 1, 0)) == []

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from fix_orders import altered
-from keras_seg.protocol import orders
+from keras_seg.protocol import hosts, orders
+from keras_seg.protocol.hosts import Gpu, GpuReport, Inspection, Readiness
 from keras_seg.protocol.messages import Message, MessageError
 from keras_seg.protocol.orders import (
     CheckOrder,
@@ -83,16 +84,20 @@ EXAMPLES: tuple[Message, ...] = (
     CheckReport((Problem(Part.ROWS, "model_id 1: no"), Problem(Part.CALLBACKS, "neither"))),
     GatheringOrder(255.0, 10, OutputSelection(3, 0.5, False, True), "SELECT part"),
     GatheringProblem("cannot be built", 3, "7"),
+    GpuReport("h", (Gpu("GPU-aa", "GPU 0: made up"),), "the driver has lost one"),
+    Inspection("h", "/s", 4, 2500, "3.11.2", "2.21", None, "2.2", ("GPU 0: made up",)),
+    Readiness("3.11.2", "2.21", "3.15", "2.2", 1, ("GPU-aa",), 4711, 3.25, 600),
 )
 NOT_SENT = (Definition,)  # its fields go as arguments of a call, for weights are bytes
 
 
 def kinds() -> list[type]:
-    """The dataclasses that are declared in `orders`."""
+    """The dataclasses that are declared in `orders` and `hosts`."""
     return [
         kind
-        for kind in vars(orders).values()
-        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == orders.__name__
+        for module in (orders, hosts)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
     ]
 
 

@@ -68,9 +68,9 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
         setup: a SessionSetup as JSON.
 
     Returns:
-        JSON with versions, seconds of the import and memory in MB.
+        What the session says about itself, a Readiness.
     """
-    return opening.open_session(plpy, gd.setdefault(CACHE, Cache()), _read(plpy, SessionSetup.from_json, setup))
+    return opening.open_session(plpy, gd.setdefault(CACHE, Cache()), _read(plpy, SessionSetup.from_json, setup)).to_json()
 
 
 def close_session(gd: dict[str, Any]) -> None:
@@ -199,14 +199,14 @@ def gather_rest(gd: dict[str, Any]) -> Block | None:
 
 @protected
 def gpus(plpy: Any, source: str) -> str:
-    """Return JSON: this host and its GPUs; see `gpus.gpus`."""
-    return host_gpus(source, lambda: look(plpy))
+    """Return a GpuReport of this host."""
+    return host_gpus(source, lambda: look(plpy)).to_json()
 
 
 @protected
 def inspect(plpy: Any) -> str:
-    """Return JSON of what is found here; see `inspection.inspect`."""
-    return look_around(lambda: look(plpy))
+    """Return an Inspection of this place."""
+    return look_around(lambda: look(plpy)).to_json()
 
 
 def _read(plpy: Any, read: Callable[[str], Read], text: str) -> Read:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 from automl.database import catalog
 from automl.database.dialect import Segment, segments_up
@@ -12,11 +11,10 @@ from automl.database.names import table_name
 from automl.database.session import Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, OperatorError, UsageError
 from automl.hosts.assignment import Host, hosts_without_gpu
+from keras_seg.protocol.hosts import GpuReport
 
 NVIDIA, TENSORFLOW = "nvidia", "tensorflow"
 _SOURCES = (TENSORFLOW, NVIDIA)
-
-Found = dict[str, Any]  # what a host says: host, gpus with name and description, perhaps a problem
 
 
 def gpu_configuration(db: Database, output_table: str | None, source: str | None = TENSORFLOW) -> None:
@@ -26,10 +24,10 @@ def gpu_configuration(db: Database, output_table: str | None, source: str | None
         raise UsageError("source", "must be 'tensorflow' or 'nvidia'", source)
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     found = _by_host(db, wanted)
-    problems = [f"{host}: {each['problem']}" for host, each in found.items() if each.get("problem")]
+    problems = [f"{host}: {each.problem}" for host, each in found.items() if each.problem]
     if problems:
         raise OperatorError("; ".join(problems), hint="SELECT * FROM madlib.automl_doctor() shows what is installed where.")
-    rows = [(host, gpu["description"]) for host, each in found.items() for gpu in each["gpus"]]
+    rows = [(host, gpu.description) for host, each in found.items() for gpu in each.gpus]
     db.execute(f"CREATE TABLE {output.sql} (hostname text, gpu_descr text){db.dialect.distributed_by()}")
     for row in rows:
         db.execute(f"INSERT INTO {output.sql} VALUES ($1::text, $2::text)", *row)
@@ -54,7 +52,7 @@ def hosts_of_sessions(db: Database, segments: Sequence[int] | None = None) -> tu
 def segments_with_gpu(db: Database, segments: Sequence[Segment]) -> tuple[int, ...]:
     """Return the numbers of the segments whose host has a GPU."""
     found = _by_host(db, NVIDIA)
-    return tuple(segment.content for segment in segments if found[segment.host]["gpus"])
+    return tuple(segment.content for segment in segments if found[segment.host].gpus)
 
 
 def _hosts_of_segments(db: Database, segments: Sequence[int] | None) -> tuple[Host, ...]:
@@ -76,24 +74,23 @@ def _without_gpu(hosts: Sequence[Host], without: Sequence[str], repack: bool) ->
     )
 
 
-def _host(found: Found) -> Host:
-    return Host(found["host"], tuple(gpu["name"] for gpu in found["gpus"]))
+def _host(found: GpuReport) -> Host:
+    return Host(found.host, tuple(gpu.name for gpu in found.gpus))
 
 
-def _by_host(db: Database, source: str) -> dict[str, Found]:
+def _by_host(db: Database, source: str) -> dict[str, GpuReport]:
     """Return what each host says, by its name; of several segments on a host the first is asked."""
     if not db.dialect.segmented:
         found = _server(db, source)
-        return {found["host"]: found}
+        return {found.host: found}
     first: dict[str, int] = {}
     for segment in segments_up(db):
         first.setdefault(segment.host, segment.content)
     statement = db.dialect.on_segments("madlib.automl_gpus($1::text)", "= ANY ($2::integer[])")
     rows = db.execute(statement, source, list(first.values()))
-    said = {row["segment"]: json.loads(row["found"]) for row in rows}
-    return {host: {**said[content], "host": host} for host, content in first.items()}
+    said = {row["segment"]: GpuReport.from_json(row["found"]) for row in rows}
+    return {host: replace(said[content], host=host) for host, content in first.items()}
 
 
-def _server(db: Database, source: str) -> Found:
-    found: Found = json.loads(db.execute("SELECT madlib.automl_gpus($1::text) AS found", source)[0]["found"])
-    return found
+def _server(db: Database, source: str) -> GpuReport:
+    return GpuReport.from_json(db.execute("SELECT madlib.automl_gpus($1::text) AS found", source)[0]["found"])

@@ -4,6 +4,7 @@ In reading order:
 
     messages          dataclasses that travel as JSON, read strictly
     orders            all that the coordinator says to a session, and what it hears
+    hosts             what a place says about itself
     variables         what one row of a packed table consists of
     limits            bounds that both sides keep
     spelling          what somebody may have meant who wrote a name that is not known

@@ -9,7 +9,6 @@ If the server was started with CUDA_VISIBLE_DEVICES, the GPUs that it names are 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -17,8 +16,9 @@ import socket
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from keras_seg.protocol.hosts import Gpu, GpuReport
 
 Interrupt = Callable[[], None]
 
@@ -41,21 +41,8 @@ class DeviceProblem(RuntimeError):
     """The GPUs of this host cannot be told; the message says why."""
 
 
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU.
-
-    Attributes:
-        name: as CUDA_VISIBLE_DEVICES takes it.
-        description: for people.
-    """
-
-    name: str
-    description: str
-
-
-def gpus(source: str, interrupt: Interrupt) -> str:
-    """Return JSON: this host, and its GPUs with `name` and `description`, or the `problem` that keeps it from telling.
+def gpus(source: str, interrupt: Interrupt) -> GpuReport:
+    """Return the GPUs of this host.
 
     Args:
         source: 'nvidia' for those that the driver knows, 'tensorflow' for those that TensorFlow can use; the latter have no
@@ -63,10 +50,9 @@ def gpus(source: str, interrupt: Interrupt) -> str:
     """
     host = socket.gethostname()
     try:
-        there = of_tensorflow(interrupt) if source == "tensorflow" else of_driver(interrupt)
+        return GpuReport(host, tuple(of_tensorflow(interrupt) if source == "tensorflow" else of_driver(interrupt)))
     except DeviceProblem as problem:
-        return json.dumps({"host": host, "gpus": [], "problem": str(problem)})
-    return json.dumps({"host": host, "gpus": [asdict(gpu) for gpu in there]})
+        return GpuReport(host, problem=str(problem))
 
 
 def of_driver(interrupt: Interrupt) -> list[Gpu]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import socket
@@ -10,23 +9,22 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from keras_seg.protocol.hosts import Inspection
 from keras_seg.server import gpus
 
-PACKAGES = ("tensorflow", "keras", "numpy")
 
-
-def inspect(interrupt: gpus.Interrupt) -> str:
-    """Return JSON: host, Python, where the packages lie and their versions, processors, free memory in MB, devices."""
-    return json.dumps(
-        {
-            "host": socket.gethostname(),
-            "python": platform.python_version(),
-            "site": str(Path(__file__).parents[2]),
-            "processors": len(os.sched_getaffinity(0)),
-            "memory_mb": free_memory() // 2**20,
-            "gpus": [gpu.description for gpu in gpus.of_driver(interrupt)],
-            **{package: _version(package) for package in PACKAGES},
-        }
+def inspect(interrupt: gpus.Interrupt) -> Inspection:
+    """Return what is found here."""
+    return Inspection(
+        host=socket.gethostname(),
+        site=str(Path(__file__).parents[2]),
+        processors=len(os.sched_getaffinity(0)),
+        memory_mb=free_memory() // 2**20,
+        python=platform.python_version(),
+        tensorflow=_version("tensorflow"),
+        keras=_version("keras"),
+        numpy=_version("numpy"),
+        gpus=tuple(gpu.description for gpu in gpus.of_driver(interrupt)),
     )
 
 

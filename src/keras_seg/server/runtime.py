@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keras_seg.protocol.hosts import Readiness
 from keras_seg.server.gpus import program
 
 _POLL = 0.05  # seconds between two looks for a cancellation
@@ -95,23 +96,23 @@ class Runtime:
                 f"TensorFlow cannot be imported from {site} by the server's Python {sys.version.split()[0]}: {self.problem}"
             ) from self.problem
 
-    def versions(self) -> dict[str, Any]:
+    def readiness(self) -> Readiness:
         """Return what a run records about the place where it ran."""
         import keras
         import numpy
         import tensorflow
 
-        return {
-            "python": sys.version.split()[0],
-            "tensorflow": tensorflow.__version__,
-            "keras": keras.__version__,
-            "numpy": numpy.__version__,
-            "threads": self.threads,
-            "gpus": list(self.gpus),
-            "pid": os.getpid(),
-            "import_seconds": round(self.seconds, 3),
-            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        }
+        return Readiness(
+            python=sys.version.split()[0],
+            tensorflow=tensorflow.__version__,
+            keras=keras.__version__,
+            numpy=numpy.__version__,
+            threads=self.threads,
+            gpus=self.gpus,
+            pid=os.getpid(),
+            import_seconds=round(self.seconds, 3),
+            memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        )
 
     def _import(self) -> None:
         begin = time.perf_counter()

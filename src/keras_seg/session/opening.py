@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from keras_seg.protocol import custom_functions
+from keras_seg.protocol.hosts import Readiness
 from keras_seg.protocol.limits import MOST_THREADS
 from keras_seg.protocol.orders import SessionSetup
 from keras_seg.protocol.sqlstates import INSUFFICIENT_PRIVILEGE, INVALID_PARAMETER_VALUE, OBJECT_NOT_IN_PREREQUISITE_STATE
@@ -16,12 +16,8 @@ from keras_seg.server.runtime import Runtime, RuntimeProblem
 from keras_seg.session.cache import Cache
 
 
-def open_session(plpy: Any, cache: Cache, setup: SessionSetup) -> str:
-    """Drop what an earlier run left, remember the setup of this one and wait for TensorFlow.
-
-    Returns:
-        JSON with versions, seconds of the import and memory in MB.
-    """
+def open_session(plpy: Any, cache: Cache, setup: SessionSetup) -> Readiness:
+    """Drop what an earlier run left, remember the setup of this one and wait for TensorFlow."""
     cache.clear()
     cache.setup = setup
     _read_functions(plpy, cache)
@@ -32,7 +28,7 @@ def open_session(plpy: Any, cache: Cache, setup: SessionSetup) -> str:
         cache.runtime.wait(lambda: look(plpy))
     except RuntimeProblem as problem:
         fail(plpy, f"keras_automl: {problem}", OBJECT_NOT_IN_PREREQUISITE_STATE, problem.hint)
-    return json.dumps(cache.runtime.versions())
+    return cache.runtime.readiness()
 
 
 def _threads(plpy: Any, given: int) -> int:
