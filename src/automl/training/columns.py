@@ -15,6 +15,7 @@ from automl.training.curves import Evaluation, Scores
 from automl.training.request import Request
 from automl.training.results import Result
 from automl.training.trials import Trial
+from keras_seg.protocol.orders import TRAINING, VALIDATION
 
 _MODELS = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json)"
 
@@ -119,8 +120,8 @@ TRAINED: tuple[Column[Line], ...] = (
     Column("metrics_elapsed_time", _REALS, lambda line: _list(each.elapsed for each in line.evaluations)),
     Column("metrics_type", "text[]", lambda line: _list(line.trial.compiled.all_metrics)),
     Column("loss_type", "text", lambda line: line.trial.compiled.loss),
-    *_curves("training"),
-    *_curves("validation"),
+    *_curves(TRAINING),
+    *_curves(VALIDATION),
     Column("metrics_iters", "integer[]", lambda line: _list(each.iteration for each in line.evaluations)),
 )
 
