@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from automl.database import locks
@@ -43,7 +43,7 @@ def automl_resume(db: CallerDatabase, run_id: int | None) -> None:
     record = _interrupted(db, run_id)
     assert run_id is not None
     kind, make = _MAKERS[record.method]
-    given = _arguments(run_id, kind, record.arguments)
+    given = arguments_of(run_id, kind, record.arguments)
     request, tables = make(db, given, _origin(run_id, record))
     _require_same(record, request)
     run.execute(db, request, tables, asdict(given), InterruptedRun(run_id, record.started, record.inputs))
@@ -93,14 +93,18 @@ def _origin(run_id: int, record: RunRow) -> Origin:
     return Origin(record.random_state, record.threads)
 
 
-def _arguments(run_id: int, kind: type[Any], text: str | None) -> Any:
-    """Read the arguments of a call; the record is a table that its owner can write, so their types are looked at."""
+def arguments_of(run_id: int, kind: type[Any], text: str | None) -> Any:
+    """Read the arguments of a call; the record is a table that its owner can write, so their types are looked at.
+
+    A run of an earlier version lacks the arguments that came later, each of which has a default that changes nothing.
+    """
     try:
         given = json.loads(text or "")
     except ValueError:
         raise _unreadable(run_id) from None
     kinds = {each.name: _KINDS[str(each.type)] for each in fields(kind)}
-    if not isinstance(given, dict) or set(given) != set(kinds):
+    required = {each.name for each in fields(kind) if each.default is MISSING}
+    if not isinstance(given, dict) or not required <= set(given) <= set(kinds):
         raise _unreadable(run_id)
     if not all(value is None or isinstance(value, kinds[name]) for name, value in given.items()):
         raise _unreadable(run_id)
