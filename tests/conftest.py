@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["fix_db", "fix_search"]
+pytest.register_assert_rewrite("cluster_contract")
+pytest_plugins = ["fix_db", "fix_search", "fix_cluster"]
 
 
 @pytest.hookimpl(trylast=True)

@@ -81,6 +81,10 @@ class SimulatedCluster:
         answer, lost = (None, "the session died") if died else (work.order, None)
         return [Outcome(session, work.task, answer, lost, self.now - begin)]
 
+    def die(self, session: int) -> None:
+        """Let a session die with what it is doing."""
+        self.dies |= {number for _, number, working, _, _ in self._ahead if working == session}
+
     def versions(self) -> str:
         return "{}"
 

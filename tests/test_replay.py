@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from automl.cluster.hopper import Layout, Leg, Position, stops_done
-from automl.cluster.interface import Outcome
+from automl.cluster.interface import Cluster, Outcome
 from automl.cluster.orders import CheckWork, VisitWork, Work
 from automl.cluster.resources import Resources
 from automl.data.packed_table import PackedTable
@@ -168,8 +168,11 @@ class Sessions:
             self.made += 1
         return [outcome]
 
-    def versions(self) -> dict[str, Any]:
-        return {}
+    def versions(self) -> str:
+        return "{}"
+
+    def close(self) -> None:
+        self._working.clear()
 
     def _visit(self, work: VisitWork) -> tuple[VisitReport, bytes]:
         order, state = work.order, b"new" if work.state is None else work.state
@@ -292,7 +295,7 @@ class World:
         sessions = Sessions(self.reaches, self.timing, stop, self.fails)
 
         @contextmanager
-        def opened(*_: object) -> Iterator[tuple[Sessions, Record]]:
+        def opened(*_: object) -> Iterator[tuple[Cluster, Record]]:
             yield sessions, self.record
 
         class Crashing(Lagging):

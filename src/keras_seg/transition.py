@@ -133,10 +133,12 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     """
     cache: Cache = gd[CACHE]
     cache.leaving = iter(())
+    arrived = cache.arriving.complete(state)  # whatever the order is: no part of it may stay for the next visit
+    del state
     given = _read(plpy, VisitOrder.from_json, order)
     try:
-        made = Visit(plpy, cache, given, cache.arriving.complete(state))
-        del state
+        made = Visit(plpy, cache, given, arrived)
+        del arrived
         made.run()
     except plpy.SPIError:
         raise  # a cancellation, or a table that cannot be read
