@@ -405,6 +405,7 @@ def plain(db: Session, role: str, database: str) -> Iterator[Session]:
 @pytest.fixture
 def role(db: Session) -> Iterator[str]:
     name = "automl_custom_plain"
+    db.run(f"DROP ROLE IF EXISTS {name}")  # a run that was ended in the middle has left it
     db.run(f"CREATE ROLE {name} LOGIN")
     yield name
     cleaner = connect_to(db.dsn)
