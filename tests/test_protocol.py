@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fix_orders import altered
+from keras_seg import transition
 from keras_seg.protocol import hosts, orders
 from keras_seg.protocol.hosts import Gpu, GpuReport, Inspection, Readiness
 from keras_seg.protocol.messages import Message, MessageError
@@ -292,3 +293,15 @@ def test_neither_tensorflow_nor_keras_is_imported(packages: tuple[str, ...]) -> 
     command = [sys.executable, "-c", IMPORTING.format(packages=packages)]
     done = subprocess.run(command, env={"PYTHONPATH": str(SRC)}, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr, done.returncode) == ("[]", "", 0)
+
+
+def test_null_is_no_message() -> None:
+    with pytest.raises(MessageError, match=r"SessionSetup must be JSON: .*NoneType"):
+        SessionSetup.from_json(None)  # type: ignore[arg-type]  # SQL's NULL comes like this
+
+
+def test_a_session_that_nobody_has_opened_has_nothing_and_says_so() -> None:
+    gd: dict[str, Any] = {}
+    transition.define(gd, "m", "{}", None)
+    assert transition.take(gd) == b""
+    assert transition.gather(gd, "1", None) is None and transition.gather_rest(gd) is None

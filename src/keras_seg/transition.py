@@ -32,7 +32,6 @@ from keras_seg.session import opening, programs
 from keras_seg.session.cache import Cache
 from keras_seg.session.check import check as check_networks
 from keras_seg.session.gathering import begin_gathering
-from keras_seg.session.row_batches import Gathering
 from keras_seg.session.visit import Visit
 
 __all__ = [
@@ -70,17 +69,17 @@ def open_session(plpy: Any, gd: dict[str, Any], setup: str) -> str:
     Returns:
         What the session says about itself, a Readiness.
     """
-    return opening.open_session(plpy, gd.setdefault(CACHE, Cache()), _read(plpy, SessionSetup.from_json, setup)).to_json()
+    return opening.open_session(plpy, _cache(gd), _read(plpy, SessionSetup.from_json, setup)).to_json()
 
 
 def close_session(gd: dict[str, Any]) -> None:
     """Drop everything that the run left on this session."""
-    gd.setdefault(CACHE, Cache()).clear()
+    _cache(gd).clear()
 
 
 def define(gd: dict[str, Any], key: str, architecture: str, weights: parts.Raw | None) -> None:
     """Let later orders name an architecture, and its initial weights if it has some, by `key`."""
-    gd[CACHE].definitions[key] = Definition(key, architecture, weights)
+    _cache(gd).definitions[key] = Definition(key, architecture, weights)
 
 
 def feed(gd: dict[str, Any], dataset: str, partition: int, buffer: int, *columns: Any) -> int:
@@ -92,7 +91,7 @@ def feed(gd: dict[str, Any], dataset: str, partition: int, buffer: int, *columns
     Returns:
         How many buffers of the partition are there now.
     """
-    fed = gd[CACHE].fed.setdefault((dataset, partition), {})
+    fed = _cache(gd).fed.setdefault((dataset, partition), {})
     fed[buffer] = columns
     return len(fed)
 
@@ -100,12 +99,12 @@ def feed(gd: dict[str, Any], dataset: str, partition: int, buffer: int, *columns
 @protected
 def check(plpy: Any, gd: dict[str, Any], order: str) -> str:
     """Build and compile what a CheckOrder names, once, without training; return a CheckReport."""
-    return check_networks(plpy, gd[CACHE], _read(plpy, CheckOrder.from_json, order)).to_json()
+    return check_networks(plpy, _cache(gd), _read(plpy, CheckOrder.from_json, order)).to_json()
 
 
 def put(gd: dict[str, Any], part: bytes, first: bool) -> None:
     """Take a part of a state that is too large for one statement; the visit that follows brings the last part."""
-    arriving = gd[CACHE].arriving
+    arriving = _cache(gd).arriving
     if first:
         arriving.begin()
     arriving.add(part)
@@ -113,7 +112,7 @@ def put(gd: dict[str, Any], part: bytes, first: bool) -> None:
 
 def take(gd: dict[str, Any]) -> bytes:
     """Return the next part of the state that the last visit has left; nothing where there is none."""
-    cache: Cache = gd[CACHE]
+    cache = _cache(gd)
     part = next(cache.leaving, b"")
     if len(part) < parts.PART:
         cache.leaving = iter(())  # the last part: what it was cut from need not stay in memory
@@ -131,7 +130,7 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     Returns:
         An envelope (`parts.envelope`) of the VisitReport and the first part of the new state; `take` gives the others.
     """
-    cache: Cache = gd[CACHE]
+    cache = _cache(gd)
     cache.leaving = iter(())
     arrived = cache.arriving.complete(state)  # whatever the order is: no part of it may stay for the next visit
     del state
@@ -164,7 +163,7 @@ def predict(plpy: Any, gd: dict[str, Any], key: str, rows: bytes, count: int) ->
     Returns:
         The outputs as `predictions.packed_outputs` writes them.
     """
-    cache: Cache = gd[CACHE]
+    cache = _cache(gd)
     x = np.frombuffer(rows, np.float32).reshape(count, *programs.network(cache, key).input_shape)
     return packed_outputs(programs.outputs(plpy, cache, key, x))
 
@@ -181,20 +180,20 @@ def gather_begin(plpy: Any, gd: dict[str, Any], setup: str, order: str, architec
         A block with a GatheringProblem where the network does not fit the rows or the classes.
     """
     open_session(plpy, gd, setup)
-    cache: Cache = gd[CACHE]
+    cache = _cache(gd)
     return begin_gathering(plpy, cache, _read(plpy, GatheringOrder.from_json, order), architecture)
 
 
 def gather(gd: dict[str, Any], identity: str | None, features: bytes | None) -> Block | None:
     """Take a row to predict; return the rows of a batch when it is full."""
-    gathering: Gathering = gd[CACHE].gathering
-    return gathering.add(identity, features)
+    gathering = _cache(gd).gathering
+    return None if gathering is None else gathering.add(identity, features)
 
 
 def gather_rest(gd: dict[str, Any]) -> Block | None:
     """Return the rows of the last batch, and drop everything that the prediction needed."""
-    gathering: Gathering = gd[CACHE].gathering
-    rest = gathering.rest()
+    gathering = _cache(gd).gathering
+    rest = None if gathering is None else gathering.rest()
     close_session(gd)
     return rest
 
@@ -209,6 +208,12 @@ def gpus(plpy: Any, source: str) -> str:
 def inspect(plpy: Any) -> str:
     """Return an Inspection of this place."""
     return look_around(lambda: look(plpy)).to_json()
+
+
+def _cache(gd: dict[str, Any]) -> Cache:
+    """Return what the session keeps; nothing yet in one that nobody has opened."""
+    cache: Cache = gd.setdefault(CACHE, Cache())
+    return cache
 
 
 def _read(plpy: Any, read: Callable[[str], Read], text: str) -> Read:

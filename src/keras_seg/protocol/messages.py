@@ -45,7 +45,7 @@ class Message:
         """
         try:
             value = json.loads(text)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, TypeError, RecursionError) as error:  # a TypeError for NULL
             raise MessageError(f"{cls.__name__} must be JSON: {error}") from None
         kind: Any = cls
         message: Self = _reader(kind)(value, cls.__name__)
