@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from automl.cluster.hopper import Layout, Leg, Visit
@@ -13,7 +14,7 @@ from automl.search.parameters import CompileParams, FitParams, parse_compile_par
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
 from automl.training.request import Request
-from keras_seg.protocol.orders import NetworkCheck, StateForm, VisitOrder
+from keras_seg.protocol.orders import CompileOrder, FitOrder, NetworkCheck, StateForm, VisitOrder
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,23 @@ class Trial:
         kind = bool(self.fit.class_weight), self.fit.board is not None
         return self.model, compiled.optimizer.lower(), names, params, compiled.loss, compiled.all_metrics, kind
 
+    @cached_property
+    def compile_order(self) -> CompileOrder:
+        """Its compile parameters as all its orders carry them."""
+        return compile_order(self.compiled)
+
+    @cached_property
+    def fit_order(self) -> FitOrder:
+        """Its fit parameters as all its orders carry them."""
+        return fit_order(self.fit)
+
     def check(self) -> NetworkCheck:
         """Return the order that builds and compiles it."""
         return NetworkCheck(
             name=f"model_id {self.configuration.model_id}",
             model=self.model,
-            compile=compile_order(self.compiled),
-            fit=fit_order(self.fit),
+            compile=self.compile_order,
+            fit=self.fit_order,
             tensorboard=tensorboard_order(self.fit),
         )
 
@@ -109,8 +120,8 @@ def visit_order(trial: Trial, visit: Visit, seed: int, sums: Mapping[str, Any], 
     """
     return VisitOrder(
         model=trial.model,
-        compile=compile_order(trial.compiled),
-        fit=fit_order(trial.fit),
+        compile=trial.compile_order,
+        fit=trial.fit_order,
         seed=(seed, trial.number),
         stops=visit.stops,
         sums=sums,
