@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
+from keras_seg.protocol.outputs import no_probability, stands_for_two, unfit
 from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
@@ -91,20 +94,19 @@ def _unfit(cache: Cache, network: Network, given: NetworkCheck) -> str | None:
         return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(shape)}"
     if cache.variables.output is None or given.compile is None:
         return None
-    outputs = network.output_shape[-1] if network.output_shape else 1
-    label_width = cache.variables.label_width
-    if label_width == outputs or (label_width == 1 and _reads_class_numbers(cache, given.compile.loss)):
-        return None
-    if label_width == 1:
-        return (
-            f"the network's last layer has {outputs} units, the dependent variable is one number a row;"
-            " to make classes of it, give num_classes to training_preprocessor_dl"
-        )
-    return f"the network's last layer has {outputs} units, the dependent variable has {label_width} classes"
+    return _unfit_outputs(cache, network, given.compile.loss)
 
 
-def _reads_class_numbers(cache: Cache, loss: str) -> bool:
-    """Return whether a loss takes the number of a class; a custom one knows itself what rows it reads."""
+def _unfit_outputs(cache: Cache, network: Network, loss: str) -> str | None:
+    """Return why the outputs do not fit the labels; None if they do."""
     from keras_seg.training.objectives import wants_class_numbers
 
-    return loss in cache.functions or wants_class_numbers(loss)
+    labels, custom = cache.variables.labels, loss in cache.functions
+    if custom and labels.size == 1 and not labels.one_hot:
+        return None  # it knows itself what rows it reads
+    problem = unfit(labels, network.output_shape, not custom and wants_class_numbers(loss))
+    one = math.prod(network.output_shape) == 1
+    always_1 = one and labels.dtype == "int16" and network.activation == "softmax"
+    if problem is None and (stands_for_two(labels, network.output_shape) or always_1):
+        return no_probability(network.activation, reads_logits(loss))
+    return problem
