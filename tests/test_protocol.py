@@ -83,7 +83,7 @@ EXAMPLES: tuple[Message, ...] = (
         error='ValueError: "x" \n ü',
     ),
     CheckOrder((NetworkCheck("model_id 1", "m", COMPILE, FIT, TENSORBOARD),)),
-    CheckReport((Problem(Part.ROWS, "model_id 1: no"), Problem(Part.CALLBACKS, "neither"))),
+    CheckReport((Problem(Part.ROWS, "model_id 1: no"), Problem(Part.FIT, "neither"))),
     GatheringOrder(255.0, 10, OutputSelection(3, 0.5, False, True), "SELECT part"),
     GatheringProblem("cannot be built", (5, 3), "7"),
     GpuReport("h", (Gpu("GPU-aa", "GPU 0: made up"),), "the driver has lost one"),

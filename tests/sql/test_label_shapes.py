@@ -54,7 +54,9 @@ def pack(db: Session, dependent: str) -> None:
 
 def predicted(db: Session, dependent: str, pred_type: str = "'prob'") -> tuple[np.ndarray, np.ndarray]:
     db.run(f"SELECT madlib.madlib_keras_predict('m', 'd', 'id', 'x', 'o', {pred_type})")
+    db.run("SET extra_float_digits = 3")  # all digits
     rows = db.fetch(f"SELECT o.{dependent}, d.{dependent} FROM o JOIN d USING (id)")
+    db.run("RESET extra_float_digits")
     return np.array([ours for ours, _ in rows]), np.array([truth for _, truth in rows])
 
 
@@ -130,6 +132,10 @@ def test_what_is_refused(images: Session) -> None:
     message = images.error_of(weights, SAME, COMPILED.format("mse", "mae")).message
     expected = 'fit_params: "class_weight" must be left out: "twice" is an array of several dimensions, which has no classes'
     assert message == expected
+    images.run("SELECT madlib.training_preprocessor_dl('d', 's', 'steps', 'x')")
+    message = images.error_of(weights.replace("'p'", "'s'"), STEPS, COMPILED.format("binary_crossentropy", "accuracy")).message
+    expected = "the network gives outputs of shape [4, 1], not one class a row"
+    assert message == f'fit_params: model_id 2: "class_weight" must be left out: {expected}'
     failure = images.error_of("SELECT madlib.validation_preprocessor_dl('d', 'w', 'counts', 'x', 'p')")
     assert failure.message == ('dependent_varname: arrays in column "counts" must have shape {4,3} as in p, found {2,3}')
     images.run("UPDATE d SET twice = '{{1,2}}' WHERE id IN (3, 4)")

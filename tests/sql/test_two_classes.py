@@ -120,14 +120,10 @@ def test_the_response_has_the_type_of_the_labels(points: Session) -> None:
         assert points.value("SELECT pg_typeof(y)::text FROM o LIMIT 1") == kind
 
 
-@pytest.mark.parametrize("method", ["hyperopt"])
-def test_hyperopt_and_networks_with_one_output_and_two_in_one_search(points: Session, method: str) -> None:
+def test_networks_with_one_output_and_with_two_in_one_search(points: Session) -> None:
     pack(points)
-    compiled = COMPILE.format("binary_crossentropy")
     params = "num_configs=4, num_iterations=2, algorithm=rand"
-    train(
-        points, compile_params_grid=compiled, model_id_list=[SIGMOID, TWO, RESHAPED], automl_method=method, automl_params=params
-    )
+    train(points, model_id_list=[SIGMOID, TWO, RESHAPED], automl_method="hyperopt", automl_params=params)
     assert points.value("SELECT count(*) FROM m_info WHERE training_loss_final IS NOT NULL") == 4
     assert sum(row[0] == row[1] for row in predict(points, "'response'")) > 200
 
@@ -256,6 +252,15 @@ def test_both_classes_have_a_probability(known: Session) -> None:
     assert [[round(value, 4) for value in row.kind] for row in known.fetch("SELECT * FROM k ORDER BY id")] == [
         [0.8808], [0.0474], [0.5]
     ]  # fmt: skip
+
+
+def test_sessions_of_their_own_give_the_same(known: Session) -> None:
+    known.run("SET keras_automl.sessions = 1")
+    try:
+        known.run(PREDICT.format("'prob'"))
+        assert rounded(known) == PROBABILITIES
+    finally:
+        known.run("SET keras_automl.sessions = 0")
 
 
 def test_a_model_of_a_library_with_one_output(known: Session) -> None:

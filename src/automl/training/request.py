@@ -28,7 +28,7 @@ _ARGUMENTS = {
     Part.ARCHITECTURE: "model_arch_table",
     Part.ROWS: "model_id_list",
     Part.COMPILE: "compile_params_grid",
-    Part.CALLBACKS: "fit_params_grid",
+    Part.FIT: "fit_params_grid",
 }
 
 

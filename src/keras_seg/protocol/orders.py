@@ -259,7 +259,7 @@ class Part(StrEnum):
     ARCHITECTURE = "architecture"
     ROWS = "rows"  # do not fit the network
     COMPILE = "compile"
-    CALLBACKS = "callbacks"
+    FIT = "fit"  # callbacks, weights of classes
 
 
 @dataclass(frozen=True)

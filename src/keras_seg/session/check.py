@@ -38,7 +38,7 @@ def _problems(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem]:
     for given in order.networks:
         look(plpy)
         found = _network_problem(cache, given) or _rows_problem(cache, given) or _compile_problem(cache, given)
-        found = found or _callback_problem(plpy, given.tensorboard)
+        found = found or _weights_problem(cache, given) or _callback_problem(plpy, given.tensorboard)
         if found is not None:
             yield found
 
@@ -74,6 +74,15 @@ def _compile_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     return None
 
 
+def _weights_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
+    """Return why weights of classes cannot be given: a row must have one class."""
+    outputs = programs.network(cache, given.model).output_shape
+    if not given.fit.class_weight or len(outputs) < 2 or math.prod(outputs) == 1:
+        return None
+    text = f'"class_weight" must be left out: the network gives outputs of shape {list(outputs)}, not one class a row'
+    return Problem(Part.FIT, f"{given.name}: {text}")
+
+
 def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | None:
     """Return why TensorBoard's files cannot be written; None if they can, or need not be."""
     from keras_seg.training.tensorboard import Board, BoardProblem
@@ -83,7 +92,7 @@ def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | No
     try:
         Board.of(plpy, given)
     except BoardProblem as problem:
-        return Problem(Part.CALLBACKS, f'"callbacks": {problem}')
+        return Problem(Part.FIT, f'"callbacks": {problem}')
     return None
 
 
