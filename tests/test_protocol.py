@@ -237,7 +237,7 @@ REFUSED: list[tuple[Message, str, dict[str, Any], str]] = [
     (VISIT, "", {"state": "state"}, 'VisitOrder.state must be one of trial, weights, got "state"'),
     (VISIT, "", {"state": ["trial"]}, 'VisitOrder.state must be one of trial, weights, got ["trial"]'),
     (FOUND, "problems 0", {"part": "model"},
-     'CheckReport.problems.part must be one of architecture, rows, compile, callbacks, got "model"'),
+     'CheckReport.problems.part must be one of architecture, rows, compile, fit, got "model"'),
     (VISIT, "", {"stops": [3]}, 'VisitOrder.stops must be an object whose "kind" is one of train, evaluate, got 3'),
     (VISIT, "", {"stops": [{"kind": "import"}]},
      'VisitOrder.stops must be an object whose "kind" is one of train, evaluate, got {"kind": "import"}'),

@@ -10,7 +10,7 @@ import pytest
 from fix_db import Session
 from fix_search import load, sequential
 
-INPUT = {"batch_input_shape": [None, 4, 3]}
+INPUT: dict[str, object] = {"batch_input_shape": [None, 4, 3]}
 SAME, STEPS, CLASSES, FLAT = 1, 2, 3, 4
 FIT = "SELECT madlib.madlib_keras_fit('p', 'm', 'lib', %s, %s, 'batch_size=8', 20, FALSE, 'v')"
 COMPILED = "optimizer='Adam(lr=0.1)',loss='{}',metrics=['{}']"

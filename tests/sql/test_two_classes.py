@@ -19,7 +19,7 @@ LOSS = "binary_crossentropy"
 FIT = "{'batch_size': [16], 'epochs': [4]}"
 ONE = {"model_id_list": [SIGMOID], "fit_params_grid": FIT, "automl_params": "R=3, eta=3"}
 # What the second class looks like in each type, and its type.
-KINDS = {
+KINDS: dict[str, tuple[str, list[Any] | None]] = {
     "boolean": ("c", [False, True]),
     "integer": ("c::integer", [0, 1]),
     "bigint": ("7 - 2 * c::integer::bigint", [5, 7]),
