@@ -40,14 +40,16 @@ NUMBERS_METRICS = NUMBERS_LOSSES | {
     "SparseCategoricalAccuracy",
     "SparseTopKCategoricalAccuracy",
 }
+_DIVERGENCE = {"kld", "KLD", "kl_divergence", "KLDivergence", "kullback_leibler_divergence"}  # of one output: of 0 it is 0
 CLASSES_LOSSES = NUMBERS_LOSSES | {
+    *_DIVERGENCE,
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
 }
 CLASSES_METRICS = (
-    CLASSES_LOSSES
+    (CLASSES_LOSSES - _DIVERGENCE)
     | NUMBERS_METRICS
     | {
         "categorical_accuracy",
