@@ -162,6 +162,19 @@ def test_training_and_evaluation_equal_keras(name: str) -> None:
     assert not math.isnan(value)
 
 
+@pytest.mark.parametrize(("outputs", "given"), [((1,), [[0], [1]]), ((), [[0], [1]]), ((1, 1), [[[0]], [[1]]])])
+def test_labels_of_two_classes_take_the_shape_of_one_output(outputs: tuple[int, ...], given: list[Any]) -> None:
+    import tensorflow as tf
+
+    from keras_seg.training.objectives import make_loss
+    from keras_seg.training.row_shape import RowShape
+
+    shape = RowShape(one_hot(2), outputs)
+    assert shape.given(tf.constant([[1.0, 0.0], [0.0, 1.0]])).numpy().tolist() == given
+    if outputs:
+        make_loss("binary_crossentropy", shape)
+
+
 LAST: list[tuple[Any, str]] = [
     (lambda k: [k.layers.Dense(1, activation="sigmoid")], "sigmoid"),
     (lambda k: [k.layers.Dense(1)], "linear"),

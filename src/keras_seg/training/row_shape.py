@@ -39,7 +39,7 @@ class RowShape:
     def labels(self) -> tuple[int, ...]:
         """The shape of the labels that losses and metrics are given: of one output for two classes 0 or 1."""
         if stands_for_two(self.packed, self.outputs):
-            return (1,)
+            return self.outputs or (1,)
         return common_shape(self.packed, self.outputs) or self.packed.shape
 
     @property
@@ -50,8 +50,8 @@ class RowShape:
     def given(self, y: Any) -> Any:
         """Return packed labels (rows, ...) as losses and metrics are given them (rows, ...); part of a graph."""
         if stands_for_two(self.packed, self.outputs):
-            return y[:, 1:]
-        return y if self.labels == self.packed.shape else tf.reshape(y, (-1, *self.labels))
+            y = y[:, 1:]
+        return y if self.labels == y.shape[1:] else tf.reshape(y, (-1, *self.labels))
 
     def two_rows(self) -> tuple[Any, Any]:
         """Return labels (2, ...) and outputs (2, ...), all zeros. One row would be stretched to any shape."""
