@@ -160,6 +160,10 @@ def _require_places(arrays: list[np.ndarray], grouped: int, slices: tuple[Slice,
 
 
 def _dtype(name: str) -> np.dtype:
+    if name == "bfloat16":  # not one of numpy's own
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
     if name not in _DTYPES:
         raise ValueError(f"type {name!r}")
     return np.dtype(name)

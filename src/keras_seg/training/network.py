@@ -14,6 +14,7 @@ from keras_seg.architectures.build import build_model, input_shape, load_weights
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import Slice, State
+from keras_seg.training.assignments import Assignments, Call, derived, deriving
 
 EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
 _EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows
@@ -45,6 +46,7 @@ class Network:
         self.trainable = list(self.model.trainable_variables)
         self.other = list(self.model.non_trainable_variables)
         self.sizes = [int(np.prod(variable.shape)) for variable in self.trainable]
+        self._deriving = deriving(self.model)
         self._slices: dict[bool, tuple[Slice, ...]] = {}
         if not self.trainable:
             raise ArchitectureError("the network has no trainable weights")
@@ -89,7 +91,7 @@ class Network:
             load_weights(fresh, given)
         trainable = tuple(v.numpy() for v in fresh.trainable_variables)
         if flat:
-            trainable = (np.concatenate([array.reshape(-1) for array in trainable]),)
+            trainable = (_flat(trainable),)
         return trainable, tuple(np.asarray(v.numpy()) for v in fresh.non_trainable_variables)
 
     def slices(self, flat: bool) -> tuple[Slice, ...]:
@@ -114,33 +116,35 @@ class Network:
         parts = tf.split(vector, self.sizes)
         return [tf.cast(tf.reshape(part, v.shape), v.dtype) for part, v in zip(parts, self.trainable, strict=True)]
 
-    def call(self, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any], Any]:
+    def call(
+        self, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool, assignments: Assignments | None = None
+    ) -> tuple[Any, list[Any], Any]:
         """Compute the outputs of a batch; part of a graph.
 
         Args:
             trainable, other: tensors of the variables.
             x: features (rows, ...).
             training: whether layers such as Dropout do what they do in training.
+            assignments: told of what layers assign to trainable variables; None where it is of no use.
 
         Returns:
             The outputs (rows, ...), the other variables after the call, and the sum of the losses that layers add.
         """
-        outputs, other_after, added = self.model.stateless_call(
-            list(trainable), list(other), x, training=training, return_losses=True
-        )
+        mapping = zip((*self.trainable, *self.other), (*trainable, *other), strict=True)
+        with Call(mapping, assignments) as scope, derived(self._deriving):
+            outputs = self.model.call(x, training=training)
+            added = self.model.losses
+        other_after = [scope.get_current_value(variable) for variable in self.other]
         return outputs, other_after, tf.add_n([tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in added]) if added else 0.0
 
     def frozen(self, state: State) -> tuple[Any, list[Any]]:
         """Return the weights of a state as the compiled functions take them: (flat vector, other variables)."""
-        vector = state.trainable[0].reshape(-1)
-        if len(state.trainable) > 1:
-            vector = np.concatenate([array.reshape(-1) for array in state.trainable])
-        return tf.constant(vector, tf.float32), [tf.constant(array) for array in state.other]
+        return tf.constant(_flat(state.trainable)), [tf.constant(array) for array in state.other]
 
     def given(self) -> tuple[Any, list[Any]]:
         """Return the weights that came with the architecture, as the compiled functions take them."""
         trainable, other = self.initial(0, True)
-        return tf.constant(trainable[0], tf.float32), [tf.constant(array) for array in other]
+        return tf.constant(trainable[0]), [tf.constant(array) for array in other]
 
     def signature(self, label_width: int | None = None) -> list[Any]:
         """Return the shapes of the rows of a buffer: x (rows, ...) and, with a `label_width`, y (rows, label_width)."""
@@ -152,6 +156,17 @@ class Network:
         """Return the shapes of what `frozen` gives."""
         other = [tf.TensorSpec(variable.shape, variable.dtype) for variable in self.other]
         return [tf.TensorSpec((sum(self.sizes),), tf.float32), other]
+
+
+def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the numbers of all arrays as one vector of float32; one array that is such a vector is not copied."""
+    parts = [np.asarray(array, np.float32).reshape(-1) for array in arrays]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def flattened(tensors: Sequence[Any]) -> Any:
+    """Return the numbers of all tensors as one float32 vector: the reverse of `Network.unflatten`; part of a graph."""
+    return tf.concat([tf.reshape(tf.cast(tensor, tf.float32), [-1]) for tensor in tensors], 0)
 
 
 def put(variable: keras.Variable, tensor: Any) -> None:
