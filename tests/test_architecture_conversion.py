@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from fix_architectures import dump_weights, sequential, text_of
-from keras_seg.architectures.build import build_model, input_shape, load_weights, modern_config, output_shape
+from keras_seg.architectures.build import build_model, input_shape, modern_config, output_shape, written_by
 from keras_seg.architectures.problems import ArchitectureError
+from keras_seg.architectures.weights import load_weights
 
 # What Keras itself gave in the generation that wrote the file, for the weights and rows that architectures/README.md describes.
 CNN = [[0.05027, 0.08702, 0.15063, 0.26074, 0.45134], [0.04996, 0.08666, 0.15032, 0.26075, 0.45230]]
@@ -57,7 +58,7 @@ def test_a_model_computes_what_it_did_in_the_keras_that_wrote_it(
 ) -> None:
     model = build_model(text_of(name), 1)
     assert (input_shape(model), output_shape(model)) == (inputs, outputs)
-    load_weights(model, np.abs(np.linspace(-0.5, 0.5, parameters).astype(np.float32)).tobytes())
+    load_weights(model, np.abs(np.linspace(-0.5, 0.5, parameters).astype(np.float32)).tobytes(), written_by(text_of(name)))
     numbers = np.arange(2 * int(np.prod(inputs)))
     rows = numbers % 20 if name.endswith("_text") else numbers % 7 / 7.0
     predicted = np.asarray(model(rows.reshape(2, *inputs).astype(np.float32)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,5 +155,3 @@ def test_what_layers_assign_in_training_equals_keras(name: str, optimizer: str) 
     ours = np.frombuffer(codec.weights(trial.state or b""), np.float32)
     theirs = np.concatenate([weight.reshape(-1) for weight in model.get_weights()])
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
-
-

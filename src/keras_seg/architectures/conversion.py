@@ -18,17 +18,18 @@ from keras_seg.architectures.inputs import first_input, input_layer
 from keras_seg.architectures.layers import checked, todays_layer
 from keras_seg.architectures.problems import ArchitectureError, closest, cut
 from keras_seg.architectures.values import Config, check_own, keras_object, name_of
+from keras_seg.architectures.written import Written
 
 # A depthwise or separable convolution is a convolution in Keras 2, and noted arguments of its parent that it does not use.
 _UNUSED = frozenset(("kernel_initializer", "kernel_regularizer", "kernel_constraint", "filters"))
 
 
-def model(node: object, generation: int) -> Config:
+def model(node: object, source: Written) -> Config:
     """Convert a whole architecture.
 
     Args:
         node: the parsed JSON.
-        generation: the major version of Keras that wrote it.
+        source: the Keras that wrote it.
 
     Raises:
         ArchitectureError: it is not an architecture, or holds what is not allowed or not known.
@@ -43,7 +44,7 @@ def model(node: object, generation: int) -> Config:
             f"the architecture is a {cut(kind)}, not a model that Keras can rebuild from JSON;"
             " make it a Sequential or a Functional model (a subclass of Model needs its code)"
         )
-    converted = _Converter(generation).model(node, "model")
+    converted = _Converter(source).model(node, "model")
     layers = converted["config"]["layers"]
     if kind == "Sequential" and layers[0]["class_name"] != "InputLayer":
         raise ArchitectureError(
@@ -56,8 +57,8 @@ def model(node: object, generation: int) -> Config:
 class _Converter:
     """Converts one architecture; counts its layers as it goes."""
 
-    def __init__(self, generation: int) -> None:
-        self._generation = generation
+    def __init__(self, source: Written) -> None:
+        self._source = source
         self._layers = 0
 
     def model(self, node: Config, name: str) -> Config:
@@ -124,7 +125,7 @@ class _Converter:
     def _plain_layer(self, node: Config, config: Config, name: str) -> Config:
         where = f'layer "{name}" ({cut(node["class_name"])})'
         check_own(node, where)
-        class_name, config = todays_layer(node["class_name"], dict(config), where, self._generation)
+        class_name, config = todays_layer(node["class_name"], dict(config), where, self._source)
         if class_name not in allowed.LAYERS:
             raise ArchitectureError(
                 f"{where} is not a layer of Keras 3 that may be used{closest(class_name, allowed.LAYERS)};"
@@ -155,7 +156,7 @@ class _Converter:
             return [self.layer(each, f"{argument}_{index}") for index, each in enumerate(value)]
         if _is_activation_layer(argument, value):
             return self.layer(value, "activation")
-        return values.of_argument(argument, value, where)
+        return values.of_argument(argument, value, where, self._source.generation)
 
 
 def _is_activation_layer(argument: str, value: object) -> bool:

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seg.architectures.build import build_model, input_shape, load_weights, output_shape, require_weights
+from keras_seg.architectures.build import build_model, input_shape, output_shape, written_by
 from keras_seg.architectures.problems import ArchitectureError
+from keras_seg.architectures.weights import Part, load_weights, parts, require_weights
 from keras_seg.protocol.parts import Raw
-from keras_seg.protocol.state import Slice, State
+from keras_seg.protocol.state import Place, Slice, State, Strided
 from keras_seg.training.assignments import Assignments, Call, derived, deriving
 
 EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
@@ -47,11 +48,12 @@ class Network:
         self.other = list(self.model.non_trainable_variables)
         self.sizes = [int(np.prod(variable.shape)) for variable in self.trainable]
         self._deriving = deriving(self.model)
-        self._slices: dict[bool, tuple[Slice, ...]] = {}
+        self._source = written_by(architecture)
+        self._slices: dict[bool, tuple[Place, ...]] = {}
         if not self.trainable:
             raise ArchitectureError("the network has no trainable weights")
         if weights is not None:
-            require_weights(self.model, weights)
+            require_weights(self.model, weights, self._source)
         self.release()
 
     def release(self) -> None:
@@ -88,28 +90,27 @@ class Network:
         fresh = build_model(self.architecture, seed)
         given = self.weights if weights is None else weights
         if given is not None:
-            load_weights(fresh, given)
+            load_weights(fresh, given, self._source)
         trainable = tuple(v.numpy() for v in fresh.trainable_variables)
         if flat:
             trainable = (_flat(trainable),)
         return trainable, tuple(np.asarray(v.numpy()) for v in fresh.non_trainable_variables)
 
-    def slices(self, flat: bool) -> tuple[Slice, ...]:
-        """Return where the arrays of `get_weights()` lie in a state of this network."""
+    def slices(self, flat: bool) -> tuple[Place, ...]:
+        """Return where the arrays of `get_weights()` lie in a state, in the layout of the Keras that wrote the architecture."""
         if flat not in self._slices:
             self._slices[flat] = self._find_slices(flat)
         return self._slices[flat]
 
-    def _find_slices(self, flat: bool) -> tuple[Slice, ...]:
-        places: dict[int, Slice] = {}
+    def _find_slices(self, flat: bool) -> tuple[Place, ...]:
+        begins: dict[int, tuple[int, int]] = {}
         start = 0
         for index, (variable, size) in enumerate(zip(self.trainable, self.sizes, strict=True)):
-            places[id(variable)] = Slice(0, start, start + size) if flat else Slice(index, 0, size)
+            begins[id(variable)] = (0, start) if flat else (index, 0)
             start += size
         first = 1 if flat else len(self.trainable)
-        for index, variable in enumerate(self.other):
-            places[id(variable)] = Slice(first + index, 0, int(np.prod(variable.shape)))
-        return tuple(places[id(variable)] for variable in self.model.weights)
+        begins.update({id(variable): (first + index, 0) for index, variable in enumerate(self.other)})
+        return tuple(_place(part, *begins[id(part.variable)]) for part in parts(self.model, self._source))
 
     def unflatten(self, vector: Any) -> list[Any]:
         """Return the tensors of the trainable variables that one flat vector (weights,) holds; part of a graph."""
@@ -156,6 +157,13 @@ class Network:
         """Return the shapes of what `frozen` gives."""
         other = [tf.TensorSpec(variable.shape, variable.dtype) for variable in self.other]
         return [tf.TensorSpec((sum(self.sizes),), tf.float32), other]
+
+
+def _place(part: Part, index: int, begin: int) -> Place:
+    """Return where a part of a variable lies that begins at element `begin` of array `index`."""
+    if part.in_a_row:
+        return Slice(index, begin + part.start, begin + part.start + part.size)
+    return Strided(index, begin + part.start, part.shape, part.strides)
 
 
 def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
