@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fix_architectures import dump_weights, sequential, text_of
-from keras_seg.architectures.build import build_model, input_shape, modern_config, output_shape, written_by
+from keras_seg.architectures.build import build_model, converted, input_shape, modern_config, output_shape
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.weights import load_weights
 
@@ -58,7 +58,7 @@ def test_a_model_computes_what_it_did_in_the_keras_that_wrote_it(
 ) -> None:
     model = build_model(text_of(name), 1)
     assert (input_shape(model), output_shape(model)) == (inputs, outputs)
-    load_weights(model, np.abs(np.linspace(-0.5, 0.5, parameters).astype(np.float32)).tobytes(), written_by(text_of(name)))
+    load_weights(model, np.abs(np.linspace(-0.5, 0.5, parameters).astype(np.float32)).tobytes(), converted(text_of(name)))
     numbers = np.arange(2 * int(np.prod(inputs)))
     rows = numbers % 20 if name.endswith("_text") else numbers % 7 / 7.0
     predicted = np.asarray(model(rows.reshape(2, *inputs).astype(np.float32)))

@@ -15,7 +15,7 @@ from typing import Any
 from keras_seg.architectures import allowed, conversion, former
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.seeding import Seeding, undisturbed_random
-from keras_seg.architectures.written import Written, written
+from keras_seg.architectures.written import written
 from keras_seg.protocol.architecture_files import unwrapped
 from keras_seg.server.failure import message_of
 
@@ -25,29 +25,22 @@ LARGEST_MODEL = 250_000_000  # weights: 1000 MB as float32, which is what fits i
 
 
 def modern_config(text: str) -> dict[str, Any]:
+    """Return an architecture as Keras 3 deserialises it, as `converted` of it, without `build_config` and `compile_config`."""
+    return converted(text).config
+
+
+def converted(text: str) -> conversion.Converted:
     """Read an architecture and rewrite it as Keras 3 deserialises it.
 
     Args:
-        text: what `model.to_json()` of Keras 1, 2 or 3 gave.
-
-    Returns:
-        The configuration, without `build_config` and `compile_config`.
+        text: what `model.to_json()` of Keras 1, 2 or 3 gave, or a file that holds that.
 
     Raises:
         ArchitectureError: the text is not an architecture, or holds code, classes that are not Keras' own or unknown arguments.
     """
     tree = _parsed(text)
     _refuse_code(tree)
-    return conversion.model(tree, written(tree))
-
-
-def written_by(text: str) -> Written:
-    """Return which Keras wrote an architecture.
-
-    Raises:
-        ArchitectureError: the text is not one.
-    """
-    return written(_parsed(text))
+    return conversion.converted(tree, written(tree))
 
 
 def build_model(text: str, seed: int) -> Any:

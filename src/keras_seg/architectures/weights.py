@@ -1,8 +1,9 @@
 """Weights as the Keras that wrote an architecture lays them out, and where they lie in the variables of the model.
 
-`get_weights()` of Keras 2 and 3 gives the variables as they are. Otherwise are: the gates of Keras 1's recurrent layers and of
-those for cuDNN, kernels of Keras 1 with channels first, kernels for Theano, and layers around layers, which gave what is trained
-before the rest; so did models that stand as layers, before Keras became TensorFlow's. Weights stand beside an architecture in the layout of the Keras that wrote it, on the way in and out.
+`get_weights()` of Keras 3 gives the variables as they are, layer by layer. Others had other layouts: the gates of Keras 1's
+recurrent layers and of those for cuDNN, kernels of Keras 1 with channels first, kernels for Theano; layers around layers gave
+what is trained before the rest, and so did models that stand as layers before Keras became TensorFlow's. Weights stand beside
+an architecture in the layout of the Keras that wrote it, on the way in and on the way out.
 
 Sources: `build` of the layers of Keras 1.0.8, 1.1.2 and 1.2.2; `preprocess_weights_for_loading` of Keras 2.2.5.
 """
@@ -16,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_seg.architectures.conversion import Converted
 from keras_seg.architectures.problems import ArchitectureError
-from keras_seg.architectures.written import Written
 from keras_seg.protocol.parts import Raw
 
 _FLIPPED = frozenset(("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "ConvLSTMCell"))  # those that Keras 2 flips, too
@@ -80,22 +81,22 @@ class Part:
         return np.lib.stride_tricks.as_strided(begun, self.shape, tuple(array.itemsize * step for step in self.strides))
 
 
-def parts(model: Any, source: Written) -> list[Part]:
+def parts(model: Any, architecture: Converted) -> list[Part]:
     """Return where the weights that stand beside an architecture lie in the variables of its model, in their order."""
-    return _Walk(source).parts(model, "", True, True)
+    return _Walk(architecture).parts(model, "", True, True)
 
 
-def load_weights(model: Any, raw: Raw, source: Written) -> None:
+def load_weights(model: Any, raw: Raw, architecture: Converted) -> None:
     """Set a model's weights from MADlib's layout: the arrays of `get_weights()`, flat, one after the other, as native float32.
 
     Raises:
         ArchitectureError: there are more or fewer numbers than the model has weights.
     """
-    require_weights(model, raw, source)
+    require_weights(model, raw, architecture)
     numbers = np.frombuffer(raw, np.float32)
     arrays: dict[int, np.ndarray] = {}
     at = 0
-    for part in parts(model, source):
+    for part in parts(model, architecture):
         given = numbers[at : at + part.size].reshape(part.shape)
         if part == Part.whole(part.variable, part.trained):
             arrays[id(part.variable)] = given
@@ -105,19 +106,19 @@ def load_weights(model: Any, raw: Raw, source: Written) -> None:
     model.set_weights([arrays[id(variable)] for variable in model.weights])
 
 
-def require_weights(model: Any, raw: Raw, source: Written) -> None:
+def require_weights(model: Any, raw: Raw, architecture: Converted) -> None:
     """Raise what `load_weights` would, and set nothing."""
     wanted = sum(math.prod(weight.shape) for weight in model.weights)
     if len(raw) == 4 * wanted:
         return
     raise ArchitectureError(
         f"the weights hold {len(raw) / 4:.10g} numbers of float32 ({len(raw)} bytes),"
-        f" but the architecture has {wanted} weights ({4 * wanted} bytes){_why(source)}"
+        f" but the architecture has {wanted} weights ({4 * wanted} bytes){_why(architecture)}"
     )
 
 
-def _why(source: Written) -> str:
-    if "cudnn" not in source.gates.values():
+def _why(architecture: Converted) -> str:
+    if "cudnn" not in architecture.gates.values():
         return ""
     return "; those of a CuDNNLSTM have twice as many biases: load them into an LSTM in Keras 2, and take its weights"
 
@@ -125,8 +126,8 @@ def _why(source: Written) -> str:
 class _Walk:
     """Goes through the layers of a model as the Keras that wrote it does, and takes each variable once."""
 
-    def __init__(self, source: Written) -> None:
-        self._source = source
+    def __init__(self, architecture: Converted) -> None:
+        self._architecture = architecture
         self._seen: set[int] = set()
 
     def parts(self, layer: Any, around: str, trained: bool, asked: bool) -> list[Part]:
@@ -142,8 +143,8 @@ class _Walk:
         own = [v for v in (*layer._trainable_variables, *layer._non_trainable_variables) if id(v) not in self._seen]
         self._seen.update(map(id, own))
         whole = [Part.whole(variable, trained and variable.trainable) for variable in own]
-        found = list(_laid_out(layer, whole, self._source, around))
-        asks = asked and self._source.generation == 1 and type(layer).__name__ == "Sequential"
+        found = list(_laid_out(layer, whole, self._architecture, around))
+        asks = asked and self._architecture.source.generation == 1 and type(layer).__name__ == "Sequential"
         for inner in layer._layers:
             found += self.parts(inner, layer.name, trained, asks)
         if self._trained_first(is_model, asked):
@@ -151,12 +152,13 @@ class _Walk:
         return found
 
     def _trained_first(self, is_model: bool, asked: bool) -> bool:
-        return not asked and self._source.models_trained_first if is_model else self._source.generation < 3
+        source = self._architecture.source
+        return not asked and source.models_trained_first if is_model else source.generation < 3
 
 
-def _laid_out(layer: Any, whole: Sequence[Part], source: Written, name: str) -> Iterator[Part]:
+def _laid_out(layer: Any, whole: Sequence[Part], architecture: Converted, name: str) -> Iterator[Part]:
     """Yield the own variables of a layer in the layout of the Keras that wrote it; `name` is that of the layer around it."""
-    kind, kept = type(layer).__name__, source.gates_of(name)
+    kind, kept = type(layer).__name__, _gates(architecture, name)
     if kept == "cudnn" and kind == "GRUCell" and len(whole) == 3:
         yield from _cudnn(*whole)
         return
@@ -165,18 +167,23 @@ def _laid_out(layer: Any, whole: Sequence[Part], source: Written, name: str) -> 
         blocks = [part.columns(gate, 4) for gate in _INPUT_FORGET_CELL_OUTPUT for part in whole]
     elif kept == "apart" and kind == "GRUCell":
         blocks = [part.columns(gate, 3) for gate in range(3) for part in whole]
-    yield from (_turned(part, layer, source) for part in blocks)
+    yield from (_turned(part, layer, architecture) for part in blocks)
 
 
-def _turned(part: Part, layer: Any, source: Written) -> Part:
+def _gates(architecture: Converted, name: str) -> str | None:
+    """Return how the recurrent layer of a name kept its gates; within Bidirectional it has got a prefix."""
+    return architecture.gates.get(name) or architecture.gates.get(name.removeprefix("forward_").removeprefix("backward_"))
+
+
+def _turned(part: Part, layer: Any, architecture: Converted) -> Part:
     """Return a kernel as Keras 1 wrote it with channels first, or as Theano has it, which turns kernels round."""
     kind, dimensions = type(layer).__name__, len(part.shape)
     if dimensions < 3:
         return part
-    if source.backend == "theano" and kind in _FLIPPED:
+    if architecture.source.backend == "theano" and kind in _FLIPPED:
         return part.flipped()
     first = kind in _CHANNELS_FIRST and layer.data_format == "channels_first"
-    if source.generation == 1 and (first or (kind == "Conv1D" and source.version < (1, 1))):
+    if architecture.source.generation == 1 and (first or (kind == "Conv1D" and architecture.source.version < (1, 1))):
         return part.turned(dimensions - 1, dimensions - 2, *range(dimensions - 2))
     return part
 

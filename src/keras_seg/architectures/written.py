@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 _VERSION = re.compile(r"(\d+)\.(\d+)", re.ASCII)
@@ -18,14 +18,11 @@ class Written:
         version: of Keras, major and minor; that of Keras 2 without its minor version where nothing is noted.
         of_tensorflow: whether it is the Keras within TensorFlow.
         backend: what Keras computed with.
-        gates: by the names of recurrent layers, how they keep their gates, where that is not as Keras 2 and 3 do: "apart" or
-            "cudnn".
     """
 
     version: tuple[int, int]
     of_tensorflow: bool = True
     backend: str = "tensorflow"
-    gates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def generation(self) -> int:
@@ -42,10 +39,17 @@ class Written:
         """Whether the gates of LSTM and GRU were hard_sigmoid where an architecture does not say what they are."""
         return not self.of_tensorflow and self.version < (2, 3)
 
-    def gates_of(self, name: str) -> str | None:
-        """Return how a recurrent layer kept its gates; within Bidirectional it has got a prefix."""
-        plain = name.removeprefix("forward_").removeprefix("backward_")
-        return self.gates.get(name) or self.gates.get(plain)
+    def gates_of(self, class_name: str, config: Mapping[str, Any]) -> str | None:
+        """Return how a recurrent layer kept the weights of its gates: "apart" or "cudnn"; None where as today.
+
+        Args:
+            class_name, config: of the layer as it came.
+        """
+        if class_name in ("CuDNNGRU", "CuDNNLSTM"):
+            return "cudnn"
+        if self.generation > 1 or class_name not in ("LSTM", "GRU", "ConvLSTM2D"):
+            return None
+        return None if config.get("consume_less") == "gpu" and class_name != "ConvLSTM2D" else "apart"
 
 
 def written(tree: Mapping[str, Any]) -> Written:
@@ -56,31 +60,8 @@ def written(tree: Mapping[str, Any]) -> Written:
     noted = tree.get("keras_version")
     match = _VERSION.match(noted) if isinstance(noted, str) else None
     if match is None or int(match.group(1)) not in (1, 2, 3):
-        return Written((3, 0) if "module" in tree else (2, 99), gates=_gates(tree, 2))
+        return Written((3, 0) if "module" in tree else (2, 99))
     version = int(match.group(1)), int(match.group(2))
-    of_tensorflow = "-tf" in str(noted) or version >= (2, 4)
     backend = tree.get("backend")
-    return Written(version, of_tensorflow, backend if isinstance(backend, str) else "tensorflow", _gates(tree, version[0]))
-
-
-def _gates(tree: object, generation: int) -> dict[str, str]:
-    """Return the recurrent layers, at any depth, that keep their gates otherwise."""
-    found: dict[str, str] = {}
-    open_ends = [tree]
-    while open_ends:
-        node = open_ends.pop()
-        if isinstance(node, dict):
-            kept, config = _kept(node, generation), node.get("config")
-            if kept is not None and isinstance(config, dict) and isinstance(config.get("name"), str):
-                found[config["name"].replace("/", "_")] = kept
-        open_ends += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return found
-
-
-def _kept(node: Mapping[str, Any], generation: int) -> str | None:
-    kind, config = node.get("class_name"), node.get("config")
-    if kind in ("CuDNNGRU", "CuDNNLSTM"):
-        return "cudnn"
-    if generation == 1 and kind in ("LSTM", "GRU", "ConvLSTM2D") and isinstance(config, dict):
-        return None if config.get("consume_less") == "gpu" and kind != "ConvLSTM2D" else "apart"
-    return None
+    of_tensorflow = "-tf" in str(noted) or version >= (2, 4)
+    return Written(version, of_tensorflow, backend if isinstance(backend, str) else "tensorflow")

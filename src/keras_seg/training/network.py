@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seg.architectures.build import build_model, input_shape, output_shape, written_by
+from keras_seg.architectures.build import build_model, converted, input_shape, output_shape
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.weights import Part, load_weights, parts, require_weights
 from keras_seg.protocol.parts import Raw
@@ -48,12 +48,12 @@ class Network:
         self.other = list(self.model.non_trainable_variables)
         self.sizes = [int(np.prod(variable.shape)) for variable in self.trainable]
         self._deriving = deriving(self.model)
-        self._source = written_by(architecture)
+        self._converted = converted(architecture)
         self._slices: dict[bool, tuple[Place, ...]] = {}
         if not self.trainable:
             raise ArchitectureError("the network has no trainable weights")
         if weights is not None:
-            require_weights(self.model, weights, self._source)
+            require_weights(self.model, weights, self._converted)
         self.release()
 
     def release(self) -> None:
@@ -90,7 +90,7 @@ class Network:
         fresh = build_model(self.architecture, seed)
         given = self.weights if weights is None else weights
         if given is not None:
-            load_weights(fresh, given, self._source)
+            load_weights(fresh, given, self._converted)
         trainable = tuple(v.numpy() for v in fresh.trainable_variables)
         if flat:
             trainable = (_flat(trainable),)
@@ -110,7 +110,7 @@ class Network:
             start += size
         first = 1 if flat else len(self.trainable)
         begins.update({id(variable): (first + index, 0) for index, variable in enumerate(self.other)})
-        return tuple(_place(part, *begins[id(part.variable)]) for part in parts(self.model, self._source))
+        return tuple(_place(part, *begins[id(part.variable)]) for part in parts(self.model, self._converted))
 
     def unflatten(self, vector: Any) -> list[Any]:
         """Return the tensors of the trainable variables that one flat vector (weights,) holds; part of a graph."""
