@@ -155,3 +155,26 @@ def test_what_layers_assign_in_training_equals_keras(name: str, optimizer: str) 
     ours = np.frombuffer(codec.weights(trial.state or b""), np.float32)
     theirs = np.concatenate([weight.reshape(-1) for weight in model.get_weights()])
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+EXACT = ("float32", "float64")
+
+
+@pytest.mark.parametrize("policy", sorted(allowed.FLOATING))
+def test_every_type_of_numbers_trains_and_predicts(policy: str) -> None:
+    layer = layers.Dense(8, activation="relu", dtype=policy)
+    architecture = dense(layer, layers.Dense(4, dtype=policy))
+    model = keras.models.model_from_json(architecture)
+    arrays = [array / 4 for array in weights_of(model)]
+    trial = Trial(architecture, ONE_PARTITION, weights=b"".join(array.tobytes() for array in arrays))
+    trial.visit([train()], compile_with("SGD", {"lr": 0.1}), FIT)
+    assert trial.report.error is None
+    trained = codec.weights(trial.state or b"")
+    x, y = rows(1, ROWS)
+    model.set_weights(arrays)
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
+    model.fit(x, y.astype(np.float32), batch_size=8, shuffle=False, verbose=0)
+    theirs = np.concatenate([np.asarray(weight, np.float32).reshape(-1) for weight in model.get_weights()])
+    np.testing.assert_allclose(np.frombuffer(trained, np.float32), theirs, atol=1e-5 if policy in EXACT else 0.02)
+    predicted = Predictor(Network(architecture, trained)).predict(x, lambda: None)
+    np.testing.assert_allclose(predicted, model.predict(x, verbose=0), atol=1e-4 if policy in EXACT else 0.05)
