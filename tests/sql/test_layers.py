@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -24,7 +24,7 @@ def one(quick: Session) -> Iterator[Session]:
     quick.run("ROLLBACK; SET search_path = t_quick; DROP SCHEMA t_layers CASCADE; RESET client_min_messages")
 
 
-def architecture(version: str, *layers: tuple[str, dict[str, object]]) -> str:
+def architecture(version: str, *layers: tuple[str, Mapping[str, object]]) -> str:
     nodes = [{"class_name": name, "config": config} for name, config in layers]
     tree = {"class_name": "Sequential", "config": {"name": "net", "layers": nodes}, "keras_version": version}
     return json.dumps({**tree, **({"module": "keras"} if version[0] == "3" else {})})
