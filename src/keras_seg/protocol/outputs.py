@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from keras_seg.protocol.variables import Variable
 
 # Activations of which one output is a number from 0 to 1: how probable something is.
-PROBABILITIES = frozenset(("sigmoid", "hard_sigmoid", "sparse_sigmoid"))
+PROBABILITIES = frozenset(("sigmoid", "hard_sigmoid", "hard_sigmoid_of_keras_2", "sparse_sigmoid"))
 _CLASSES_LOSS = "a loss that reads class numbers, such as sparse_categorical_crossentropy"
 
 
