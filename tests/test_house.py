@@ -130,6 +130,7 @@ def test_the_search_and_the_hopper_are_pure(module: str) -> None:
 JSON = {
     "keras_seg/protocol/messages.py": "orders and reports",
     "keras_seg/protocol/state.py": "the header of a state",
+    "keras_seg/protocol/architecture_files.py": "JSON strings in JSON",
     "keras_seg/architectures/build.py": "Keras' JSON of an architecture",
     "automl/models/library.py": "Keras' JSON of an architecture",
     "automl/prediction/on_segments.py": "the plan of a statement, from EXPLAIN",
