@@ -227,7 +227,8 @@ def test_who_calls_is_asked_in_words_that_a_caller_cannot_define() -> None:
 
 # A statement that a loop makes by format() names its object by %I.
 KINDS = r"(FUNCTION|AGGREGATE|TABLE|VIEW|TYPE|SEQUENCE)\s+([\w.%]+)"
-MADE = re.compile(r"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?" + KINDS, re.I | re.M)
+# A type of its own stands there twice: first its name alone, for the functions that read and write it.
+MADE = re.compile(r"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?" + KINDS + r"(?![\w.%;])", re.I | re.M)
 COMMENTED = re.compile(r"^\s*COMMENT\s+ON\s+" + KINDS, re.I | re.M)
 FUNCTION = re.compile(r"^\s*CREATE\s[^;(]*FUNCTION\s+([\w.%]+)([^$]*)\$(\w*)\$(.*?)\$\3\$([^;]*);", re.I | re.M | re.S)
 
