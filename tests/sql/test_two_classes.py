@@ -122,9 +122,9 @@ def test_the_response_has_the_type_of_the_labels(points: Session) -> None:
 
 def test_networks_with_one_output_and_with_two_in_one_search(points: Session) -> None:
     pack(points)
-    params = "num_configs=4, num_iterations=2, algorithm=rand"
+    params = "num_configs=3, num_iterations=2, algorithm=rand"
     train(points, model_id_list=[SIGMOID, TWO, RESHAPED], automl_method="hyperopt", automl_params=params)
-    assert points.value("SELECT count(*) FROM m_info WHERE training_loss_final IS NOT NULL") == 4
+    assert points.value("SELECT count(*) FROM m_info WHERE training_loss_final IS NOT NULL") == 3
     assert sum(row[0] == row[1] for row in predict(points, "'response'")) > 200
 
 
