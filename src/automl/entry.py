@@ -10,7 +10,6 @@ from automl import help
 from automl.data import preprocessors, split
 from automl.database.session import CallerDatabase
 from automl.database.settings import settings
-from automl.errors import AutomlError
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
 from automl.prediction import byom, evaluate, predict
@@ -26,17 +25,18 @@ def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
     """Give a function the caller's session, and its errors the form that PostgreSQL reports."""
 
     @wraps(function)
-    @deferred()
     def called(*arguments: object) -> Result | None:
-        db = CallerDatabase()
-        try:
-            with settings(db, _AS_WRITTEN):
-                return function(db, *arguments)
-        except AutomlError as error:
-            problem = error
-        # Outside of the handler, so that the traceback of our own exception is not shown to the caller.
-        db.raise_error(problem.message, problem.sqlstate, problem.hint)
-        return None
+        with deferred():
+            db = CallerDatabase()
+            try:
+                with settings(db, _AS_WRITTEN):
+                    return function(db, *arguments)
+            except Exception as error:
+                problem = db.ending(error, function.__name__)
+                if problem is None:
+                    raise
+        # Here, outside of the handler and of everything else, so that the stack of the error is as short as it can be.
+        raise problem
 
     return called
 

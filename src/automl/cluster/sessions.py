@@ -24,6 +24,7 @@ from automl.cluster.orders import Setup, Work
 from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, selected, spelled
 from automl.errors import EXTERNAL_ROUTINE_EXCEPTION, OperatorError
 from keras_seg.protocol.parts import Raw
+from keras_seg.server.failure import without_class
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
 _MOST_REPLACEMENTS = 8  # of sessions that died, over the whole run
@@ -91,7 +92,7 @@ class Complaint:
                 pq.DiagnosticField.SQLSTATE,
             )
         )
-        return cls(message, hint or None, sqlstate or EXTERNAL_ROUTINE_EXCEPTION)
+        return cls(without_class(message), hint or None, sqlstate or EXTERNAL_ROUTINE_EXCEPTION)
 
 
 def saying(statement: Statement) -> Exchange[Statement]:

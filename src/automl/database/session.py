@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from automl.database.dialect import Dialect, dialect_of
-from keras_seg.server.failure import fail
-from keras_seg.server.interrupts import careful, look
+from automl.errors import AutomlError
+from keras_seg.server.failure import failure, failure_again, words_of
+from keras_seg.server.interrupts import careful, is_cancellation, look
 
 Row = dict[str, Any]
 
@@ -114,6 +115,19 @@ class CallerDatabase:
     def warning(self, message: str) -> None:
         self._plpy.warning(message)
 
-    def raise_error(self, message: str, sqlstate: str, hint: str | None) -> None:
-        """End the statement with an ERROR that carries the SQLSTATE and the hint."""
-        fail(self._plpy, message, sqlstate, hint)
+    def ending(self, error: Exception, function: str) -> Exception | None:
+        """Return the exception that ends the statement for an error of the caller's, without the stack that led to it.
+
+        Args:
+            error: what a function has raised.
+            function: its name.
+
+        Returns:
+            None for a fault of our own, whose stack is worth seeing.
+        """
+        if isinstance(error, AutomlError):
+            return failure(self._plpy, error.message, error.sqlstate, error.hint)
+        if not isinstance(error, self._plpy.SPIError) or not hasattr(error, "spidata"):
+            return None
+        said = words_of(error)
+        return failure_again(self._plpy, error, f"{said}: {function}" if is_cancellation(error) else said)

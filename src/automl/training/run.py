@@ -34,6 +34,7 @@ from automl.training.results import Result, Tables
 from automl.training.rows import Best, Call, Checkpoint, End, RunStatus, TrialStatus, Where
 from automl.training.under_way import TrialsUnderWay, TrialUnderWay
 from keras_seg.protocol.orders import TRAINING, VALIDATION, StateForm, VisitReport
+from keras_seg.server.failure import words_of
 from keras_seg.server.interrupts import is_cancellation
 
 
@@ -309,7 +310,7 @@ def _end(best: Best, status: RunStatus, error: str | None, cluster: Cluster) -> 
 def _close_quietly(record: RunRecord, best: Best, error: BaseException, cluster: Cluster) -> None:
     """Close the record of a run that failed; that this fails too must not hide why."""
     status = RunStatus.CANCELLED if is_cancellation(error) else RunStatus.FAILED
-    why = str(error).splitlines()[0] if str(error) else type(error).__name__
+    why = next(iter(words_of(error).splitlines()), type(error).__name__)
     try:
         record.end(_end(best, status, why, cluster))
     except Exception:
