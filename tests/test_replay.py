@@ -396,6 +396,17 @@ def test_trials_that_differ_from_the_record_are_an_error_and_nothing_is_touched(
     assert repr(world.record) == before
 
 
+def test_a_trial_that_the_method_puts_elsewhere_now_is_an_error_and_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(request_of(*PLANS["hyperband"], memory=2**20), random.Random(1))
+    assert not world.go(monkeypatch, stop=20)
+    assert world.record.trials[3,]["place"] == '{"s": 2, "i": 0}'
+    world.record.trials[3,]["place"] = '{"s": 1, "i": 0}'
+    before = repr(world.record)
+    with pytest.raises(AutomlError, match="this version goes on otherwise with its mst_key 3 than the one that began it"):
+        world.go(monkeypatch, resumed=True)
+    assert repr(world.record) == before
+
+
 def test_what_it_was_trained_on_must_not_have_been_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(request_of(*PLANS["listed"], memory=2**20), random.Random(1))
     assert not world.go(monkeypatch, stop=20)

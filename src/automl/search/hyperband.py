@@ -213,7 +213,7 @@ class HyperbandScheduler:
 
     def __init__(self, params: HyperbandParams, configurations: Sequence[Configuration]) -> None:
         self._trials = tuple(enumerate(configurations, 1))
-        self._ladder = Ladder(params.rungs, params.eta, allotted(params.rungs, [trial for trial, _ in self._trials]))
+        self._ladder = Ladder(params.rungs, allotted(params.rungs, [trial for trial, _ in self._trials]))
 
     @property
     def count(self) -> int:

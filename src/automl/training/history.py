@@ -7,12 +7,13 @@ are written before checkpoints, so there may be some from beyond the anchor: the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from automl.cluster.hopper import Leg, Position
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError
+from automl.search.scheduler import Place
 from automl.search.space import Configuration
 from automl.training.curves import Evaluation
 from automl.training.rows import Anchor, MetricRow, TrialRow, TrialStatus
@@ -58,6 +59,7 @@ class KnownTrial:
         evaluations: in the order of their iterations.
         seconds: that sessions have spent on it.
         error: why it failed, if it did: it stays failed.
+        place: where the method had put it.
     """
 
     configuration: Configuration
@@ -66,6 +68,7 @@ class KnownTrial:
     evaluations: tuple[Evaluation, ...] = ()
     seconds: float = 0.0
     error: str | None = None
+    place: Mapping[str, object] = field(default_factory=dict)
 
     @cached_property
     def losses(self) -> dict[int, float]:
@@ -113,6 +116,17 @@ class History:
             hint="A table that the search reads has changed, or a library has another version. " + _HINT,
         )
 
+    def require_place(self, trial: int, places: Sequence[Place]) -> None:
+        """Raise unless the method puts a trial where it was, in one of the tasks that it has had."""
+        known = self.trials.get(trial)
+        if known is None or known.place in [dict(place) for place in places]:
+            return
+        raise AutomlError(
+            f"the run cannot be resumed: this version goes on otherwise with its mst_key {trial} than the one that began it",
+            sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+            hint=_HINT,
+        )
+
 
 def _shown(configuration: Configuration) -> str:
     return f"({configuration.model_id}, {configuration.compile_params}, {configuration.fit_params})"
@@ -150,4 +164,5 @@ def _known(trial: TrialRow, anchor: Anchor | None, evaluations: Iterable[Evaluat
         tuple(each for each in sorted(evaluations, key=lambda each: each.iteration) if each.iteration <= complete),
         trial.seconds,
         str(trial.error) if trial.status == TrialStatus.FAILED else None,
+        trial.place,
     )
