@@ -194,6 +194,7 @@ class Caller:
     """The caller's session, as far as a run speaks to it."""
 
     dialect = PostgreSQL()
+    elapsed = 0.0
 
     def __init__(self, rows: str = "1 0x1") -> None:
         self.rows = rows

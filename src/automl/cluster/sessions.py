@@ -27,6 +27,7 @@ from keras_seg.protocol.parts import Raw
 from keras_seg.server.failure import without_class
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
+_LONGEST_WAIT = 1.0  # seconds, after which whoever waits may look at other things
 _MOST_REPLACEMENTS = 8  # of sessions that died, over the whole run
 _WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
 
@@ -157,7 +158,8 @@ class Sessions:
 
     def wait(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        while not outcomes:
+        end = time.monotonic() + _LONGEST_WAIT
+        while not outcomes and time.monotonic() < end:
             self._interrupt()
             idle_before = len(self.idle())
             for session in [each for each in self._sessions if each.broken]:

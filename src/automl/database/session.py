@@ -7,6 +7,7 @@ same text serves PL/Python, which asks for types, and a connection, which does n
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -71,11 +72,17 @@ class CallerDatabase:
         import plpy
 
         self._plpy = careful(plpy)
+        self._begun = time.monotonic()
 
     @cached_property
     def dialect(self) -> Dialect:
         """Which database this is: asked when it is needed first, once in a call."""
         return dialect_of(self.execute("SELECT pg_catalog.version() AS version")[0]["version"])
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call."""
+        return time.monotonic() - self._begun
 
     def execute(self, sql: str, *values: object) -> list[Row]:
         if not values:

@@ -219,6 +219,10 @@ class HyperbandScheduler:
     def count(self) -> int:
         return len(self._trials)
 
+    @property
+    def iterations(self) -> int:
+        return self._ladder.iterations
+
     def start(self) -> Step:
         return Step(self._trials, self._tasks(self._ladder.start()))
 

@@ -180,6 +180,10 @@ class TpeScheduler:
     def count(self) -> int:
         return self._count
 
+    @property
+    def iterations(self) -> int:
+        return self._count * self._plan.max_iterations
+
     def start(self) -> Step:
         self._sampler = self._make_sampler()
         return self._step()

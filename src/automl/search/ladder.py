@@ -90,6 +90,11 @@ class Ladder:
         }
         self._bracket_of = {trial: bracket for bracket in self._brackets.values() for trial in bracket.competing}
 
+    @property
+    def iterations(self) -> int:
+        """Iterations that its trials make, all together, if none of them fails."""
+        return sum(bracket.iterations for bracket in self._brackets.values())
+
     def start(self) -> tuple[Assignment, ...]:
         """Return the first round of every bracket."""
         return tuple(assignment for bracket in self._brackets.values() for assignment in bracket.assignments())
@@ -121,6 +126,10 @@ class _Bracket:
     competing: tuple[int, ...]
     round: int = 0
     losses: dict[int, float | None] = field(default_factory=dict)
+    iterations: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.iterations = sum(min(len(self.competing), rung.configurations) * rung.iterations for rung in self.rungs)
 
     def assignments(self) -> tuple[Assignment, ...]:
         return tuple(Assignment(trial, self.rungs[self.round]) for trial in self.competing)

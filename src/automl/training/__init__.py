@@ -9,6 +9,8 @@ In reading order:
     trials         the trials and their orders, as data
     curves         losses and metrics of a trial, and which of two is better
     run            brings all together: hands out visits, takes reports, asks the scheduler
+    caveats        rankings that say little, and what is said of them
+    progress       what is said while it goes
     check          whether what is asked for can be built and compiled
     under_way      what a run knows of its trials
     replay         what a run that goes on need not do again
