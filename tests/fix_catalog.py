@@ -12,11 +12,12 @@ _EXTENSION = "(SELECT oid FROM pg_extension WHERE extname = 'keras_automl')"
 _DEPENDS = (
     f"SELECT objid FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass AND refobjid = {_EXTENSION}"
 )
-_RELATIONS = f"(SELECT * FROM pg_class WHERE oid IN ({_DEPENDS} AND classid = 'pg_class'::regclass)) c"
-_FUNCTIONS = f"(SELECT * FROM pg_proc WHERE oid IN ({_DEPENDS} AND classid = 'pg_proc'::regclass)) p"
-_TYPES = f"(SELECT * FROM pg_type WHERE oid IN ({_DEPENDS} AND classid = 'pg_type'::regclass)) t"
+# Joined, not selected from: "SELECT *" leaves a row's oid out on Greenplum 6.
+_RELATIONS = f"(pg_class c JOIN ({_DEPENDS} AND classid = 'pg_class'::regclass) mine ON mine.objid = c.oid)"
+_FUNCTIONS = f"(pg_proc p JOIN ({_DEPENDS} AND classid = 'pg_proc'::regclass) mine ON mine.objid = p.oid)"
+_TYPES = f"(pg_type t JOIN ({_DEPENDS} AND classid = 'pg_type'::regclass) mine ON mine.objid = t.oid)"
 # Of the columns, constraints, indexes and rules: whichever relation of the schema has them, composite types too.
-_THEIRS = f"(SELECT * FROM pg_class WHERE relnamespace = {MADLIB} AND relkind <> 'i') c"
+_THEIRS = f"(pg_class c JOIN (SELECT {MADLIB} AS madlib) here ON c.relnamespace = here.madlib AND c.relkind <> 'i')"
 
 
 def _sorted_acl(acl: str) -> str:
