@@ -20,6 +20,7 @@ from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Attempt, Problems, U
 from automl.hosts.assignment import Host
 from automl.hosts.machine import this_machine
 from automl.models import architectures, configurations, custom_functions
+from automl.models.compile_names import require_known
 from automl.models.configurations import ModelSelection
 from automl.search import seeds
 from automl.search.limits import MOST_ITERATIONS
@@ -100,6 +101,8 @@ def several(db: CallerDatabase, given: MultipleArguments, origin: Origin | None 
     problems = Problems()
     selection = problems.attempt(lambda: configurations.read(db, given.model_selection_table))
     models = problems.attempt(lambda: _models(db, selection.value))
+    configurations_given = [each for _, each in selection.value.trials] if selection.passed else []
+    problems.attempt(lambda: require_known("model_selection_table", configurations_given, selection.value.functions))
     suffixes, warm = ("_info", "_summary"), bool(given.warm_start)
     names = problems.attempt(lambda: _output(db, "model_output_table", given.model_output_table, suffixes, warm))
     common = _common(db, given, problems, origin)
@@ -136,12 +139,15 @@ def one(db: CallerDatabase, given: SingleArguments, origin: Origin | None = None
         origin: as for `several`.
     """
     problems = Problems()
-    problems.attempt(lambda: parse_compile_params(given.compile_params))
+    compiled = problems.attempt(lambda: parse_compile_params(given.compile_params))
     fit = problems.attempt(lambda: parse_fit_params(given.fit_params))
     model_id = problems.attempt(lambda: _model_id(given.model_id))
     ids = (model_id.value,) if model_id.passed else ()
     models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
     functions = problems.attempt(lambda: custom_functions.find(db, given.object_table))
+    if compiled.passed:
+        only = Configuration(0, str(given.compile_params), "")
+        problems.attempt(lambda: require_known("compile_params", [only], functions.value))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
     common = _common(db, given, problems, origin)
     problems.attempt(lambda: require_classes(fit.value.class_weight, common.training.value, "fit_params"))

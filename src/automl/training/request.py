@@ -15,11 +15,12 @@ from automl.errors import Problems, UsageError
 from automl.hosts.assignment import Host
 from automl.hosts.machine import Machine
 from automl.models import architectures, custom_functions
+from automl.models.compile_names import require_known
 from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
 from automl.search.methods import find_method
 from automl.search.scheduler import MethodColumn, Plan
-from automl.search.space import Space
+from automl.search.space import COMPILE, Space
 from automl.search.space_arguments import parse_space
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
@@ -184,6 +185,7 @@ def parse(db: Database, given: Arguments, machine: Machine, origin: Origin | Non
     ids = space.value.model_ids if space.passed else ()
     models = attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids))
     functions = attempt(lambda: custom_functions.find(db, given.object_table))
+    attempt(lambda: require_known(COMPILE, space.value.probe_configurations(), functions.value))
     attempt(lambda: require_classes(_may_weigh_classes(space.value), training.value))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
     resources = available(db, machine, hosts.or_none, origin.threads if origin else None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
@@ -13,6 +14,7 @@ from keras_seg.session.cache import Cache
 
 if TYPE_CHECKING:
     from keras_seg.training.network import Network
+    from keras_seg.training.parameters import Compile
 
 
 def check(plpy: Any, cache: Cache, order: CheckOrder) -> CheckReport:
@@ -34,10 +36,9 @@ def network_problem(cache: Cache, name: str, model: str) -> str | None:
 def _problems(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem]:
     for given in order.networks:
         look(plpy)
-        found = _network_problem(cache, given) or _rows_problem(cache, given) or _compile_problem(cache, given)
-        found = found or _callback_problem(plpy, given.tensorboard)
-        if found is not None:
-            yield found
+        unfit = _network_problem(cache, given) or _rows_problem(cache, given)
+        found = [unfit] if unfit else _compile_problems(cache, given)
+        yield from (each for each in (*found, _callback_problem(plpy, given.tensorboard)) if each is not None)
 
 
 def _network_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
@@ -56,19 +57,46 @@ def _rows_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     return None if unfit is None else Problem(Part.ROWS, f"{given.name}: {unfit}")
 
 
-def _compile_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
+def _compile_problems(cache: Cache, given: NetworkCheck) -> list[Problem]:
+    """Return what is wrong with compile parameters: each of them is tried where all together cannot be compiled."""
     from keras_seg.training.optimizers import make_optimizer
 
     if given.compile is None:
-        return None
-    try:
-        compiled = programs.compiled(cache, given.compile)
-        make_optimizer(compiled.optimizer, compiled.params)  # its own numbers: a trainer serves others too
-        programs.trainer(cache, given.model, compiled, given.fit, given.tensorboard is not None)
-        programs.evaluator(cache, given.model, compiled)
-    except Exception as error:  # likewise
-        return Problem(Part.COMPILE, message_of(error))
-    return None
+        return []
+    compiled = programs.compiled(cache, given.compile)
+    whole = (
+        lambda: make_optimizer(compiled.optimizer, compiled.params),  # its own numbers: a trainer serves others too
+        lambda: programs.trainer(cache, given.model, compiled, given.fit, given.tensorboard is not None),
+        lambda: programs.evaluator(cache, given.model, compiled),
+    )
+    together = _failures(whole)
+    found = together and (_failures(_single_checks(cache, given.model, compiled)) or together[:1])
+    return [Problem(Part.COMPILE, text) for text in found]
+
+
+def _single_checks(cache: Cache, model: str, compiled: Compile) -> list[Callable[[], object]]:
+    """Return what makes the optimizer, the loss and each metric, each by itself."""
+    from keras_seg.training.objectives import make_loss, make_metric
+    from keras_seg.training.optimizers import make_optimizer
+
+    shape = programs.row_shape(cache, model)
+    metrics = [partial(make_metric, name, shape, compiled.functions) for name in compiled.metrics]
+    return [
+        lambda: make_optimizer(compiled.optimizer, compiled.params),
+        lambda: make_loss(compiled.loss, shape, compiled.functions),
+        *metrics,
+    ]
+
+
+def _failures(makers: Iterable[Callable[[], object]]) -> list[str]:
+    """Return what these say that fail; whatever Keras raises is the answer here."""
+    found = []
+    for make in makers:
+        try:
+            make()
+        except Exception as error:
+            found.append(message_of(error))
+    return found
 
 
 def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | None:
