@@ -41,6 +41,19 @@ def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
     return called
 
 
+def _or_help(function: Callable[..., None]) -> Callable[..., None]:
+    """Let a function whose one text is a name tell about itself where that is a word that asks for help."""
+
+    @wraps(function)
+    def called(db: CallerDatabase, name: str | None, *arguments: object) -> None:
+        if help.asks_for_help(name):
+            db.info(help.usage(db, function.__name__, name))
+        else:
+            function(db, name, *arguments)
+
+    return called
+
+
 train_test_split = _entry(split.train_test_split)
 training_preprocessor_dl = _entry(preprocessors.training_preprocessor_dl)
 validation_preprocessor_dl = _entry(preprocessors.validation_preprocessor_dl)
@@ -60,6 +73,6 @@ madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
 automl_doctor = _entry(doctor.automl_doctor)
-automl_tensorboard = _entry(tensorboard.automl_tensorboard)
-gpu_configuration = _entry(gpus.gpu_configuration)
+automl_tensorboard = _entry(_or_help(tensorboard.automl_tensorboard))
+gpu_configuration = _entry(_or_help(gpus.gpu_configuration))
 usage = _entry(help.usage)

@@ -406,6 +406,23 @@ def test_a_loss_that_is_not_a_number_ranks_last(quick: Session) -> None:
     assert "lr=0.01" in quick.value("SELECT compile_params FROM diverged_best")
 
 
+@pytest.mark.parametrize("validation", [None, "val"])
+def test_the_best_model_of_a_search_is_used_unless_another_one_is_named(quick: Session, validation: str | None) -> None:
+    name = f"chosen_{validation}".lower()
+    search(quick, name, validation_table=validation)
+    best = quick.value(f"SELECT mst_key FROM {name}_best")
+    quick.notices.clear()
+    call = f"SELECT madlib.madlib_keras_predict('{name}', 'iris_test', 'id', 'attributes', '{name}_%s', 'response'%s)"
+    quick.run(call % ("p", ""))
+    quick.run(call % ("q", f", mst_key := {best}"))
+    quick.run(f"SELECT madlib.madlib_keras_evaluate('{name}', 'train', '{name}_e')")
+    assert quick.fetch(f"SELECT * FROM {name}_p ORDER BY 1") == quick.fetch(f"SELECT * FROM {name}_q ORDER BY 1")
+    losses = f"SELECT loss - training_loss_final FROM {name}_e, {name}_info WHERE mst_key = %s"
+    assert abs(quick.value(losses, best)) < 1e-6
+    said = f'NOTICE:  mst_key {best} is used, the best of the 4 models of "t_quick.{name}"\n'
+    assert quick.notices.count(said) == 2
+
+
 def test_without_a_finite_loss_nothing_is_the_best_and_a_warning_says_so(quick: Session) -> None:
     grid = "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['SGD'], 'lr': [1e30, 1e38, 'log']}]}"
     load(quick, "boundless", dense(3, activation="linear"))
@@ -414,6 +431,8 @@ def test_without_a_finite_loss_nothing_is_the_best_and_a_warning_says_so(quick: 
     losses = "SELECT count(*) FROM no_number_info WHERE training_loss_final NOT IN ('NaN', 'Infinity', '-Infinity')"
     assert quick.value(losses) == 0
     assert quick.fetch("SELECT * FROM no_number_best") == []
+    failure = quick.error_of("SELECT madlib.madlib_keras_predict('no_number', 'iris_test', 'id', 'attributes', 'no_p')")
+    assert failure.message == 'mst_key: must say which of the 4 models of "t_quick.no_number" to use, got NULL'
     assert quick.value("SELECT count(*) FROM no_number_best_summary") == 1
     assert quick.notices[-1].startswith("WARNING:  none of the 4 trials has a finite loss, so no configuration is the best. ")
     assert "no trial has a finite loss yet" in quick.notices[-2]

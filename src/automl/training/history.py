@@ -7,13 +7,13 @@ are written before checkpoints, so there may be some from beyond the anchor: the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from automl.cluster.hopper import Leg, Position
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError
-from automl.search.scheduler import Place
 from automl.search.space import Configuration
 from automl.training.curves import Evaluation
 from automl.training.rows import Anchor, MetricRow, TrialRow, TrialStatus
@@ -59,7 +59,6 @@ class KnownTrial:
         evaluations: in the order of their iterations.
         seconds: that sessions have spent on it.
         error: why it failed, if it did: it stays failed.
-        place: where the method had put it.
     """
 
     configuration: Configuration
@@ -68,7 +67,12 @@ class KnownTrial:
     evaluations: tuple[Evaluation, ...] = ()
     seconds: float = 0.0
     error: str | None = None
-    place: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def first(self) -> float:
+        """The first iteration that is known of; infinite where none is."""
+        iterations = [self.position.iteration, *(each.iteration for each in self.evaluations)]
+        return min((each for each in iterations if each), default=math.inf)
 
     @cached_property
     def losses(self) -> dict[int, float]:
@@ -104,9 +108,20 @@ class History:
     stale: tuple[tuple[int, int], ...] = ()
     elapsed: float = 0.0
 
-    def require_same(self, trial: int, proposed: Configuration) -> None:
-        """Raise unless a trial that the search proposes is the one that the record has under its number, if it has one."""
+    def require_same(self, trial: int, proposed: Configuration, offset: int = 0) -> None:
+        """Raise unless a trial that the search proposes is the one that the record has under its number, if it has one.
+
+        Args:
+            offset: iterations on the axis of the search that lie before its first.
+        """
         known = self.trials.get(trial)
+        if known is not None and known.first <= offset:
+            raise AutomlError(
+                f"the run cannot be resumed: its mst_key {trial} began with iteration {known.first}, and would begin with"
+                f" iteration {offset + 1} now",
+                sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+                hint="An earlier version gave other iterations to the configurations of a small search space. " + _HINT,
+            )
         if known is None or known.configuration == proposed:
             return
         raise AutomlError(
@@ -114,17 +129,6 @@ class History:
             f" and would be {_shown(proposed)} now",
             sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
             hint="A table that the search reads has changed, or a library has another version. " + _HINT,
-        )
-
-    def require_place(self, trial: int, places: Sequence[Place]) -> None:
-        """Raise unless the method puts a trial where it was, in one of the tasks that it has had."""
-        known = self.trials.get(trial)
-        if known is None or known.place in [dict(place) for place in places]:
-            return
-        raise AutomlError(
-            f"the run cannot be resumed: this version goes on otherwise with its mst_key {trial} than the one that began it",
-            sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
-            hint=_HINT,
         )
 
 
@@ -164,5 +168,4 @@ def _known(trial: TrialRow, anchor: Anchor | None, evaluations: Iterable[Evaluat
         tuple(each for each in sorted(evaluations, key=lambda each: each.iteration) if each.iteration <= complete),
         trial.seconds,
         str(trial.error) if trial.status == TrialStatus.FAILED else None,
-        trial.place,
     )

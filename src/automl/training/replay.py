@@ -6,11 +6,10 @@ that lies behind it has ended at once, with the loss that the record has. Of a n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from automl.cluster.hopper import Layout, Leg, stops_done
-from automl.search.scheduler import Place
+from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve
 from automl.training.history import History
 from automl.training.trials import Trial
@@ -45,21 +44,16 @@ class Replay:
         """Return whether the record has a trial."""
         return trial.number in self.history.trials
 
-    def require_place(self, trial: Trial, places: Sequence[Place]) -> None:
-        """Raise unless a trial of the record has come, in its replay, to where the method had put it.
-
-        Args:
-            places: of the tasks that it has had.
-        """
-        self.history.require_place(trial.number, places)
-
-    def curve(self, trial: Trial) -> LearningCurve:
+    def curve(self, trial: Trial, task: Task) -> LearningCurve:
         """Return what is known of a trial, up to its checkpoint.
 
+        Args:
+            task: the first one that it has.
+
         Raises:
-            AutomlError: the record has another trial under its number.
+            AutomlError: the record has another trial under its number, or one that began before.
         """
-        self.history.require_same(trial.number, trial.configuration)
+        self.history.require_same(trial.number, trial.configuration, task.offset)
         known = self.history.trials.get(trial.number)
         if known is None:
             return LearningCurve()

@@ -132,8 +132,6 @@ class Run:
         first = self._scheduler.start()  # while the sessions import TensorFlow
         require_trainable(self._cluster, self._request, first)
         self._follow(first)
-        for each in self._trials:
-            self._replay.require_place(each.trial, each.places)
 
     def train(self) -> list[Result]:
         """Train what the scheduler says and return what became of the trials."""
@@ -242,10 +240,11 @@ class Run:
         tasks = {task.trial: task for task in step.tasks}
         new = trials.make_trials(self._request, step.trials)
         for trial in new:
-            curve, task = self._replay.curve(trial), tasks[trial.number]
+            task = tasks[trial.number]
+            curve = self._replay.curve(trial, task)
             self._trials.add(TrialUnderWay(trial, task, curve, OpenEvaluation(self._datasets)))
         for number, task in tasks.items():
-            self._trials[number].set(task)
+            self._trials[number].task = task
         self._record.trials([self._trials[trial.number].row for trial in new if not self._replay.knows(trial)])
 
     def _set_out(self, task: Task) -> list[Step]:

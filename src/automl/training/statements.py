@@ -81,9 +81,8 @@ def values(*rows: Row) -> tuple[object, ...]:
 
 
 def read(kind: type[Kind], found: Iterable[Mapping[str, Any]]) -> list[Kind]:
-    """Return what a statement of `Table.select` has found; drivers give JSON as text, or as what it says."""
-    texts = [each.name for each in _columns(kind) if each.kind == "json"]
-    return [kind(**{**row, **{name: _said(row[name]) for name in texts}}) for row in found]
+    """Return what a statement of `Table.select` has found."""
+    return [kind(**row) for row in found]
 
 
 @dataclass(frozen=True)
@@ -111,10 +110,6 @@ def _column(name: str, hint: Any) -> _Column:
     annotated = next(each for each in (hint, *get_args(hint)) if get_origin(each) is Annotated)
     kind, *shown = annotated.__metadata__
     return _Column(name, kind, *(shown or [name]))
-
-
-def _said(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
 
 
 def _plain(value: object) -> object:

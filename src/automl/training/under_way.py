@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from automl.search.scheduler import Place, Task
+from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve, OpenEvaluation, rank
 from automl.training.results import Result
 from automl.training.rows import Best, NewTrial, Progress, TrialStatus
@@ -24,7 +24,6 @@ class TrialUnderWay:
         curve: what is known of it so far.
         open: the evaluation that is under way.
         sums: what that has summed up to now.
-        places: where the method has put the trial, task by task.
     """
 
     trial: Trial
@@ -32,12 +31,6 @@ class TrialUnderWay:
     curve: LearningCurve
     open: OpenEvaluation
     sums: Mapping[str, Any] = field(default_factory=dict)
-    places: list[Place] = field(default_factory=list)
-
-    def set(self, task: Task) -> None:
-        """Give it a task."""
-        self.task = task
-        self.places.append(task.place)
 
     @property
     def row(self) -> NewTrial:
