@@ -12,21 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from automl.data.packed_table import PackedTable
+from automl.data.unfit_rows import Wanted, as_wide, through_integer
 from automl.database.catalog import ColumnType, Relation, column_type
-from automl.database.names import quoted
-from automl.database.session import Database
+from automl.database.names import as_typed, quoted
+from automl.database.session import CallerDatabase, Database
 from automl.database.settings import settings
 from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, UsageError, shown
 
 INT16, FLOAT32 = "int16", "float32"
 MOST_CLASSES = 65_536
+MANY_CLASSES = 50  # of numbers: from here on, or from a tenth of the rows on, rather a number is to be predicted
 NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric", "boolean")
 FRACTIONS = ("real", "double precision", "numeric")
-LARGEST_REAL = "3.4028235e38"
 _ARGUMENT = "dependent_varname"
 _EXACT = {"extra_float_digits": "3"}  # floats go through text and come back the same
 _COMPARABLE = "SNBDET"  # strings, numbers, booleans, dates, enumerations, intervals
 _SHOWN = 10
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -120,18 +122,11 @@ def validation_labels(db: Database, source: Relation, column: str, training: Pac
 
 
 def _number(db: Database, source: Relation, column: str, kind: ColumnType) -> Labels:
-    name = quoted(column)
-    rows = db.execute(
-        f"SELECT pg_catalog.count(*) AS rows FROM {source.sql} WHERE {name} IS NULL"
-        f" OR NOT ({name} OPERATOR(pg_catalog.>=) -{LARGEST_REAL} AND {name} OPERATOR(pg_catalog.<=) {LARGEST_REAL})"
-    )[0]["rows"]
-    if rows:
-        raise UsageError(
-            _ARGUMENT,
-            f'column "{column}" is a number to be predicted ({kind.name}) and must be finite in every row, it is NULL, NaN or'
-            f" beyond the range of real in {rows} rows",
-            hint="Leave these rows out in a view; or give num_classes to make classes of its distinct values.",
-        )
+    wanted = Wanted(_ARGUMENT, source, column, kind)
+    if db.execute(f"SELECT 1 AS one FROM {source.sql} WHERE {wanted.unfit} LIMIT 1"):
+        problem = wanted.problem(db)
+        if problem is not None:
+            raise problem
     return Labels(column, kind, None, None, 1, FLOAT32)
 
 
@@ -156,33 +151,41 @@ def levels(db: Database, source: Relation, column: str, kind: ColumnType) -> tup
     return tuple(row["level"] for row in rows)
 
 
-def requested_classes(value: int | str | list[int | None] | None) -> int | None:
-    """Read `num_classes`, which comes as a number, as an array with one element, or as the text of either."""
-    number = _classes_of_text(value) if isinstance(value, str) else value
-    if isinstance(number, list):
-        if len(number) != 1 or isinstance(number[0], list):
-            raise _bad_classes(value)
-        number = number[0]
-    if number is not None and not 1 <= number <= MOST_CLASSES:
-        raise _bad_classes(value)
+def requested_classes(value: str | None) -> int | None:
+    """Read `num_classes`: the text of a number, or of an array with one element."""
+    match = re.fullmatch(r"\s*(\{\s*)?(\d{1,9}|null)\s*(?(1)\})\s*", "null" if value is None else value, re.IGNORECASE)
+    if match and match.group(2).lower() == "null":
+        return None
+    number = int(match.group(2)) if match else 0
+    if not 1 <= number <= MOST_CLASSES:
+        rule = f"must be one number of classes from 1 to {MOST_CLASSES}, as in 10 or ARRAY[10]"
+        raise UsageError("num_classes", rule, number if match else value)
     return number
 
 
-def _classes_of_text(value: str) -> int | None:
-    match = re.fullmatch(r"\s*(\{\s*)?(\d{1,9}|null)\s*(?(1)\})\s*", value, re.IGNORECASE)
-    if not match:
-        raise _bad_classes(value)
-    return None if match.group(2).lower() == "null" else int(match.group(2))
+def remark(db: CallerDatabase, labels: Labels, rows: int, requested: int | None) -> None:
+    """Say what is odd about the classes of a training table, unless the caller has said how many there are.
+
+    Args:
+        rows: how many the table has.
+        requested: `num_classes`.
+    """
+    column, levels = labels.column, labels.levels
+    if levels is None or requested is not None:
+        return
+    if len(levels) == 1:
+        db.warning(f'column "{column}" has only one class, {shown(levels[0], 40)}: a model can learn nothing of it')
+    elif len(levels) >= min(MANY_CLASSES, rows / 10) and all(level is None or _NUMBER.fullmatch(level) for level in levels):
+        name, many = as_typed(column), f"{len(levels)} distinct values in {rows} rows"
+        db.notice(
+            f'column "{column}" ({labels.type.name}) has {many}, and each becomes a class; to predict a number, pack a view'
+            f" with {name}::real AS {name}"
+        )
 
 
 def encoded_type(dtype: str) -> str:
     """Return the SQL type of arrays that are packed as `dtype`."""
     return "smallint[]" if dtype == INT16 else "real[]"
-
-
-def through_integer(element: ColumnType) -> str:
-    """Return the cast that arrays of this type need before one to another number: booleans only become integers."""
-    return "::integer[]" if element.name == "boolean" else ""
 
 
 def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType) -> int:
@@ -208,10 +211,10 @@ def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType
 
 def _encoded_dtype(db: Database, source: Relation, column: str, element: ColumnType) -> str:
     name = f"{quoted(column)}{through_integer(element)}"
-    values = f"SELECT pg_catalog.unnest({name})::double precision AS value FROM {source.sql}"
+    number, wide = as_wide(f"pg_catalog.unnest({name})", element)
     soft = db.execute(
-        f"SELECT 1 AS one FROM ({values}) AS each WHERE value <> pg_catalog.floor(value)"
-        " OR pg_catalog.abs(value) > 32767::double precision LIMIT 1"
+        f"SELECT 1 AS one FROM (SELECT {number} AS value FROM {source.sql}) AS each WHERE value <> pg_catalog.floor(value)"
+        f" OR pg_catalog.abs(value) > 32767::{wide} LIMIT 1"
     )
     return FLOAT32 if soft else INT16
 
@@ -265,7 +268,3 @@ def _unlike_training(column: str, kind: ColumnType, training: PackedTable) -> Us
 def _listed(values: Sequence[str | None]) -> str:
     more = ", ..." if len(values) > _SHOWN else ""
     return ", ".join(shown(value, 40) for value in values[:_SHOWN]) + more
-
-
-def _bad_classes(value: object) -> UsageError:
-    return UsageError("num_classes", f"must be one number of classes from 1 to {MOST_CLASSES}, as in 10 or ARRAY[10]", value)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from automl.data.labels import INT16, Labels, comparable, encoded_type, equals, through_integer, unnested
+from automl.data.labels import INT16, Labels, comparable, encoded_type, equals, unnested
+from automl.data.unfit_rows import through_integer
 from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import KEY
 from automl.database.names import Name, quoted

@@ -17,7 +17,7 @@ from automl.database.session import CallerDatabase, Row
 from automl.errors import OperatorError
 from automl.hosts.assignment import of_sessions
 from automl.hosts.machine import this_machine
-from automl.prediction.trained_model import KEY, Prediction
+from automl.prediction.trained_model import KEY, Prediction, WrongRow
 from keras_seg.protocol import array_bytes
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, SessionSetup
 from keras_seg.protocol.predictions import Block, batch_rows, blocks
@@ -55,9 +55,9 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
 
 
 def _require_fit(cluster: Cluster, prediction: Prediction) -> None:
-    report: CheckReport = ask(cluster, CheckWork(CheckOrder((NetworkCheck("the model", KEY),))))
+    report: CheckReport = ask(cluster, CheckWork(CheckOrder((NetworkCheck(prediction.model.called, KEY),))))
     if report.problems:
-        raise prediction.source.unfit(report.problems[0].text)
+        raise prediction.unfit(report.problems[0])
 
 
 def _predicted(
@@ -84,10 +84,7 @@ def _predicted(
 
 def _batches(db: CallerDatabase, prediction: Prediction) -> Iterator[tuple[Sequence[str | None], bytes]]:
     source = prediction.source
-    query = (
-        f"SELECT {quoted(source.id_column)}::text AS id, madlib.automl_native({quoted(source.features)}::real[]) AS x"
-        f" FROM {source.table.sql}"
-    )
+    query = f"SELECT {quoted(source.id_column)}::text AS id, {source.native} AS x FROM {source.table.sql}"
     for rows in db.stream(query, rows=batch_rows(source.values)):
         yield [row["id"] for row in rows], _features(rows, prediction)
 
@@ -99,7 +96,7 @@ def _features(rows: Sequence[Row], prediction: Prediction) -> bytes:
         joined = b"".join(row["x"] for row in rows)
         packed = array_bytes.features(joined, (len(rows), *prediction.source.shape), prediction.model.normalizing_const)
     if packed is None:
-        raise prediction.source.wrong_row((missing or rows[0])["id"])
+        raise WrongRow(prediction.source, (missing or rows[0])["id"])
     return packed
 
 

@@ -31,7 +31,7 @@ from automl.database.names import quoted
 from automl.database.session import CallerDatabase
 from automl.database.settings import THREADS, read_setting, settings
 from automl.hosts.assignment import of_sessions
-from automl.prediction.trained_model import Prediction
+from automl.prediction.trained_model import Prediction, WrongRow
 from keras_seg.protocol.orders import GatheringOrder, GatheringProblem, SessionSetup
 from keras_seg.protocol.parts import Raw, cut
 
@@ -89,14 +89,14 @@ def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
 def _order(prediction: Prediction, weights: str) -> str:
     model = prediction.model
     classes = None if model.class_values is None else len(model.class_values)
-    return GatheringOrder(model.normalizing_const, classes, prediction.selection, weights).to_json()
+    return GatheringOrder(model.called, model.normalizing_const, classes, prediction.selection, weights).to_json()
 
 
 @contextmanager
 def _rows(db: CallerDatabase, prediction: Prediction, blocks: str) -> Iterator[str]:
     """Give the query that hands over the rows where they lie: of the table, or of a copy of it on the segments."""
     source = prediction.source
-    identity, features = f"{quoted(source.id_column)}::text", f"madlib.automl_native({quoted(source.features)}::real[])"
+    identity, features = f"{quoted(source.id_column)}::text", source.native
     query = f"SELECT madlib.automl_gather({identity}, {features}) FROM {source.table.sql}"
     if _stay(db, statement(blocks, query)):
         yield query
@@ -131,7 +131,7 @@ def _require_predicted(db: CallerDatabase, prediction: Prediction, blocks: str) 
         return
     problem = GatheringProblem.from_json(rows[0]["problem"])
     if problem.network is not None:
-        raise prediction.source.unfit(problem.network)
+        raise prediction.unfit(problem.network)
     if problem.columns is not None:
         prediction.model.require_columns(problem.columns)
-    raise prediction.source.wrong_row(problem.row)
+    raise WrongRow(prediction.source, problem.row)

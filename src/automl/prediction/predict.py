@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from automl.data.labels import NUMBERS
 from automl.database import catalog
 from automl.database.catalog import Relation
-from automl.database.names import column_names, quoted, table_name
+from automl.database.names import quoted, table_name
 from automl.database.session import CallerDatabase, Database
-from automl.errors import DATATYPE_MISMATCH, UsageError
+from automl.errors import DATATYPE_MISMATCH, NUMERIC_VALUE_OUT_OF_RANGE, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.prediction import in_sessions, on_segments
-from automl.prediction.trained_model import KEY, Model, Prediction, Source
+from automl.prediction.trained_model import KEY, Model, Prediction, Source, WrongRow
 from keras_seg.protocol.orders import Definition
 from keras_seg.protocol.predictions import OutputSelection
 
@@ -55,10 +56,20 @@ def predict_with(
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     prediction = Prediction(model, source, output, selection, hosts)
     prediction.create(db)
-    if db.dialect.segmented:
-        on_segments.run(db, prediction)
-    else:
-        in_sessions.run(db, prediction)
+    run = on_segments.run if db.dialect.segmented else in_sessions.run
+    try:
+        run(db, prediction)
+    except Exception as error:  # the driver's own class
+        if isinstance(error, WrongRow) or getattr(error, "sqlstate", None) == NUMERIC_VALUE_OUT_OF_RANGE:
+            _require_fit(db, prediction)
+        raise
+
+
+def _require_fit(db: Database, prediction: Prediction) -> None:
+    """Raise an error that tells the rows that cannot be predicted, if there are such rows."""
+    problem = prediction.source.wanted(prediction.model.normalizing_const).problem(db)
+    if problem is not None:
+        raise problem
 
 
 def parse_pred_type(value: str | int | float | None) -> OutputSelection:
@@ -172,10 +183,10 @@ def companion(db: Database, table: Relation, suffix: str) -> Relation:
 
 def _source(db: CallerDatabase, test_table: str | None, id_col: str | None, independent: str | None) -> Source:
     table = catalog.readable_table(db, "test_table", test_table)
-    id_column = _one_column(db, "id_col", table, id_col)
-    features = _one_column(db, "independent_varname", table, independent)
+    id_column = catalog.one_column(db, "id_col", table, id_col)
+    features = catalog.one_column(db, "independent_varname", table, independent)
     kind = catalog.column_type(db, table, features)
-    if kind.element is None or kind.element.category != "N":
+    if kind.element is None or kind.element.name not in NUMBERS:
         raise UsageError(
             "independent_varname",
             f'column "{features}" of table "{table.name}" must be an array of numbers, it is {kind.name}',
@@ -189,12 +200,4 @@ def _source(db: CallerDatabase, test_table: str | None, id_col: str | None, inde
         f" ORDER BY d) AS shape FROM (SELECT {column} AS f FROM {table.sql} WHERE {column} IS NOT NULL LIMIT 1) q"
     )
     shape = tuple(dims[0]["shape"]) if dims else ()
-    return Source(table, id_column, catalog.column_type(db, table, id_column), features, rows, shape)
-
-
-def _one_column(db: CallerDatabase, argument: str, table: Relation, value: str | None) -> str:
-    names = column_names(argument, value)
-    if len(names) != 1:
-        raise UsageError(argument, "must name one column", value)
-    catalog.require_column(db, argument, table, names[0])
-    return names[0]
+    return Source(table, id_column, catalog.column_type(db, table, id_column), features, kind, rows, shape)

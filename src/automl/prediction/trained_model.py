@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from automl.data.packed_table import braces
+from automl.data.unfit_rows import Wanted, through_integer
 from automl.database.catalog import ColumnType, Relation
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase
-from automl.errors import AutomlError, UsageError
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.hosts.assignment import Host
-from keras_seg.protocol.orders import Definition
+from keras_seg.protocol.orders import Definition, Part, Problem
 from keras_seg.protocol.predictions import OutputSelection
 from keras_seg.protocol.variables import Variable, Variables
 
 KEY = "model"
+INDEPENDENT = "independent_varname"
 _HASHED = "NSDTBIE"  # categories of types that rows of Greenplum can be distributed by
 
 
@@ -26,6 +29,8 @@ class Model:
 
     Attributes:
         is_number: whether it predicts a number, and no classes.
+        argument: the SQL argument that it came by.
+        called: what people call it, for problems.
         named_by_caller: whether the class values are an argument of the call.
     """
 
@@ -35,6 +40,8 @@ class Model:
     class_values: tuple[str | None, ...] | None
     normalizing_const: float
     is_number: bool = False
+    argument: str = "model_table"
+    called: str = "the model"
     named_by_caller: bool = False
 
     def require_columns(self, columns: int) -> None:
@@ -49,12 +56,19 @@ class Model:
 
 @dataclass(frozen=True)
 class Source:
-    """The rows to predict."""
+    """The rows to predict.
+
+    Attributes:
+        features: column of the arrays that the network takes.
+        kind: its type.
+        shape: of the first array, which the others must have as well.
+    """
 
     table: Relation
     id_column: str
     id_type: ColumnType
     features: str
+    kind: ColumnType
     rows: int
     shape: tuple[int, ...]
 
@@ -63,16 +77,30 @@ class Source:
         """Numbers of a row."""
         return int(np.prod(self.shape))
 
-    def unfit(self, problem: str) -> UsageError:
-        """Return the error for rows that do not fit the network."""
-        return UsageError("independent_varname", f'column "{self.features}": {problem}')
+    @property
+    def native(self) -> str:
+        """The SQL of the bytes of a row's array."""
+        integers = through_integer(self.kind.element) if self.kind.element else ""
+        return f"madlib.automl_native({quoted(self.features)}{integers}::real[])"
 
-    def wrong_row(self, identity: str | None) -> UsageError:
-        """Return the error for a batch that has a wrong row, at `identity` or behind it."""
-        return UsageError(
-            "independent_varname",
-            f'every row of column "{self.features}" must be an array of shape {list(self.shape)} without NULL',
-            hint=f"Look at the rows near {self.id_column} = {identity}.",
+    def wanted(self, divisor: float) -> Wanted:
+        """Return what must be in the rows, for a network that takes them divided."""
+        return Wanted(INDEPENDENT, self.table, self.features, self.kind, self.shape, divisor, self.id_column)
+
+
+class WrongRow(UsageError):
+    """A batch has a row that cannot be predicted.
+
+    Args:
+        identity: the id of that row, or of one before it in the batch.
+    """
+
+    def __init__(self, source: Source, identity: str | None) -> None:
+        super().__init__(
+            INDEPENDENT,
+            f'a row of column "{source.features}" is no array of shape {braces(source.shape)} without NULL, NaN or infinity',
+            hint=f"It was at {source.id_column} = {identity} or behind it. Call again when nobody writes to the table.",
+            sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
         )
 
 
@@ -89,6 +117,12 @@ class Prediction:
     output: Name
     selection: OutputSelection
     hosts: tuple[Host, ...] | None = None
+
+    def unfit(self, problem: Problem) -> UsageError:
+        """Return the error for a network that cannot be built, or that does not take the rows."""
+        if problem.part is Part.ROWS:
+            return UsageError(INDEPENDENT, f'column "{self.source.features}": {problem.text}')
+        return UsageError(self.model.argument, problem.text)
 
     @property
     def variables(self) -> Variables:

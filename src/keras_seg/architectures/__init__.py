@@ -2,7 +2,10 @@
 
 In reading order:
 
-    build       the way from text to a model; weights
+    build       the way from text to a model
+    written     which Keras wrote an architecture
+    weights     weights beside an architecture to the variables of its model
+    former      functions that have another meaning today
     allowed     what of Keras an architecture may name
     conversion  the JSON of Keras 1, 2 and 3 to one form, which Keras 3 deserialises: models and layers
     graph       how the layers of a Functional model call each other

@@ -26,12 +26,14 @@ def features(wire: bytes | None, shape: Sequence[int], normalizing_const: float)
         normalizing_const: divisor, in float32; 1 leaves the values as they are.
 
     Returns:
-        The buffer, or None if a row is NULL, holds a NULL or has another shape.
+        The buffer, or None if a row is NULL, holds a NULL or has another shape, or if a number in the buffer is not finite.
     """
     values = arrays(wire, shape, _FLOAT4, np.float32)
     if values is None:
         return None
-    return (values if normalizing_const == 1 else values / np.float32(normalizing_const)).tobytes()
+    with np.errstate(over="ignore"):  # which shows in the result
+        packed = (values if normalizing_const == 1 else values / np.float32(normalizing_const)).tobytes()
+    return packed if np.isfinite(np.frombuffer(packed, np.float32)).all() else None
 
 
 def encoded(wire: bytes | None, shape: Sequence[int]) -> bytes | None:

@@ -283,12 +283,14 @@ class GatheringOrder(Message):
     """What the rows that a statement hands to a process go through.
 
     Attributes:
+        name: what people call the network, for problems.
         normalizing_const: divisor of the features.
         classes: how many are named; None where none are.
         selection: what of the outputs is returned.
         weights: query that gives the parts of the weights, in their order.
     """
 
+    name: str
     normalizing_const: float
     classes: int | None
     selection: OutputSelection
@@ -300,11 +302,11 @@ class GatheringProblem(Message):
     """Why rows were not predicted: one of these.
 
     Attributes:
-        network: the network cannot be built, or does not take these rows; says why.
+        network: why the network cannot be built, or does not take these rows.
         columns: the network gives so many outputs, which are not the classes that are named.
         row: the row of this id, or one behind it, cannot be read; None where the id is NULL.
     """
 
-    network: str | None = None
+    network: Problem | None = None
     columns: int | None = None
     row: str | None = None

@@ -26,11 +26,10 @@ def check(plpy: Any, cache: Cache, order: CheckOrder) -> CheckReport:
     return CheckReport(tuple(_problems(plpy, cache, order)))
 
 
-def network_problem(cache: Cache, name: str, model: str) -> str | None:
+def network_problem(cache: Cache, name: str, model: str) -> Problem | None:
     """Return why a network cannot be built, or does not take the rows; None if it does."""
     given = NetworkCheck(name, model)
-    problem = _network_problem(cache, given) or _rows_problem(cache, given)
-    return None if problem is None else problem.text
+    return _network_problem(cache, given) or _rows_problem(cache, given)
 
 
 def _problems(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ def begin_gathering(plpy: Any, cache: Cache, order: GatheringOrder, architecture
         A block with a problem where the network does not fit the rows or the classes.
     """
     cache.definitions[_MODEL] = Definition(_MODEL, architecture, _weights(plpy, cache, order.weights))
-    problem = network_problem(cache, "the model", _MODEL)
+    problem = network_problem(cache, order.name, _MODEL)
     columns = 0 if problem else int(np.prod(programs.network(cache, _MODEL).output_shape))
     cache.gathering = Gathering(
         lambda x: programs.outputs(plpy, cache, _MODEL, x),

@@ -29,9 +29,10 @@ from keras_seg.protocol.orders import FitOrder
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import State
 from keras_seg.training import optimizers
+from keras_seg.training.assignments import Assignments
 from keras_seg.training.buffers import Buffer
 from keras_seg.training.class_numbers import class_numbers
-from keras_seg.training.network import Network, put
+from keras_seg.training.network import Network, flattened, put
 from keras_seg.training.objectives import make_loss, make_metric
 from keras_seg.training.pace import Interrupt, Pace
 from keras_seg.training.parameters import Compile
@@ -257,13 +258,37 @@ class Trainer:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
             trainable = self.network.unflatten(parameters[0]) if self.flat else parameters
-            outputs, other_after, added = self.network.call(trainable, other, x, True)
+            assignments = Assignments(self.network.trainable, tape.watch)
+            outputs, other_after, added = self.network.call(trainable, other, x, True, assignments)
             loss = self._loss_weight * self._loss(y, outputs, sample_weight) + added
             scaled = self._optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, parameters)
+        gradients, of_assigned = tape.gradient(scaled, (parameters, assignments.values))
+        if assignments:
+            self._assign(assignments.current(trainable))
+            gradients = self._with_assigned(gradients, of_assigned)
         self._optimizer.apply_gradients(zip(gradients, self._parameters, strict=True))
         counted = with_batch(self._metrics, sums, loss, y, outputs) if sums else []
         return [tf.ensure_shape(new, old.shape) for new, old in zip((*other_after, *counted), carried, strict=True)]
+
+    def _assign(self, current: Sequence[Any]) -> None:
+        """Give the parameters what layers have made of them in the call, before the optimizer goes on from there."""
+        for parameter, tensor in zip(self._parameters, [flattened(current)] if self.flat else current, strict=True):
+            put(parameter, tensor)
+
+    def _with_assigned(self, gradients: Sequence[Any], of_assigned: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return the gradients of the parameters with those of what was assigned to each trainable variable."""
+        sums = [_total(each) for each in of_assigned]
+        if not self.flat:
+            return [_total((one, other)) for one, other in zip(gradients, sums, strict=True)]
+        shapes = [variable.shape for variable in self.network.trainable]
+        whole = [tf.zeros(shape) if each is None else each for each, shape in zip(sums, shapes, strict=True)]
+        return [_total((*gradients, flattened(whole)))]
+
+
+def _total(gradients: Iterable[Any]) -> Any:
+    """Return the sum of gradients; None where nothing depends on the variable."""
+    given = [tf.convert_to_tensor(each) for each in gradients if each is not None]
+    return tf.add_n(given) if given else None
 
 
 def _light(array: np.ndarray) -> np.ndarray:
