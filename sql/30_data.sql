@@ -125,3 +125,12 @@ return GD['keras_seg'].pack_classes(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_pack_classes(bytea, integer[]) IS
 'Internal: concatenated int4send() of class numbers to one-hot rows of int16; NULL if a row has no class.';
+
+CREATE FUNCTION madlib.automl_count_classes(labels bytea, shape integer[], dtype text) RETURNS bigint[]
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].count_classes(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_count_classes(bytea, integer[], text) IS
+'Internal: rows of each class in one buffer of packed labels.';

@@ -200,13 +200,14 @@ NETWORK = {
 def test_weights_are_those_of_keras(optimizer: str, flat: bool) -> None:
     pytest.importorskip("tensorflow")
     from keras_seg.architectures.build import build_model
+    from keras_seg.protocol.variables import Variable
     from keras_seg.training.network import Network
     from keras_seg.training.parameters import Compile
     from keras_seg.training.trainer import Trainer
 
     text = json.dumps(NETWORK)
     compiled = Compile(optimizer, {}, "categorical_crossentropy", ())
-    trainer = Trainer(Network(text, None), compiled, 3, False)
+    trainer = Trainer(Network(text, None), compiled, Variable("y", (3,), "int16", one_hot=True), False)
     assert trainer.flat is flat
     model = build_model(text, 1)
     assert [array.shape for array in model.get_weights()] == [(4, 5), (5,), (5,), (5,), (5,), (5,), (5, 3), (3,)]

@@ -34,6 +34,16 @@ $$;
 COMMENT ON FUNCTION madlib.automl_doctor(text) IS
 'Help: what automl_doctor does; with ''usage'' its results, with ''example'' an example.';
 
+-- Weights of classes by how often they come.
+CREATE FUNCTION madlib.automl_count_classes(labels bytea, shape integer[], dtype text) RETURNS bigint[]
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].count_classes(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_count_classes(bytea, integer[], text) IS
+'Internal: rows of each class in one buffer of packed labels.';
+
 -- One function in the place of three that differed in the type of num_classes.
 DROP FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer[], text);
 DROP FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer, text);

@@ -410,7 +410,11 @@ def test_an_error_of_another_function(bad: Session, call: str, sqlstate: str, me
 
 NETWORKS: list[tuple[int, str]] = [
     (WIDE, "model_id_list: model_id 3: the network takes rows of shape [5], the table holds rows of shape [4]"),
-    (FOUR_CLASSES, "model_id_list: model_id 4: the network's last layer has 4 units, the dependent variable has 3 classes"),
+    (
+        FOUR_CLASSES,
+        "model_id_list: model_id 4: the network's last layer has 4 units, the dependent variable has 3 classes;"
+        " give it units=3 and activation softmax",
+    ),
     (NOTHING, "model_arch_table: model_arch of model_id 7 must not be NULL"),
 ]
 

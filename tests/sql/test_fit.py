@@ -292,7 +292,8 @@ SINGLE: list[tuple[str, Any, str, str]] = [
         "model_id",
         3,
         "22023",
-        "model_id: model_id 3: the network's last layer has 5 units, the dependent variable has 3 classes",
+        "model_id: model_id 3: the network's last layer has 5 units, the dependent variable has 3 classes;"
+        " give it units=3 and activation softmax",
     ),
     ("compile_params", None, "22004", "compile_params: must be key=value pairs separated by commas, got NULL"),
     ("compile_params", "", "22004", "compile_params: must be key=value pairs separated by commas, got ''"),

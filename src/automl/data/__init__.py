@@ -11,5 +11,6 @@ In reading order:
     distribution      which segments get the rows
     packed_table      the summary beside a packed table, written and read
     packed_queries    the statements with which sessions read a packed table
+    class_weights     what its classes weigh in training
     placement         on which segments its partitions lie
 """

@@ -2,7 +2,7 @@
 
 A scalar is one-hot encoded over its distinct values, unless its type holds fractions: such a column is a number to be
 predicted, packed as one float32. An array of numbers is taken as encoded: class indicators or other integers as int16, soft
-labels as float32.
+labels as float32. One of several dimensions is what a network gives in that shape: an image, an output for each time step.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from automl.data.packed_table import PackedTable
+from automl.data.packed_table import PackedTable, lengths
 from automl.data.unfit_rows import Wanted, as_wide, through_integer
 from automl.database.catalog import ColumnType, Relation, column_type
 from automl.database.names import as_typed, quoted
 from automl.database.session import CallerDatabase, Database
 from automl.database.settings import settings
-from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, UsageError, shown
+from automl.errors import DATATYPE_MISMATCH, UsageError, shown
 
 INT16, FLOAT32 = "int16", "float32"
 MOST_CLASSES = 65_536
@@ -40,7 +40,7 @@ class Labels:
         type: its type.
         levels: the classes as text, in order; a NULL is a class and comes first. None if it is encoded already, or a number.
         level_type: type that the levels have; on validation that of the training table.
-        width: number of values in a packed row.
+        shape: of the values in a packed row.
         dtype: int16 or float32.
     """
 
@@ -48,13 +48,13 @@ class Labels:
     type: ColumnType
     levels: tuple[str | None, ...] | None
     level_type: ColumnType | None
-    width: int
+    shape: tuple[int, ...]
     dtype: str
 
     @property
     def class_values(self) -> tuple[str | None, ...] | None:
         """The levels, filled up with NULL to the number of classes."""
-        return None if self.levels is None else self.levels + (None,) * (self.width - len(self.levels))
+        return None if self.levels is None else self.levels + (None,) * (self.shape[0] - len(self.levels))
 
     @property
     def is_number(self) -> bool:
@@ -63,8 +63,8 @@ class Labels:
 
     @property
     def num_classes(self) -> int | None:
-        """The number of values in a packed row; None for a number to be predicted."""
-        return None if self.is_number else self.width
+        """The number of values in a packed row; None for a number, or an array of several dimensions, to be predicted."""
+        return None if self.is_number or len(self.shape) > 1 else self.shape[0]
 
 
 def training_labels(db: Database, source: Relation, column: str, num_classes: int | None) -> Labels:
@@ -78,10 +78,11 @@ def training_labels(db: Database, source: Relation, column: str, num_classes: in
     """
     kind = column_type(db, source, column)
     if kind.element is not None:
-        width = _encoded_width(db, source, column, kind)
-        if num_classes not in (None, width):
-            raise UsageError("num_classes", f'must be the length of the arrays in column "{column}", {width}', num_classes)
-        return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
+        shape = _encoded_shape(db, source, column, kind)
+        if num_classes is not None and (num_classes,) != shape:
+            rule = f'the length of the arrays in column "{column}", {shape[0]}' if len(shape) == 1 else "left out for arrays"
+            raise UsageError("num_classes", f"must be {rule}", num_classes)
+        return Labels(column, kind, None, None, shape, _encoded_dtype(db, source, column, kind.element))
     if num_classes is None and kind.name in FRACTIONS:
         return _number(db, source, column, kind)
     found = levels(db, source, column, kind)
@@ -91,7 +92,7 @@ def training_labels(db: Database, source: Relation, column: str, num_classes: in
             f'must be at least {len(found)}, the number of distinct values in column "{column}"',
             num_classes,
         )
-    return Labels(column, kind, found, kind, num_classes or len(found), INT16)
+    return Labels(column, kind, found, kind, (num_classes or len(found),), INT16)
 
 
 def validation_labels(db: Database, source: Relation, column: str, training: PackedTable) -> Labels:
@@ -106,17 +107,16 @@ def validation_labels(db: Database, source: Relation, column: str, training: Pac
     if training.is_number or (kind.element is None) != (training.class_values is not None):
         raise _unlike_training(column, kind, training)
     if kind.element is not None:
-        width = _encoded_width(db, source, column, kind)
-        if width != training.label_width:
-            raise UsageError(
-                _ARGUMENT,
-                f'arrays in column "{column}" must have length {training.label_width} as in {training.given}, found {width}',
-            )
-        return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
+        shape = _encoded_shape(db, source, column, kind)
+        if shape != training.labels.shape:
+            wanted, found = lengths(training.labels.shape, shape)
+            rule = f'arrays in column "{column}" must have {wanted} as in {training.given}, found {found}'
+            raise UsageError(_ARGUMENT, rule)
+        return Labels(column, kind, None, None, shape, _encoded_dtype(db, source, column, kind.element))
     level_type = training.class_type
     if kind.category != level_type.category or (kind.category == "E" and kind.sql != level_type.sql):
         raise _unlike_training(column, kind, training)
-    labels = Labels(column, kind, training.levels, level_type, training.label_width, INT16)
+    labels = Labels(column, kind, training.levels, level_type, training.labels.shape, INT16)
     _require_known(db, source, labels, training)
     return labels
 
@@ -127,7 +127,7 @@ def _number(db: Database, source: Relation, column: str, kind: ColumnType) -> La
         problem = wanted.problem(db)
         if problem is not None:
             raise problem
-    return Labels(column, kind, None, None, 1, FLOAT32)
+    return Labels(column, kind, None, None, (1,), FLOAT32)
 
 
 def levels(db: Database, source: Relation, column: str, kind: ColumnType) -> tuple[str | None, ...]:
@@ -188,7 +188,8 @@ def encoded_type(dtype: str) -> str:
     return "smallint[]" if dtype == INT16 else "real[]"
 
 
-def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType) -> int:
+def _encoded_shape(db: Database, source: Relation, column: str, kind: ColumnType) -> tuple[int, ...]:
+    """Return the shape of the first array that is not empty, which the others must have as well."""
     if kind.element is None or kind.element.name not in NUMBERS:
         raise UsageError(
             _ARGUMENT,
@@ -197,16 +198,13 @@ def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType
         )
     name = quoted(column)
     rows = db.execute(
-        f"SELECT pg_catalog.array_ndims({name}) AS dims, pg_catalog.array_length({name}, 1) AS width FROM {source.sql}"
-        f" WHERE pg_catalog.array_length({name}, 1) > 0 LIMIT 1"
+        "SELECT array(SELECT pg_catalog.array_length(y, d) FROM pg_catalog.generate_series(1, pg_catalog.array_ndims(y)) AS d"
+        f" ORDER BY d) AS shape FROM (SELECT {name} AS y FROM {source.sql}"
+        f" WHERE pg_catalog.array_ndims({name}) IS NOT NULL LIMIT 1) AS first"
     )
     if not rows:
         raise UsageError(_ARGUMENT, f'column "{column}" must not hold only NULL or empty arrays')
-    if rows[0]["dims"] != 1:
-        raise UsageError(
-            _ARGUMENT, f'arrays in column "{column}" must have one dimension', rows[0]["dims"], sqlstate=FEATURE_NOT_SUPPORTED
-        )
-    return int(rows[0]["width"])
+    return tuple(rows[0]["shape"])
 
 
 def _encoded_dtype(db: Database, source: Relation, column: str, element: ColumnType) -> str:

@@ -184,7 +184,7 @@ def _wanted(packing: Packing) -> Iterator[Wanted]:
     source, labels = packing.source, packing.labels
     yield Wanted("independent_varname", source, packing.independent, packing.features, packing.shape, packing.normalizing_const)
     if labels.levels is None:
-        shape = None if labels.is_number else (labels.width,)
+        shape = None if labels.is_number else labels.shape
         yield Wanted("dependent_varname", source, labels.column, labels.type, shape)
 
 
@@ -255,11 +255,11 @@ def _layout(
     if requested is not None and requested <= 0:
         raise UsageError("buffer_size", "must be at least 1", requested)
     rows = int(db.execute(f"SELECT pg_catalog.count(*) AS rows FROM {source.sql}")[0]["rows"])
-    values = max(math.prod(shape), labels.width)
+    values = max(math.prod(shape), math.prod(labels.shape))
     partitions = segments or read_setting(db, PARTITIONS, os.cpu_count() or 1)
     cut = layout(rows, partitions, max(1, DEFAULT_BUFFER_VALUES // values), requested)
     # A row on its way is an array as it lies in memory: 12 bytes, 8 for each dimension, and its numbers (array_bytes.py).
-    most = MOST_BUFFER_BYTES // (12 + 8 * len(shape) + 4 * values)
+    most = MOST_BUFFER_BYTES // (12 + 8 * max(len(shape), len(labels.shape)) + 4 * values)
     if cut.buffer_size > most:
         raise UsageError(
             "buffer_size" if most else "independent_varname",

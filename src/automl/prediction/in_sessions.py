@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from automl.hosts.assignment import of_sessions
 from automl.hosts.machine import this_machine
 from automl.prediction.trained_model import KEY, Prediction, WrongRow
 from keras_seg.protocol import array_bytes
-from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, SessionSetup
+from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck
 from keras_seg.protocol.predictions import Block, batch_rows, blocks
 
 _ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
@@ -43,7 +44,7 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
     resources = available(db, this_machine(), prediction.hosts)
     count = min(resources.sessions, 1 + prediction.source.rows // _ROWS_A_SESSION)
     gpus = of_sessions(prediction.hosts, count)
-    common = SessionSetup(variables=prediction.variables, threads=resources.threads)
+    common = replace(prediction.setup, threads=resources.threads)
     setup = Setup(common, gpus, (prediction.model.definition,))
     try:
         if count == 0:
@@ -63,7 +64,7 @@ def _require_fit(cluster: Cluster, prediction: Prediction) -> None:
 def _predicted(
     db: CallerDatabase, cluster: Cluster, prediction: Prediction
 ) -> Iterator[tuple[Sequence[str | None], np.ndarray]]:
-    """Yield (ids as text, outputs (rows, columns)) of batches, as the sessions finish them."""
+    """Yield (ids as text, outputs (rows, ...)) of batches, as the sessions finish them."""
     batches = _batches(db, prediction)
     waiting: dict[int, Sequence[str | None]] = {}
     number, more = 0, True
@@ -105,7 +106,7 @@ def _outputs(outcome: Outcome, prediction: Prediction) -> np.ndarray:
         text = str(outcome.lost)
         raise OperatorError(f"the session that predicts failed: {text.splitlines()[0]}")
     outputs: np.ndarray = outcome.answer
-    prediction.model.require_columns(outputs.shape[1])
+    prediction.require_fit(outputs.shape[1:])
     return outputs
 
 

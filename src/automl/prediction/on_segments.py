@@ -22,6 +22,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from automl.cluster.orders import Setup
@@ -32,7 +33,7 @@ from automl.database.session import CallerDatabase
 from automl.database.settings import THREADS, read_setting, settings
 from automl.hosts.assignment import of_sessions
 from automl.prediction.trained_model import Prediction, WrongRow
-from keras_seg.protocol.orders import GatheringOrder, GatheringProblem, SessionSetup
+from keras_seg.protocol.orders import GatheringOrder, GatheringProblem
 from keras_seg.protocol.parts import Raw, cut
 
 _BLOCK = "unnest((block).ids, (block).classes, (block).outputs, (block).ranks) AS q(i, c, o, r)"
@@ -82,14 +83,13 @@ def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
     """Return what each segment is told first."""
     segments = segments_up(db)
     threads = read_setting(db, THREADS)
-    setup = Setup(SessionSetup(variables=prediction.variables, threads=threads), of_sessions(prediction.hosts, len(segments)))
+    setup = Setup(replace(prediction.setup, threads=threads), of_sessions(prediction.hosts, len(segments)))
     return [setup.of_session(segment.content).to_json() for segment in segments]
 
 
 def _order(prediction: Prediction, weights: str) -> str:
     model = prediction.model
-    classes = None if model.class_values is None else len(model.class_values)
-    return GatheringOrder(model.called, model.normalizing_const, classes, prediction.selection, weights).to_json()
+    return GatheringOrder(model.called, model.normalizing_const, model.count, prediction.selection, weights).to_json()
 
 
 @contextmanager
@@ -132,6 +132,6 @@ def _require_predicted(db: CallerDatabase, prediction: Prediction, blocks: str) 
     problem = GatheringProblem.from_json(rows[0]["problem"])
     if problem.network is not None:
         raise prediction.unfit(problem.network)
-    if problem.columns is not None:
-        prediction.model.require_columns(problem.columns)
+    if problem.outputs is not None:
+        raise prediction.model.unfit(problem.outputs)
     raise WrongRow(prediction.source, problem.row)

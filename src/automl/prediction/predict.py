@@ -12,6 +12,7 @@ from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.prediction import in_sessions, on_segments
 from automl.prediction.trained_model import KEY, Model, Prediction, Source, WrongRow
+from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import Definition
 from keras_seg.protocol.predictions import OutputSelection
 
@@ -31,8 +32,8 @@ def madlib_keras_predict(
     the value, if the model predicts a number."""
     selection = parse_pred_type(pred_type)
     model = _model(db, model_table, mst_key)
-    if model.is_number:
-        selection = _of_number(selection, pred_type)
+    if not model.has_classes:
+        selection = _without_classes(model, pred_type)
     hosts = gpus.hosts_of_sessions(db) if use_gpus else None
     predict_with(db, model, test_table, id_col, independent_varname, output_table, selection, hosts)
 
@@ -95,10 +96,11 @@ def parse_pred_type(value: str | int | float | None) -> OutputSelection:
     )
 
 
-def _of_number(selection: OutputSelection, pred_type: str | int | float | None) -> OutputSelection:
-    """Return the selection for a model that predicts a number: it has one value a row, whatever text asks for it."""
+def _without_classes(model: Model, pred_type: str | int | float | None) -> OutputSelection:
+    """Return the selection for a model that predicts a number or an array: one value a row, whatever text asks for it."""
     if isinstance(pred_type, int | float):
-        rule = "must be 'response', or be left out: this model predicts a number, which has no classes"
+        what = "an array" if model.is_array else "a number"
+        rule = f"must be 'response', or be left out: this model predicts {what}, which has no classes"
         raise UsageError("pred_type", rule, pred_type)
     return OutputSelection(ranked=False, raw=True)
 
@@ -113,11 +115,13 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
     row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
     if row["model_weights"] is None:
         raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
-    # Summaries of other makers may not have the column; then there are classes.
-    is_number = "num_classes IS NULL" if "num_classes" in catalog.columns(db, summary) else "false"
+    # Summaries of other makers may not have these columns; then there are classes.
+    there = catalog.columns(db, summary)
+    no_classes = "num_classes IS NULL" if "num_classes" in there else "false"
+    arrays = "dependent_vartype LIKE '%[]'" if "dependent_vartype" in there else "false"
     about = db.execute(
         "SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const,"
-        f" class_values IS NULL AND {is_number} AS is_number FROM {summary.sql} LIMIT 1"
+        f" class_values IS NULL AND {no_classes} AS no_classes, {arrays} AS arrays FROM {summary.sql} LIMIT 1"
     )[0]
     element = catalog.column_type(db, summary, "class_values").element
     values = about["class_values"]
@@ -127,8 +131,22 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
         element.sql if element and values is not None else "pg_catalog.int4",
         None if values is None else tuple(values),
         float(about["normalizing_const"]),
-        bool(about["is_number"]),
+        is_number=bool(about["no_classes"] and not about["arrays"]),
+        is_array=bool(about["no_classes"] and about["arrays"]),
+        logits=_reads_logits(db, table, key),
     )
+
+
+def _reads_logits(db: Database, table: Relation, key: int | None) -> bool:
+    """Return whether a model was trained with a loss that reads outputs as logits; False where nothing tells its loss."""
+    try:
+        about = companion(db, table, "_summary" if key is None else "_info")
+        catalog.require_column(db, "model_table", about, "loss_type")
+    except UsageError:
+        return False
+    where = "true" if key is None else f"mst_key = {key}"
+    rows = db.execute(f"SELECT loss_type::text AS loss FROM {about.sql} WHERE {where}")
+    return bool(rows) and reads_logits(rows[0]["loss"] or "")
 
 
 def keys_of(db: CallerDatabase, table: Relation, mst_key: int | None) -> int | None:

@@ -1,8 +1,10 @@
 """Prediction: what is predicted, and the table that it is written to. In sessions the rows come to the network
-(`prediction_sessions`); on Greenplum the network comes to the rows (`prediction_segments`)."""
+(`in_sessions`); on Greenplum the network comes to the rows (`on_segments`)."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +16,8 @@ from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.hosts.assignment import Host
-from keras_seg.protocol.orders import Definition, Part, Problem
-from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.orders import Definition, Part, Problem, SessionSetup
+from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variable, Variables
 
 KEY = "model"
@@ -29,9 +31,11 @@ class Model:
 
     Attributes:
         is_number: whether it predicts a number, and no classes.
+        is_array: likewise an array of the shape of its outputs.
         argument: the SQL argument that it came by.
         called: what people call it, for problems.
         named_by_caller: whether the class values are an argument of the call.
+        logits: whether it was trained with a loss that reads its outputs as logits.
     """
 
     definition: Definition
@@ -40,18 +44,38 @@ class Model:
     class_values: tuple[str | None, ...] | None
     normalizing_const: float
     is_number: bool = False
+    is_array: bool = False
     argument: str = "model_table"
     called: str = "the model"
     named_by_caller: bool = False
+    logits: bool = False
 
-    def require_columns(self, columns: int) -> None:
-        """Raise unless the network gives a value for each class that is named."""
-        if self.class_values is None or len(self.class_values) == columns:
-            return
+    @property
+    def has_classes(self) -> bool:
+        """Whether it predicts classes."""
+        return not (self.is_number or self.is_array)
+
+    @property
+    def count(self) -> int | None:
+        """How many classes are named; None where none are."""
+        return None if self.class_values is None else len(self.class_values)
+
+    def unfit(self, outputs: Sequence[int]) -> AutomlError:
+        """Return the error for outputs of a shape that does not give what is asked for: other classes than those that are
+        named, or none at all."""
+        columns, hint = math.prod(outputs), None
+        if columns == 1 and self.count in (None, 2):
+            hint = (
+                "One output stands for two classes where it is a probability: let the network end in activation sigmoid."
+                " pred_type 'value' gives it as it is."
+            )
+        if self.count is None:
+            rule = f"must be 'value': the network gives {_told(outputs)} for a row, and that tells no class"
+            return UsageError("pred_type", rule, hint=hint)
         if self.named_by_caller:
             rule = f"must have one value for each of the network's {columns} outputs"
-            raise UsageError("class_values", rule, list(self.class_values))
-        raise AutomlError(f"the network gives {columns} values a row, but its summary names {len(self.class_values)} classes")
+            return UsageError("class_values", rule, list(self.class_values or ()), hint=hint)
+        return AutomlError(f"the network gives {columns} values a row, but its summary names {self.count} classes", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -125,7 +149,18 @@ class Prediction:
         return UsageError(self.model.argument, problem.text)
 
     @property
-    def variables(self) -> Variables:
+    def setup(self) -> SessionSetup:
+        """What a session is told that predicts, but for what is its own."""
+        one = OneOutput.LOGIT if self.model.logits else OneOutput.PROBABILITY
+        return SessionSetup(variables=self._variables, one_output=None if self.selection.raw else one)
+
+    def require_fit(self, outputs: Sequence[int]) -> None:
+        """Raise unless what is asked for can be taken of outputs of this shape."""
+        if not self.selection.fits(outputs, self.model.count):
+            raise self.model.unfit(outputs)
+
+    @property
+    def _variables(self) -> Variables:
         """What the network takes for one row."""
         return Variables((Variable(self.source.features, self.source.shape, "float32"),))
 
@@ -168,3 +203,7 @@ class Prediction:
     def class_values(self) -> list[str | None] | None:
         """The classes as a parameter."""
         return None if self.model.class_values is None else list(self.model.class_values)
+
+
+def _told(outputs: Sequence[int]) -> str:
+    return "one number" if math.prod(outputs) == 1 else f"an array of shape {list(outputs)}"

@@ -14,5 +14,6 @@ In reading order:
     arguments   arguments that Keras 1 and 2 called otherwise
     values      names, plain data, seeds, types, initializers and the like in the arguments of a layer
     problems    what is wrong with an architecture, in words
+    endings     what the outputs of a model come out of
     seeding     a seed for everything random in a model, by its position
 """

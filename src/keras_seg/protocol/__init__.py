@@ -12,6 +12,7 @@ In reading order:
     parts               a large state in parts, and the envelope of a report
     architecture_files  the architecture in files that hold more
     array_bytes         rows on their way into a packed table, from PostgreSQL's arrays
+    outputs             which outputs of a network fit which labels
     predictions         what of a network's outputs goes into a table
     keras_names         what Keras calls its own losses and metrics
     sqlstates           the SQLSTATEs of errors

@@ -25,6 +25,43 @@ FORMER = {
     "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy",
 }
 UTILITIES = frozenset(("serialize", "deserialize", "get"))
+# Losses and metrics that read the numbers of classes, and those that look for the place of the largest value.
+NUMBERS_LOSSES = frozenset(
+    (
+        "circle",
+        "categorical_generalized_cross_entropy",
+        "sparse_categorical_crossentropy",
+        "CategoricalGeneralizedCrossEntropy",
+        "Circle",
+        "SparseCategoricalCrossentropy",
+    )
+)
+NUMBERS_METRICS = NUMBERS_LOSSES | {
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+}
+_DIVERGENCE = {"kld", "KLD", "kl_divergence", "KLDivergence", "kullback_leibler_divergence"}  # of one output: of 0 it is 0
+CLASSES_LOSSES = NUMBERS_LOSSES | {
+    *_DIVERGENCE,
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+}
+CLASSES_METRICS = (
+    (CLASSES_LOSSES - _DIVERGENCE)
+    | NUMBERS_METRICS
+    | {
+        "categorical_accuracy",
+        "top_k_categorical_accuracy",
+        "CategoricalAccuracy",
+        "TopKCategoricalAccuracy",
+        "OneHotIoU",
+        "OneHotMeanIoU",
+    }
+)
 _MODULES = {"loss": "losses", "metric": "metrics"}
 # What Keras has among its optimizers that no trial can be trained with: it is no optimizer by itself.
 NO_OPTIMIZERS = frozenset(("Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"))
@@ -96,6 +133,17 @@ def _aliases(what: str) -> Mapping[str, str]:
     nodes = ast.walk(ast.parse((package / "src" / _MODULES[what] / "__init__.py").read_text()))
     pairs = [pair for node in nodes if isinstance(node, ast.Dict) for pair in zip(node.keys, node.values, strict=True)]
     return {str(key.value): value.id for key, value in pairs if isinstance(key, ast.Constant) and isinstance(value, ast.Name)}
+
+
+def reads_logits(loss: str) -> bool:
+    """Return whether a loss reads outputs as logits: `BinaryCrossentropy(from_logits=True)`."""
+    try:
+        node = ast.parse(loss.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    given = node.keywords if isinstance(node, ast.Call) else []
+    values = [each.value for each in given if each.arg == "from_logits"]
+    return any(isinstance(value, ast.Constant) and value.value is True for value in values)
 
 
 @cache

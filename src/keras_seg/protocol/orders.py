@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from keras_seg.protocol.messages import Message, MessageError
 from keras_seg.protocol.parts import Raw
-from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variables
 
 TRAINING, VALIDATION = "training", "validation"  # names of datasets
@@ -45,6 +45,7 @@ class SessionSetup(Message):
         caching: whether it keeps decoded partitions in memory.
         gpus: that it may use; it sees none where there are none.
         functions: the table of custom functions in the extension's schema; the session looks itself whether it trusts it.
+        one_output: what one output stands for where classes are predicted; None where outputs are given as they are.
     """
 
     datasets: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class SessionSetup(Message):
     caching: bool = False
     gpus: tuple[str, ...] = ()
     functions: str | None = None
+    one_output: OneOutput | None = None
 
 
 # --- what a trial is trained with ---------------------------------------------------------------------------------------
@@ -257,7 +259,7 @@ class Part(StrEnum):
     ARCHITECTURE = "architecture"
     ROWS = "rows"  # do not fit the network
     COMPILE = "compile"
-    CALLBACKS = "callbacks"
+    FIT = "fit"  # callbacks, weights of classes
 
 
 @dataclass(frozen=True)
@@ -303,10 +305,10 @@ class GatheringProblem(Message):
 
     Attributes:
         network: why the network cannot be built, or does not take these rows.
-        columns: the network gives so many outputs, which are not the classes that are named.
+        outputs: the network gives outputs of this shape, which the selection cannot be taken of.
         row: the row of this id, or one behind it, cannot be read; None where the id is NULL.
     """
 
     network: Problem | None = None
-    columns: int | None = None
+    outputs: tuple[int, ...] | None = None
     row: str | None = None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
+from keras_seg.protocol.outputs import no_probability, stands_for_two, unfit
 from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
@@ -35,8 +38,8 @@ def network_problem(cache: Cache, name: str, model: str) -> Problem | None:
 def _problems(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem]:
     for given in order.networks:
         look(plpy)
-        unfit = _network_problem(cache, given) or _rows_problem(cache, given)
-        found = [unfit] if unfit else _compile_problems(cache, given)
+        misfit = _network_problem(cache, given) or _rows_problem(cache, given)
+        found = [misfit] if misfit else [*_compile_problems(cache, given), _weights_problem(cache, given)]
         yield from (each for each in (*found, _callback_problem(plpy, given.tensorboard)) if each is not None)
 
 
@@ -98,6 +101,15 @@ def _failures(makers: Iterable[Callable[[], object]]) -> list[str]:
     return found
 
 
+def _weights_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
+    """Return why weights of classes cannot be given: a row must have one class."""
+    outputs = programs.network(cache, given.model).output_shape
+    if not given.fit.class_weight or len(outputs) < 2 or math.prod(outputs) == 1:
+        return None
+    text = f'"class_weight" must be left out: the network gives outputs of shape {list(outputs)}, not one class a row'
+    return Problem(Part.FIT, f"{given.name}: {text}")
+
+
 def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | None:
     """Return why TensorBoard's files cannot be written; None if they can, or need not be."""
     from keras_seg.training.tensorboard import Board, BoardProblem
@@ -107,7 +119,7 @@ def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | No
     try:
         Board.of(plpy, given)
     except BoardProblem as problem:
-        return Problem(Part.CALLBACKS, f'"callbacks": {problem}')
+        return Problem(Part.FIT, f'"callbacks": {problem}')
     return None
 
 
@@ -118,20 +130,19 @@ def _unfit(cache: Cache, network: Network, given: NetworkCheck) -> str | None:
         return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(shape)}"
     if cache.variables.output is None or given.compile is None:
         return None
-    outputs = network.output_shape[-1] if network.output_shape else 1
-    label_width = cache.variables.label_width
-    if label_width == outputs or (label_width == 1 and _reads_class_numbers(cache, given.compile.loss)):
-        return None
-    if label_width == 1:
-        return (
-            f"the network's last layer has {outputs} units, the dependent variable is one number a row;"
-            " to make classes of it, give num_classes to training_preprocessor_dl"
-        )
-    return f"the network's last layer has {outputs} units, the dependent variable has {label_width} classes"
+    return _unfit_outputs(cache, network, given.compile.loss)
 
 
-def _reads_class_numbers(cache: Cache, loss: str) -> bool:
-    """Return whether a loss takes the number of a class; a custom one knows itself what rows it reads."""
+def _unfit_outputs(cache: Cache, network: Network, loss: str) -> str | None:
+    """Return why the outputs do not fit the labels; None if they do."""
     from keras_seg.training.objectives import wants_class_numbers
 
-    return loss in cache.functions or wants_class_numbers(loss)
+    labels, custom = cache.variables.labels, loss in cache.functions
+    if custom and labels.size == 1 and not labels.one_hot:
+        return None  # it knows itself what rows it reads
+    problem = unfit(labels, network.output_shape, not custom and wants_class_numbers(loss))
+    one = math.prod(network.output_shape) == 1
+    always_1 = one and labels.dtype == "int16" and network.activation == "softmax"
+    if problem is None and (stands_for_two(labels, network.output_shape) or always_1):
+        return no_probability(network.activation, reads_logits(loss))
+    return problem

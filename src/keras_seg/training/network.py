@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_seg.architectures.build import build_model, converted, input_shape, output_shape
+from keras_seg.architectures.endings import last_activation
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.weights import Part, load_weights, parts, require_weights
 from keras_seg.protocol.parts import Raw
@@ -60,6 +62,11 @@ class Network:
         """Drop the weights of the model: what is computed gets them from outside, and they would only take memory."""
         for variable in self.trainable:
             put(variable, tf.zeros(0, variable.dtype))
+
+    @cached_property
+    def activation(self) -> str:
+        """The last activation, as `last_activation` tells it."""
+        return last_activation(self.model)
 
     @property
     def uniform(self) -> bool:
@@ -147,10 +154,10 @@ class Network:
         trainable, other = self.initial(0, True)
         return tf.constant(trainable[0]), [tf.constant(array) for array in other]
 
-    def signature(self, label_width: int | None = None) -> list[Any]:
-        """Return the shapes of the rows of a buffer: x (rows, ...) and, with a `label_width`, y (rows, label_width)."""
-        specs = [tf.TensorSpec((None, *self.input_shape), tf.float32)]
-        return specs if label_width is None else [*specs, tf.TensorSpec((None, label_width), tf.float32)]
+    def signature(self, labels: tuple[int, ...] | None = None) -> list[Any]:
+        """Return the shapes of the rows of a buffer: x (rows, ...) and, with the shape of `labels`, y (rows, ...)."""
+        shapes = [self.input_shape] if labels is None else [self.input_shape, labels]
+        return [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
 
     @property
     def frozen_signature(self) -> list[Any]:

@@ -28,6 +28,7 @@ from keras_seg.protocol.limits import MOST_CLASS
 from keras_seg.protocol.orders import FitOrder
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import State
+from keras_seg.protocol.variables import Variable
 from keras_seg.training import optimizers
 from keras_seg.training.assignments import Assignments
 from keras_seg.training.buffers import Buffer
@@ -46,7 +47,7 @@ class Trainer:
     Args:
         network: what is trained; its weights come with each trial.
         compiled: of the first trial; the others that are trained with it have the same `structure`.
-        label_width: values of a packed row of labels.
+        labels: of the packed rows.
         weighted: whether classes have weights.
         watched: whether it sums up loss and metrics while it trains, as Keras does for its callbacks. The weights are the same
             bits either way.
@@ -58,10 +59,10 @@ class Trainer:
         CompileProblem: the optimizer, the loss or a metric does not exist, or does not fit.
     """
 
-    def __init__(self, network: Network, compiled: Compile, label_width: int, weighted: bool, watched: bool = False) -> None:
+    def __init__(self, network: Network, compiled: Compile, labels: Variable, weighted: bool, watched: bool = False) -> None:
         self.network = network
         self._weighted = weighted
-        shape = RowShape(label_width, network.output_shape)
+        self._shape = shape = RowShape(labels, network.output_shape)
         self._loss = make_loss(compiled.loss, shape, compiled.functions)
         self._loss_weight = compiled.loss_weight
         names = compiled.metrics if watched else ()
@@ -78,7 +79,7 @@ class Trainer:
         self._numbers, self._defaults = optimizers.free_numbers(self._optimizer)
         self._pace = Pace()
         scalars = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)]
-        signature = [tf.TensorSpec((None,), tf.int32), *network.signature(label_width), *scalars]
+        signature = [tf.TensorSpec((None,), tf.int32), *network.signature(labels.shape), *scalars]
         self._function = tf.function(self._pass, input_signature=signature, autograph=False)
         self._variables = [*self._parameters, *network.other, *self._optimizer.variables]
 
@@ -190,7 +191,7 @@ class Trainer:
         Args:
             compiled: numbers of this trial; its structure is the one that this trainer was made for.
             fit: of this trial.
-            buffers: x (rows, ...) and y (rows, label_width) each.
+            buffers: x and y (rows, ...) each.
             random: draws the order of the rows.
             interrupt: called at least every 0.25 s, unless one batch takes longer.
 
@@ -255,6 +256,7 @@ class Trainer:
         parameters = [tf.identity(variable.value) for variable in self._parameters]
         other, sums = carried[: len(self.network.other)], carried[len(self.network.other) :]
         sample_weight = _sample_weight(y, class_weights) if self._weighted else None
+        y = self._shape.given(y)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
             trainable = self.network.unflatten(parameters[0]) if self.flat else parameters
