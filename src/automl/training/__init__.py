@@ -3,6 +3,7 @@
 In reading order:
 
     request        what is to be trained: arguments checked once, then frozen
+    row_check      whether networks fit the rows, as far as that is plain
     search, fit    madlib_keras_automl; configurations that are given
     resume         a run that was interrupted and goes on
     schedule       the ladder of Hyperband as a table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
-from keras_seg.protocol.outputs import no_probability, stands_for_two, unfit
+from keras_seg.protocol.outputs import no_probability, stands_for_two, unfit, unfit_features
 from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
@@ -125,9 +125,9 @@ def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | No
 
 def _unfit(cache: Cache, network: Network, given: NetworkCheck) -> str | None:
     """Return why the rows of the session's setup do not fit the network; None if they do."""
-    shape = cache.variables.input.shape
-    if network.input_shape != shape:
-        return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(shape)}"
+    problem = unfit_features(network.input_shape, cache.variables.input.shape)
+    if problem is not None:
+        return problem
     if cache.variables.output is None or given.compile is None:
         return None
     return _unfit_outputs(cache, network, given.compile.loss)
