@@ -147,4 +147,4 @@ def test_an_array_of_two_dimensions_is_refused(tables: Session) -> None:
         )
     call = "SELECT madlib.load_model_selection_table('lib', 't', ARRAY[[1], [2]], ARRAY['a'], ARRAY['batch_size=8'])"
     if not tables.is_greenplum:
-        assert "model_id_list: must be an array of one dimension, got [[1], [2]]" in tables.error_of(call).message
+        assert "model_id_list: must be a list of model ids, got [[1], [2]]" in tables.error_of(call).message

@@ -63,8 +63,6 @@ def model_ids(given: Sequence[int | None] | None) -> tuple[int, ...]:
         raise UsageError(MODELS, rule, given, sqlstate=NULL_VALUE_NOT_ALLOWED)
     if not given:
         raise UsageError(MODELS, "must have at least one model id", list(given))
-    if any(isinstance(model_id, list) for model_id in given):
-        raise UsageError(MODELS, "must be an array of one dimension", list(given))
     if None in given:
         raise UsageError(MODELS, "must not hold NULL", list(given), sqlstate=NULL_VALUE_NOT_ALLOWED)
     if not all(is_integer(model_id, -(2**31)) for model_id in given):
