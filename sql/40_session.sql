@@ -62,7 +62,7 @@ if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_loa
 return GD['keras_seg'].put(GD, part, first)
 $$;
 COMMENT ON FUNCTION madlib.automl_put(bytea, boolean) IS
-'Internal: takes a part of a large state; automl_visit takes the last part.';
+'Internal: takes a part of a large state or of large weights; automl_visit or automl_define takes the last part.';
 
 CREATE FUNCTION madlib.automl_take() RETURNS bytea
 LANGUAGE plpython3u VOLATILE

@@ -66,7 +66,8 @@ CREATE TABLE madlib.automl_checkpoint_log (
     iteration integer NOT NULL,
     visits integer NOT NULL,
     state bytea,
-    PRIMARY KEY (run_id, mst_key),
+    part integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (run_id, mst_key, part),
     FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
 );
 -- Weights cannot be compressed; trying costs more than writing them.

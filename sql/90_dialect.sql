@@ -13,6 +13,9 @@ BEGIN
     -- A process on a segment can read only what lies there as a whole. PostgreSQL has no such words: hence EXECUTE.
     EXECUTE 'ALTER TABLE madlib.automl_tensorboard_setting SET DISTRIBUTED REPLICATED';
 
+    -- The parts of a state lie together.
+    EXECUTE 'ALTER TABLE madlib.automl_checkpoint_log SET DISTRIBUTED BY (run_id, mst_key)';
+
     -- There are no foreign keys: rules delete what belongs to a run.
     FOREACH child IN ARRAY ARRAY['automl_trial_log', 'automl_metric_log', 'automl_checkpoint_log'] LOOP
         EXECUTE format('CREATE RULE %I AS ON DELETE TO madlib.automl_run_log'

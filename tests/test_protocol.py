@@ -16,7 +16,8 @@ import pytest
 
 from fix_orders import altered
 from keras_seg import transition
-from keras_seg.protocol import hosts, orders
+from keras_seg.protocol import estimates, hosts, orders
+from keras_seg.protocol.estimates import Footprint, Load, Shortage
 from keras_seg.protocol.hosts import Gpu, GpuReport, Inspection, Readiness
 from keras_seg.protocol.messages import Message, MessageError
 from keras_seg.protocol.orders import (
@@ -82,8 +83,11 @@ EXAMPLES: tuple[Message, ...] = (
         warning="a folder is missing",
         error='ValueError: "x" \n ü',
     ),
-    CheckOrder((NetworkCheck("model_id 1", "m", COMPILE, FIT, TENSORBOARD),)),
-    CheckReport((Problem(Part.ROWS, "model_id 1: no"), Problem(Part.FIT, "neither"))),
+    CheckOrder((NetworkCheck("model_id 1", "m", COMPILE, FIT, TENSORBOARD, 20),), Load(4, 2**27)),
+    CheckReport(
+        (Problem(Part.ROWS, "model_id 1: no"), Problem(Part.FIT, "neither")),
+        (Shortage("model_id 1", Footprint(400, 1200), 20, 3000),),
+    ),
     GatheringOrder("model_id 1", 255.0, 10, OutputSelection(3, 0.5, False, True), "SELECT part"),
     GatheringProblem(Problem(Part.ARCHITECTURE, "cannot be built"), (5, 3), "7"),
     GpuReport("h", (Gpu("GPU-aa", "GPU 0: made up"),), "the driver has lost one"),
@@ -94,10 +98,10 @@ NOT_SENT = (Definition,)  # its fields go as arguments of a call, for weights ar
 
 
 def kinds() -> list[type]:
-    """The dataclasses that are declared in `orders` and `hosts`."""
+    """The dataclasses that are declared in `orders`, `estimates` and `hosts`."""
     return [
         kind
-        for module in (orders, hosts)
+        for module in (orders, estimates, hosts)
         for kind in vars(module).values()
         if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
     ]

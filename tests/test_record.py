@@ -34,18 +34,21 @@ class Memory:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.written: list[str] = []
-        self.states: dict[object, object] = {}
+        self.states: dict[tuple[object, ...], object] = {}
 
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
         self.asked.append(sql)
-        return [{"run_id": 1}] if "madlib.automl_runs" in sql else [{"state": self.states[values[1]]}]
+        if "madlib.automl_runs" in sql:
+            return [{"run_id": 1}]
+        return [{"state": self.states[values[1:]]}] if values[1:] in self.states else []
 
     def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
         self.written += [text for text, _ in statements]
         for text, values in statements:
             if "INSERT INTO madlib.automl_checkpoints" in text:
-                _run, trial, _iteration, _visits, state = values
-                self.states[trial] = state
+                for row in zip(*[iter(values)] * 6, strict=True):
+                    _run, trial, _iteration, _visits, state, part = row
+                    self.states[trial, part] = state
 
 
 class FullDisk(Memory):
@@ -63,9 +66,32 @@ def test_a_state_comes_back_from_memory_or_from_the_table_and_a_new_trial_has_no
     assert record.state_of(1) is None
     record.put(state(1, b"first!"))
     record.put(state(2, b"second"))
-    assert list(journal.states) == [1]
+    assert list(journal.states) == [(1, 0)]
     assert (record.state_of(1), record.state_of(2), record.state_of(3)) == (b"first!", b"second", None)
     assert [text.split()[0] for text in journal.asked] == ["INSERT", "SELECT"]  # for the one state that is not in memory
+
+
+def test_a_large_state_is_rows_of_several_parts() -> None:
+    journal = Memory()
+    record = opened(journal, memory=1, durable=False)
+    large, exact = bytes(range(256)) * 2**15 + b"rest", b"e" * 2**22  # 8 MB and a little, and one part
+    for trial, content in enumerate((large, exact, b"little", b"last"), 1):
+        record.put(state(trial, content))
+    assert {key: len(part) for key, part in journal.states.items()} == {  # type: ignore[arg-type]
+        (1, 0): 2**22, (1, 1): 2**22, (1, 2): 4, (2, 0): 2**22, (3, 0): 6,
+    }  # fmt: skip
+    assert [record.state_of(trial) for trial in (1, 2, 3)] == [large, exact, b"little"]
+
+
+def test_a_state_that_an_earlier_version_wrote_as_one_row_is_read() -> None:
+    journal = Memory()
+    record = opened(journal, memory=10)
+    record._states.recall([1])
+    journal.states[1, 0] = b"s" * 2**23
+    assert record.state_of(1) == b"s" * 2**23
+    del journal.states[1, 0]
+    with pytest.raises(RunDeleted):
+        record.state_of(1)
 
 
 def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None:

@@ -45,7 +45,7 @@ STEP = 7  # visits between two moments where a run is stopped; with 1 it takes m
 
 INSERTED = re.compile(r"INSERT INTO madlib\.automl_(\w+) \(([\w, ]+)\)")
 CHANGED = re.compile(r"(UPDATE|DELETE FROM) madlib\.automl_(\w+) t .*\) v \(([\w, ]+)\)")
-KEYS = {"trials": ("mst_key",), "metrics": ("mst_key", "iteration"), "checkpoints": ("mst_key",)}
+KEYS = {"trials": ("mst_key",), "metrics": ("mst_key", "iteration"), "checkpoints": ("mst_key", "part")}
 NEW: dict[str, dict[str, Any]] = {
     "trials": {"place": None, "status": "waiting", "iteration": 0, "loss": None, "seconds": 0.0, "error": None}
 }
@@ -79,7 +79,7 @@ class Record:
             self.run["status"] = "running"
             return [{"run_id": 1}]
         if sql.startswith("SELECT state"):
-            return [{"state": self.checkpoints[values[1],]["state"]}]
+            return [{"state": self.checkpoints[values[1:]]["state"]}]
         columns, _, rest = sql.removeprefix("SELECT ").partition(" FROM madlib.automl_")
         return [{name: row[name] for name in columns.split(", ")} for row in getattr(self, rest.split()[0]).values()]
 
@@ -100,8 +100,8 @@ class Record:
                 else:
                     del table[key]
         elif sql.startswith("DELETE FROM madlib.automl_checkpoints"):
-            for key in [(trial,) for trial in values[1]] if len(values) > 1 else list(self.checkpoints):
-                self.checkpoints.pop(key, None)
+            for key in [key for key in self.checkpoints if len(values) == 1 or key[0] in values[1]]:
+                del self.checkpoints[key]
         elif sql.startswith("UPDATE madlib.automl_runs SET finished"):
             self.run["status"] = values[3]
         else:
@@ -176,7 +176,7 @@ class Sessions:
         self._working.clear()
 
     def _visit(self, work: VisitWork) -> tuple[VisitReport, bytes]:
-        order, state = work.order, b"new" if work.state is None else work.state
+        order, state = work.order, b"new" if work.state is None else bytes(work.state)
         scores: dict[str, Scores] = {}
         sums, trained = dict(order.sums), False
         for stop in order.stops:
@@ -202,7 +202,8 @@ class Caller:
         self.said: list[str] = []
 
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        return [{"free": True, "t": "now", "fingerprint": self.rows, "yes": False}]
+        setting = {"name": "plan_cache_mode", "setting": "force_generic_plan"}
+        return [{"free": True, "t": "now", "fingerprint": self.rows, "yes": False, **setting}]
 
     def info(self, message: str) -> None:
         self.said.append(message)

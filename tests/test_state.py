@@ -9,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 
-from keras_seg.protocol.state import MAGIC, Slice, State, StateError, Strided, decode, encode, weights
+from keras_seg.protocol.state import MAGIC, Slice, State, StateError, Strided, decode, encode, weights, weights_size
 
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
 NAN_PAYLOAD = np.array([0x7FC00000, 0x7FC12345, 0xFFC00001, 0x7F800001], np.uint32).view(np.float32)
@@ -74,6 +74,7 @@ def test_decoding_copies_nothing() -> None:
 
 def test_weights_are_cut_out_in_the_order_of_get_weights() -> None:
     assert np.frombuffer(weights(encode(SMALL)), np.float32).tolist() == [0, 1, 2, 3, 1.5, 2.5, 4, 5]
+    assert weights_size(encode(SMALL)) == 32
 
 
 def test_every_type_that_an_architecture_may_have_comes_back() -> None:
@@ -92,6 +93,7 @@ def test_every_type_that_an_architecture_may_have_comes_back() -> None:
 def test_weights_that_do_not_follow_each_other() -> None:
     state = State((np.arange(12, dtype=np.float32),), (), (), (Strided(0, 2, (3, 2), (4, 1)), Strided(0, 1, (2,), (-1,))))
     assert np.frombuffer(weights(encode(state)), np.float32).tolist() == [2, 3, 6, 7, 10, 11, 1, 0]
+    assert weights_size(encode(state)) == 32
     assert decode(encode(state)).weights == state.weights
 
 

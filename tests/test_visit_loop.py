@@ -11,6 +11,7 @@ from automl.cluster.orders import Order, VisitWork
 from automl.cluster.visits import TRIES, Visits
 from automl.errors import AutomlError
 from keras_seg.protocol.orders import EvaluationStop
+from keras_seg.protocol.parts import Raw
 from simulated import ORDER, Reaches, SimulatedCluster, restless_cost
 
 PAIR = Layout((("training", 2),))
@@ -33,7 +34,7 @@ class Told:
     hopper: Hopper
     fails: frozenset[int] = frozenset()
     following: dict[int, Leg] = field(default_factory=dict)
-    taken: list[tuple[int, bytes | None]] = field(default_factory=list)
+    taken: list[tuple[int, Raw | None]] = field(default_factory=list)
     told: list[tuple[object, ...]] = field(default_factory=list)
 
     def order(self, visit: Visit) -> Order:

@@ -9,6 +9,15 @@ CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
     FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 ALTER TABLE madlib.automl_trial_log DROP COLUMN s, DROP COLUMN i;
 
+-- A state became one row or several: a value of PostgreSQL ends at 1 GB.
+ALTER TABLE madlib.automl_checkpoint_log ADD COLUMN part integer NOT NULL DEFAULT 0;
+ALTER TABLE madlib.automl_checkpoint_log DROP CONSTRAINT automl_checkpoint_log_pkey;
+ALTER TABLE madlib.automl_checkpoint_log ADD PRIMARY KEY (run_id, mst_key, part);
+CREATE OR REPLACE VIEW madlib.automl_checkpoints WITH (security_barrier) AS
+    SELECT * FROM madlib.automl_checkpoint_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON FUNCTION madlib.automl_put(bytea, boolean) IS
+'Internal: takes a part of a large state or of large weights; automl_visit or automl_define takes the last part.';
+
 -- The methods of a search are told of in the reference only: another one changes no SQL.
 COMMENT ON FUNCTION madlib.madlib_keras_automl(
     varchar, varchar, varchar, varchar, integer[], varchar, varchar, varchar, varchar, integer, varchar, boolean, varchar,

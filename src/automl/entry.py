@@ -20,6 +20,7 @@ from keras_seg.server.interrupts import deferred
 
 Result = TypeVar("Result")
 
+_EXTENSION = "keras_automl"
 _AS_WRITTEN = {"quote_all_identifiers": "off"}  # with it the catalog calls a type "bytea" with quotes
 
 
@@ -37,6 +38,7 @@ def _entry(function: Callable[..., Result], arguments: type | None = None) -> Ca
             db = CallerDatabase()
             try:
                 with settings(db, _AS_WRITTEN):
+                    db.dialect.keep(db, _EXTENSION)
                     return function(db, *map(_given_or_default, given, defaults))
             except Exception as error:
                 problem = db.ending(error, function.__name__)

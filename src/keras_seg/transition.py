@@ -79,9 +79,14 @@ def close_session(gd: dict[str, Any]) -> None:
     _cache(gd).clear()
 
 
-def define(gd: dict[str, Any], key: str, architecture: str, weights: parts.Raw | None) -> None:
-    """Let later orders name an architecture, and its initial weights if it has some, by `key`."""
-    _cache(gd).definitions[key] = Definition(key, architecture, weights)
+def define(gd: dict[str, Any], key: str, architecture: str, weights: bytes | None) -> None:
+    """Let later orders name an architecture, and its initial weights if it has some, by `key`.
+
+    Args:
+        weights: the weights, or the last part of them.
+    """
+    cache = _cache(gd)
+    cache.definitions[key] = Definition(key, architecture, cache.arriving.complete(weights))
 
 
 def feed(gd: dict[str, Any], dataset: str, partition: int, buffer: int, *columns: Any) -> int:
@@ -105,7 +110,7 @@ def check(plpy: Any, gd: dict[str, Any], order: str) -> str:
 
 
 def put(gd: dict[str, Any], part: bytes, first: bool) -> None:
-    """Take a part of a state that is too large for one statement; the visit that follows brings the last part."""
+    """Take a part of a state, or of weights, that are too large for one statement; the call that needs them brings the last."""
     arriving = _cache(gd).arriving
     if first:
         arriving.begin()
@@ -150,6 +155,7 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
         if not cache.setup.caching:
             cache.fed.clear()
     pieces = made.new_state()
+    made.let_go()
     cache.leaving = parts.cut(pieces)
     return parts.envelope(made.report(parts.total(pieces)).to_json(), take(gd))
 

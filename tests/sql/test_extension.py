@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -70,6 +72,70 @@ def test_another_encoding_than_utf8_is_refused(server: str, encoding: str) -> No
             assert failure.message.endswith(f"the database must have the encoding UTF8, it has {encoding}")
             assert (failure.sqlstate, failure.hint) == ("55000", "Dump it and restore it into a database in UTF8.")
         session.close()
+
+
+# --- while it is in use -------------------------------------------------------------------------------------------------
+
+DROPS = [
+    ("DROP EXTENSION keras_automl CASCADE", "55P03"),
+    ("DROP EXTENSION plpython3u CASCADE", "55P03"),
+    ("DROP SCHEMA madlib CASCADE", "2BP01"),  # it belongs to the extension
+]
+
+
+def error_of_dropping(session: Session, drop: str, milliseconds: int) -> str:
+    """Return the SQLSTATE with which a DROP fails that waits so long for its locks; it is undone if it does not."""
+    session.run(f"BEGIN; SET LOCAL lock_timeout = {milliseconds}")
+    try:
+        return session.error_of(drop).sqlstate
+    finally:
+        session.run("ROLLBACK")
+
+
+@pytest.mark.parametrize(("drop", "sqlstate"), DROPS)
+def test_a_transaction_that_has_called_a_function_keeps_the_extension(
+    db: Session, connect: Callable[..., Session], drop: str, sqlstate: str
+) -> None:
+    caller = connect()
+    caller.run("BEGIN; SELECT madlib.hyperband_schedule('schedule', 9)")
+    assert error_of_dropping(db, drop, 100) == sqlstate
+    caller.run("ROLLBACK")
+
+
+def test_a_search_goes_on_while_somebody_waits_to_drop_the_extension(db: Session, connect: Callable[..., Session]) -> None:
+    make_iris(db)
+    load(db, "lib", dense(3))
+    other, found = connect(), list[str]()
+    before = db.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
+
+    def drop() -> None:
+        deadline = time.monotonic() + 60
+        begun = "SELECT count(*) FROM madlib.automl_trials WHERE run_id > %s AND iteration > 0"
+        while time.monotonic() < deadline and not other.value(begun, before):
+            time.sleep(0.01)
+        found.append(error_of_dropping(other, DROPS[0][0], 600))
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    search(db, "found", automl_params="R=20, eta=2", metrics_compute_frequency=1)
+    thread.join()
+    assert found == ["55P03"]
+    assert db.fetch("SELECT status FROM madlib.automl_runs WHERE run_id > %s", before) == [("finished",)]
+
+
+@pytest.mark.postgresql("its sessions are locked by a statement of their own")
+def test_the_lock_that_greenplum_has_no_statement_for_is_the_same(db: Session, connect: Callable[..., Session]) -> None:
+    caller = connect()
+    caller.run("""BEGIN; DO $do$
+plpy.execute('SELECT madlib.automl_load()')
+from keras_seg.server.object_lock import share
+(row,) = plpy.execute("SELECT tableoid::bigint AS catalog, oid::bigint AS oid FROM pg_extension WHERE extname = 'keras_automl'")
+share(row['catalog'], row['oid'])
+$do$ LANGUAGE plpython3u""")
+    locks = """SELECT classid::regclass::text, mode, granted FROM pg_locks WHERE pid = %s AND locktype = 'object'"""
+    assert db.fetch(locks, caller.info.backend_pid) == [("pg_extension", "AccessShareLock", True)]
+    assert error_of_dropping(db, DROPS[0][0], 100) == DROPS[0][1]
+    caller.run("ROLLBACK")
 
 
 RUN = """INSERT INTO madlib.automl_runs (method, params, source_table, status, random_state) VALUES

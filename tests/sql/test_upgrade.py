@@ -272,6 +272,20 @@ def test_a_search_under_way_is_not_disturbed(server: str, version: str) -> None:
         caller.close()
 
 
+@pytest.mark.postgresql("no statement takes the lock that a call takes there")
+def test_a_call_under_way_is_not_disturbed(server: str, version: str) -> None:
+    with database_of(server, version, "automl_busy") as db:
+        caller = connect_to(db.dsn)
+        caller.run("BEGIN; SELECT pg_get_object_address('extension', '{keras_automl}', '{}')")
+        failure = db.error_of(UPDATE)
+        pid = caller.info.backend_pid
+        assert failure[:2] == ("55006", f"the transaction of process {pid} uses the extension")
+        assert failure.hint == f"Wait until it is over, or end it: SELECT pg_terminate_backend({pid})"
+        caller.run("ROLLBACK")
+        db.run(UPDATE)
+        caller.close()
+
+
 def test_there_is_no_way_back(updated: Updated, version: str) -> None:
     failure = updated.db.error_of(f"{UPDATE} TO '{version}'")
     rule = f'extension "keras_automl" has no update path from version "{__version__}" to version "{version}"'

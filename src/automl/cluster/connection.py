@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from typing import TypeVar
 from automl.cluster.driver import BytesBinaryDumper, dict_row, psycopg, sql
 from automl.database.session import Database, Row
 from automl.errors import OperatorError, RunDeleted
+from keras_seg.protocol.parts import PART
 
 Result = TypeVar("Result")
 
@@ -155,7 +156,7 @@ class Connection:
         return self._kept(lambda: self._execute(statement, values))
 
     def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        """Run statements in one transaction, without waiting for one before the next is sent.
+        """Run statements in one transaction, without waiting for one before the next is sent unless they are large.
 
         Raises:
             RunDeleted: rows refer to a run that is not there any more.
@@ -173,7 +174,7 @@ class Connection:
         # A server that crashes may lose the last moments of these rows: their results can be computed again.
         self._connection.execute("SET synchronous_commit TO off")
         self._cursor = psycopg.RawCursor(self._connection, row_factory=dict_row)
-        for raw in (bytes, bytearray):
+        for raw in (bytes, bytearray, memoryview):
             self._connection.adapters.register_dumper(raw, BytesBinaryDumper)
 
     def _kept(self, work: Callable[[], Result], again: Callable[[], Result] | None = None) -> Result:
@@ -197,7 +198,9 @@ class Connection:
         return self._cursor.fetchall() if self._cursor.description else []
 
     def _batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        with self._connection.pipeline(), self._connection.transaction():
+        # Without waiting libpq would keep all parts of a large state in its memory until they are sent.
+        waits = any(isinstance(value, memoryview) and len(value) == PART for _, values in statements for value in values)
+        with nullcontext() if waits else self._connection.pipeline(), self._connection.transaction():
             for statement, values in statements:
                 self._cursor.execute(statement.encode(), values)
 

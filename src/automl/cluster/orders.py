@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keras_seg.protocol.orders import CheckOrder, Definition, SessionSetup, VisitOrder
+from keras_seg.protocol.parts import Raw
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class VisitWork:
     """
 
     order: VisitOrder
-    state: bytes | None
+    state: Raw | None
 
 
 @dataclass(frozen=True)

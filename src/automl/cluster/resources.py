@@ -14,6 +14,7 @@ from automl.errors import INSUFFICIENT_RESOURCES, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host, default_sessions
 from automl.hosts.machine import Machine
+from keras_seg.protocol.estimates import Load
 
 _MB = 2**20
 
@@ -62,6 +63,16 @@ def hosts_of_training(db: Database, use_gpus: bool | None, training: PackedTable
         training: the table that is trained on; None where it is not known, for all hosts.
     """
     return gpus.hosts_of_sessions(db, segments_of(db, training)) if use_gpus else None
+
+
+def load_of(db: Database, sessions: int, resources: Resources) -> Load:
+    """Return what trains on one host at the same time, the server's own or each of those that have segments.
+
+    Args:
+        sessions: that were opened.
+    """
+    hosts = len({segment.host for segment in db.dialect.segments(db)}) or 1
+    return Load(max(1, sessions // hosts), resources.memory if hosts == 1 else 0)  # states rest where the caller's session is
 
 
 def require_cache(db: Database, tables: Sequence[PackedTable | None], resources: Resources) -> None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from automl.cluster.orders import CheckWork, Order, PredictionWork, VisitWork
 from keras_seg.protocol import parts
 from keras_seg.protocol.orders import CheckReport, Definition, SessionSetup, VisitReport
+from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.predictions import opened_outputs
 
 Said = TypeVar("Said")
@@ -98,7 +99,8 @@ def opening(setup: SessionSetup) -> Exchange[Call]:
 
 def defining(definition: Definition) -> Exchange[Call]:
     """Return what is said to let orders name an architecture."""
-    yield Call(DEFINE, (definition.key, definition.architecture, definition.weights))
+    last = yield from _all_but_last(definition.weights)
+    yield Call(DEFINE, (definition.key, definition.architecture, last))
 
 
 def spelled(calls: Exchange[Call], spell: Callable[[Call], Statement]) -> Exchange[Statement]:
@@ -144,14 +146,20 @@ def _predict(work: PredictionWork) -> Exchange[Call]:
 
 
 def _visit(work: VisitWork) -> Exchange[Call]:
-    at, state = 0, work.state
-    while state is not None and len(state) - at > parts.PART:
-        yield Call(PUT, (state[at : at + parts.PART], at == 0))
-        at += parts.PART
-    answer = yield Call(VISIT, (work.order.to_json(), state[at:] if state is not None and at else state))
+    last = yield from _all_but_last(work.state)
+    answer = yield Call(VISIT, (work.order.to_json(), last))
     text, first = parts.opened(answer)
     report = VisitReport.from_json(text)
     return report, (yield from _rest(first, report.size))
+
+
+def _all_but_last(value: Raw | None) -> Generator[Call, Any, Raw | None]:
+    """Bring all parts of a value but the last, and return that."""
+    at = 0
+    while value is not None and len(value) - at > parts.PART:
+        yield Call(PUT, (value[at : at + parts.PART], at == 0))
+        at += parts.PART
+    return value[at:] if value is not None and at else value
 
 
 def _rest(first: bytes, size: int) -> Generator[Call, Any, bytes | bytearray]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from automl.database.names import quoted
-from automl.errors import OperatorError
+from automl.errors import OBJECT_IN_USE, OperatorError
+from keras_seg.server import object_lock
 
 KEY = "__dist_key__"  # the column of a packed table that its rows are distributed by
 _FIRST_KEYS = 64  # tried a segment; so many miss one about once in 10^27 times
@@ -86,6 +87,16 @@ class Dialect(Protocol):
             which: the rest of a condition on the segment's number, as in `= 3`.
         """
 
+    def keep(self, db: Session, extension: str) -> None:
+        """Keep an extension from being dropped until the end of the transaction: who drops it waits.
+
+        Its own lock is the first that DROP EXTENSION takes. One of its tables would come too late: what was locked before it
+        nobody could use while that waits, and a run writes its record meanwhile.
+
+        Raises:
+            OperatorError: somebody drops it at this moment.
+        """
+
     def keys(self, db: Session, segments: Sequence[int]) -> tuple[int, ...]:
         """Return for each segment, given by its number, a value of `__dist_key__` whose rows lie there."""
 
@@ -110,6 +121,10 @@ class PostgreSQL:
 
     def on_segments(self, call: str, which: str) -> str:
         return f"SELECT {self.segment_of_row} AS segment, {call} AS found WHERE {self.segment_of_row} {which}"
+
+    def keep(self, db: Session, extension: str) -> None:
+        address = "pg_catalog.pg_get_object_address('extension', ARRAY[$1::text], ARRAY[]::pg_catalog.text[])"
+        db.execute(f"SELECT 1 AS one FROM {address}", extension)
 
     def keys(self, db: Session, segments: Sequence[int]) -> tuple[int, ...]:
         return tuple(segments)
@@ -147,6 +162,17 @@ class Greenplum6:
     def on_segments(self, call: str, which: str) -> str:
         # A row on each segment.
         return f"SELECT gp_segment_id AS segment, {call} AS found FROM gp_dist_random('gp_id') WHERE gp_segment_id {which}"
+
+    def keep(self, db: Session, extension: str) -> None:
+        row = db.execute(
+            "SELECT tableoid::bigint AS catalog, oid::bigint AS oid, oid IN (SELECT objid FROM pg_catalog.pg_locks"
+            " WHERE locktype = 'object' AND mode = 'AccessExclusiveLock' AND pid <> pg_catalog.pg_backend_pid()) AS dropped"
+            " FROM pg_catalog.pg_extension WHERE extname = $1::text",
+            extension,
+        )[0]
+        if row["dropped"]:
+            raise OperatorError(f'extension "{extension}" is being dropped', sqlstate=OBJECT_IN_USE)
+        object_lock.share(row["catalog"], row["oid"])
 
     def keys(self, db: Session, segments: Sequence[int]) -> tuple[int, ...]:
         count, found = _FIRST_KEYS * (1 + max(segments)), dict[int, int]()

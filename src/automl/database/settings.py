@@ -39,6 +39,9 @@ CACHE_MEMORY = Setting("keras_automl.cache_memory_mb", None, 1, 100_000_000, _MB
 PARTITIONS = Setting("keras_automl.partitions", None, 1, 1024)  # of a packed table, where segments do not give them
 # fmt: on
 
+# Planning a statement for one call copies its parameters several times, which counts where they are weights.
+OF_LARGE_VALUES = {"plan_cache_mode": "force_generic_plan"}
+
 
 def read_setting(db: Database, setting: Setting, default: int = 0) -> int:
     """Return the value of a setting, in bytes if it is of memory.

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from keras_seg.protocol.limits import SESSION_BYTES
-from keras_seg.server.inspection import free_memory
+from keras_seg.server.memory import free_memory
 
 
 @dataclass(frozen=True)

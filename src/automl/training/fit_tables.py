@@ -90,7 +90,7 @@ class ModelTables:
             weights,
             architecture,
         )
-        return None if weights is None else len(weights)
+        return None if weights is None else weights.size
 
     @property
     def _info(self) -> tuple[Column[Line], ...]:
@@ -148,7 +148,7 @@ class SingleTables:
             weights,
             definition.architecture,
         )
-        line = Line(result, None if weights is None else len(weights))
+        line = Line(result, None if weights is None else weights.size)
         insert(db, self.summary, self._summary, _Ending(line, (started, now(db))))
 
     @property

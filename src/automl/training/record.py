@@ -7,7 +7,8 @@ all but its last moments. The states of trials rest here too when they are too l
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 from automl.database.session import Database, Journal
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, RunDeleted
@@ -42,6 +43,7 @@ from automl.training.statements import (
     values,
 )
 from automl.training.states import RestingStates
+from keras_seg.protocol.parts import PART, Raw
 
 _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time
@@ -57,7 +59,8 @@ _WAIT = f"""UPDATE {TRIALS.name} SET status = '{TrialStatus.WAITING}'
     {_OF_RUN} AND status IN ('{TrialStatus.RUNNING}', '{TrialStatus.STOPPED}')"""
 _STOP = f"""UPDATE {TRIALS.name} SET status = '{TrialStatus.STOPPED}'
     {_OF_RUN} AND status IN ('{TrialStatus.WAITING}', '{TrialStatus.RUNNING}')"""
-_STATE = f"SELECT state FROM {CHECKPOINTS.name} {_OF_RUN} AND mst_key = $2::integer"
+_ANCHORS = f"{CHECKPOINTS.select(Anchor)} AND part = 0"
+_STATE = f"SELECT state FROM {CHECKPOINTS.name} {_OF_RUN} AND mst_key = $2::integer AND part = $3::integer"
 _REPLACED = f"DELETE FROM {CHECKPOINTS.name} {_OF_RUN} AND mst_key = ANY ($2::integer[])"
 _DONE = f"DELETE FROM {CHECKPOINTS.name} {_OF_RUN}"
 
@@ -112,7 +115,7 @@ class RunRecord:
         self._run = run
         trials = read(TrialRow, self._journal.execute(TRIALS.select(TrialRow), run))
         metrics = read(MetricRow, self._journal.execute(METRICS.select(MetricRow), run))
-        anchors = read(Anchor, self._journal.execute(CHECKPOINTS.select(Anchor), run))
+        anchors = read(Anchor, self._journal.execute(_ANCHORS, run))
         self._states.recall(anchor.mst_key for anchor in anchors)
         return remembered(partitions, trials, metrics, anchors)
 
@@ -147,7 +150,7 @@ class RunRecord:
         """Let a trial's state rest here."""
         self._states.put(checkpoint)
 
-    def state_of(self, trial: int) -> bytes | None:
+    def state_of(self, trial: int) -> Raw | None:
         """Return a trial's state; None if it has not begun."""
         return self._states.get(trial)
 
@@ -198,7 +201,23 @@ class RunRecord:
     def _write_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
         self._write_rows()  # a run that is resumed makes no evaluation again that lies before a checkpoint
         replaced = _REPLACED, (self._run, [checkpoint.mst_key for checkpoint in checkpoints])
-        self._journal.batch([replaced, *CHECKPOINTS.insert(self._run, checkpoints)])
+        rows = [part for checkpoint in checkpoints for part in checkpoint.parts()]
+        together = [row for row in rows if len(row.state) < PART]
+        large = [statement for row in rows if len(row.state) == PART for statement in CHECKPOINTS.insert(self._run, [row])]
+        self._journal.batch([replaced, *CHECKPOINTS.insert(self._run, together), *large])
 
-    def _read_state(self, trial: int) -> bytes:
-        return bytes(self._journal.execute(_STATE, self._run, trial)[0]["state"])
+    def _read_state(self, trial: int) -> Raw:
+        state = bytearray()
+        for part in self._parts_of(trial):
+            state += part
+        if not state:
+            raise RunDeleted
+        return state
+
+    def _parts_of(self, trial: int) -> Iterator[Raw]:
+        """Read a state part by part: read as a whole, a large one would be in memory several times."""
+        for part in count():
+            rows = self._journal.execute(_STATE, self._run, trial, part)
+            yield rows[0]["state"] if rows else b""
+            if not rows or len(rows[0]["state"]) != PART:  # it was the last; 0.1.0 wrote one, of any size
+                return

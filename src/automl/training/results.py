@@ -12,6 +12,7 @@ from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve, rank
 from automl.training.trials import Trial
 from keras_seg.protocol import state as codec
+from keras_seg.protocol.parts import Raw
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Result:
     curve: LearningCurve
 
 
-StateOf = Callable[[int], bytes | None]
+StateOf = Callable[[int], Raw | None]
 
 
 class Tables(Protocol):
@@ -47,10 +48,28 @@ def best(results: Sequence[Result]) -> Result | None:
     return min(finite, key=lambda result: rank(result.curve.loss, result.trial.number), default=None)
 
 
-def weights_of(result: Result, state_of: StateOf) -> bytes | None:
+class Weights:
+    """The weights of a trial, made of its state only when a statement takes them: nobody holds them as bytes meanwhile.
+
+    Args:
+        state: of the trial.
+
+    Attributes:
+        size: their bytes.
+    """
+
+    def __init__(self, state: Raw) -> None:
+        self._state = state
+        self.size = codec.weights_size(state)
+
+    def __bytes__(self) -> bytes:
+        return codec.weights(self._state)
+
+
+def weights_of(result: Result, state_of: StateOf) -> Weights | None:
     """Return the weights of a trial; None if it failed before it had any."""
     state = state_of(result.trial.number)
-    return None if state is None else codec.weights(state)
+    return None if state is None else Weights(state)
 
 
 def now(db: Database) -> str:

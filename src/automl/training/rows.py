@@ -7,11 +7,12 @@ Every row belongs to a run, whose number stands before its other columns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated
 
 from automl.training.curves import Evaluation, Scores
+from keras_seg.protocol.parts import PART, Raw
 
 
 class RunStatus(StrEnum):
@@ -42,7 +43,7 @@ Integer = Annotated[int, "integer"]
 BigInteger = Annotated[int, "bigint"]
 Double = Annotated[float, "double precision"]
 Doubles = Annotated[Sequence[float], "double precision[]"]
-Bytes = Annotated[bytes, "bytea"]
+Bytes = Annotated[Raw, "bytea"]
 Json = Annotated[Mapping[str, object], "json"]
 # As the summary tables write it: it is only read.
 Started = Annotated[str, "timestamptz", "pg_catalog.date_trunc('second', started)::timestamp::text AS started"]
@@ -199,6 +200,17 @@ class Anchor(Row):
 
 @dataclass(frozen=True)
 class Checkpoint(Anchor):
-    """A trial's state, with where it comes from."""
+    """A trial's state, with where it comes from.
+
+    Attributes:
+        part: which of its parts this is, from 0: a large one is rows of several.
+    """
 
     state: Bytes
+    part: Integer = 0
+
+    def parts(self) -> list[Checkpoint]:
+        """Return its rows: all but the last have `PART` bytes, and nothing is copied."""
+        whole = memoryview(self.state)
+        starts = range(0, max(1, len(whole)), PART)
+        return [replace(self, state=whole[at : at + PART], part=part) for part, at in enumerate(starts)]

@@ -18,9 +18,11 @@ from automl.cluster.hopper import Hopper, Visit
 from automl.cluster.interface import Cluster
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import VisitWork
+from automl.cluster.resources import load_of
 from automl.cluster.visits import Visits
 from automl.database import locks
 from automl.database.session import CallerDatabase
+from automl.database.settings import OF_LARGE_VALUES, settings
 from automl.errors import AutomlError
 from automl.search.scheduler import Milestone, Scheduler, Step, Task
 from automl.training import caveats, results, trials
@@ -81,7 +83,8 @@ def execute(
                 locks.claim_run(db, record.begin(_call(request, arguments, inputs), _where(cluster)))
                 run.set_out()
             found = run.train()
-            tables.fill(db, found, interrupted.started if interrupted else run.started, record.state_of)
+            with settings(db, OF_LARGE_VALUES):
+                tables.fill(db, found, interrupted.started if interrupted else run.started, record.state_of)
         except BaseException as error:
             _close_quietly(record, run.best, error, cluster)
             raise
@@ -130,7 +133,8 @@ class Run:
     def set_out(self) -> None:
         """Get ready to train: check what is to be trained, and replay what is known. Nothing is written yet."""
         first = self._scheduler.start()  # while the sessions import TensorFlow
-        require_trainable(self._cluster, self._request, first)
+        load = load_of(self._db, len(self._cluster.reaches), self._request.resources)
+        require_trainable(self._cluster, self._request, first, load)
         self._follow(first)
 
     def train(self) -> list[Result]:

@@ -90,7 +90,7 @@ def _write_model(db: Database, name: Name, request: Request, result: Result, sta
     architecture = request.architectures[result.trial.configuration.model_id].architecture
     key = result.trial.number
     db.execute(f"INSERT INTO {name.sql} VALUES ($1::integer, $2::bytea, $3::json)", key, weights, architecture)
-    return None if weights is None else len(weights)
+    return None if weights is None else weights.size
 
 
 def _selection(db: CallerDatabase, request: Request, search: Search, result: Result | None) -> None:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
 from automl.training.rows import Checkpoint
+from keras_seg.protocol.parts import Raw
 
 _TOGETHER = 4 * 2**20  # bytes of states that are written together
 
@@ -19,7 +20,7 @@ class RestingStates:
         read: takes the state of a trial out of it.
     """
 
-    def __init__(self, memory: int, write: Callable[[Sequence[Checkpoint]], None], read: Callable[[int], bytes]) -> None:
+    def __init__(self, memory: int, write: Callable[[Sequence[Checkpoint]], None], read: Callable[[int], Raw]) -> None:
         self._memory = memory
         self._write = write
         self._read = read
@@ -40,7 +41,7 @@ class RestingStates:
         if self._size() > self._memory:
             self._spill()
 
-    def get(self, trial: int) -> bytes | None:
+    def get(self, trial: int) -> Raw | None:
         """Return a trial's state; None if it has not begun."""
         if trial in self._resting:
             return self._resting[trial].state

@@ -55,14 +55,24 @@ class Trial:
         """Its fit parameters as all its orders carry them."""
         return fit_order(self.fit, self.class_weight)
 
-    def check(self) -> NetworkCheck:
-        """Return the order that builds and compiles it."""
+    @property
+    def size(self) -> tuple[str, str]:
+        """What two trials share that take as much memory: the architecture and the optimizer."""
+        return self.model, self.compiled.optimizer.lower()
+
+    def check(self, trials: int) -> NetworkCheck:
+        """Return the order that builds and compiles it.
+
+        Args:
+            trials: how many there are of its size.
+        """
         return NetworkCheck(
             name=f"model_id {self.configuration.model_id}",
             model=self.model,
             compile=self.compile_order,
             fit=self.fit_order,
             tensorboard=tensorboard_order(self.fit),
+            trials=trials,
         )
 
 

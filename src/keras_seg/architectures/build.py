@@ -18,9 +18,11 @@ from keras_seg.architectures.seeding import Seeding, undisturbed_random
 from keras_seg.architectures.written import written
 from keras_seg.protocol.architecture_files import unwrapped
 from keras_seg.server.failure import message_of
+from keras_seg.server.memory import free_with_swap
 
 LONGEST_TEXT = 16 * 1024 * 1024  # characters
 DEEPEST = 100  # levels of objects and lists; a model in a model takes about four
+_LITTLE = 2**26  # weights: for fewer there is room
 LARGEST_MODEL = 250_000_000  # weights: 1000 MB as float32, which is what fits into a bytea
 
 
@@ -163,6 +165,8 @@ def _check_size(model: Any) -> None:
     size = sum(math.prod(tuple(weight.shape)) for weight in model.weights)
     if size > LARGEST_MODEL:
         raise ArchitectureError(f"the architecture has {size} weights, more than the {LARGEST_MODEL} that can be stored")
+    if size > _LITTLE and 4 * size > (free := free_with_swap()):
+        raise ArchitectureError(f"the architecture has {size} weights, and memory is free for {free // 4}")
 
 
 def _forget_variables() -> None:

@@ -6,6 +6,7 @@ In reading order:
     orders              all that the coordinator says to a session, and what it hears
     hosts               what a place says about itself
     variables           what one row of a packed table consists of
+    estimates           what training takes of memory, at least
     limits              bounds that both sides keep
     spelling            what somebody may have meant who wrote a name that is not known
     state               the state of a trial as bytes, and back

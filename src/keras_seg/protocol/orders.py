@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from keras_seg.protocol.estimates import Load, Shortage
 from keras_seg.protocol.messages import Message, MessageError
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.predictions import OneOutput, OutputSelection
@@ -237,6 +238,7 @@ class NetworkCheck:
         model: key of its architecture.
         compile, fit: None where only the network is looked at.
         tensorboard: what would be written for it.
+        trials: how many there are that take as much memory.
     """
 
     name: str
@@ -244,13 +246,19 @@ class NetworkCheck:
     compile: CompileOrder | None = None
     fit: FitOrder = field(default_factory=FitOrder)
     tensorboard: TensorBoardOrder | None = None
+    trials: int = 1
 
 
 @dataclass(frozen=True)
 class CheckOrder(Message):
-    """Networks that are to be checked against the rows of the session's setup, and each on its own."""
+    """Networks that are to be checked against the rows of the session's setup, and each on its own.
+
+    Attributes:
+        load: what is to train on the session's host at the same time; None where nothing is.
+    """
 
     networks: tuple[NetworkCheck, ...]
+    load: Load | None = None
 
 
 class Part(StrEnum):
@@ -272,9 +280,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class CheckReport(Message):
-    """The problems found; none where all is well."""
+    """The problems found, and the memory that is missing; neither where all is well."""
 
     problems: tuple[Problem, ...] = ()
+    shortages: tuple[Shortage, ...] = ()
 
 
 # --- prediction of rows that come one by one ----------------------------------------------------------------------------

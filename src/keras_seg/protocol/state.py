@@ -29,6 +29,7 @@ import numpy as np
 from keras_seg.protocol.parts import Raw
 
 MAGIC = b"KST1"
+_FLOAT = 4  # bytes of a weight outside of a state
 _PREFIX = struct.Struct("<4sI")
 _DTYPES = frozenset(
     ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
@@ -168,6 +169,12 @@ def weights(raw: Raw) -> bytes:
     state = decode(raw)
     parts = (part.of(state.arrays[part.index]) for part in state.weights)
     return b"".join(_raw(np.ascontiguousarray(part, np.float32)) for part in parts)
+
+
+def weights_size(raw: Raw) -> int:
+    """Return how many bytes `weights` gives."""
+    state = decode(raw)
+    return _FLOAT * sum(part.of(state.arrays[part.index]).size for part in state.weights)
 
 
 def _header(raw: Raw) -> tuple[dict[str, Any], int]:

@@ -2,11 +2,13 @@
 
 In reading order:
 
-    failure     errors in one line, with SQLSTATE and hint
-    interrupts  a cancellation that comes at any moment, in Greenplum
-    gpus        the GPUs of this host
-    runtime     TensorFlow inside a database backend
-    inspection  what a session finds where it runs
-    folders     writing below one directory and nowhere else
-    top_k       a metric that tables of custom functions refer to
+    failure      errors in one line, with SQLSTATE and hint
+    interrupts   a cancellation that comes at any moment, in Greenplum
+    object_lock  what keeps the extension from being dropped, in Greenplum
+    memory       how much of it can be taken here
+    gpus         the GPUs of this host
+    runtime      TensorFlow inside a database backend
+    inspection   what a session finds where it runs
+    folders      writing below one directory and nowhere else
+    top_k        a metric that tables of custom functions refer to
 """

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import socket
-from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 from keras_seg.protocol.hosts import Inspection
-from keras_seg.server import gpus
+from keras_seg.server import gpus, memory
 
 
 def inspect(interrupt: gpus.Interrupt) -> Inspection:
@@ -19,7 +18,7 @@ def inspect(interrupt: gpus.Interrupt) -> Inspection:
         host=socket.gethostname(),
         site=str(Path(__file__).parents[2]),
         processors=len(os.sched_getaffinity(0)),
-        memory_mb=free_memory() // 2**20,
+        memory_mb=memory.free_memory() // 2**20,
         python=platform.python_version(),
         tensorflow=_version("tensorflow"),
         keras=_version("keras"),
@@ -33,10 +32,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def free_memory() -> int:
-    """Return the bytes that could be taken now without swapping."""
-    with suppress(OSError), open("/proc/meminfo") as lines:
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from keras_seg.protocol.estimates import Load, Shortage
 from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
 from keras_seg.protocol.outputs import no_probability, stands_for_two, unfit, unfit_features
@@ -14,6 +16,7 @@ from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
 from keras_seg.session.cache import Cache
+from keras_seg.session.shortage import shortage
 
 if TYPE_CHECKING:
     from keras_seg.training.network import Network
@@ -26,7 +29,11 @@ def check(plpy: Any, cache: Cache, order: CheckOrder) -> CheckReport:
     Raises:
         plpy.SPIError: the statement is cancelled.
     """
-    return CheckReport(tuple(_problems(plpy, cache, order)))
+    found = list(_found(plpy, cache, order))
+    return CheckReport(
+        tuple(each for each in found if isinstance(each, Problem)),
+        tuple(each for each in found if isinstance(each, Shortage)),
+    )
 
 
 def network_problem(cache: Cache, name: str, model: str) -> Problem | None:
@@ -35,10 +42,10 @@ def network_problem(cache: Cache, name: str, model: str) -> Problem | None:
     return _network_problem(cache, given) or _rows_problem(cache, given)
 
 
-def _problems(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem]:
+def _found(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem | Shortage]:
     for given in order.networks:
         look(plpy)
-        misfit = _network_problem(cache, given) or _rows_problem(cache, given)
+        misfit = _network_problem(cache, given) or _rows_problem(cache, given) or _shortage(cache, given, order.load)
         found = [misfit] if misfit else [*_compile_problems(cache, given), _weights_problem(cache, given)]
         yield from (each for each in (*found, _callback_problem(plpy, given.tensorboard)) if each is not None)
 
@@ -57,6 +64,12 @@ def _rows_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     except Exception as error:  # of the loss, which is asked what rows it reads
         return Problem(Part.COMPILE, message_of(error))
     return None if unfit is None else Problem(Part.ROWS, f"{given.name}: {unfit}")
+
+
+def _shortage(cache: Cache, given: NetworkCheck, load: Load | None) -> Shortage | None:
+    with suppress(Exception):  # of an optimizer that cannot be made: that is told with all else that is wrong
+        return shortage(cache, given, load)
+    return None
 
 
 def _compile_problems(cache: Cache, given: NetworkCheck) -> list[Problem]:

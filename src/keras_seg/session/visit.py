@@ -70,6 +70,11 @@ class Visit:
         """Return the parts of the state after the visit; none where it only evaluated, for then it is the one that came."""
         return codec.encoded_parts(self._now()) if self._trained else []
 
+    def let_go(self) -> None:
+        """Drop what the trial leaves in the compiled program, once its state was taken: each program would keep one."""
+        if self._trained:
+            self._trainer().release()
+
     def report(self, size: int) -> VisitReport:
         """Return what became of the visit.
 

@@ -119,6 +119,19 @@ def make_optimizer(name: str, params: Mapping[str, Any]) -> keras.optimizers.Opt
     return optimizer
 
 
+def slots(name: str, params: Mapping[str, Any]) -> int:
+    """Return how many numbers an optimizer keeps for each weight: momentum and the like.
+
+    Those that keep numbers for whole rows and columns of a weight may count for less than they are.
+
+    Raises:
+        CompileProblem: as `make_optimizer`.
+    """
+    optimizer, shape = make_optimizer(name, params), (2, 3)
+    optimizer.build([keras.Variable(tf.zeros(shape))])
+    return sum(tuple(variable.shape) == shape for variable in optimizer.variables)
+
+
 def free_numbers(optimizer: keras.optimizers.Optimizer) -> tuple[Numbers, list[float]]:
     """Turn the numbers of an optimizer into inputs of its graph.
 

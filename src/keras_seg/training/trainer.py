@@ -13,6 +13,7 @@ constraints, keep one variable per weight.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ from keras_seg.training.pace import Interrupt, Pace
 from keras_seg.training.parameters import Compile
 from keras_seg.training.row_shape import RowShape
 from keras_seg.training.sums import with_batch, zeros
+
+_LARGE = 2**18  # numbers of a variable that is not kept from one trial to the next: smaller ones are not worth the time
 
 
 class Trainer:
@@ -82,6 +85,7 @@ class Trainer:
         signature = [tf.TensorSpec((None,), tf.int32), *network.signature(labels.shape), *scalars]
         self._function = tf.function(self._pass, input_signature=signature, autograph=False)
         self._variables = [*self._parameters, *network.other, *self._optimizer.variables]
+        self.release()
 
     @cached_property
     def _advance(self) -> Any:
@@ -156,6 +160,12 @@ class Trainer:
             arrays[trainable + other :],
             self.network.slices(self.flat),
         )
+
+    def release(self) -> None:
+        """Drop the large ones of the variables: each trial brings its own, and they would take memory until then."""
+        for variable in [*self._parameters, *self._optimizer.variables]:
+            if math.prod(variable.shape) >= _LARGE:
+                put(variable, tf.zeros(0, variable.dtype))
 
     def begin_sums(self, sums: Sequence[np.ndarray] | None) -> None:
         """Go on with the sums that came with a trial, or begin with zeros; see the module `sums` for what they are."""

@@ -1,0 +1,85 @@
+"""How much memory can be taken here: what the host has free, and what the control groups of the process (containers) leave."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+_ROOT = Path("/")
+
+
+class _Version(NamedTuple):
+    """Where the groups of a version of Linux' control groups stand, and their files.
+
+    Attributes:
+        given_back: counters of `memory.stat` that the kernel gives back as soon as somebody wants memory: pages of files.
+    """
+
+    mount: str
+    limit: str
+    taken: str
+    given_back: tuple[str, ...]
+
+
+_VERSIONS = {  # by what stands before a group's path in /proc/self/cgroup
+    "": _Version("sys/fs/cgroup", "memory.max", "memory.current", ("inactive_file", "active_file")),
+    "memory": _Version(
+        "sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        ("total_inactive_file", "total_active_file"),
+    ),
+}
+
+
+def free_memory(root: Path = _ROOT) -> int:
+    """Return the bytes that could be taken now without swapping.
+
+    Args:
+        root: below which the files of the kernel stand.
+    """
+    return max(0, min((_of_host(root), *_of_groups(root))))
+
+
+def free_with_swap(root: Path = _ROOT) -> int:
+    """Return the bytes that could be taken now before the kernel ends a process."""
+    return free_memory(root) + _meminfo(root).get("SwapFree", 0)
+
+
+def _of_host(root: Path) -> int:
+    available = _meminfo(root).get("MemAvailable")
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") if available is None else available
+
+
+def _meminfo(root: Path) -> dict[str, int]:
+    with suppress(OSError, ValueError):
+        lines = (line.split() for line in (root / "proc/meminfo").read_text().splitlines())
+        return {line[0].rstrip(":"): 1024 * int(line[1]) for line in lines}
+    return {}
+
+
+def _of_groups(root: Path) -> Iterator[int]:
+    """Yield what each control group that this process is in leaves of its limit; those without one are left out."""
+    with suppress(OSError, ValueError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            version = _VERSIONS.get("memory" if "memory" in controllers.split(",") else controllers)
+            if version is not None:
+                for group in _with_parents(path):
+                    yield from _room(root / version.mount / group, version)
+
+
+def _with_parents(path: str) -> tuple[Path, ...]:
+    """Return a group and those above it; in a container its path may be that of the host, and only the last one be there."""
+    group = Path(path.lstrip("/"))
+    return (group, *group.parents)
+
+
+def _room(group: Path, version: _Version) -> Iterator[int]:
+    with suppress(OSError, ValueError):  # a group that is not there, or a limit that says "max"
+        limit, taken = (int((group / name).read_text()) for name in (version.limit, version.taken))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        yield limit - taken + sum(int(stat.get(name, 0)) for name in version.given_back)
