@@ -29,6 +29,7 @@ from common import Connection, page_tables, run, schema, table
 from digits import digits_tables
 
 from keras_seg.protocol.orders import FitOrder
+from keras_seg.protocol.variables import Variable
 from keras_seg.training.buffers import Buffer
 from keras_seg.training.evaluator import Evaluator
 from keras_seg.training.network import Network
@@ -41,6 +42,7 @@ SIZES = (4, 16, 64)
 STACK = 16  # trials in a stack, where one size is looked at
 PARTITIONS = 2  # of the packed tables
 ROUNDS = 2
+THREE, TEN = (Variable("y", (classes,), "int16", one_hot=True) for classes in (3, 10))
 _COMPILE = (
     "{'loss': ['categorical_crossentropy'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.0001, 0.01, 'log']}]}"
 )
@@ -57,7 +59,7 @@ class Case:
     name: str
     architecture: str
     rows: int
-    classes: int
+    labels: Variable
     batch: int
     searches: tuple[tuple[int, int], ...] = ()
 
@@ -86,14 +88,14 @@ class Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[mi
 class Stack:
     """A pass over a buffer that makes the steps of several trials together, each with its own rate and order of rows."""
 
-    def __init__(self, network: Network, rates: Sequence[float], label_width: int) -> None:
+    def __init__(self, network: Network, rates: Sequence[float], labels: Variable) -> None:
         self._network = network
-        self._loss = make_loss("categorical_crossentropy", RowShape(label_width, network.output_shape))
+        self._loss = make_loss("categorical_crossentropy", RowShape(labels, network.output_shape))
         self.weights = keras.Variable(np.zeros((len(rates), sum(network.sizes)), np.float32))
         self._optimizer = keras.optimizers.Adam(learning_rate=Rates(rates))
         self._optimizer.build([self.weights])
         order = tf.TensorSpec((len(rates), None), tf.int32)
-        signature = [order, *network.signature(label_width), tf.TensorSpec((), tf.int32)]
+        signature = [order, *network.signature(labels.shape), tf.TensorSpec((), tf.int32)]
         begin = time.process_time()
         self._advance = tf.function(self._pass, input_signature=signature, autograph=False).get_concrete_function()
         self.traced = time.process_time() - begin
@@ -134,10 +136,10 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.get_logger().setLevel(logging.CRITICAL)  # what it refuses is in the table
     cases = (
-        Case("MLP 4-10-10-3 on iris", mlp(4, 10, 10, 3), 60, 3, 8, ((64, 10), (256, 10))),
-        Case("MLP 64-32-10 on digits", mlp(64, 32, 10), 900, 10, 32),
-        Case("MLP 64-128-10 on digits", mlp(64, 128, 10), 900, 10, 32, ((64, 10),)),
-        Case("MLP 64-512-512-10 on rows like them", mlp(64, 512, 512, 10), 320, 10, 32),
+        Case("MLP 4-10-10-3 on iris", mlp(4, 10, 10, 3), 60, THREE, 8, ((64, 10), (256, 10))),
+        Case("MLP 64-32-10 on digits", mlp(64, 32, 10), 900, TEN, 32),
+        Case("MLP 64-128-10 on digits", mlp(64, 128, 10), 900, TEN, 32, ((64, 10),)),
+        Case("MLP 64-512-512-10 on rows like them", mlp(64, 512, 512, 10), 320, TEN, 32),
     )
     costs = {case.name: in_process(case) for case in cases}
     table("Layers whose steps tf.vectorized_map makes together", layers_tried())
@@ -199,7 +201,7 @@ def in_process(case: Case) -> Cost:
     """Print what a trial costs alone and in stacks, on rows in memory."""
     network, buffer = Network(case.architecture, None), made_up(case)
     epochs = max(2, 2000 // case.rows)
-    trainer = Trainer(network, _compiled(1), case.classes, False)
+    trainer = Trainer(network, _compiled(1), case.labels, False)
     alone, finals = trained_alone(trainer, case, buffer, epochs)
     stacked, lines = {}, []
     for size in SIZES:
@@ -230,9 +232,7 @@ def made_up(case: Case) -> Buffer:
     random = np.random.default_rng(1)
     width = json.loads(case.architecture)["config"]["layers"][0]["config"]["batch_shape"][1]
     x = random.normal(size=(case.rows, width)).astype(np.float32)
-    return Buffer(
-        tf.constant(x), tf.constant(np.eye(case.classes, dtype=np.float32)[random.integers(0, case.classes, case.rows)])
-    )
+    return Buffer(tf.constant(x), tf.one_hot(random.integers(0, case.labels.size, case.rows), case.labels.size))
 
 
 def trained_alone(trainer: Trainer, case: Case, buffer: Buffer, epochs: int) -> tuple[float, dict[int, np.ndarray]]:
@@ -254,7 +254,7 @@ def trained_together(
     trainer: Trainer, case: Case, buffer: Buffer, epochs: int, keys: Sequence[int]
 ) -> tuple[Stack, float, np.ndarray]:
     """Train trials in one stack; return it, milliseconds a trial and epoch, and their weights."""
-    stack = Stack(trainer.network, [_rate(key) for key in keys], case.classes)
+    stack = Stack(trainer.network, [_rate(key) for key in keys], case.labels)
     initial = np.stack([trainer.initial(_compiled(key), key).trainable[0] for key in keys])
 
     def train() -> None:
@@ -284,7 +284,7 @@ def begin_of(trainer: Trainer) -> float:
 
 def evaluation_of(network: Network, case: Case, buffer: Buffer) -> float:
     """Return milliseconds of evaluating a trial once."""
-    evaluator, weights = Evaluator(network, _compiled(1), case.classes), network.given()
+    evaluator, weights = Evaluator(network, _compiled(1), case.labels), network.given()
     return min(timed(lambda: evaluator.add(evaluator.zeros(), weights, buffer, lambda: None)) for _ in range(10))
 
 

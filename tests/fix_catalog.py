@@ -42,6 +42,8 @@ _QUERIES = {
         FROM {_FUNCTIONS}""",
     "type": f"""SELECT format_type(t.oid, NULL), t.typtype, {_sorted_acl("t.typacl")}, obj_description(t.oid, 'pg_type')
         FROM {_TYPES}""",
+    "cast": f"""SELECT format_type(castsource, NULL), castfunc, castcontext, castmethod
+        FROM pg_cast JOIN {_TYPES} ON t.oid = casttarget""",
     "relation": f"""SELECT c.relname, c.relkind, c.relpersistence, c.reloptions, {_sorted_acl("c.relacl")},
         obj_description(c.oid, 'pg_class') FROM {_RELATIONS}""",
     "view": f"SELECT c.relname, pg_get_viewdef(c.oid) FROM {_RELATIONS} WHERE c.relkind = 'v'",

@@ -118,13 +118,13 @@ def compile_with(optimizer: str, params: Mapping[str, Any] | None = None, **othe
 class Trial:
     """One trial on a session of its own: the data, the orders, the state."""
 
-    def __init__(self, architecture: str, tables: Tables, caching: bool = False) -> None:
+    def __init__(self, architecture: str, tables: Tables, caching: bool = False, weights: bytes | None = None) -> None:
         self.server = Server(tables)
         self.gd: dict[str, Any] = {transition.CACHE: Cache(runtime=Started(1))}
         self.state: bytes | None = None
         self.report = VisitReport()
         transition.open_session(self.server, self.gd, replace(SETUP, caching=caching).to_json())
-        transition.define(self.gd, "m", architecture, None)
+        transition.define(self.gd, "m", architecture, weights)
 
     def visit(self, stops: Sequence[Stop], compiled: CompileOrder, fit: FitOrder = FIT) -> Trial:
         """Make stops; what the session has said and the state are there afterwards."""

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from fix_architectures import SRC, dump_weights, text_of
-from keras_seg.architectures.build import build_model, input_shape, load_weights, output_shape
+from keras_seg.architectures.build import build_model, converted, input_shape, output_shape
 from keras_seg.architectures.problems import ArchitectureError
+from keras_seg.architectures.weights import load_weights
 
 
 def test_several_inputs_or_outputs_are_not_supported() -> None:
@@ -42,7 +43,7 @@ def test_an_open_dimension_is_reported() -> None:
 def test_weights_come_back_as_they_went_in() -> None:
     model = build_model(text_of("page_two_hidden_layers"), 1)
     raw = np.arange(193, dtype=np.float32).tobytes()
-    load_weights(model, raw)
+    load_weights(model, raw, converted(text_of("page_two_hidden_layers")))
     assert dump_weights(model) == raw
     assert model.get_weights()[0][0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # rows of the first kernel, 4 by 10, in C order
     assert model.get_weights()[1].tolist() == [40, 41, 42, 43, 44, 45, 46, 47, 48, 49]
@@ -53,7 +54,7 @@ def test_weights_of_another_length_are_refused(size: int, shown: str) -> None:
     model = build_model(text_of("page_two_hidden_layers"), 1)
     message = rf"^the weights hold {shown} numbers of float32 \({size} bytes\), but the architecture has 193 weights \(772 b"
     with pytest.raises(ArchitectureError, match=message):
-        load_weights(model, bytes(size))
+        load_weights(model, bytes(size), converted(text_of("page_two_hidden_layers")))
 
 
 def test_importing_does_not_import_keras() -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from fix_architectures import dump_weights, sequential, text_of
-from keras_seg.architectures.build import build_model, input_shape, load_weights, modern_config, output_shape
+from keras_seg.architectures.build import build_model, converted, input_shape, modern_config, output_shape
 from keras_seg.architectures.problems import ArchitectureError
+from keras_seg.architectures.weights import load_weights
 
 # What Keras itself gave in the generation that wrote the file, for the weights and rows that architectures/README.md describes.
 CNN = [[0.05027, 0.08702, 0.15063, 0.26074, 0.45134], [0.04996, 0.08666, 0.15032, 0.26075, 0.45230]]
@@ -57,7 +58,7 @@ def test_a_model_computes_what_it_did_in_the_keras_that_wrote_it(
 ) -> None:
     model = build_model(text_of(name), 1)
     assert (input_shape(model), output_shape(model)) == (inputs, outputs)
-    load_weights(model, np.abs(np.linspace(-0.5, 0.5, parameters).astype(np.float32)).tobytes())
+    load_weights(model, np.abs(np.linspace(-0.5, 0.5, parameters).astype(np.float32)).tobytes(), converted(text_of(name)))
     numbers = np.arange(2 * int(np.prod(inputs)))
     rows = numbers % 20 if name.endswith("_text") else numbers % 7 / 7.0
     predicted = np.asarray(model(rows.reshape(2, *inputs).astype(np.float32)))
@@ -92,6 +93,11 @@ def test_the_same_layers_begin_with_the_same_weights_in_every_generation() -> No
             {"kernel_size": (3, 1)},
         ),
         (("Dropout", {"p": 0.5}), (4,), {"rate": 0.5}),
+        (("RandomFlip", {"mode": "horizontal", "seed": 3, "rng_type": "stateful"}), (4, 4, 1), {"mode": "horizontal"}),
+        (("SpatialDropout1D", {"rate": 0.5, "trainable": True, "noise_shape": None}), (4, 2), {"rate": 0.5}),
+        (("Discretization", {"bin_boundaries": [1.0], "trainable": True}), (4,), {"bin_boundaries": [1.0]}),
+        (("ThresholdedReLU", {}), (4,), {"threshold": 1.0}),
+        (("Dense", {"units": 2, "activation": "log_softmax_v2"}), (4,), {"activation": "log_softmax"}),
         (("MaxPooling2D", {"pool_size": [2, 2], "border_mode": "same", "dim_ordering": "th"}), (2, 4, 4), {"padding": "same"}),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) and value and isinstance(value[0], str) else "",

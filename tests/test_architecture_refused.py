@@ -12,6 +12,8 @@ from fix_architectures import sequential, text_of
 from keras_seg.architectures.build import build_model, modern_config
 from keras_seg.architectures.problems import ArchitectureError
 
+# Advice to leave an argument out would be advice to make another network.
+OTHERWISE = "that Keras 3 does not know.*; without it, this may be another network$"
 EVIL = {"name": "evil", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}
 LAMBDA = {"class_name": "Lambda", "config": EVIL}
 PAYLOAD = {"class_name": "__lambda__", "config": {"value": ["4wEAAAA=", None, None]}}
@@ -124,6 +126,16 @@ def test_only_classes_of_keras_are_built(text: str, message: str) -> None:
         (("RandAugment", {"num_ops": 1000000000}), '"num_ops" must be at most 100'),
         (("RepeatVector", {"n": 2**62}), "numbers must be below 2147483648"),
         (("LocallyConnected2D", {"filters": 3}), "is not a layer of Keras 3 that may be used"),
+        (
+            ("IntegerLookup", {"vocabulary": None}),
+            r'layer "net_1" \(IntegerLookup\) has no "vocabulary": what adapt\(\) learned is not in model.to_json\(\); make the'
+            r" layer again with vocabulary=layer.get_vocabulary\(include_special_tokens=False\), and take model.to_json\(\) of",
+        ),
+        (("StringLookup", {"vocabulary": []}), 'has no "vocabulary"'),
+        (("TextVectorization", {"max_tokens": 5}), 'has no "vocabulary"'),
+        (("Discretization", {"num_bins": 3, "bin_boundaries": None}), "again with bin_boundaries=layer.bin_boundaries, and"),
+        (("LSTM", {"units": 2, "time_major": True}), "time_major.*" + OTHERWISE),
+        (("BatchNormalization", {"mode": 1}), "mode.*" + OTHERWISE),
     ],
 )
 def test_arguments_cannot_bring_code_or_files(layer: tuple[str, dict[str, Any]], message: str) -> None:

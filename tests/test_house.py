@@ -130,6 +130,7 @@ def test_the_search_and_the_hopper_are_pure(module: str) -> None:
 JSON = {
     "keras_seg/protocol/messages.py": "orders and reports",
     "keras_seg/protocol/state.py": "the header of a state",
+    "keras_seg/protocol/architecture_files.py": "JSON strings in JSON",
     "keras_seg/architectures/build.py": "Keras' JSON of an architecture",
     "automl/models/library.py": "Keras' JSON of an architecture",
     "automl/prediction/on_segments.py": "the plan of a statement, from EXPLAIN",
@@ -226,7 +227,8 @@ def test_who_calls_is_asked_in_words_that_a_caller_cannot_define() -> None:
 
 # A statement that a loop makes by format() names its object by %I.
 KINDS = r"(FUNCTION|AGGREGATE|TABLE|VIEW|TYPE|SEQUENCE)\s+([\w.%]+)"
-MADE = re.compile(r"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?" + KINDS, re.I | re.M)
+# A type of its own stands there twice: first its name alone, for the functions that read and write it.
+MADE = re.compile(r"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?" + KINDS + r"(?![\w.%;])", re.I | re.M)
 COMMENTED = re.compile(r"^\s*COMMENT\s+ON\s+" + KINDS, re.I | re.M)
 FUNCTION = re.compile(r"^\s*CREATE\s[^;(]*FUNCTION\s+([\w.%]+)([^$]*)\$(\w*)\$(.*?)\$\3\$([^;]*);", re.I | re.M | re.S)
 

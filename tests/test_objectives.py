@@ -14,6 +14,7 @@ tf = pytest.importorskip("tensorflow")
 
 import keras  # noqa: E402  # after the skip
 
+from keras_seg.protocol.variables import Variable  # noqa: E402
 from keras_seg.training.buffers import Buffer  # noqa: E402
 from keras_seg.training.evaluator import Evaluator  # noqa: E402
 from keras_seg.training.network import Network  # noqa: E402
@@ -24,7 +25,10 @@ from keras_seg.training.row_shape import RowShape  # noqa: E402
 from keras_seg.training.trainer import Trainer  # noqa: E402
 
 ROWS, CUTS = 1301, (0, 700, 703, 1300, 1301)
-CLASSES, NUMBER, NUMBERED = RowShape(3, (3,)), RowShape(1, (1,)), RowShape(1, (3,))
+CLASSES = RowShape(Variable("y", (3,), "int16", one_hot=True), (3,))
+NUMBER = RowShape(Variable("y", (1,), "float32"), (1,))
+NUMBERED = RowShape(Variable("y", (1,), "int16"), (3,))
+TWO = RowShape(Variable("y", (2,), "int16", one_hot=True), (1,))  # classes, and one output for them
 # Reduced over a batch and not over a row: their value depends on how rows fall into batches, in Keras too.
 OF_BATCHES = {"dice", "tversky", "circle"}
 NO_LOSSES = {"get", "serialize", "deserialize", "Loss", "CTC", "ctc"}
@@ -57,6 +61,7 @@ NETWORKS = {
     CLASSES: Network(architecture(3, "softmax"), None),
     NUMBERED: Network(architecture(3, "softmax"), None),
     NUMBER: Network(architecture(1, "linear"), None),
+    TWO: Network(architecture(1, "sigmoid"), None),
 }
 
 
@@ -64,6 +69,8 @@ def rows(shape: RowShape) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(5)
     x = random.normal(size=(ROWS, 4)).astype(np.float32)
     classes = random.integers(0, 3, ROWS)
+    if shape == TWO:
+        return x, np.eye(2, dtype=np.float32)[np.minimum(classes, 1)]
     if shape == NUMBER:
         return x, (x @ np.array([[1.0], [0.5], [-0.3], [0.0]]) + 0.2 * random.normal(size=(ROWS, 1))).astype(np.float32)
     return x, classes.astype(np.float32)[:, None] if shape == NUMBERED else np.eye(3, dtype=np.float32)[classes]
@@ -73,14 +80,14 @@ def found(shape: RowShape, loss: str, metrics: list[str]) -> tuple[list[float], 
     """Return loss and metrics as ours are merged from uneven partitions, and the same network in Keras."""
     x, y = rows(shape)
     network, compiled = NETWORKS[shape], Compile("SGD", {}, loss, tuple(metrics))
-    frozen = network.frozen(Trainer(network, compiled, shape.label_width, False).initial(compiled, 1))
-    evaluator = Evaluator(network, compiled, shape.label_width)
+    frozen = network.frozen(Trainer(network, compiled, shape.packed, False).initial(compiled, 1))
+    evaluator = Evaluator(network, compiled, shape.packed)
     sums = evaluator.zeros()
     for start, stop in pairwise(CUTS):
         part = Buffer(tf.constant(x[start:stop]), tf.constant(y[start:stop]))
         sums = [a + b for a, b in zip(sums, evaluator.add(evaluator.zeros(), frozen, part, lambda: None), strict=True)]
     value, values = evaluator.results(sums)
-    activation = "linear" if shape == NUMBER else "softmax"
+    activation = {NUMBER: "linear", TWO: "sigmoid"}.get(shape, "softmax")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(shape.units, activation=activation)])
     model.set_weights([tensor.numpy() for tensor in network.unflatten(frozen[0])])
     return [value, *values], model
@@ -95,7 +102,7 @@ def in_keras(text: str, shape: RowShape, module: Any) -> Any:
         return name if name == "Accuracy" else each
     arguments = dict(given.arguments)
     if "IoU" in name and name != "BinaryIoU":
-        arguments["num_classes"] = max(shape.units, shape.label_width)
+        arguments["num_classes"] = shape.units
     if name in ("IoU", "MeanIoU"):
         arguments |= {"sparse_y_true": shape.numbered, "sparse_y_pred": False}
     return each(**arguments)
@@ -104,6 +111,8 @@ def in_keras(text: str, shape: RowShape, module: Any) -> Any:
 def expected(shape: RowShape, model: keras.Model, text: str, module: Any) -> float:
     """Return what Keras' `evaluate` says of the whole table."""
     x, y = rows(shape)
+    if shape == TWO:
+        y = y[:, 1:]  # the column that a user of Keras has
     if wants_class_numbers(text) or text.lower().startswith("sparse"):
         y = y[:, 0] if shape.numbered else y.argmax(-1)
     made = in_keras(text, shape, module)
@@ -124,7 +133,7 @@ def fits(make: Any, text: str, shape: RowShape) -> bool:
     return True
 
 
-@pytest.mark.parametrize("shape", [CLASSES, NUMBERED, NUMBER], ids=["one-hot", "class numbers", "number"])
+@pytest.mark.parametrize("shape", [CLASSES, NUMBERED, NUMBER, TWO], ids=["one-hot", "class numbers", "number", "two classes"])
 def test_every_loss_that_fits_equals_keras(shape: RowShape) -> None:
     names = [name for name in LOSSES + ALIASES if fits(make_loss, name, shape) and name.lower() not in OF_BATCHES]
     assert len(names) > (20 if shape == CLASSES else 2)
@@ -135,7 +144,7 @@ def test_every_loss_that_fits_equals_keras(shape: RowShape) -> None:
         assert values[0] == pytest.approx(expected(shape, model, name, keras.losses), abs=1e-5, rel=1e-5, nan_ok=True), name
 
 
-@pytest.mark.parametrize("shape", [CLASSES, NUMBERED, NUMBER], ids=["one-hot", "class numbers", "number"])
+@pytest.mark.parametrize("shape", [CLASSES, NUMBERED, NUMBER, TWO], ids=["one-hot", "class numbers", "number", "two classes"])
 def test_every_metric_that_fits_equals_keras(shape: RowShape) -> None:
     names = [name for name in METRICS + ALIASES if fits(make_metric, name, shape)]
     if shape == NUMBERED:
@@ -169,11 +178,16 @@ def test_arguments_reach_keras() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "name"),
-    [(NUMBER, "binary_accuracy"), (CLASSES, "categorical_accuracy"), (NUMBERED, "sparse_categorical_accuracy")],
+    [
+        (NUMBER, "binary_accuracy"),
+        (TWO, "binary_accuracy"),
+        (CLASSES, "categorical_accuracy"),
+        (NUMBERED, "sparse_categorical_accuracy"),
+    ],
 )
 @pytest.mark.parametrize("alias", ["accuracy", "acc", "Accuracy"])
 def test_accuracy_is_the_one_that_fits(shape: RowShape, name: str, alias: str) -> None:
-    values, _ = found(shape, "mse" if shape == NUMBER else "sparse_categorical_crossentropy", [alias, name])
+    values, _ = found(shape, "mse" if shape.units == 1 else "sparse_categorical_crossentropy", [alias, name])
     assert values[1] == values[2]
 
 

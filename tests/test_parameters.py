@@ -166,6 +166,8 @@ def test_nothing_is_evaluated(tmp_path: Path) -> None:
             "steps_per_epoch=10, initial_epoch=2, verbose=1",
             FitParams(4, 5, False, {0: 1, 1: 2.5}, 10, 2, 1),
         ),
+        ("class_weight='balanced'", FitParams(class_weight="balanced")),
+        ("class_weight={'a': 2, None: 0, True: 1, -1.5: 3}", FitParams(class_weight={"a": 2, None: 0, True: 1, -1.5: 3})),
         ("batch_size=1, class_weight=None, steps_per_epoch=None, verbose='auto'", FitParams(1)),
     ],
 )
@@ -192,11 +194,11 @@ def test_passes_are_the_epochs_from_the_initial_one() -> None:
         *(
             (
                 f"class_weight={given}",
-                'fit_params: "class_weight" must be a dict from class numbers, 0 to 1000000, to weights of at least 0, or None,'
-                f" got {given}",
+                "fit_params: \"class_weight\" must be 'balanced', a dict from classes or their numbers to weights of at least"
+                f" 0, or None, got {given}",
                 "22023",
             )
-            for given in ("{'a': 1}", "{2000000000: 1}", "{0: -1}")
+            for given in ("'balance'", "{(0, 1): 1}", "{0: -1}", "{0: 'a'}", "[1, 2]")
         ),
         ("verbose=3", "fit_params: \"verbose\" must be 0, 1, 2 or 'auto', got 3", "22023"),
         (

@@ -22,7 +22,8 @@ from keras_seg.protocol.orders import (
 
 def trial(compile_params: str, fit_params: str = "batch_size=8", model: str = "m", key: int = 3) -> Trial:
     compiled, fit = parse_compile_params(compile_params), parse_fit_params(fit_params)
-    return Trial(key, Configuration(1, compile_params, fit_params), model, compiled, fit)
+    weights = fit.class_weight if isinstance(fit.class_weight, dict) else None
+    return Trial(key, Configuration(1, compile_params, fit_params), model, compiled, fit, weights)
 
 
 @pytest.mark.parametrize(

@@ -39,14 +39,14 @@ from keras_seg.protocol.orders import (
     VisitOrder,
     VisitReport,
 )
-from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variable, Variables
 
 SCHEDULE = {"schedule": "ExponentialDecay", "positional": [0.1, 100], "keywords": {"staircase": True, "name": None}}
 COMPILE = CompileOrder("Adam", {"lr": SCHEDULE, "beta_1": 0.8, "amsgrad": True}, "mse", ("accuracy", "AUC(curve='PR')"), 0.5)
 FIT = FitOrder(4, 2, False, {"0": 2.0, "2": 0.5}, 7)
 TENSORBOARD = TensorBoardOrder("logs/fit", 2, False, True, 12, 3)
-VARIABLES = Variables((Variable('it\'s "x"', (28, 28, 1), "float32"),), Variable("digit", (10,), "int16"))
+VARIABLES = Variables((Variable('it\'s "x"', (28, 28, 1), "float32", True),), Variable("digit", (10,), "int16", True))
 
 # A message of each kind, and each kind of part of one, none of its fields as it is by default.
 VISIT = VisitOrder(
@@ -68,6 +68,7 @@ EXAMPLES: tuple[Message, ...] = (
         caching=True,
         gpus=("GPU-aa",),
         functions="t",
+        one_output=OneOutput.LOGIT,
     ),
     VISIT,
     VisitReport(
@@ -82,9 +83,9 @@ EXAMPLES: tuple[Message, ...] = (
         error='ValueError: "x" \n ü',
     ),
     CheckOrder((NetworkCheck("model_id 1", "m", COMPILE, FIT, TENSORBOARD),)),
-    CheckReport((Problem(Part.ROWS, "model_id 1: no"), Problem(Part.CALLBACKS, "neither"))),
-    GatheringOrder(255.0, 10, OutputSelection(3, 0.5, False, True), "SELECT part"),
-    GatheringProblem("cannot be built", 3, "7"),
+    CheckReport((Problem(Part.ROWS, "model_id 1: no"), Problem(Part.FIT, "neither"))),
+    GatheringOrder("model_id 1", 255.0, 10, OutputSelection(3, 0.5, False, True), "SELECT part"),
+    GatheringProblem(Problem(Part.ARCHITECTURE, "cannot be built"), (5, 3), "7"),
     GpuReport("h", (Gpu("GPU-aa", "GPU 0: made up"),), "the driver has lost one"),
     Inspection("h", "/s", 4, 2500, "3.11.2", "2.21", None, "2.2", ("GPU 0: made up",)),
     Readiness("3.11.2", "2.21", "3.15", "2.2", 1, ("GPU-aa",), 4711, 3.25, 600),
@@ -236,7 +237,7 @@ REFUSED: list[tuple[Message, str, dict[str, Any], str]] = [
     (VISIT, "", {"state": "state"}, 'VisitOrder.state must be one of trial, weights, got "state"'),
     (VISIT, "", {"state": ["trial"]}, 'VisitOrder.state must be one of trial, weights, got ["trial"]'),
     (FOUND, "problems 0", {"part": "model"},
-     'CheckReport.problems.part must be one of architecture, rows, compile, callbacks, got "model"'),
+     'CheckReport.problems.part must be one of architecture, rows, compile, fit, got "model"'),
     (VISIT, "", {"stops": [3]}, 'VisitOrder.stops must be an object whose "kind" is one of train, evaluate, got 3'),
     (VISIT, "", {"stops": [{"kind": "import"}]},
      'VisitOrder.stops must be an object whose "kind" is one of train, evaluate, got {"kind": "import"}'),

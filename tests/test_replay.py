@@ -16,6 +16,7 @@ from automl.cluster.hopper import Layout, Leg, Position, stops_done
 from automl.cluster.interface import Cluster, Outcome
 from automl.cluster.orders import CheckWork, VisitWork, Work
 from automl.cluster.resources import Resources
+from automl.data.class_weights import ClassWeights
 from automl.data.packed_table import PackedTable
 from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import PostgreSQL
@@ -272,6 +273,7 @@ def request_of(plan: Plan, frequency: int | None, memory: int) -> Request:
         training=packed("train"), validation=packed("val"), model=Name("m", "public"), architecture_table="lib",
         architectures={1: Definition("net", "{}")}, plan=plan, method="any", params="", seed=SEED, frequency=frequency,
         name=None, description=None, caching=False, resources=Resources(2, 1, memory, 0),
+        class_weights=ClassWeights(packed("train")),
     )  # fmt: skip
 
 

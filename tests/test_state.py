@@ -9,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 
-from keras_seg.protocol.state import MAGIC, Slice, State, StateError, decode, encode, weights
+from keras_seg.protocol.state import MAGIC, Slice, State, StateError, Strided, decode, encode, weights
 
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
 NAN_PAYLOAD = np.array([0x7FC00000, 0x7FC12345, 0xFFC00001, 0x7F800001], np.uint32).view(np.float32)
@@ -74,6 +74,25 @@ def test_decoding_copies_nothing() -> None:
 
 def test_weights_are_cut_out_in_the_order_of_get_weights() -> None:
     assert np.frombuffer(weights(encode(SMALL)), np.float32).tolist() == [0, 1, 2, 3, 1.5, 2.5, 4, 5]
+
+
+def test_every_type_that_an_architecture_may_have_comes_back() -> None:
+    import ml_dtypes
+
+    from keras_seg.architectures import allowed
+
+    names = sorted(name for name in allowed.DTYPES if name != "string" and not name.startswith("mixed_"))
+    types = [ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name) for name in names]
+    state = State((), tuple(np.ones(3, dtype) for dtype in types), (), (Slice(names.index("bfloat16"), 1, 3),))
+    found = decode(encode(state)).other
+    assert [(array.dtype.name, array.tolist()) for array in found] == [(name, [1, 1, 1]) for name in names]
+    assert np.frombuffer(weights(encode(state)), np.float32).tolist() == [1, 1]
+
+
+def test_weights_that_do_not_follow_each_other() -> None:
+    state = State((np.arange(12, dtype=np.float32),), (), (), (Strided(0, 2, (3, 2), (4, 1)), Strided(0, 1, (2,), (-1,))))
+    assert np.frombuffer(weights(encode(state)), np.float32).tolist() == [2, 3, 6, 7, 10, 11, 1, 0]
+    assert decode(encode(state)).weights == state.weights
 
 
 def test_weights_of_other_types_become_float32() -> None:
@@ -150,6 +169,11 @@ FORGERIES = {
     "group larger than there are arrays": forged([["float32", [1]]], bytes(4), trainable=2),
     "weights of an array that is not there": forged([["float32", [1]]], bytes(4), 1, 0, [[1, 0, 1]]),
     "weights beyond their array": forged([["float32", [1]]], bytes(4), 1, 0, [[0, 0, 9]]),
+    "strides beyond their array": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [2], [4]]]),
+    "strides before their array": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 1, [2], [-2]]]),
+    "more weights than there are": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [1000000], [0]]]),
+    "a shape without strides": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [2, 2], [1]]]),
+    "a shape that is none": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, 3, 1]]),
     "weights that end before they begin": forged([["float32", [2]]], bytes(8), 1, 0, [[0, 2, 1]]),
 }
 
@@ -176,13 +200,14 @@ NETWORK = {
 def test_weights_are_those_of_keras(optimizer: str, flat: bool) -> None:
     pytest.importorskip("tensorflow")
     from keras_seg.architectures.build import build_model
+    from keras_seg.protocol.variables import Variable
     from keras_seg.training.network import Network
     from keras_seg.training.parameters import Compile
     from keras_seg.training.trainer import Trainer
 
     text = json.dumps(NETWORK)
     compiled = Compile(optimizer, {}, "categorical_crossentropy", ())
-    trainer = Trainer(Network(text, None), compiled, 3, False)
+    trainer = Trainer(Network(text, None), compiled, Variable("y", (3,), "int16", one_hot=True), False)
     assert trainer.flat is flat
     model = build_model(text, 1)
     assert [array.shape for array in model.get_weights()] == [(4, 5), (5,), (5,), (5,), (5,), (5,), (5, 3), (3,)]

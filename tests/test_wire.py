@@ -87,6 +87,20 @@ def test_a_bitmap_without_a_null_is_no_null() -> None:
     assert array_bytes.features(native(700, [*nine], [9], bitmap=True), [1, 9], 1) == np.array(nine, np.float32).tobytes()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("divisor", [1, 2])
+def test_a_number_that_is_not_finite_is_told(value: float, divisor: float) -> None:
+    rows = native(700, [1, 2], [2]) + native(700, [3, value], [2])
+    assert array_bytes.features(rows, [2, 2], divisor) is None
+
+
+def test_a_number_that_is_not_finite_once_divided_is_told() -> None:
+    rows = native(700, [1, 3.4e28], [2])
+    assert array_bytes.features(rows, [1, 2], 1e-10) == np.array([1e10, 3.4e38], np.float32).tobytes()
+    assert array_bytes.features(native(700, [1, 3.5e28], [2]), [1, 2], 1e-10) is None
+    assert array_bytes.features(native(700, [0, 1], [2]), [1, 2], 1e-45) is None
+
+
 @pytest.mark.parametrize("place", [0, 7, 8, 8999])
 def test_a_null_is_found_wherever_it_is(place: int) -> None:
     values: list[float | None] = [1.0] * 9000

@@ -14,3 +14,67 @@ COMMENT ON FUNCTION madlib.madlib_keras_automl(
     varchar, varchar, varchar, varchar, integer[], varchar, varchar, varchar, varchar, integer, varchar, boolean, varchar,
     integer, varchar, varchar, boolean
 ) IS 'Searches architectures and hyperparameters by the method that is named; makes the tables <output>, <output>_info, <output>_summary, the model selection table and its summary.';
+
+-- Weights of classes by how often they come.
+CREATE FUNCTION madlib.automl_count_classes(labels bytea, shape integer[], dtype text) RETURNS bigint[]
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].count_classes(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_count_classes(bytea, integer[], text) IS
+'Internal: rows of each class in one buffer of packed labels.';
+
+-- One function in the place of three that differed in the type of num_classes.
+DROP FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer[], text);
+DROP FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer, text);
+DROP FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, text, text);
+CREATE TYPE madlib.automl_classes;
+
+CREATE FUNCTION madlib.automl_classes_in(value cstring) RETURNS madlib.automl_classes
+LANGUAGE internal IMMUTABLE STRICT
+AS 'textin';
+COMMENT ON FUNCTION madlib.automl_classes_in(cstring) IS
+'Internal: reads a number of classes.';
+
+CREATE FUNCTION madlib.automl_classes_out(value madlib.automl_classes) RETURNS cstring
+LANGUAGE internal IMMUTABLE STRICT
+AS 'textout';
+COMMENT ON FUNCTION madlib.automl_classes_out(madlib.automl_classes) IS
+'Internal: writes a number of classes.';
+
+CREATE TYPE madlib.automl_classes (INPUT = madlib.automl_classes_in, OUTPUT = madlib.automl_classes_out, LIKE = text);
+COMMENT ON TYPE madlib.automl_classes IS
+'A number of classes as it was given: 10, ARRAY[10], or the text of either.';
+
+CREATE CAST (smallint AS madlib.automl_classes) WITH INOUT AS IMPLICIT;
+CREATE CAST (integer AS madlib.automl_classes) WITH INOUT AS IMPLICIT;
+CREATE CAST (bigint AS madlib.automl_classes) WITH INOUT AS IMPLICIT;
+CREATE CAST (smallint[] AS madlib.automl_classes) WITH INOUT AS IMPLICIT;
+CREATE CAST (integer[] AS madlib.automl_classes) WITH INOUT AS IMPLICIT;
+CREATE CAST (bigint[] AS madlib.automl_classes) WITH INOUT AS IMPLICIT;
+CREATE CAST (text AS madlib.automl_classes) WITH INOUT AS IMPLICIT;
+CREATE CAST (varchar AS madlib.automl_classes) WITH INOUT AS IMPLICIT;
+
+CREATE FUNCTION madlib.training_preprocessor_dl(
+    source_table varchar,
+    output_table varchar,
+    dependent_varname varchar,
+    independent_varname varchar,
+    buffer_size integer DEFAULT NULL,
+    normalizing_const real DEFAULT 1.0,
+    num_classes madlib.automl_classes DEFAULT NULL,
+    distribution_rules text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].training_preprocessor_dl(*args)
+$$;
+COMMENT ON FUNCTION madlib.training_preprocessor_dl(
+    varchar, varchar, varchar, varchar, integer, real, madlib.automl_classes, text
+) IS
+'Packs a table of labels and arrays of features for training: <output_table>, and <output_table>_summary beside it. Without num_classes fractions are numbers to be predicted.';
+
+COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
+'Internal: concatenated automl_native() of real[] rows to native float32; NULL if a row is not of the shape, or a number not finite.';

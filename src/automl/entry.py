@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import Parameter, signature
 from typing import TypeVar
 
 from automl import help
@@ -15,6 +16,7 @@ from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
 from automl.prediction import byom, evaluate, predict
 from automl.training import fit, resume, schedule, search
+from automl.training.request import Arguments
 from keras_seg.server.interrupts import deferred
 
 Result = TypeVar("Result")
@@ -22,16 +24,21 @@ Result = TypeVar("Result")
 _AS_WRITTEN = {"quote_all_identifiers": "off"}  # with it the catalog calls a type "bytea" with quotes
 
 
-def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
-    """Give a function the caller's session, and its errors the form that PostgreSQL reports."""
+def _entry(function: Callable[..., Result], arguments: type | None = None) -> Callable[..., Result | None]:
+    """Give a function the caller's session, arguments that were not given their defaults, and errors the form of PostgreSQL's.
+
+    Args:
+        arguments: the class of its arguments, where it does not name them itself.
+    """
+    defaults = [each.default for each in signature(arguments or function).parameters.values()][0 if arguments else 1 :]
 
     @wraps(function)
     @deferred()
-    def called(*arguments: object) -> Result | None:
+    def called(*given: object) -> Result | None:
         db = CallerDatabase()
         try:
             with settings(db, _AS_WRITTEN):
-                return function(db, *arguments)
+                return function(db, *map(_given_or_default, given, defaults))
         except AutomlError as error:
             problem = error
         # Outside of the handler, so that the traceback of our own exception is not shown to the caller.
@@ -39,6 +46,12 @@ def _entry(function: Callable[..., Result]) -> Callable[..., Result | None]:
         return None
 
     return called
+
+
+def _given_or_default(value: object, default: object) -> object:
+    """Return an argument; blanks, and a bytea of nothing, are an optional one that was not given."""
+    blank = not value.strip() if isinstance(value, str) else value == b""
+    return default if blank and default is not Parameter.empty else value
 
 
 train_test_split = _entry(split.train_test_split)
@@ -50,12 +63,12 @@ hyperband_schedule = _entry(schedule.hyperband_schedule)
 load_custom_function = _entry(custom_functions.load_custom_function)
 delete_custom_function = _entry(custom_functions.delete_custom_function)
 load_top_k_accuracy_function = _entry(custom_functions.load_top_k_accuracy_function)
-madlib_keras_automl = _entry(search.madlib_keras_automl)
+madlib_keras_automl = _entry(search.madlib_keras_automl, Arguments)
 automl_resume = _entry(resume.automl_resume)
 generate_model_configs = _entry(configurations.generate_model_configs)
 load_model_selection_table = _entry(configurations.load_model_selection_table)
-madlib_keras_fit_multiple_model = _entry(fit.madlib_keras_fit_multiple_model)
-madlib_keras_fit = _entry(fit.madlib_keras_fit)
+madlib_keras_fit_multiple_model = _entry(fit.madlib_keras_fit_multiple_model, fit.MultipleArguments)
+madlib_keras_fit = _entry(fit.madlib_keras_fit, fit.SingleArguments)
 madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)

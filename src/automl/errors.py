@@ -20,6 +20,7 @@ from keras_seg.protocol.sqlstates import INSUFFICIENT_RESOURCES as INSUFFICIENT_
 from keras_seg.protocol.sqlstates import INVALID_PARAMETER_VALUE as INVALID_PARAMETER_VALUE
 from keras_seg.protocol.sqlstates import INVALID_SCHEMA_NAME as INVALID_SCHEMA_NAME
 from keras_seg.protocol.sqlstates import NULL_VALUE_NOT_ALLOWED as NULL_VALUE_NOT_ALLOWED
+from keras_seg.protocol.sqlstates import NUMERIC_VALUE_OUT_OF_RANGE as NUMERIC_VALUE_OUT_OF_RANGE
 from keras_seg.protocol.sqlstates import OBJECT_IN_USE as OBJECT_IN_USE
 from keras_seg.protocol.sqlstates import OBJECT_NOT_IN_PREREQUISITE_STATE as OBJECT_NOT_IN_PREREQUISITE_STATE
 from keras_seg.protocol.sqlstates import UNDEFINED_COLUMN as UNDEFINED_COLUMN

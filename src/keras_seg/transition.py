@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from keras_seg.protocol import parts
+from keras_seg.protocol.array_bytes import class_counts as count_classes
 from keras_seg.protocol.array_bytes import encoded as pack_encoded
 from keras_seg.protocol.array_bytes import features as pack_features
 from keras_seg.protocol.array_bytes import one_hot as pack_classes
@@ -37,6 +38,7 @@ from keras_seg.session.visit import Visit
 __all__ = [
     "check",
     "close_session",
+    "count_classes",
     "define",
     "feed",
     "gather",

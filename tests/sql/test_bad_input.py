@@ -48,7 +48,6 @@ TABLES: list[Case] = [
     ("source_table", "headless", NOT_READY,
      r'table "\w+\.headless" must have one row in its summary table "\w+\.headless_summary"'),
     ("validation_table", "nowhere", NO_TABLE, r'table "nowhere" does not exist'),
-    ("validation_table", "", NULL, rf"{TABLE}, got ''"),
     ("validation_table", "iris_test", NOT_READY,
      r'table "\w+\.iris_test" has no summary table "\w+\.iris_test_summary" beside it'),
     ("validation_table", "narrow", INVALID,
@@ -135,7 +134,6 @@ GRIDS: list[Case] = [
 
 METHODS: list[Case] = [
     ("automl_method", "random", INVALID, "must be 'hyperband'.*, got 'random'"),
-    ("automl_method", "", INVALID, "must be 'hyperband'.*, got ''"),
     ("automl_params", "R=1, eta=3", INVALID, '"R" must be an integer of at least eta.*got 1'),
     ("automl_params", "R=9, eta=1", INVALID, '"eta" must be an integer of at least 2, got 1'),
     ("automl_params", "R=9, skip_last=3", INVALID, '"skip_last" .*, got 3'),
@@ -223,8 +221,8 @@ OTHERS: list[tuple[str, str, str]] = [
     ("validation_preprocessor_dl('iris_test', 'o', 'class_text', 'attributes', 'odd')", NOT_READY,
      'training_preprocessor_table: table "t_bad.odd" has a summary table without the column "source_table"'),
     ("validation_preprocessor_dl('narrow_data', 'o', 'class_text', 'attributes', 'train')", INVALID,
-     'independent_varname: every value of column "attributes" must be an array of shape {4} without NULL, found'
-     " shape {2} in 120 rows (first in row 1)"),
+     'independent_varname: every value of column "attributes" must be an array of shape {4} without NULL, NaN or infinity,'
+     " found shape {2} in 120 rows (first in row 1)"),
     ("load_keras_model('l', NULL)", NULL, "model_arch: must be the JSON of a Keras model, got NULL"),
     ("load_keras_model('l', '[]')", INVALID, "model_arch: must be a JSON object with class_name and config, got []"),
     ("load_keras_model('train', '{\"class_name\": \"Sequential\", \"config\": []}')", NO_COLUMN,
@@ -312,10 +310,18 @@ OTHERS: list[tuple[str, str, str]] = [
      "model_id: must be a model with weights, got 1"),
     ("madlib_keras_predict_byom('lib', 99, 'iris_test', 'id', 'attributes', 'o')", INVALID,
      'model_id: every id must be in table "t_bad.lib", which has [1, 2, 3, 4, 5, 6, 7, 8], got 99'),
+    ("madlib_keras_predict_byom('own_short', 1, 'iris_test', 'id', 'attributes', 'o')", INVALID,
+     "model_arch_table: model_id 1: the weights hold 1 numbers of float32 (4 bytes), but the architecture has 15 weights"
+     " (60 bytes)"),
+    ("madlib_keras_predict_byom('own', 1, 'narrow_data', 'class_text', 'attributes', 'o')", INVALID,
+     'independent_varname: column "attributes": model_id 1: the network takes rows of shape [4], the table holds rows of'
+     " shape [2]"),
+    ("madlib_keras_predict('one_short', 'iris_test', 'id', 'attributes', 'o')", INVALID,
+     "model_table: the model: the weights hold 1 numbers of float32 (4 bytes), but the architecture has 15 weights (60 bytes)"),
     ("madlib_keras_predict_byom('own', 1, 'iris_test', 'id', 'attributes', 'o', class_values := ARRAY['a'])", INVALID,
      "class_values: must have one value for each of the network's 3 outputs, got ['a']"),
     ("madlib_keras_predict_byom('own', 1, 'iris_test', 'id', 'attributes', 'o', normalizing_const := 0)", INVALID,
-     "normalizing_const: must be a number above 0, or NULL for 1, got 0.0"),
+     "normalizing_const: must be a number above 0 in the range of real, or NULL for 1, got 0.0"),
     ("madlib_keras_predict_byom('own', 1, 'iris_test', 'id', 'attributes', 'o', dependent_count := 2)", NOT_THERE_YET,
      "dependent_count: must be 1: models with several outputs are not supported, got 2"),
     ("gpu_configuration('taken')", EXISTS, 'output_table: table "t_bad.taken" already exists'),
@@ -357,6 +363,8 @@ def bad(quick: Session) -> Iterator[Session]:
     quick.run("SELECT madlib.madlib_keras_fit('train', 'one', 'lib', 1, %s, 'epochs=1', 1)", SGD)
     quick.run("CREATE TABLE one_alone AS TABLE one")
     quick.run("CREATE TABLE own AS SELECT 1 AS model_id, model_arch, model_weights FROM one")
+    quick.run(r"CREATE TABLE own_short AS SELECT 1 AS model_id, model_arch, '\x00000000'::bytea AS model_weights FROM one")
+    quick.run("CREATE TABLE one_short AS TABLE own_short; CREATE TABLE one_short_summary AS TABLE one_summary")
     yield quick
     quick.run("SET search_path = t_quick; SET client_min_messages = warning; DROP SCHEMA t_bad CASCADE")
     quick.run("RESET client_min_messages")
@@ -402,7 +410,11 @@ def test_an_error_of_another_function(bad: Session, call: str, sqlstate: str, me
 
 NETWORKS: list[tuple[int, str]] = [
     (WIDE, "model_id_list: model_id 3: the network takes rows of shape [5], the table holds rows of shape [4]"),
-    (FOUR_CLASSES, "model_id_list: model_id 4: the network's last layer has 4 units, the dependent variable has 3 classes"),
+    (
+        FOUR_CLASSES,
+        "model_id_list: model_id 4: the network's last layer has 4 units, the dependent variable has 3 classes;"
+        " give it units=3 and activation softmax",
+    ),
     (NOTHING, "model_arch_table: model_arch of model_id 7 must not be NULL"),
 ]
 

@@ -292,7 +292,8 @@ SINGLE: list[tuple[str, Any, str, str]] = [
         "model_id",
         3,
         "22023",
-        "model_id: model_id 3: the network's last layer has 5 units, the dependent variable has 3 classes",
+        "model_id: model_id 3: the network's last layer has 5 units, the dependent variable has 3 classes;"
+        " give it units=3 and activation softmax",
     ),
     ("compile_params", None, "22004", "compile_params: must be key=value pairs separated by commas, got NULL"),
     ("compile_params", "", "22004", "compile_params: must be key=value pairs separated by commas, got ''"),
@@ -370,9 +371,10 @@ BYOM: list[tuple[str, str, str]] = [
     ("'own', 1, 'iris_test', 'id', 'attributes', 'x', 'prob', FALSE, ARRAY[ARRAY['a'], ARRAY['b']]", "0A000",
      r"class_values: must be one array of classes, got .*"),
     ("'own', 1, 'iris_test', 'id', 'attributes', 'x', 'prob', FALSE, NULL, 0", "22023",
-     "normalizing_const: must be a number above 0, or NULL for 1, got 0.0"),
-    ("'own', 1, 'iris_test', 'id', 'attributes', 'x', 'prob', FALSE, NULL, 'NaN'", "22023",
-     "normalizing_const: must be a number above 0, or NULL for 1, got nan"),
+     "normalizing_const: must be a number above 0 in the range of real, or NULL for 1, got 0.0"),
+    *((f"'own', 1, 'iris_test', 'id', 'attributes', 'x', 'prob', FALSE, NULL, {bad}", "22023",
+       f"normalizing_const: must be a number above 0 in the range of real, or NULL for 1, got {shown}")
+      for bad, shown in (("'NaN'", "nan"), ("1e-50", "1e-50"), ("1e50", r"1e\+50"))),
     ("'own', 1, 'iris_test', 'id', 'attributes', 'x', 'prob', FALSE, NULL, NULL, 2", "0A000", "dependent_count: must be 1: .*"),
     ("'own', 1, 'iris_test', 'id', 'attributes', 'x', 1.5", "22023", "pred_type: must be .*, got 1.5"),
 ]  # fmt: skip

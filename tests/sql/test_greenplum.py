@@ -240,7 +240,7 @@ def test_the_names_that_prediction_needs_must_be_free(rows: Session) -> None:
 def test_a_wrong_row_is_told_and_the_session_goes_on(rows: Session) -> None:
     rows.run("INSERT INTO rows VALUES (40000, '{1, 2, 3}')")
     failure = rows.error_of(PREDICT_ROWS, "rows")
-    assert failure.message.startswith('independent_varname: every row of column "x" must be an array of shape [2]')
+    assert failure.message.startswith('independent_varname: every value of column "x" must be an array of shape {2}')
     rows.run("DELETE FROM rows WHERE id = 40000")
     rows.run(PREDICT_ROWS, "rows")
     assert rows.value("SELECT count(*) FROM p") == 30000

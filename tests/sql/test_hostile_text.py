@@ -141,3 +141,66 @@ def test_hostile_text(ready: Session, function: str, argument: str) -> None:
         finally:
             ready.run("ROLLBACK")
         assert ready.value("SELECT one FROM canary") == 1
+
+
+# --- what was not given -------------------------------------------------------------------------------------------------
+
+OPTIONAL = f"""SELECT DISTINCT proname AS function, proargnames[place] AS argument FROM pg_proc, generate_series(1, 20) AS place
+    WHERE pronamespace = {MADLIB} AND place BETWEEN pronargs - pronargdefaults + 1 AND pronargs AND proargnames[1] <> 'message'
+    AND proargtypes[place - 1] IN ('text'::regtype, 'varchar'::regtype, 'bytea'::regtype, 'madlib.automl_classes'::regtype)"""
+# Each with a value that shows whether it was taken.
+NOT_GIVEN = [
+    *((function, argument) for function, argument in TEXTS if argument in ("name", "description") and "custom" not in function),
+    ("train_test_split", "grouping_cols"), ("train_test_split", "target_cols"),
+    ("training_preprocessor_dl", "num_classes"), ("training_preprocessor_dl", "distribution_rules"),
+    ("validation_preprocessor_dl", "distribution_rules"),
+    ("load_keras_model", "model_weights"), ("load_custom_function", "description"),
+    ("madlib_keras_automl", "automl_method"), ("madlib_keras_automl", "automl_params"),
+    ("madlib_keras_automl", "object_table"), ("madlib_keras_automl", "validation_table"),
+    ("generate_model_configs", "search_type"), ("generate_model_configs", "object_table"),
+    ("load_model_selection_table", "object_table"),
+    ("madlib_keras_fit_multiple_model", "validation_table"),
+    ("madlib_keras_fit", "validation_table"), ("madlib_keras_fit", "object_table"),
+    ("madlib_keras_predict", "pred_type"), ("madlib_keras_predict_byom", "pred_type"),
+    ("gpu_configuration", "source"),
+]  # fmt: skip
+# Columns that differ between two calls.
+OF_A_CALL = ("__internal_madlib_id__", "start_training_time", "end_training_time", "metrics_elapsed_time")
+
+
+def test_every_optional_text_can_be_empty(ready: Session) -> None:
+    assert {(function, argument) for function, argument in ready.fetch(OPTIONAL)} == set(NOT_GIVEN)
+
+
+def made(session: Session, shuffled: bool) -> dict[str, Any]:
+    """The columns and the rows of all tables that a call has made; of rows that are drawn at random their number."""
+    found = {}
+    for (name,) in session.fetch("SELECT oid::regclass::text FROM pg_class WHERE relname ~ '^made' AND relkind = 'r'"):
+        with session.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {name}")
+            columns = [column.name for column in cursor.description or ()]
+            rows = sorted(str([plain(*cell) for cell in zip(columns, row, strict=True)]) for row in cursor)
+        found[name] = columns, len(rows) if shuffled else rows
+    return found
+
+
+def plain(column: str, value: object) -> object:
+    """A value that is the same whenever the call is made; of bytes their number, for setseed() does not reach segments."""
+    return None if column in OF_A_CALL else len(value) if isinstance(value, memoryview) else value
+
+
+@pytest.mark.parametrize(("function", "argument"), NOT_GIVEN)
+def test_an_empty_text_was_not_given(ready: Session, function: str, argument: str) -> None:
+    given = {key: value for key, value in CALLS.get(function, {"output_table": "made"}).items() if key != argument}
+    if argument == "automl_method":
+        del given["automl_params"]
+    results = []
+    for more in ({}, {argument: b"" if argument == "model_weights" else ""}):
+        ready.run("BEGIN; SELECT setseed(0)")
+        try:
+            call(ready, function, {**given, **more})
+            results.append(made(ready, function == "train_test_split"))
+        finally:
+            ready.run("ROLLBACK")
+    assert results[0]
+    assert results[1] == results[0]

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from automl.data.packed_queries import fingerprint
+from automl.database.catalog import Relation
+from automl.database.names import Name
 from fix_db import CURRENT_SCHEMA, Session
 
+SHAPE_OF_TWO = (
+    'independent_varname: every value of column "x" must be an array of shape {2} without NULL, NaN or infinity, found '
+)
 TWO_PARTITIONS = "SET keras_automl.partitions = 2"
 
 
@@ -282,6 +289,58 @@ def test_num_classes_as_number_array_or_literal(db: Session, given: str) -> None
     assert summary(db, "p").num_classes == (4 if "4" in given else 2)
 
 
+@pytest.mark.parametrize(
+    "given", ["5", "5::smallint", "5::bigint", "'5'", "'5'::text", "'5'::varchar", "ARRAY[5]", "ARRAY[5]::bigint[]", "'{5}'"]
+)
+def test_num_classes_by_its_name(db: Session, given: str) -> None:
+    small(db, "('{1}', 'b'), ('{2}', 'a')")
+    db.run(f"SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x', num_classes := {given})")
+    assert summary(db, "p").num_classes == 5
+    db.run(f"SELECT madlib.training_preprocessor_dl('t', 'q', 'y', 'x', buffer_size := 1, num_classes := {given})")
+    assert (summary(db, "q").num_classes, summary(db, "q").buffer_size) == (5, 1)
+
+
+def said(db: Session, call: str) -> list[str]:
+    """What a statement says on its way."""
+    db.notices.clear()
+    db.run(call)
+    return [notice.strip() for notice in db.notices]
+
+
+MANY = "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x'{})"
+AS_NUMBER = (
+    'NOTICE:  column "y" ({}) has {} distinct values in {} rows, and each becomes a class; to predict a number, pack a view'
+    " with y::real AS y"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "rows", "told"),
+    [
+        ("integer", 50, 1000, True),
+        ("integer", 49, 1000, False),
+        ("integer", 10, 100, True),
+        ("integer", 9, 100, False),
+        ("text", 60, 1000, True),  # of digits
+    ],
+)
+def test_numbers_that_become_many_classes(db: Session, kind: str, classes: int, rows: int, told: bool) -> None:
+    db.run(f"CREATE TABLE t AS SELECT ARRAY[i] AS x, (i %% {classes})::{kind} AS y FROM generate_series(1, {rows}) i", ())
+    assert said(db, MANY.format("")) == ([AS_NUMBER.format(kind, classes, rows)] if told else [])
+    db.run("DROP TABLE p, p_summary")
+    assert said(db, MANY.format(f", num_classes := {classes}")) == []
+
+
+def test_words_are_classes_however_many(db: Session) -> None:
+    db.run("CREATE TABLE t AS SELECT ARRAY[i] AS x, 'n' || i AS y FROM generate_series(1, 100) i")
+    assert said(db, MANY.format("")) == []
+
+
+def test_a_single_class_is_told(db: Session) -> None:
+    small(db, "('{1}', 'only'), ('{2}', 'only')")
+    assert said(db, MANY.format("")) == ["WARNING:  column \"y\" has only one class, 'only': a model can learn nothing of it"]
+
+
 @pytest.mark.postgresql("rows have no order")
 def test_integer_arrays_are_labels_already(db: Session) -> None:
     small(db, "('{1}', '{0,1,0}'), ('{2}', '{-3,300,2}')", "x real[], y numeric[]")
@@ -351,6 +410,18 @@ def test_a_session_that_quotes_all_names(db: Session) -> None:
     assert db.value("SHOW quote_all_identifiers") == "on"
 
 
+def test_vacuum_full_leaves_the_rows_that_a_run_has_been_trained_on(db: Session) -> None:
+    db.run("CREATE TABLE t AS SELECT ARRAY[i]::real[] AS x, 'n' || i %% 3 AS y FROM generate_series(1, 500) i", ())
+    pack(db, "t", "p", 20)
+    query = fingerprint(SimpleNamespace(relation=Relation(0, Name("p"), "r")))  # type: ignore[arg-type]  # all that it looks at
+    before = db.value(query)
+    db.run("VACUUM FULL p")
+    db.run("VACUUM FREEZE p")
+    assert db.value(query) == before
+    db.run("CREATE INDEX backwards ON p ((-buffer_id)); CLUSTER p USING backwards")
+    assert db.value(query) != before
+
+
 def test_packing_is_part_of_the_transaction(db: Session) -> None:
     small(db, "('{1}', 'a')")
     db.autocommit = False
@@ -403,13 +474,28 @@ ERRORS = [
     ("'t', 'p', 'y', 'x', NULL, 1, 1", "22023",
      'num_classes: must be at least 2, the number of distinct values in column "y", got 1'),
     ("'t', 'p', 'y', 'x', NULL, 1, ARRAY[2,2]", "22023",
-     "num_classes: must be one number of classes from 1 to 65536, as in 10 or ARRAY[10], got [2, 2]"),
+     "num_classes: must be one number of classes from 1 to 65536, as in 10 or ARRAY[10], got '{2,2}'"),
     ("'t', 'p', 'y', 'x', NULL, 1, 'two'", "22023",
      "num_classes: must be one number of classes from 1 to 65536, as in 10 or ARRAY[10], got 'two'"),
     ("'t', 'p', 'y', 'x', NULL, 1, 0", "22023",
      "num_classes: must be one number of classes from 1 to 65536, as in 10 or ARRAY[10], got 0"),
     ("'t', 'p', 'x', 'x2', NULL, 1, 5", "22023", 'num_classes: must be the length of the arrays in column "x", 2, got 5'),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "expression"),
+    [("a, b", "ARRAY[a, b]"), ("x, x2", "x || x2"), ("ARRAY[a, b]", "ARRAY[a, b]"), ("x[1:2]", "x[1:2]")],
+)
+def test_a_remedy_for_several_columns(db: Session, value: str, expression: str) -> None:
+    small(db, "('{1}', '{2}', 3, 4, 'y')", "x real[], x2 real[], a real, b real, y text")
+    failure = db.error_of("SELECT madlib.training_preprocessor_dl('t', 'p', 'y', %s)", value)
+    schema = db.value("SELECT current_schema()")
+    view = f"CREATE VIEW v AS SELECT *, {expression} AS independent FROM {schema}.t"
+    assert failure.hint == f"Make one column of it in a view, and name that: {view}"
+    if "[1:2]" not in value:
+        db.run(view)
+        pack(db, "v", "p", x="independent")
 
 
 @pytest.mark.parametrize(("arguments", "sqlstate", "message"), ERRORS)
@@ -430,6 +516,10 @@ def test_bad_input(db: Session, arguments: str, sqlstate: str, message: str) -> 
         ("'{1,2,3}'", "shape {3} in 2 rows (first in row 3)"),
         ("'{{1,2}}'", "shape {1,2} in 2 rows (first in row 3)"),
         ("'{1,NULL}'", "a NULL element in 2 rows (first in row 3)"),
+        ("'{NaN,NULL}'", "a NULL element in 2 rows (first in row 3)"),
+        ("'{1,NaN}'", "NaN in 2 rows (first in row 3)"),
+        ("'{Infinity,1}'", "infinity in 2 rows (first in row 3)"),
+        ("'{1,-Infinity}'", "infinity in 2 rows (first in row 3)"),
     ],
 )
 @pytest.mark.parametrize("partitions", [1, 3])
@@ -439,16 +529,85 @@ def test_arrays_that_do_not_fit(db: Session, bad: str, found: str, partitions: i
     small(db, f"('{{1,2}}', 'a'), ('{{3,4}}', 'b'), ({bad}, 'a'), ('{{5,6}}', 'b'), ({bad}, 'a')")
     assert error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x')") == (
         "22023",
-        f'independent_varname: every value of column "x" must be an array of shape {{2}} without NULL, found {found}',
+        f"{SHAPE_OF_TWO}{found}",
     )
     assert tables(db) == ["t"]
+
+
+OUT_OF_RANGE = [
+    ("double precision", "'{1e300,1}'", "a number beyond the range of real"),
+    ("double precision", "'{1,-3.4028236e38}'", "a number beyond the range of real"),
+    ("double precision", "'{1e-300,1}'", "a number too close to 0 for real"),
+    ("numeric", "'{1,1e400}'", "a number beyond the range of real"),
+    ("numeric", "'{1,-1e-60}'", "a number too close to 0 for real"),
+]
+
+
+@pytest.mark.parametrize(("kind", "bad", "found"), OUT_OF_RANGE)
+def test_a_number_that_real_cannot_hold(db: Session, kind: str, bad: str, found: str) -> None:
+    small(db, f"(1, '{{1,2}}', 'a'), (2, {bad}, 'b'), (3, '{{3,4}}', 'b')", f"id int, x {kind}[], y text")
+    sqlstate, message = error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x')")
+    assert (sqlstate, message.partition(" (first")[0]) == ("22003", f"{SHAPE_OF_TWO}{found} in 1 rows")
+    assert tables(db) == ["t"]
+
+
+def test_the_largest_and_the_smallest_that_real_can_hold(db: Session) -> None:
+    small(db, "('{3.4028235e38, 1e-45}', 'a'), ('{-3.4028235e38, 0}', 'b')", "x double precision[], y text")
+    pack(db, "t", "p")
+    assert sorted(features(db, "p").ravel().tolist()) == [
+        -3.4028234663852886e38,
+        0.0,
+        1.401298464324817e-45,
+        3.4028234663852886e38,
+    ]
+
+
+@pytest.mark.parametrize(("kind", "value"), [("real", "1e9"), ("bigint", "1000000000"), ("numeric", "1e9")])
+def test_a_number_that_is_too_large_once_divided(db: Session, kind: str, value: str) -> None:
+    small(db, f"('{{1,2}}', 'a'), ('{{1,{value}}}', 'b')".replace("1e9}", "1000000000}"), f"x {kind}[], y text")
+    sqlstate, message = error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x', NULL, 1e-30)")
+    assert sqlstate == "22003"
+    assert message.startswith(
+        f"{SHAPE_OF_TWO}a number that normalizing_const takes beyond the range of real in 1 rows (first in"
+    )
+    pack(db, "t", "p", None, 1e-29)
+
+
+def test_validation_refuses_what_training_refuses(db: Session) -> None:
+    small(db, "('{1,2}', 'a'), ('{3,4}', 'b')", "x double precision[], y text")
+    pack(db, "t", "p", None, 1e-5)
+    db.run("CREATE TABLE u AS SELECT * FROM t")
+    for bad, sqlstate, found in (
+        ("{1,NaN}", "22023", "NaN"),
+        ("{1e300,1}", "22003", "a number beyond the range of real"),
+        ("{1e35,1}", "22003", "a number that normalizing_const takes beyond the range of real"),
+    ):
+        db.run("UPDATE u SET x = %s WHERE y = 'b'", bad)
+        failure = error(db, "SELECT madlib.validation_preprocessor_dl('u', 'v', 'y', 'x', 'p')")
+        assert (failure[0], failure[1].partition(" (first")[0]) == (sqlstate, f"{SHAPE_OF_TWO}{found} in 1 rows")
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "sqlstate", "found"),
+    [
+        ("real", "'{1,NaN}'", "22023", "NaN"),
+        ("double precision", "'{0.5,Infinity}'", "22023", "infinity"),
+        ("double precision", "'{0.5,1e300}'", "22003", "a number beyond the range of real"),
+        ("numeric", "'{0.5,1e400}'", "22003", "a number beyond the range of real"),
+    ],
+)
+def test_arrays_of_labels_must_be_finite(db: Session, kind: str, bad: str, sqlstate: str, found: str) -> None:
+    small(db, f"('{{1}}', '{{0,1}}'), ('{{2}}', {bad})", f"x real[], y {kind}[]")
+    failure = error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x')")
+    rule = 'dependent_varname: every value of column "y" must be an array of shape {2} without NULL, NaN or infinity'
+    assert (failure[0], failure[1].partition(" (first")[0]) == (sqlstate, f"{rule}, found {found} in 1 rows")
 
 
 @pytest.mark.postgresql("rows have no order")
 def test_ragged_arrays_that_add_up(db: Session) -> None:
     small(db, "('{1,2}', 'a'), ('{3}', 'b'), ('{5,6,7}', 'a')")
     assert error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x')")[1].endswith(
-        "of shape {2} without NULL, found shape {1} in 1 rows (first in row 2), shape {3} in 1 rows (first in row 3)"
+        "without NULL, NaN or infinity, found shape {1} in 1 rows (first in row 2), shape {3} in 1 rows (first in row 3)"
     )
 
 
@@ -465,7 +624,7 @@ def test_ragged_labels(db: Session) -> None:
     small(db, "('{1}', '{1,0}'), ('{2}', '{1}'), ('{3}', NULL)", "x real[], y int[]")
     assert error(db, "SELECT madlib.training_preprocessor_dl('t', 'p', 'y', 'x')") == (
         "22023",
-        'dependent_varname: every value of column "y" must be an array of shape {2} without NULL,'
+        'dependent_varname: every value of column "y" must be an array of shape {2} without NULL, NaN or infinity,'
         " found shape {1} in 1 rows (first in row 2), NULL in 1 rows (first in row 3)",
     )
 
@@ -520,7 +679,7 @@ VALIDATION_ERRORS = [
     ("'u', 'v', 'x', 'x3', 'p'", "42804",
      'dependent_varname: column "x" must have the type that p was packed with, text; it is real[]'),
     ("'u', 'v', 'ok', 'x3', 'p'", "22023",
-     'independent_varname: every value of column "x3" must be an array of shape {2} without NULL,'
+     'independent_varname: every value of column "x3" must be an array of shape {2} without NULL, NaN or infinity,'
      " found shape {3} in 3 rows (first in row 1)"),
     ("'u', 'p', 'ok', 'x', 'p'", "42P07", 'output_table: table "{schema}.p" already exists'),
     ("'u', 'v', 'ok', 'x', 'p', 0", "22023", "buffer_size: must be at least 1, got 0"),

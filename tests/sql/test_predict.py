@@ -224,13 +224,51 @@ def test_a_view_serves_as_rows(hand: Session) -> None:
     assert [row.id for row in predicted(hand, "'response'")] == [1, 2]
 
 
-SHAPE = 'independent_varname: every row of column "x" must be an array of shape [4] without NULL'
+SHAPE = 'independent_varname: every value of column "x" must be an array of shape {4} without NULL, NaN or infinity, found '
 
 
-@pytest.mark.parametrize("bad", ["NULL", "'{1,2,3}'", "'{1,NULL,3,4}'", "'{{1,2,3,4}}'", "'{}'"])
-def test_rows_that_differ_from_the_first_are_refused(hand: Session, bad: str) -> None:
-    hand.run(f"INSERT INTO rows VALUES (4, {bad})")
-    assert error(hand, PREDICT.format("'prob'")) == ("22023", SHAPE)
+@pytest.mark.parametrize(
+    ("bad", "found"),
+    [
+        ("NULL", "NULL"),
+        ("'{1,2,3}'", "shape {3}"),
+        ("'{1,NULL,3,4}'", "a NULL element"),
+        ("'{{1,2,3,4}}'", "shape {1,4}"),
+        ("'{}'", "an empty array"),
+        ("'{1,2,NaN,4}'", "NaN"),
+        ("'{1,2,Infinity,4}'", "infinity"),
+    ],
+)
+def test_rows_that_cannot_be_predicted_are_refused(hand: Session, bad: str, found: str) -> None:
+    hand.run(f"INSERT INTO rows VALUES (25, {bad})")
+    assert error(hand, PREDICT.format("'prob'")) == ("22023", f"{SHAPE}{found} in 1 rows (first where id = 25)")
+
+
+@pytest.mark.parametrize("sessions", [0, 1])
+@pytest.mark.parametrize(("kind", "bad"), [("double precision[]", "{1e300,2,3,4}"), ("numeric[]", "{1,2,3,1e50}")])
+def test_a_number_that_real_cannot_hold(hand: Session, sessions: int, kind: str, bad: str) -> None:
+    hand.run(f"ALTER TABLE rows ALTER x TYPE {kind} USING x::{kind}; SET keras_automl.sessions = {sessions}")
+    hand.run(
+        "INSERT INTO rows SELECT 100 + n, '{1,2,3,4}' FROM generate_series(1, 10000) n;"
+        f" INSERT INTO rows VALUES (25, '{bad}')"
+    )
+    told = f"{SHAPE}a number beyond the range of real in 1 rows (first where id = 25)"
+    try:
+        assert error(hand, PREDICT.format("'prob'")) == ("22003", told)
+    finally:
+        hand.run("SET keras_automl.sessions = 0")
+
+
+def test_a_number_that_is_too_large_once_divided(hand: Session) -> None:
+    hand.run("UPDATE model_summary SET normalizing_const = 1e-30; INSERT INTO rows VALUES (25, '{1e9,2,3,4}')")
+    told = f"{SHAPE}a number that normalizing_const takes beyond the range of real in 1 rows (first where id = 25)"
+    assert error(hand, PREDICT.format("'prob'")) == ("22003", told)
+
+
+def test_features_that_were_packed_can_be_predicted(hand: Session) -> None:
+    hand.run("CREATE TABLE truths AS SELECT 1 AS id, ARRAY[true, false, false, false] AS x")
+    hand.run("SELECT madlib.madlib_keras_predict('model', 'truths', 'id', 'x', 'p', 'response')")
+    assert rounded(hand.fetch("SELECT * FROM p")) == [(1, "ant", 0.5761)]  # softmax of (1, 0, 0)
 
 
 @pytest.mark.parametrize("shape", ["'{1,2,3}'", "'{1,2,3,4,5}'", "'{}'"])
@@ -264,7 +302,7 @@ GOOD = ["'model'", "'rows'", "'id'", "'x'", "'p'"]
         (1, "'nowhere'", "42P01", 'test_table: table "nowhere" does not exist'),
         (1, "'nothing'", "22023", 'test_table: table "nothing" is empty'),
         (2, "NULL", "22004", "id_col: must name at least one column, got NULL"),
-        (2, "'ID,x'", "22023", "id_col: must name one column, got 'ID,x'"),
+        (2, "'ID,x'", "0A000", "id_col: must name one column, got 'ID,x'"),
         (2, "'no'", "42703", 'id_col: column "no" does not exist in table "rows"'),
         (3, "NULL", "22004", "independent_varname: must name at least one column, got NULL"),
         (3, "'y'", "42703", 'independent_varname: column "y" does not exist in table "rows"'),

@@ -88,12 +88,22 @@ def test_num_classes_makes_classes_of_fractions(lines: Session) -> None:
     assert lines.fetch("SELECT class_values, num_classes FROM p_summary") == [([0.0, 1.0], 2)]
 
 
-@pytest.mark.parametrize("bad", ["NULL", "'NaN'", "'Infinity'", "1e300"])
-def test_a_number_that_is_missing_is_refused(lines: Session, bad: str) -> None:
+@pytest.mark.parametrize(
+    ("bad", "sqlstate", "found"),
+    [
+        ("NULL", "22023", "NULL"),
+        ("'NaN'", "22023", "NaN"),
+        ("'Infinity'", "22023", "infinity"),
+        ("1e300", "22003", "a number beyond the range of real"),
+        ("1e-300", "22003", "a number too close to 0 for real"),
+    ],
+)
+def test_a_number_that_is_missing_is_refused(lines: Session, bad: str, sqlstate: str, found: str) -> None:
     lines.run(f"UPDATE d SET y = {bad} WHERE id IN (3, 4)")
     failure = lines.error_of("SELECT madlib.training_preprocessor_dl('d', 'p', 'y', 'x')")
-    assert failure.sqlstate == "22023"
-    assert failure.message.endswith("it is NULL, NaN or beyond the range of real in 2 rows")
+    assert failure.sqlstate == sqlstate
+    rule = 'dependent_varname: column "y" is a number to be predicted (double precision) and must be finite in every row'
+    assert failure.message.startswith(f"{rule}, found {found} in 2 rows (first in row ")
     assert failure.hint == "Leave these rows out in a view; or give num_classes to make classes of its distinct values."
 
 

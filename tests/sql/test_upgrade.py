@@ -151,6 +151,7 @@ def test_the_catalogs_are_those_of_a_new_installation(updated: Updated, fresh: S
         pytest.fail("the update leaves out (-) or leaves behind (+):\n" + "\n".join(different), pytrace=False)
 
 
+CAST = "CAST (bigint AS madlib.automl_classes)"
 CHANGES = [
     "ALTER TABLE madlib.automl_run_log ADD COLUMN x integer",
     "ALTER TABLE madlib.automl_run_log ALTER COLUMN status SET DEFAULT 'x'",
@@ -169,6 +170,7 @@ CHANGES = [
     "REVOKE EXECUTE ON FUNCTION madlib.automl_kept() FROM PUBLIC",
     "CREATE OR REPLACE FUNCTION madlib.automl_kept() RETURNS bytea LANGUAGE plpython3u AS 'return None'",
     "ALTER TYPE madlib.automl_block ADD ATTRIBUTE x integer",
+    f"ALTER EXTENSION keras_automl DROP {CAST}; DROP {CAST}; CREATE {CAST} WITH INOUT; ALTER EXTENSION keras_automl ADD {CAST}",
     "ALTER SEQUENCE madlib.automl_run_log_run_id_seq INCREMENT 2",
     "ALTER EXTENSION keras_automl DROP FUNCTION madlib.automl_kept()",
     "CREATE TABLE madlib.left_behind ()",

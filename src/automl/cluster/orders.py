@@ -53,7 +53,7 @@ class CheckWork:
 
 @dataclass(frozen=True)
 class PredictionWork:
-    """Predict rows. The answer is the outputs, an array (rows, columns) of float32.
+    """Predict rows. The answer is the outputs, an array (rows, ...) of float32.
 
     Attributes:
         key: of the network.

@@ -7,8 +7,10 @@ In reading order:
     packing_sql       the statements that pack rows
     packing_segments  those where rows lie on segments
     labels            the dependent variable: classes, numbers, or encoded already
+    unfit_rows        rows that are refused: what is wrong with which
     distribution      which segments get the rows
     packed_table      the summary beside a packed table, written and read
     packed_queries    the statements with which sessions read a packed table
+    class_weights     what its classes weigh in training
     placement         on which segments its partitions lie
 """

@@ -2,7 +2,7 @@
 
 A scalar is one-hot encoded over its distinct values, unless its type holds fractions: such a column is a number to be
 predicted, packed as one float32. An array of numbers is taken as encoded: class indicators or other integers as int16, soft
-labels as float32.
+labels as float32. One of several dimensions is what a network gives in that shape: an image, an output for each time step.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from automl.data.packed_table import PackedTable
+from automl.data.packed_table import PackedTable, lengths
+from automl.data.unfit_rows import Wanted, as_wide, through_integer
 from automl.database.catalog import ColumnType, Relation, column_type
-from automl.database.names import quoted
-from automl.database.session import Database
+from automl.database.names import as_typed, quoted
+from automl.database.session import CallerDatabase, Database
 from automl.database.settings import settings
-from automl.errors import DATATYPE_MISMATCH, FEATURE_NOT_SUPPORTED, UsageError, shown
+from automl.errors import DATATYPE_MISMATCH, UsageError, shown
 
 INT16, FLOAT32 = "int16", "float32"
 MOST_CLASSES = 65_536
+MANY_CLASSES = 50  # of numbers: from here on, or from a tenth of the rows on, rather a number is to be predicted
 NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric", "boolean")
 FRACTIONS = ("real", "double precision", "numeric")
-LARGEST_REAL = "3.4028235e38"
 _ARGUMENT = "dependent_varname"
 _EXACT = {"extra_float_digits": "3"}  # floats go through text and come back the same
 _COMPARABLE = "SNBDET"  # strings, numbers, booleans, dates, enumerations, intervals
 _SHOWN = 10
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Labels:
         type: its type.
         levels: the classes as text, in order; a NULL is a class and comes first. None if it is encoded already, or a number.
         level_type: type that the levels have; on validation that of the training table.
-        width: number of values in a packed row.
+        shape: of the values in a packed row.
         dtype: int16 or float32.
     """
 
@@ -46,13 +48,13 @@ class Labels:
     type: ColumnType
     levels: tuple[str | None, ...] | None
     level_type: ColumnType | None
-    width: int
+    shape: tuple[int, ...]
     dtype: str
 
     @property
     def class_values(self) -> tuple[str | None, ...] | None:
         """The levels, filled up with NULL to the number of classes."""
-        return None if self.levels is None else self.levels + (None,) * (self.width - len(self.levels))
+        return None if self.levels is None else self.levels + (None,) * (self.shape[0] - len(self.levels))
 
     @property
     def is_number(self) -> bool:
@@ -61,8 +63,8 @@ class Labels:
 
     @property
     def num_classes(self) -> int | None:
-        """The number of values in a packed row; None for a number to be predicted."""
-        return None if self.is_number else self.width
+        """The number of values in a packed row; None for a number, or an array of several dimensions, to be predicted."""
+        return None if self.is_number or len(self.shape) > 1 else self.shape[0]
 
 
 def training_labels(db: Database, source: Relation, column: str, num_classes: int | None) -> Labels:
@@ -76,10 +78,11 @@ def training_labels(db: Database, source: Relation, column: str, num_classes: in
     """
     kind = column_type(db, source, column)
     if kind.element is not None:
-        width = _encoded_width(db, source, column, kind)
-        if num_classes not in (None, width):
-            raise UsageError("num_classes", f'must be the length of the arrays in column "{column}", {width}', num_classes)
-        return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
+        shape = _encoded_shape(db, source, column, kind)
+        if num_classes is not None and (num_classes,) != shape:
+            rule = f'the length of the arrays in column "{column}", {shape[0]}' if len(shape) == 1 else "left out for arrays"
+            raise UsageError("num_classes", f"must be {rule}", num_classes)
+        return Labels(column, kind, None, None, shape, _encoded_dtype(db, source, column, kind.element))
     if num_classes is None and kind.name in FRACTIONS:
         return _number(db, source, column, kind)
     found = levels(db, source, column, kind)
@@ -89,7 +92,7 @@ def training_labels(db: Database, source: Relation, column: str, num_classes: in
             f'must be at least {len(found)}, the number of distinct values in column "{column}"',
             num_classes,
         )
-    return Labels(column, kind, found, kind, num_classes or len(found), INT16)
+    return Labels(column, kind, found, kind, (num_classes or len(found),), INT16)
 
 
 def validation_labels(db: Database, source: Relation, column: str, training: PackedTable) -> Labels:
@@ -104,35 +107,27 @@ def validation_labels(db: Database, source: Relation, column: str, training: Pac
     if training.is_number or (kind.element is None) != (training.class_values is not None):
         raise _unlike_training(column, kind, training)
     if kind.element is not None:
-        width = _encoded_width(db, source, column, kind)
-        if width != training.label_width:
-            raise UsageError(
-                _ARGUMENT,
-                f'arrays in column "{column}" must have length {training.label_width} as in {training.given}, found {width}',
-            )
-        return Labels(column, kind, None, None, width, _encoded_dtype(db, source, column, kind.element))
+        shape = _encoded_shape(db, source, column, kind)
+        if shape != training.labels.shape:
+            wanted, found = lengths(training.labels.shape, shape)
+            rule = f'arrays in column "{column}" must have {wanted} as in {training.given}, found {found}'
+            raise UsageError(_ARGUMENT, rule)
+        return Labels(column, kind, None, None, shape, _encoded_dtype(db, source, column, kind.element))
     level_type = training.class_type
     if kind.category != level_type.category or (kind.category == "E" and kind.sql != level_type.sql):
         raise _unlike_training(column, kind, training)
-    labels = Labels(column, kind, training.levels, level_type, training.label_width, INT16)
+    labels = Labels(column, kind, training.levels, level_type, training.labels.shape, INT16)
     _require_known(db, source, labels, training)
     return labels
 
 
 def _number(db: Database, source: Relation, column: str, kind: ColumnType) -> Labels:
-    name = quoted(column)
-    rows = db.execute(
-        f"SELECT pg_catalog.count(*) AS rows FROM {source.sql} WHERE {name} IS NULL"
-        f" OR NOT ({name} OPERATOR(pg_catalog.>=) -{LARGEST_REAL} AND {name} OPERATOR(pg_catalog.<=) {LARGEST_REAL})"
-    )[0]["rows"]
-    if rows:
-        raise UsageError(
-            _ARGUMENT,
-            f'column "{column}" is a number to be predicted ({kind.name}) and must be finite in every row, it is NULL, NaN or'
-            f" beyond the range of real in {rows} rows",
-            hint="Leave these rows out in a view; or give num_classes to make classes of its distinct values.",
-        )
-    return Labels(column, kind, None, None, 1, FLOAT32)
+    wanted = Wanted(_ARGUMENT, source, column, kind)
+    if db.execute(f"SELECT 1 AS one FROM {source.sql} WHERE {wanted.unfit} LIMIT 1"):
+        problem = wanted.problem(db)
+        if problem is not None:
+            raise problem
+    return Labels(column, kind, None, None, (1,), FLOAT32)
 
 
 def levels(db: Database, source: Relation, column: str, kind: ColumnType) -> tuple[str | None, ...]:
@@ -156,23 +151,36 @@ def levels(db: Database, source: Relation, column: str, kind: ColumnType) -> tup
     return tuple(row["level"] for row in rows)
 
 
-def requested_classes(value: int | str | list[int | None] | None) -> int | None:
-    """Read `num_classes`, which comes as a number, as an array with one element, or as the text of either."""
-    number = _classes_of_text(value) if isinstance(value, str) else value
-    if isinstance(number, list):
-        if len(number) != 1 or isinstance(number[0], list):
-            raise _bad_classes(value)
-        number = number[0]
-    if number is not None and not 1 <= number <= MOST_CLASSES:
-        raise _bad_classes(value)
+def requested_classes(value: str | None) -> int | None:
+    """Read `num_classes`: the text of a number, or of an array with one element."""
+    match = re.fullmatch(r"\s*(\{\s*)?(\d{1,9}|null)\s*(?(1)\})\s*", "null" if value is None else value, re.IGNORECASE)
+    if match and match.group(2).lower() == "null":
+        return None
+    number = int(match.group(2)) if match else 0
+    if not 1 <= number <= MOST_CLASSES:
+        rule = f"must be one number of classes from 1 to {MOST_CLASSES}, as in 10 or ARRAY[10]"
+        raise UsageError("num_classes", rule, number if match else value)
     return number
 
 
-def _classes_of_text(value: str) -> int | None:
-    match = re.fullmatch(r"\s*(\{\s*)?(\d{1,9}|null)\s*(?(1)\})\s*", value, re.IGNORECASE)
-    if not match:
-        raise _bad_classes(value)
-    return None if match.group(2).lower() == "null" else int(match.group(2))
+def remark(db: CallerDatabase, labels: Labels, rows: int, requested: int | None) -> None:
+    """Say what is odd about the classes of a training table, unless the caller has said how many there are.
+
+    Args:
+        rows: how many the table has.
+        requested: `num_classes`.
+    """
+    column, levels = labels.column, labels.levels
+    if levels is None or requested is not None:
+        return
+    if len(levels) == 1:
+        db.warning(f'column "{column}" has only one class, {shown(levels[0], 40)}: a model can learn nothing of it')
+    elif len(levels) >= min(MANY_CLASSES, rows / 10) and all(level is None or _NUMBER.fullmatch(level) for level in levels):
+        name, many = as_typed(column), f"{len(levels)} distinct values in {rows} rows"
+        db.notice(
+            f'column "{column}" ({labels.type.name}) has {many}, and each becomes a class; to predict a number, pack a view'
+            f" with {name}::real AS {name}"
+        )
 
 
 def encoded_type(dtype: str) -> str:
@@ -180,12 +188,8 @@ def encoded_type(dtype: str) -> str:
     return "smallint[]" if dtype == INT16 else "real[]"
 
 
-def through_integer(element: ColumnType) -> str:
-    """Return the cast that arrays of this type need before one to another number: booleans only become integers."""
-    return "::integer[]" if element.name == "boolean" else ""
-
-
-def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType) -> int:
+def _encoded_shape(db: Database, source: Relation, column: str, kind: ColumnType) -> tuple[int, ...]:
+    """Return the shape of the first array that is not empty, which the others must have as well."""
     if kind.element is None or kind.element.name not in NUMBERS:
         raise UsageError(
             _ARGUMENT,
@@ -194,24 +198,21 @@ def _encoded_width(db: Database, source: Relation, column: str, kind: ColumnType
         )
     name = quoted(column)
     rows = db.execute(
-        f"SELECT pg_catalog.array_ndims({name}) AS dims, pg_catalog.array_length({name}, 1) AS width FROM {source.sql}"
-        f" WHERE pg_catalog.array_length({name}, 1) > 0 LIMIT 1"
+        "SELECT array(SELECT pg_catalog.array_length(y, d) FROM pg_catalog.generate_series(1, pg_catalog.array_ndims(y)) AS d"
+        f" ORDER BY d) AS shape FROM (SELECT {name} AS y FROM {source.sql}"
+        f" WHERE pg_catalog.array_ndims({name}) IS NOT NULL LIMIT 1) AS first"
     )
     if not rows:
         raise UsageError(_ARGUMENT, f'column "{column}" must not hold only NULL or empty arrays')
-    if rows[0]["dims"] != 1:
-        raise UsageError(
-            _ARGUMENT, f'arrays in column "{column}" must have one dimension', rows[0]["dims"], sqlstate=FEATURE_NOT_SUPPORTED
-        )
-    return int(rows[0]["width"])
+    return tuple(rows[0]["shape"])
 
 
 def _encoded_dtype(db: Database, source: Relation, column: str, element: ColumnType) -> str:
     name = f"{quoted(column)}{through_integer(element)}"
-    values = f"SELECT pg_catalog.unnest({name})::double precision AS value FROM {source.sql}"
+    number, wide = as_wide(f"pg_catalog.unnest({name})", element)
     soft = db.execute(
-        f"SELECT 1 AS one FROM ({values}) AS each WHERE value <> pg_catalog.floor(value)"
-        " OR pg_catalog.abs(value) > 32767::double precision LIMIT 1"
+        f"SELECT 1 AS one FROM (SELECT {number} AS value FROM {source.sql}) AS each WHERE value <> pg_catalog.floor(value)"
+        f" OR pg_catalog.abs(value) > 32767::{wide} LIMIT 1"
     )
     return FLOAT32 if soft else INT16
 
@@ -265,7 +266,3 @@ def _unlike_training(column: str, kind: ColumnType, training: PackedTable) -> Us
 def _listed(values: Sequence[str | None]) -> str:
     more = ", ..." if len(values) > _SHOWN else ""
     return ", ".join(shown(value, 40) for value in values[:_SHOWN]) + more
-
-
-def _bad_classes(value: object) -> UsageError:
-    return UsageError("num_classes", f"must be one number of classes from 1 to {MOST_CLASSES}, as in 10 or ARRAY[10]", value)

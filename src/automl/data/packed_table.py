@@ -30,7 +30,7 @@ class Summary:
             NULL is a class. None if the labels were encoded already, or are numbers to be predicted.
         buffer_size: rows of the largest buffer.
         normalizing_const: what the features were divided by.
-        num_classes: length of a row of labels; None if a row is one number to be predicted.
+        num_classes: length of a row of labels; None if a row is one number, or an array of several dimensions, to be predicted.
         distribution_rules: as it was typed.
         partitions: number of parts that stay together; a buffer is in part `buffer_id` modulo this.
         dependent_dtype: int16 or float32, the numbers that the labels are packed as.
@@ -123,22 +123,17 @@ class PackedTable:
     @property
     def dependent(self) -> str:
         """The column of labels."""
-        return self._output.column
+        return self.labels.column
 
     @property
-    def label_width(self) -> int:
-        """Numbers of one row of labels: the classes, or 1 where a number is predicted."""
-        return self._output.size
-
-    @property
-    def _output(self) -> Variable:
-        assert self.variables.output is not None  # a packed table has labels
-        return self.variables.output
+    def labels(self) -> Variable:
+        """What stands in one row of labels."""
+        return self.variables.labels
 
     @property
     def is_number(self) -> bool:
         """Whether the dependent variable is a number to be predicted, and has no classes."""
-        return self.class_values is None and self.summary["num_classes"] is None
+        return self.class_values is None and self.summary["num_classes"] is None and self.labels.shape == (1,)
 
     @property
     def levels(self) -> tuple[str | None, ...]:
@@ -176,8 +171,8 @@ def read(db: Database, argument: str, value: str | None) -> PackedTable:
         given=str(value).strip(),
         relation=relation,
         variables=Variables(
-            (Variable(independent, _x_shape(db, argument, relation, independent), "float32"),),
-            Variable(dependent, (1 if row["num_classes"] is None else row["num_classes"],), row["dependent_dtype"]),
+            (Variable(independent, _shape(db, argument, relation, independent), "float32"),),
+            Variable(dependent, _shape(db, argument, relation, dependent), row["dependent_dtype"], values is not None),
         ),
         partitions=row["partitions"],
         class_values=None if values is None else tuple(values),
@@ -188,16 +183,32 @@ def read(db: Database, argument: str, value: str | None) -> PackedTable:
 
 def same_shape(training: PackedTable, validation: PackedTable) -> None:
     """Raise unless the rows of both tables fit the same model."""
-    for what, one, other in (
-        ("features of shape", braces(training.variables.input.shape), braces(validation.variables.input.shape)),
-        ("labels of length", training.label_width, validation.label_width),
-    ):
-        if one != other:
-            raise UsageError(
-                "validation_table",
-                f'table "{validation.relation.name}" must have {what} {one} as "{training.relation.name}" has, not {other}',
-                hint="Make it with madlib.validation_preprocessor_dl from the training table.",
-            )
+    x, other_x = training.variables.input.shape, validation.variables.input.shape
+    y, other_y = training.labels.shape, validation.labels.shape
+    if x != other_x:
+        raise _unlike(training, validation, f"features of shape {braces(x)}", braces(other_x))
+    if y != other_y:
+        wanted, found = lengths(y, other_y)
+        raise _unlike(training, validation, f"labels of {wanted}", found)
+
+
+def _unlike(training: PackedTable, validation: PackedTable, wanted: str, found: str) -> UsageError:
+    return UsageError(
+        "validation_table",
+        f'table "{validation.relation.name}" must have {wanted} as "{training.relation.name}" has, not {found}',
+        hint="Make it with madlib.validation_preprocessor_dl from the training table.",
+    )
+
+
+def lengths(wanted: Sequence[int], found: Sequence[int]) -> tuple[str, str]:
+    """Return how the shape that labels must have, and another one, are told of.
+
+    >>> lengths((3,), (2,)), lengths((3,), (2, 2))
+    (('length 3', '2'), ('shape {3}', '{2,2}'))
+    """
+    if len(wanted) == len(found) == 1:
+        return f"length {wanted[0]}", str(found[0])
+    return f"shape {braces(wanted)}", braces(found)
 
 
 def braces(shape: Iterable[int]) -> str:
@@ -236,8 +247,9 @@ def _require_packed(db: Database, argument: str, relation: Relation, *variables:
             raise _not_packed(argument, relation, f'has no packed column "{variable}"')
 
 
-def _x_shape(db: Database, argument: str, relation: Relation, independent: str) -> tuple[int, ...]:
-    rows = db.execute(f"SELECT {quoted(independent + '_shape')} AS shape FROM {relation.sql} LIMIT 1")
+def _shape(db: Database, argument: str, relation: Relation, variable: str) -> tuple[int, ...]:
+    """Return the shape of one row of a variable."""
+    rows = db.execute(f"SELECT {quoted(variable + '_shape')} AS shape FROM {relation.sql} LIMIT 1")
     if not rows:
         raise UsageError(argument, f'table "{relation.name}" is empty')
     return tuple(rows[0]["shape"][1:])

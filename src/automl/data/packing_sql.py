@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from automl.data.labels import INT16, Labels, comparable, encoded_type, equals, through_integer, unnested
+from automl.data.labels import INT16, Labels, comparable, encoded_type, equals, unnested
+from automl.data.unfit_rows import through_integer
 from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import KEY
 from automl.database.names import Name, quoted
@@ -149,7 +150,7 @@ def buffer_columns(packing: Packing, order: str) -> str:
         order: the order of the rows, for the aggregates; none where they come in it.
     """
     x_shape = f"ARRAY[pg_catalog.count(*)::integer, {numbers(packing.shape)}]"
-    y_shape = f"ARRAY[pg_catalog.count(*)::integer, {packing.labels.width}]"
+    y_shape = f"ARRAY[pg_catalog.count(*)::integer, {numbers(packing.labels.shape)}]"
     features = _joined(f"madlib.automl_native({_as_real(packing)})", order)
     return (
         f"madlib.automl_pack_features({features}, {x_shape}, $2::real), {_packed_labels(packing.labels, y_shape, order)},"

@@ -9,27 +9,27 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from automl.data import distribution, packing_segments, packing_sql
-from automl.data.labels import NUMBERS, Labels, requested_classes, training_labels, validation_labels
+from automl.data.labels import NUMBERS, Labels, remark, requested_classes, training_labels, validation_labels
 from automl.data.packed_table import SUFFIX, Summary, braces, read, write_summary
 from automl.data.packing_sql import Layout, Packing, layout
-from automl.database.catalog import ColumnType, Relation, column_type, readable_table, require_absent, require_column
+from automl.data.unfit_rows import Wanted, shape_sql
+from automl.database.catalog import ColumnType, Relation, column_type, one_column, readable_table, require_absent
 from automl.database.dialect import KEY
-from automl.database.names import LONGEST_NAME, Name, column_names, quoted, table_name
+from automl.database.names import LONGEST_NAME, Name, quoted, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.database.settings import PARTITIONS, read_setting, settings
 from automl.errors import (
     DATATYPE_MISMATCH,
-    FEATURE_NOT_SUPPORTED,
+    NUMERIC_VALUE_OUT_OF_RANGE,
     OBJECT_NOT_IN_PREREQUISITE_STATE,
     UsageError,
 )
 
 DEFAULT_BUFFER_VALUES = 16 * 2**20  # 64 MB of float32; on its way a buffer takes about six times that
 MOST_BUFFER_BYTES = 1_000_000_000  # of a buffer on its way; PostgreSQL's limit of a value is 1 GiB
-_MOST_DIMENSIONS = 6  # MAXDIM of PostgreSQL
 
 # The rows arrive in groups because they are sorted, so only one buffer is in memory at a time; and in the same order each time.
 _IN_ORDER = {
@@ -49,7 +49,7 @@ def training_preprocessor_dl(
     independent_varname: str | None,
     buffer_size: int | None = None,
     normalizing_const: float | None = 1.0,
-    num_classes: int | str | list[int | None] | None = None,
+    num_classes: str | None = None,
     distribution_rules: str | None = None,
 ) -> None:
     """Pack a table to train on, its rows in random order (the same after the same `setseed`).
@@ -76,6 +76,7 @@ def training_preprocessor_dl(
     shape = _first_shape(db, source, independent)
     labels = training_labels(db, source, dependent, classes)
     layout = _layout(db, source, shape, labels, buffer_size, len(segments))
+    remark(db, labels, layout.rows, classes)
     packing = Packing(source, independent, kind, shape, labels, divisor, layout, True, segments)
     _pack(db, packing, outputs, (_typed(source_table), _typed(output_table), rules))
 
@@ -119,11 +120,7 @@ def _pack(db: Database, packing: Packing, outputs: tuple[Name, Name], typed: tup
     """Make the packed table and its summary."""
     labels, (table, summary) = packing.labels, outputs
     packing_sql.create(db, table, packing)
-    with settings(db, _IN_ORDER):
-        if packing.segments:
-            packing_segments.insert(db, table, packing)
-        else:
-            packing_sql.insert(db, table, packing)
+    _insert(db, table, packing)
     _require_packed(db, table, packing)
     source_text, output_text, rules = typed
     write_summary(
@@ -148,19 +145,24 @@ def _pack(db: Database, packing: Packing, outputs: tuple[Name, Name], typed: tup
     )
 
 
+def _insert(db: Database, table: Name, packing: Packing) -> None:
+    """Pack the rows into the table."""
+    insert = packing_segments.insert if packing.segments else packing_sql.insert
+    try:
+        with settings(db, _IN_ORDER):
+            insert(db, table, packing)
+    except Exception as error:  # the driver's own class
+        if getattr(error, "sqlstate", None) == NUMERIC_VALUE_OUT_OF_RANGE:
+            _require_fit(db, packing)
+        raise
+
+
 def _require_packed(db: Database, table: Name, packing: Packing) -> None:
-    """Raise what is wrong with the rows, if a buffer could not be packed."""
-    labels = packing.labels
-    x, y = quoted(packing.independent), quoted(labels.column)
-    failed = db.execute(
-        f"SELECT COALESCE(pg_catalog.bool_or({x} IS NULL), false) AS x,"
-        f" COALESCE(pg_catalog.bool_or({y} IS NULL), false) AS y FROM {table.sql}"
-    )[0]
-    if failed["x"]:
-        _explain(db, "independent_varname", packing.source, packing.independent, packing.shape)
-    if failed["y"] and labels.levels is None and not labels.is_number:
-        _explain(db, "dependent_varname", packing.source, labels.column, (labels.width,))
-    if failed["x"] or failed["y"]:
+    """Tell what is wrong with the rows, if a buffer could not be packed."""
+    x, y = quoted(packing.independent), quoted(packing.labels.column)
+    failed = db.execute(f"SELECT 1 AS one FROM {table.sql} WHERE {x} IS NULL OR {y} IS NULL LIMIT 1")
+    if failed:
+        _require_fit(db, packing)
         raise UsageError(
             "source_table",
             f'rows of "{packing.source.name}" changed while they were packed',
@@ -169,26 +171,21 @@ def _require_packed(db: Database, table: Name, packing: Packing) -> None:
         )
 
 
-def _explain(db: Database, argument: str, source: Relation, column: str, shape: Sequence[int]) -> None:
-    """Raise an error that tells the rows whose array is missing or not of this shape, if there are such rows."""
-    name = quoted(column)
-    problem = (
-        f"CASE WHEN {name} IS NULL THEN 'NULL' WHEN pg_catalog.array_ndims({name}) IS NULL THEN 'an empty array'"
-        f" WHEN {_shape_sql(name)} <> '{braces(shape)}' THEN 'shape ' || {_shape_sql(name)}"
-        f" WHEN EXISTS (SELECT 1 FROM pg_catalog.unnest({name}) AS value WHERE value IS NULL) THEN 'a NULL element' END"
-    )
-    rows = db.execute(
-        f"SELECT problem, pg_catalog.count(*) AS rows, pg_catalog.min(place) AS first FROM (SELECT {problem} AS problem,"
-        f" pg_catalog.row_number() OVER () AS place FROM {source.sql}) AS looked_at WHERE problem IS NOT NULL"
-        " GROUP BY problem ORDER BY first LIMIT 5"
-    )
-    if rows:
-        found = ", ".join(f"{row['problem']} in {row['rows']} rows (first in row {row['first']})" for row in rows)
-        raise UsageError(
-            argument,
-            f'every value of column "{column}" must be an array of shape {braces(shape)} without NULL, found {found}',
-            hint="Correct these rows, or pack a view that leaves them out.",
-        )
+def _require_fit(db: Database, packing: Packing) -> None:
+    """Raise an error that tells the rows that cannot be packed, if there are such rows."""
+    for wanted in _wanted(packing):
+        problem = wanted.problem(db)
+        if problem is not None:
+            raise problem
+
+
+def _wanted(packing: Packing) -> Iterator[Wanted]:
+    """Yield what must be in the columns of the source, but for that of classes, where anything may be."""
+    source, labels = packing.source, packing.labels
+    yield Wanted("independent_varname", source, packing.independent, packing.features, packing.shape, packing.normalizing_const)
+    if labels.levels is None:
+        shape = None if labels.is_number else labels.shape
+        yield Wanted("dependent_varname", source, labels.column, labels.type, shape)
 
 
 def _outputs(db: Database, value: str | None) -> tuple[Name, Name]:
@@ -214,14 +211,11 @@ def _variables(db: Database, source: Relation, dependent: str | None, independen
 
 
 def _variable(db: Database, source: Relation, argument: str, value: str | None) -> str:
-    names = column_names(argument, value)
-    if len(names) != 1:
-        raise UsageError(argument, "must name one column", value, sqlstate=FEATURE_NOT_SUPPORTED)
-    require_column(db, argument, source, names[0])
+    name = one_column(db, argument, source, value)
     suffix = "_class_values" if argument == "dependent_varname" else "_shape"
-    if len((names[0] + suffix).encode()) > LONGEST_NAME:
-        raise UsageError(argument, f'must leave room for "{names[0]}{suffix}" in {LONGEST_NAME} bytes', value)
-    return names[0]
+    if len((name + suffix).encode()) > LONGEST_NAME:
+        raise UsageError(argument, f'must leave room for "{name}{suffix}" in {LONGEST_NAME} bytes', value)
+    return name
 
 
 def _divisor(value: float | None) -> float:
@@ -248,7 +242,7 @@ def _first_shape(db: Database, source: Relation, column: str) -> tuple[int, ...]
     """Return the shape of the first array that is not empty, which the others must have as well."""
     name = quoted(column)
     rows = db.execute(
-        f"SELECT {_shape_sql(name)} AS shape FROM {source.sql} WHERE pg_catalog.array_ndims({name}) IS NOT NULL LIMIT 1"
+        f"SELECT {shape_sql(name)} AS shape FROM {source.sql} WHERE pg_catalog.array_ndims({name}) IS NOT NULL LIMIT 1"
     )
     if not rows:
         raise UsageError("independent_varname", f'column "{column}" must not hold only NULL or empty arrays')
@@ -261,11 +255,11 @@ def _layout(
     if requested is not None and requested <= 0:
         raise UsageError("buffer_size", "must be at least 1", requested)
     rows = int(db.execute(f"SELECT pg_catalog.count(*) AS rows FROM {source.sql}")[0]["rows"])
-    values = max(math.prod(shape), labels.width)
+    values = max(math.prod(shape), math.prod(labels.shape))
     partitions = segments or read_setting(db, PARTITIONS, os.cpu_count() or 1)
     cut = layout(rows, partitions, max(1, DEFAULT_BUFFER_VALUES // values), requested)
     # A row on its way is an array as it lies in memory: 12 bytes, 8 for each dimension, and its numbers (array_bytes.py).
-    most = MOST_BUFFER_BYTES // (12 + 8 * len(shape) + 4 * values)
+    most = MOST_BUFFER_BYTES // (12 + 8 * max(len(shape), len(labels.shape)) + 4 * values)
     if cut.buffer_size > most:
         raise UsageError(
             "buffer_size" if most else "independent_varname",
@@ -273,12 +267,6 @@ def _layout(
             cut.buffer_size,
         )
     return cut
-
-
-def _shape_sql(name: str) -> str:
-    """The shape of an array as text, such as {28,28,1}; lower bounds do not matter."""
-    sizes = ", ".join(f"pg_catalog.array_length({name}, {dimension})" for dimension in range(1, _MOST_DIMENSIONS + 1))
-    return f"'{{' || pg_catalog.array_to_string(ARRAY[{sizes}], ',') || '}}'"
 
 
 def _typed(value: str | None) -> str:

@@ -5,14 +5,16 @@ Every function takes the SQL argument that a name came in, so that an error can 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from automl.database import locks
 from automl.database.locks import Lock
-from automl.database.names import Name, as_typed, quoted, table_name
+from automl.database.names import Name, as_typed, column_names, quoted, table_name
 from automl.database.session import Database
 from automl.errors import (
     DUPLICATE_TABLE,
+    FEATURE_NOT_SUPPORTED,
     INSUFFICIENT_PRIVILEGE,
     INVALID_SCHEMA_NAME,
     OBJECT_IN_USE,
@@ -22,6 +24,7 @@ from automl.errors import (
 )
 from keras_seg.protocol.spelling import closest
 
+_EXPRESSION = re.compile(r"[(\[:+*/|-]")
 _READABLE = ("r", "p", "v", "m", "f")  # table, partitioned table, view, materialized view, foreign table
 
 
@@ -133,6 +136,26 @@ def require_column(db: Database, argument: str, relation: Relation, *names: str)
                 hint=_column_hint(name, list(there)),
                 sqlstate=UNDEFINED_COLUMN,
             )
+
+
+def one_column(db: Database, argument: str, relation: Relation, value: str | None) -> str:
+    """Read the name of one column of a table, exactly as the catalog spells it.
+
+    Raises:
+        UsageError: it is none of the table (42703); it names several, or is an expression (0A000), which a view makes a column.
+    """
+    try:
+        names = column_names(argument, value)
+    except UsageError as problem:
+        if value and _EXPRESSION.search(value):
+            problem.hint = _view_hint(argument, relation, value.strip())
+        raise
+    if len(names) != 1:
+        together = _together(db, relation, names)
+        hint = None if together is None else _view_hint(argument, relation, together)
+        raise UsageError(argument, "must name one column", value, hint=hint, sqlstate=FEATURE_NOT_SUPPORTED)
+    require_column(db, argument, relation, names[0])
+    return names[0]
 
 
 def require_select(db: Database, argument: str, relation: Relation, *names: str) -> None:
@@ -279,6 +302,22 @@ def _require_create(db: Database, argument: str, schema: str) -> None:
             hint=f"Its owner can allow it: GRANT CREATE ON SCHEMA {quoted(schema)} TO {quoted(rows[0]['role'])}",
             sqlstate=INSUFFICIENT_PRIVILEGE,
         )
+
+
+def _together(db: Database, relation: Relation, names: list[str]) -> str | None:
+    """Return the SQL of an array of columns: of plain values, or joined of arrays. None if one of them is not there."""
+    there = columns(db, relation)
+    if not set(names) <= set(there):
+        return None
+    typed = [as_typed(name) for name in names]
+    return " || ".join(typed) if any(there[name].endswith("[]") for name in names) else f"ARRAY[{', '.join(typed)}]"
+
+
+def _view_hint(argument: str, relation: Relation, expression: str) -> str:
+    """Return how an expression becomes a column; `argument` names what it is for."""
+    name = argument.removesuffix("_varname").removesuffix("_col")
+    source = f"{as_typed(relation.name.schema)}.{as_typed(relation.name.table)}" if relation.name.schema else relation.name.sql
+    return f"Make one column of it in a view, and name that: CREATE VIEW v AS SELECT *, {expression} AS {name} FROM {source}"
 
 
 def _column_hint(name: str, there: list[str]) -> str:

@@ -11,6 +11,7 @@ from automl.database.locks import Lock
 from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError
+from keras_seg.protocol.architecture_files import unwrapped
 
 _COLUMNS = ("model_id", "model_arch", "model_weights", "name", "description", "__internal_madlib_id__")
 _ARGUMENT = "keras_model_arch_table"
@@ -29,13 +30,13 @@ def load_keras_model(
     Args:
         db: the caller's session.
         keras_model_arch_table: the library.
-        model_arch: what `model.to_json()` of Keras gives.
+        model_arch: what `model.to_json()` of Keras gives, or a file that holds it.
         model_weights: float32 values of `model.get_weights()`, all arrays one after the other.
         name: free text.
         description: free text.
     """
     library = table_name(_ARGUMENT, keras_model_arch_table)
-    _check_architecture(model_arch)
+    architecture = _architecture(model_arch)
     if model_weights is not None and (not model_weights or len(model_weights) % 4):
         raise UsageError("model_weights", "must be float32 values, 4 bytes each", f"{len(model_weights)} bytes")
     _wait_for_others(db, library)
@@ -47,7 +48,7 @@ def load_keras_model(
         f"INSERT INTO {relation.sql} ({', '.join(_COLUMNS)})"
         " VALUES ($1::integer, $2::json, $3::bytea, $4::text, $5::text, $6::text)",
         number,
-        model_arch,
+        architecture,
         model_weights,
         name,
         description,
@@ -76,12 +77,14 @@ def delete_keras_model(db: CallerDatabase, keras_model_arch_table: str | None, m
         _drop(db, relation)
 
 
-def _check_architecture(text: str | None) -> None:
-    """Raise unless the text has the form of a Keras model of any generation; whether Keras can build it shows later."""
+def _architecture(text: str | None) -> str:
+    """Return the architecture in a text, which has the form of a Keras model; whether Keras can build it shows later."""
     if text is None:
         raise UsageError("model_arch", "must be the JSON of a Keras model", text, sqlstate=NULL_VALUE_NOT_ALLOWED)
     try:
-        value = json.loads(text)
+        given = json.loads(text)
+        value = unwrapped(given)
+        architecture = text if value is given else json.dumps(value)
     except (ValueError, RecursionError) as error:
         raise UsageError("model_arch", f"must be the JSON of a Keras model: {error}") from None
     hint = "Pass what model.to_json() gives."
@@ -92,6 +95,7 @@ def _check_architecture(text: str | None) -> None:
             raise UsageError(
                 "model_arch", f'must be a JSON object with class_name and config, "{key}" is missing', value, hint=hint
             )
+    return architecture
 
 
 def _wait_for_others(db: Database, name: Name) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from automl.database.session import CallerDatabase, Database
 from automl.errors import FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, Problems, UsageError
@@ -40,7 +41,16 @@ def madlib_keras_predict_byom(
     hosts = problems.attempt(lambda: gpus.hosts_of_sessions(db) if use_gpus else None)
     problems.stop()
     kind = "pg_catalog.int4" if classes.value is None else "pg_catalog.text"
-    model = Model(definition.value, _DEPENDENT, kind, classes.value, divisor.value, named_by_caller=True)
+    model = Model(
+        definition.value,
+        _DEPENDENT,
+        kind,
+        classes.value,
+        divisor.value,
+        argument="model_arch_table",
+        called=f"model_id {model_id}",
+        named_by_caller=True,
+    )
     predict_with(db, model, test_table, id_col, independent_varname, output_table, selection.value, hosts.value)
 
 
@@ -78,9 +88,11 @@ def _class_values(
 
 
 def _divisor(value: float | None) -> float:
-    if value is not None and not (value > 0 and math.isfinite(value)):
-        raise UsageError("normalizing_const", "must be a number above 0, or NULL for 1", value)
-    return 1.0 if value is None else value
+    with np.errstate(over="ignore"):
+        divisor = np.float32(1.0 if value is None else value)
+    if not (divisor > 0 and np.isfinite(divisor)):
+        raise UsageError("normalizing_const", "must be a number above 0 in the range of real, or NULL for 1", value)
+    return float(divisor)
 
 
 def _require_one(dependent_count: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,9 +18,9 @@ from automl.database.session import CallerDatabase, Row
 from automl.errors import OperatorError
 from automl.hosts.assignment import of_sessions
 from automl.hosts.machine import this_machine
-from automl.prediction.trained_model import KEY, Prediction
+from automl.prediction.trained_model import KEY, Prediction, WrongRow
 from keras_seg.protocol import array_bytes
-from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, SessionSetup
+from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck
 from keras_seg.protocol.predictions import Block, batch_rows, blocks
 
 _ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
@@ -43,7 +44,7 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
     resources = available(db, this_machine(), prediction.hosts)
     count = min(resources.sessions, 1 + prediction.source.rows // _ROWS_A_SESSION)
     gpus = of_sessions(prediction.hosts, count)
-    common = SessionSetup(variables=prediction.variables, threads=resources.threads)
+    common = replace(prediction.setup, threads=resources.threads)
     setup = Setup(common, gpus, (prediction.model.definition,))
     try:
         if count == 0:
@@ -55,15 +56,15 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
 
 
 def _require_fit(cluster: Cluster, prediction: Prediction) -> None:
-    report: CheckReport = ask(cluster, CheckWork(CheckOrder((NetworkCheck("the model", KEY),))))
+    report: CheckReport = ask(cluster, CheckWork(CheckOrder((NetworkCheck(prediction.model.called, KEY),))))
     if report.problems:
-        raise prediction.source.unfit(report.problems[0].text)
+        raise prediction.unfit(report.problems[0])
 
 
 def _predicted(
     db: CallerDatabase, cluster: Cluster, prediction: Prediction
 ) -> Iterator[tuple[Sequence[str | None], np.ndarray]]:
-    """Yield (ids as text, outputs (rows, columns)) of batches, as the sessions finish them."""
+    """Yield (ids as text, outputs (rows, ...)) of batches, as the sessions finish them."""
     batches = _batches(db, prediction)
     waiting: dict[int, Sequence[str | None]] = {}
     number, more = 0, True
@@ -84,10 +85,7 @@ def _predicted(
 
 def _batches(db: CallerDatabase, prediction: Prediction) -> Iterator[tuple[Sequence[str | None], bytes]]:
     source = prediction.source
-    query = (
-        f"SELECT {quoted(source.id_column)}::text AS id, madlib.automl_native({quoted(source.features)}::real[]) AS x"
-        f" FROM {source.table.sql}"
-    )
+    query = f"SELECT {quoted(source.id_column)}::text AS id, {source.native} AS x FROM {source.table.sql}"
     for rows in db.stream(query, rows=batch_rows(source.values)):
         yield [row["id"] for row in rows], _features(rows, prediction)
 
@@ -99,7 +97,7 @@ def _features(rows: Sequence[Row], prediction: Prediction) -> bytes:
         joined = b"".join(row["x"] for row in rows)
         packed = array_bytes.features(joined, (len(rows), *prediction.source.shape), prediction.model.normalizing_const)
     if packed is None:
-        raise prediction.source.wrong_row((missing or rows[0])["id"])
+        raise WrongRow(prediction.source, (missing or rows[0])["id"])
     return packed
 
 
@@ -108,7 +106,7 @@ def _outputs(outcome: Outcome, prediction: Prediction) -> np.ndarray:
         text = str(outcome.lost)
         raise OperatorError(f"the session that predicts failed: {text.splitlines()[0]}")
     outputs: np.ndarray = outcome.answer
-    prediction.model.require_columns(outputs.shape[1])
+    prediction.require_fit(outputs.shape[1:])
     return outputs
 
 

@@ -22,6 +22,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from automl.cluster.orders import Setup
@@ -31,8 +32,8 @@ from automl.database.names import quoted
 from automl.database.session import CallerDatabase
 from automl.database.settings import THREADS, read_setting, settings
 from automl.hosts.assignment import of_sessions
-from automl.prediction.trained_model import Prediction
-from keras_seg.protocol.orders import GatheringOrder, GatheringProblem, SessionSetup
+from automl.prediction.trained_model import Prediction, WrongRow
+from keras_seg.protocol.orders import GatheringOrder, GatheringProblem
 from keras_seg.protocol.parts import Raw, cut
 
 _BLOCK = "unnest((block).ids, (block).classes, (block).outputs, (block).ranks) AS q(i, c, o, r)"
@@ -82,21 +83,20 @@ def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
     """Return what each segment is told first."""
     segments = segments_up(db)
     threads = read_setting(db, THREADS)
-    setup = Setup(SessionSetup(variables=prediction.variables, threads=threads), of_sessions(prediction.hosts, len(segments)))
+    setup = Setup(replace(prediction.setup, threads=threads), of_sessions(prediction.hosts, len(segments)))
     return [setup.of_session(segment.content).to_json() for segment in segments]
 
 
 def _order(prediction: Prediction, weights: str) -> str:
     model = prediction.model
-    classes = None if model.class_values is None else len(model.class_values)
-    return GatheringOrder(model.normalizing_const, classes, prediction.selection, weights).to_json()
+    return GatheringOrder(model.called, model.normalizing_const, model.count, prediction.selection, weights).to_json()
 
 
 @contextmanager
 def _rows(db: CallerDatabase, prediction: Prediction, blocks: str) -> Iterator[str]:
     """Give the query that hands over the rows where they lie: of the table, or of a copy of it on the segments."""
     source = prediction.source
-    identity, features = f"{quoted(source.id_column)}::text", f"madlib.automl_native({quoted(source.features)}::real[])"
+    identity, features = f"{quoted(source.id_column)}::text", source.native
     query = f"SELECT madlib.automl_gather({identity}, {features}) FROM {source.table.sql}"
     if _stay(db, statement(blocks, query)):
         yield query
@@ -131,7 +131,7 @@ def _require_predicted(db: CallerDatabase, prediction: Prediction, blocks: str) 
         return
     problem = GatheringProblem.from_json(rows[0]["problem"])
     if problem.network is not None:
-        raise prediction.source.unfit(problem.network)
-    if problem.columns is not None:
-        prediction.model.require_columns(problem.columns)
-    raise prediction.source.wrong_row(problem.row)
+        raise prediction.unfit(problem.network)
+    if problem.outputs is not None:
+        raise prediction.model.unfit(problem.outputs)
+    raise WrongRow(prediction.source, problem.row)

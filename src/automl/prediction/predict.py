@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from automl.data.labels import NUMBERS
 from automl.database import catalog
 from automl.database.catalog import Relation
-from automl.database.names import column_names, quoted, table_name
+from automl.database.names import quoted, table_name
 from automl.database.session import CallerDatabase, Database
-from automl.errors import DATATYPE_MISMATCH, UsageError
+from automl.errors import DATATYPE_MISMATCH, NUMERIC_VALUE_OUT_OF_RANGE, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.prediction import in_sessions, on_segments
-from automl.prediction.trained_model import KEY, Model, Prediction, Source
+from automl.prediction.trained_model import KEY, Model, Prediction, Source, WrongRow
+from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import Definition
 from keras_seg.protocol.predictions import OutputSelection
 
@@ -30,8 +32,8 @@ def madlib_keras_predict(
     the value, if the model predicts a number."""
     selection = parse_pred_type(pred_type)
     model = _model(db, model_table, mst_key)
-    if model.is_number:
-        selection = _of_number(selection, pred_type)
+    if not model.has_classes:
+        selection = _without_classes(model, pred_type)
     hosts = gpus.hosts_of_sessions(db) if use_gpus else None
     predict_with(db, model, test_table, id_col, independent_varname, output_table, selection, hosts)
 
@@ -55,10 +57,20 @@ def predict_with(
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     prediction = Prediction(model, source, output, selection, hosts)
     prediction.create(db)
-    if db.dialect.segmented:
-        on_segments.run(db, prediction)
-    else:
-        in_sessions.run(db, prediction)
+    run = on_segments.run if db.dialect.segmented else in_sessions.run
+    try:
+        run(db, prediction)
+    except Exception as error:  # the driver's own class
+        if isinstance(error, WrongRow) or getattr(error, "sqlstate", None) == NUMERIC_VALUE_OUT_OF_RANGE:
+            _require_fit(db, prediction)
+        raise
+
+
+def _require_fit(db: Database, prediction: Prediction) -> None:
+    """Raise an error that tells the rows that cannot be predicted, if there are such rows."""
+    problem = prediction.source.wanted(prediction.model.normalizing_const).problem(db)
+    if problem is not None:
+        raise problem
 
 
 def parse_pred_type(value: str | int | float | None) -> OutputSelection:
@@ -84,10 +96,11 @@ def parse_pred_type(value: str | int | float | None) -> OutputSelection:
     )
 
 
-def _of_number(selection: OutputSelection, pred_type: str | int | float | None) -> OutputSelection:
-    """Return the selection for a model that predicts a number: it has one value a row, whatever text asks for it."""
+def _without_classes(model: Model, pred_type: str | int | float | None) -> OutputSelection:
+    """Return the selection for a model that predicts a number or an array: one value a row, whatever text asks for it."""
     if isinstance(pred_type, int | float):
-        rule = "must be 'response', or be left out: this model predicts a number, which has no classes"
+        what = "an array" if model.is_array else "a number"
+        rule = f"must be 'response', or be left out: this model predicts {what}, which has no classes"
         raise UsageError("pred_type", rule, pred_type)
     return OutputSelection(ranked=False, raw=True)
 
@@ -102,11 +115,13 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
     row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
     if row["model_weights"] is None:
         raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
-    # Summaries of other makers may not have the column; then there are classes.
-    is_number = "num_classes IS NULL" if "num_classes" in catalog.columns(db, summary) else "false"
+    # Summaries of other makers may not have these columns; then there are classes.
+    there = catalog.columns(db, summary)
+    no_classes = "num_classes IS NULL" if "num_classes" in there else "false"
+    arrays = "dependent_vartype LIKE '%[]'" if "dependent_vartype" in there else "false"
     about = db.execute(
         "SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const,"
-        f" class_values IS NULL AND {is_number} AS is_number FROM {summary.sql} LIMIT 1"
+        f" class_values IS NULL AND {no_classes} AS no_classes, {arrays} AS arrays FROM {summary.sql} LIMIT 1"
     )[0]
     element = catalog.column_type(db, summary, "class_values").element
     values = about["class_values"]
@@ -116,8 +131,22 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
         element.sql if element and values is not None else "pg_catalog.int4",
         None if values is None else tuple(values),
         float(about["normalizing_const"]),
-        bool(about["is_number"]),
+        is_number=bool(about["no_classes"] and not about["arrays"]),
+        is_array=bool(about["no_classes"] and about["arrays"]),
+        logits=_reads_logits(db, table, key),
     )
+
+
+def _reads_logits(db: Database, table: Relation, key: int | None) -> bool:
+    """Return whether a model was trained with a loss that reads outputs as logits; False where nothing tells its loss."""
+    try:
+        about = companion(db, table, "_summary" if key is None else "_info")
+        catalog.require_column(db, "model_table", about, "loss_type")
+    except UsageError:
+        return False
+    where = "true" if key is None else f"mst_key = {key}"
+    rows = db.execute(f"SELECT loss_type::text AS loss FROM {about.sql} WHERE {where}")
+    return bool(rows) and reads_logits(rows[0]["loss"] or "")
 
 
 def keys_of(db: Database, table: Relation, mst_key: int | None) -> int | None:
@@ -148,10 +177,10 @@ def companion(db: Database, table: Relation, suffix: str) -> Relation:
 
 def _source(db: CallerDatabase, test_table: str | None, id_col: str | None, independent: str | None) -> Source:
     table = catalog.readable_table(db, "test_table", test_table)
-    id_column = _one_column(db, "id_col", table, id_col)
-    features = _one_column(db, "independent_varname", table, independent)
+    id_column = catalog.one_column(db, "id_col", table, id_col)
+    features = catalog.one_column(db, "independent_varname", table, independent)
     kind = catalog.column_type(db, table, features)
-    if kind.element is None or kind.element.category != "N":
+    if kind.element is None or kind.element.name not in NUMBERS:
         raise UsageError(
             "independent_varname",
             f'column "{features}" of table "{table.name}" must be an array of numbers, it is {kind.name}',
@@ -165,12 +194,4 @@ def _source(db: CallerDatabase, test_table: str | None, id_col: str | None, inde
         f" ORDER BY d) AS shape FROM (SELECT {column} AS f FROM {table.sql} WHERE {column} IS NOT NULL LIMIT 1) q"
     )
     shape = tuple(dims[0]["shape"]) if dims else ()
-    return Source(table, id_column, catalog.column_type(db, table, id_column), features, rows, shape)
-
-
-def _one_column(db: CallerDatabase, argument: str, table: Relation, value: str | None) -> str:
-    names = column_names(argument, value)
-    if len(names) != 1:
-        raise UsageError(argument, "must name one column", value)
-    catalog.require_column(db, argument, table, names[0])
-    return names[0]
+    return Source(table, id_column, catalog.column_type(db, table, id_column), features, kind, rows, shape)

@@ -1,22 +1,27 @@
 """Prediction: what is predicted, and the table that it is written to. In sessions the rows come to the network
-(`prediction_sessions`); on Greenplum the network comes to the rows (`prediction_segments`)."""
+(`in_sessions`); on Greenplum the network comes to the rows (`on_segments`)."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from automl.data.packed_table import braces
+from automl.data.unfit_rows import Wanted, through_integer
 from automl.database.catalog import ColumnType, Relation
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase
-from automl.errors import AutomlError, UsageError
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.hosts.assignment import Host
-from keras_seg.protocol.orders import Definition
-from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.orders import Definition, Part, Problem, SessionSetup
+from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variable, Variables
 
 KEY = "model"
+INDEPENDENT = "independent_varname"
 _HASHED = "NSDTBIE"  # categories of types that rows of Greenplum can be distributed by
 
 
@@ -26,7 +31,11 @@ class Model:
 
     Attributes:
         is_number: whether it predicts a number, and no classes.
+        is_array: likewise an array of the shape of its outputs.
+        argument: the SQL argument that it came by.
+        called: what people call it, for problems.
         named_by_caller: whether the class values are an argument of the call.
+        logits: whether it was trained with a loss that reads its outputs as logits.
     """
 
     definition: Definition
@@ -35,26 +44,55 @@ class Model:
     class_values: tuple[str | None, ...] | None
     normalizing_const: float
     is_number: bool = False
+    is_array: bool = False
+    argument: str = "model_table"
+    called: str = "the model"
     named_by_caller: bool = False
+    logits: bool = False
 
-    def require_columns(self, columns: int) -> None:
-        """Raise unless the network gives a value for each class that is named."""
-        if self.class_values is None or len(self.class_values) == columns:
-            return
+    @property
+    def has_classes(self) -> bool:
+        """Whether it predicts classes."""
+        return not (self.is_number or self.is_array)
+
+    @property
+    def count(self) -> int | None:
+        """How many classes are named; None where none are."""
+        return None if self.class_values is None else len(self.class_values)
+
+    def unfit(self, outputs: Sequence[int]) -> AutomlError:
+        """Return the error for outputs of a shape that does not give what is asked for: other classes than those that are
+        named, or none at all."""
+        columns, hint = math.prod(outputs), None
+        if columns == 1 and self.count in (None, 2):
+            hint = (
+                "One output stands for two classes where it is a probability: let the network end in activation sigmoid."
+                " pred_type 'value' gives it as it is."
+            )
+        if self.count is None:
+            rule = f"must be 'value': the network gives {_told(outputs)} for a row, and that tells no class"
+            return UsageError("pred_type", rule, hint=hint)
         if self.named_by_caller:
             rule = f"must have one value for each of the network's {columns} outputs"
-            raise UsageError("class_values", rule, list(self.class_values))
-        raise AutomlError(f"the network gives {columns} values a row, but its summary names {len(self.class_values)} classes")
+            return UsageError("class_values", rule, list(self.class_values or ()), hint=hint)
+        return AutomlError(f"the network gives {columns} values a row, but its summary names {self.count} classes", hint=hint)
 
 
 @dataclass(frozen=True)
 class Source:
-    """The rows to predict."""
+    """The rows to predict.
+
+    Attributes:
+        features: column of the arrays that the network takes.
+        kind: its type.
+        shape: of the first array, which the others must have as well.
+    """
 
     table: Relation
     id_column: str
     id_type: ColumnType
     features: str
+    kind: ColumnType
     rows: int
     shape: tuple[int, ...]
 
@@ -63,16 +101,30 @@ class Source:
         """Numbers of a row."""
         return int(np.prod(self.shape))
 
-    def unfit(self, problem: str) -> UsageError:
-        """Return the error for rows that do not fit the network."""
-        return UsageError("independent_varname", f'column "{self.features}": {problem}')
+    @property
+    def native(self) -> str:
+        """The SQL of the bytes of a row's array."""
+        integers = through_integer(self.kind.element) if self.kind.element else ""
+        return f"madlib.automl_native({quoted(self.features)}{integers}::real[])"
 
-    def wrong_row(self, identity: str | None) -> UsageError:
-        """Return the error for a batch that has a wrong row, at `identity` or behind it."""
-        return UsageError(
-            "independent_varname",
-            f'every row of column "{self.features}" must be an array of shape {list(self.shape)} without NULL',
-            hint=f"Look at the rows near {self.id_column} = {identity}.",
+    def wanted(self, divisor: float) -> Wanted:
+        """Return what must be in the rows, for a network that takes them divided."""
+        return Wanted(INDEPENDENT, self.table, self.features, self.kind, self.shape, divisor, self.id_column)
+
+
+class WrongRow(UsageError):
+    """A batch has a row that cannot be predicted.
+
+    Args:
+        identity: the id of that row, or of one before it in the batch.
+    """
+
+    def __init__(self, source: Source, identity: str | None) -> None:
+        super().__init__(
+            INDEPENDENT,
+            f'a row of column "{source.features}" is no array of shape {braces(source.shape)} without NULL, NaN or infinity',
+            hint=f"It was at {source.id_column} = {identity} or behind it. Call again when nobody writes to the table.",
+            sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
         )
 
 
@@ -90,8 +142,25 @@ class Prediction:
     selection: OutputSelection
     hosts: tuple[Host, ...] | None = None
 
+    def unfit(self, problem: Problem) -> UsageError:
+        """Return the error for a network that cannot be built, or that does not take the rows."""
+        if problem.part is Part.ROWS:
+            return UsageError(INDEPENDENT, f'column "{self.source.features}": {problem.text}')
+        return UsageError(self.model.argument, problem.text)
+
     @property
-    def variables(self) -> Variables:
+    def setup(self) -> SessionSetup:
+        """What a session is told that predicts, but for what is its own."""
+        one = OneOutput.LOGIT if self.model.logits else OneOutput.PROBABILITY
+        return SessionSetup(variables=self._variables, one_output=None if self.selection.raw else one)
+
+    def require_fit(self, outputs: Sequence[int]) -> None:
+        """Raise unless what is asked for can be taken of outputs of this shape."""
+        if not self.selection.fits(outputs, self.model.count):
+            raise self.model.unfit(outputs)
+
+    @property
+    def _variables(self) -> Variables:
         """What the network takes for one row."""
         return Variables((Variable(self.source.features, self.source.shape, "float32"),))
 
@@ -134,3 +203,7 @@ class Prediction:
     def class_values(self) -> list[str | None] | None:
         """The classes as a parameter."""
         return None if self.model.class_values is None else list(self.model.class_values)
+
+
+def _told(outputs: Sequence[int]) -> str:
+    return "one number" if math.prod(outputs) == 1 else f"an array of shape {list(outputs)}"

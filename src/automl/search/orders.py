@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from automl.search.literals import Call
@@ -20,13 +21,17 @@ def compile_order(compiled: CompileParams) -> CompileOrder:
     )
 
 
-def fit_order(fit: FitParams) -> FitOrder:
-    """Return fit parameters as an order carries them."""
+def fit_order(fit: FitParams, class_weight: Mapping[int, float] | None) -> FitOrder:
+    """Return fit parameters as an order carries them.
+
+    Args:
+        class_weight: by the number of the class.
+    """
     return FitOrder(
         batch_size=fit.batch_size,
         epochs=fit.passes,
         shuffle=fit.shuffle,
-        class_weight=None if fit.class_weight is None else {str(key): value for key, value in fit.class_weight.items()},
+        class_weight=None if class_weight is None else {str(key): value for key, value in class_weight.items()},
         steps_per_epoch=fit.steps_per_epoch,
     )
 

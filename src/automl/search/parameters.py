@@ -61,13 +61,14 @@ class FitParams:
     """Fit parameters of one configuration; the names and defaults are those of `keras.Model.fit`.
 
     Attributes:
+        class_weight: 'balanced', or by class or the number of one, as it was written.
         callbacks: as they were written; `board` is what they say.
     """
 
     batch_size: int = 32
     epochs: int = 1
     shuffle: bool = True
-    class_weight: Mapping[int, float] | None = None
+    class_weight: Mapping[Any, float] | str | None = None
     steps_per_epoch: int | None = None
     initial_epoch: int = 0
     verbose: int | str = "auto"

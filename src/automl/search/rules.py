@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from automl.errors import FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, AutomlError, UsageError, together
 from automl.search.callbacks import boards
 from automl.search.literals import Call, call_of, is_integer, is_name, is_number
-from keras_seg.protocol.limits import MOST_CLASS
 from keras_seg.protocol.spelling import did_you_mean
 
 OPTIMIZER_ENTRIES = "optimizer_params_list"
@@ -68,9 +67,9 @@ def _are_loss_weights(value: object) -> bool:
 
 def _are_class_weights(value: object) -> bool:
     if not isinstance(value, dict):
-        return value is None
-    numbers = all(is_integer(key, 0) and key <= MOST_CLASS for key in value)
-    return numbers and all(is_number(weight) and weight >= 0 for weight in value.values())
+        return value is None or value == "balanced"
+    classes = all(key is None or isinstance(key, bool | str) or is_number(key) for key in value)
+    return classes and all(is_number(weight) and weight >= 0 for weight in value.values())
 
 
 COMPILE_RULES: Mapping[str, Rule] = {
@@ -88,7 +87,7 @@ FIT_RULES: Mapping[str, Rule] = {
     "verbose": Rule("must be 0, 1, 2 or 'auto'", lambda value: value in (0, 1, 2, "auto")),
     "shuffle": Rule("must be True or False", lambda value: isinstance(value, bool)),
     "class_weight": Rule(
-        f"must be a dict from class numbers, 0 to {MOST_CLASS}, to weights of at least 0, or None", _are_class_weights
+        "must be 'balanced', a dict from classes or their numbers to weights of at least 0, or None", _are_class_weights
     ),
     "initial_epoch": Rule("must be an integer of at least 0", lambda value: is_integer(value, 0)),
     "steps_per_epoch": Rule("must be an integer of at least 1, or None", lambda value: value is None or is_integer(value, 1)),

@@ -6,11 +6,11 @@ Both are a request with a fixed list of trials; the run, the sessions and the re
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
+from automl.data.class_weights import class_weights
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.catalog import Relation
@@ -33,7 +33,6 @@ from automl.training.request import (
     Request,
     WarmStart,
     computed_every,
-    require_classes,
     validation_table,
 )
 from keras_seg.protocol.orders import Definition, Part
@@ -103,10 +102,7 @@ def several(db: CallerDatabase, given: MultipleArguments, origin: Origin | None 
     suffixes, warm = ("_info", "_summary"), bool(given.warm_start)
     names = problems.attempt(lambda: _output(db, "model_output_table", given.model_output_table, suffixes, warm))
     common = _common(db, given, problems, origin)
-    for key, each in selection.value.trials if selection.passed and common.training.passed else ():
-        weights = parse_fit_params(each.fit_params).class_weight if each.fit_params else None
-        where = f"model_selection_table: mst_key {key}: fit_params"
-        problems.attempt(partial(require_classes, weights, common.training.value, where))
+    weights = problems.attempt(lambda: class_weights(db, common.training.value, _class_weights_of(selection.value)))
     problems.stop()
     trials, model = selection.value.trials, names.value[0]
     request = Request(
@@ -122,8 +118,9 @@ def several(db: CallerDatabase, given: MultipleArguments, origin: Origin | None 
             Part.ARCHITECTURE: _LIBRARY,
             Part.ROWS: "model_selection_table",
             Part.COMPILE: "model_selection_table",
-            Part.CALLBACKS: "model_selection_table",
+            Part.FIT: "model_selection_table",
         },
+        class_weights=weights.value,
         **common.fields(db, given, origin),
     )
     return request, ModelTables(request, str(given.model_output_table).strip(), selection.value.given, *names.value)
@@ -144,7 +141,7 @@ def one(db: CallerDatabase, given: SingleArguments, origin: Origin | None = None
     functions = problems.attempt(lambda: custom_functions.find(db, given.object_table))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
     common = _common(db, given, problems, origin)
-    problems.attempt(lambda: require_classes(fit.value.class_weight, common.training.value, "fit_params"))
+    weights = problems.attempt(lambda: class_weights(db, common.training.value, [("fit_params", fit.value.class_weight)]))
     problems.stop()
     configuration = Configuration(model_id.value, str(given.compile_params), str(given.fit_params))
     request = Request(
@@ -160,11 +157,21 @@ def one(db: CallerDatabase, given: SingleArguments, origin: Origin | None = None
             Part.ARCHITECTURE: "model_arch_table",
             Part.ROWS: "model_id",
             Part.COMPILE: "compile_params",
-            Part.CALLBACKS: "fit_params",
+            Part.FIT: "fit_params",
         },
+        class_weights=weights.value,
         **common.fields(db, given, origin),
     )
     return request, SingleTables(request, str(given.model).strip(), *names.value)
+
+
+def _class_weights_of(selection: ModelSelection) -> list[tuple[str, object]]:
+    """Return the weights that the configurations give to classes, each with where it stands."""
+    return [
+        (f"model_selection_table: mst_key {key}: fit_params", parse_fit_params(each.fit_params).class_weight)
+        for key, each in selection.trials
+        if each.fit_params
+    ]
 
 
 def _models(db: Database, selection: ModelSelection) -> dict[int, Definition]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
+from automl.data.class_weights import ClassWeights, class_weights
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.names import Name, table_name
@@ -27,7 +28,7 @@ _ARGUMENTS = {
     Part.ARCHITECTURE: "model_arch_table",
     Part.ROWS: "model_id_list",
     Part.COMPILE: "compile_params_grid",
-    Part.CALLBACKS: "fit_params_grid",
+    Part.FIT: "fit_params_grid",
 }
 
 
@@ -82,6 +83,7 @@ class Request:
         plan: what is tried, for how long.
         method, params: as they go into the record.
         seed: from which all randomness derives; drawn if the caller gave none.
+        class_weights: how classes can be given weights.
         frequency: metrics are computed every so many iterations; None for the end of each task (a round of Hyperband).
         name, description: free text.
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
@@ -99,6 +101,7 @@ class Request:
     method: str
     params: str
     seed: int
+    class_weights: ClassWeights
     frequency: int | None
     name: str | None
     description: str | None
@@ -184,7 +187,7 @@ def parse(db: Database, given: Arguments, machine: Machine, origin: Origin | Non
     ids = space.value.model_ids if space.passed else ()
     models = attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids))
     functions = attempt(lambda: custom_functions.find(db, given.object_table))
-    attempt(lambda: require_classes(_may_weigh_classes(space.value), training.value))
+    weights = attempt(lambda: class_weights(db, training.value, _class_weights_of(space.value)))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
     resources = available(db, machine, hosts.or_none, origin.threads if origin else None)
     if given.use_caching:
@@ -201,6 +204,7 @@ def parse(db: Database, given: Arguments, machine: Machine, origin: Origin | Non
         method=method.value.name,
         params=given.automl_params or str(params.value),
         seed=seed,
+        class_weights=weights.value,
         frequency=frequency.value,
         name=given.name,
         description=given.description,
@@ -249,14 +253,7 @@ def validation_table(db: Database, value: str | None, training: PackedTable | No
     return validation
 
 
-def _may_weigh_classes(space: Space) -> bool:
-    """Return whether some configuration of a space gives weights to classes."""
+def _class_weights_of(space: Space) -> list[tuple[str, object]]:
+    """Return the weights that some configuration of a space gives to classes, with the argument that they came in."""
     weights = dict(space.fit_params).get("class_weight")
-    return weights is not None and any(weights.extremes)
-
-
-def require_classes(weights: object, training: PackedTable, argument: str = "fit_params_grid") -> None:
-    """Raise if classes are to have weights (`class_weight`), and there are none."""
-    if training.is_number and weights:
-        rule = f'"class_weight" must be left out: "{training.dependent}" is a number, which has no classes'
-        raise UsageError(argument, rule)
+    return [] if weights is None else [("fit_params_grid", each) for each in weights.extremes]

@@ -26,6 +26,7 @@ class Trial:
         configuration: model id, compile and fit parameters as text.
         model: the key of its architecture.
         compiled, fit: its parameters, parsed.
+        class_weight: by the number of the class.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Trial:
     model: str
     compiled: CompileParams
     fit: FitParams
+    class_weight: Mapping[int, float] | None = None
 
     @property
     def program(self) -> tuple[object, ...]:
@@ -40,7 +42,7 @@ class Trial:
         compiled = self.compiled
         params = tuple((key, repr(value)) for key, value in sorted(compiled.optimizer_params.items()) if not is_number(value))
         names = tuple(sorted(compiled.optimizer_params))
-        kind = bool(self.fit.class_weight), self.fit.board is not None
+        kind = bool(self.class_weight), self.fit.board is not None
         return self.model, compiled.optimizer.lower(), names, params, compiled.loss, compiled.all_metrics, kind
 
     @cached_property
@@ -51,7 +53,7 @@ class Trial:
     @cached_property
     def fit_order(self) -> FitOrder:
         """Its fit parameters as all its orders carry them."""
-        return fit_order(self.fit)
+        return fit_order(self.fit, self.class_weight)
 
     def check(self) -> NetworkCheck:
         """Return the order that builds and compiles it."""
@@ -66,15 +68,18 @@ class Trial:
 
 def make_trials(request: Request, numbered: Iterable[tuple[int, Configuration]]) -> tuple[Trial, ...]:
     """Parse configurations that have their numbers."""
-    return tuple(
-        Trial(
-            number,
-            configuration,
-            request.architectures[configuration.model_id].key,
-            parse_compile_params(configuration.compile_params),
-            parse_fit_params(configuration.fit_params),
-        )
-        for number, configuration in numbered
+    return tuple(_trial(request, number, configuration) for number, configuration in numbered)
+
+
+def _trial(request: Request, number: int, configuration: Configuration) -> Trial:
+    fit = parse_fit_params(configuration.fit_params)
+    return Trial(
+        number,
+        configuration,
+        request.architectures[configuration.model_id].key,
+        parse_compile_params(configuration.compile_params),
+        fit,
+        request.class_weights.by_number(fit.class_weight),
     )
 
 

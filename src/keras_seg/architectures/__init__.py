@@ -2,7 +2,10 @@
 
 In reading order:
 
-    build       the way from text to a model; weights
+    build       the way from text to a model
+    written     which Keras wrote an architecture
+    weights     weights beside an architecture to the variables of its model
+    former      functions that have another meaning today
     allowed     what of Keras an architecture may name
     conversion  the JSON of Keras 1, 2 and 3 to one form, which Keras 3 deserialises: models and layers
     graph       how the layers of a Functional model call each other
@@ -11,5 +14,6 @@ In reading order:
     arguments   arguments that Keras 1 and 2 called otherwise
     values      names, plain data, seeds, types, initializers and the like in the arguments of a layer
     problems    what is wrong with an architecture, in words
+    endings     what the outputs of a model come out of
     seeding     a seed for everything random in a model, by its position
 """

@@ -61,6 +61,8 @@ LAYER_ALIASES: Mapping[str, str] = {
     "SyncBatchNormalization": "BatchNormalization",
     "CuDNNLSTM": "LSTM",
     "CuDNNGRU": "GRU",
+    "UnifiedLSTM": "LSTM",
+    "UnifiedGRU": "GRU",
     "ThresholdedReLU": "ReLU",
     "TimeDistributedDense": "Dense",
 }
@@ -72,8 +74,8 @@ ACTIVATIONS = _words(
     squareplus swish tanh tanh_shrink threshold
     """
 )
-# tf.nn.softmax, given as an activation, wrote this name.
-ACTIVATION_ALIASES: Mapping[str, str] = {"softmax_v2": "softmax"}
+# tf.nn.softmax and tf.nn.log_softmax, given as activations, wrote these names.
+ACTIVATION_ALIASES: Mapping[str, str] = {"softmax_v2": "softmax", "log_softmax_v2": "log_softmax"}
 INITIALIZERS = _words(
     """
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal RandomNormal
@@ -136,9 +138,12 @@ def arguments(family: str, class_name: str) -> Mapping[str, Any]:
     import keras
 
     found: dict[str, Any] = {}
-    for owner in reversed(getattr(getattr(keras, family), class_name).__mro__):
-        if "__init__" in vars(owner) and owner.__module__.startswith("keras."):
-            for parameter in inspect.signature(owner.__init__).parameters.values():
-                if parameter.name != "self" and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                    found[parameter.name] = parameter.default
+    for owner in getattr(getattr(keras, family), class_name).__mro__:
+        if "__init__" not in vars(owner) or not owner.__module__.startswith("keras."):
+            continue
+        parameters = [p for p in inspect.signature(owner.__init__).parameters.values() if p.name != "self"]
+        named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        found = {**{parameter.name: parameter.default for parameter in named}, **found}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break  # it hands nothing on to its parents
     return found

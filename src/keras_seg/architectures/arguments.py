@@ -59,6 +59,7 @@ _WITHOUT_MEANING = frozenset(
         "query_shape",
         "renorm_clipping",
         "renorm_momentum",
+        "rng_type",
         "value_shape",
         "vocabulary_size",
     )
@@ -72,8 +73,10 @@ _HARMLESS: Mapping[str, tuple[object, ...]] = {
     "ragged": (False,),
     "renorm": (False,),
     "rms_scaling": (False,),
+    "softmax_robust_masking": (False,),
     "sparse": (False,),
     "time_major": (False,),
+    "trainable": (True, False),  # of layers without weights
     "zero_output_for_mask": (False,),
 }
 
@@ -126,5 +129,5 @@ def is_used(argument: str, value: object, taken: Mapping[str, object], where: st
         return False
     raise ArchitectureError(
         f'{where} has an argument "{cut(argument)}" = {cut(value)} that Keras 3 does not know{closest(argument, taken)};'
-        " remove it from the architecture"
+        " without it, this may be another network"
     )

@@ -1,4 +1,4 @@
-"""Architecture JSON of any Keras generation -> a Keras 3 model; weights <-> bytes.
+"""Architecture JSON of any Keras generation -> a Keras 3 model.
 
 The JSON comes from a table that any role can write, and is built inside the database server: see `allowed` for what it may
 name, `conversion` for how it is rewritten and `seeding` for where initial weights come from.
@@ -9,16 +9,14 @@ from __future__ import annotations
 import copy
 import json
 import math
-import re
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from keras_seg.architectures import allowed, conversion
+from keras_seg.architectures import allowed, conversion, former
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.seeding import Seeding, undisturbed_random
-from keras_seg.protocol.parts import Raw
+from keras_seg.architectures.written import written
+from keras_seg.protocol.architecture_files import unwrapped
 from keras_seg.server.failure import message_of
 
 LONGEST_TEXT = 16 * 1024 * 1024  # characters
@@ -27,20 +25,22 @@ LARGEST_MODEL = 250_000_000  # weights: 1000 MB as float32, which is what fits i
 
 
 def modern_config(text: str) -> dict[str, Any]:
+    """Return an architecture as Keras 3 deserialises it, as `converted` of it, without `build_config` and `compile_config`."""
+    return converted(text).config
+
+
+def converted(text: str) -> conversion.Converted:
     """Read an architecture and rewrite it as Keras 3 deserialises it.
 
     Args:
-        text: what `model.to_json()` of Keras 1, 2 or 3 gave.
-
-    Returns:
-        The configuration, without `build_config` and `compile_config`.
+        text: what `model.to_json()` of Keras 1, 2 or 3 gave, or a file that holds that.
 
     Raises:
         ArchitectureError: the text is not an architecture, or holds code, classes that are not Keras' own or unknown arguments.
     """
     tree = _parsed(text)
     _refuse_code(tree)
-    return conversion.model(tree, _generation(tree))
+    return conversion.converted(tree, written(tree))
 
 
 def build_model(text: str, seed: int) -> Any:
@@ -87,35 +87,13 @@ def output_shape(model: Any) -> tuple[int, ...]:
     return _row_shape(model.output_shape, len(model.outputs), "output")
 
 
-def load_weights(model: Any, raw: Raw) -> None:
-    """Set a model's weights from MADlib's layout: the arrays of `get_weights()`, flat, one after the other, as native float32.
-
-    Raises:
-        ArchitectureError: there are more or fewer numbers than the model has weights.
-    """
-    require_weights(model, raw)
-    shapes = [tuple(weight.shape) for weight in model.weights]
-    parts = np.split(np.frombuffer(raw, np.float32), np.cumsum([math.prod(shape) for shape in shapes])[:-1])
-    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)] if shapes else [])
-
-
-def require_weights(model: Any, raw: Raw) -> None:
-    """Raise what `load_weights` would, and set nothing."""
-    wanted = sum(math.prod(weight.shape) for weight in model.weights)
-    if len(raw) != 4 * wanted:
-        raise ArchitectureError(
-            f"the weights hold {len(raw) / 4:.10g} numbers of float32 ({len(raw)} bytes),"
-            f" but the architecture has {wanted} weights ({4 * wanted} bytes)"
-        )
-
-
 def _parsed(text: str) -> dict[str, Any]:
     if not isinstance(text, str) or not text.strip():
         raise ArchitectureError("the architecture is empty; store what model.to_json() returns")
     if len(text) > LONGEST_TEXT:
         raise ArchitectureError(f"the architecture has {len(text)} characters, more than the {LONGEST_TEXT} that are read")
     try:
-        tree = json.loads(text)
+        tree = unwrapped(json.loads(text))
     except RecursionError:
         raise ArchitectureError("the architecture is nested too deeply") from None
     except ValueError as problem:
@@ -151,20 +129,12 @@ def _refuse_code(tree: object) -> None:
             )
 
 
-def _generation(tree: dict[str, Any]) -> int:
-    """Return the major version of Keras that wrote the architecture: 1 and 2 note it, 3 does not."""
-    version = tree.get("keras_version")
-    if isinstance(version, str) and (match := re.match(r"[12](?=\.)", version)):
-        return int(match.group())
-    return 3 if "module" in tree else 2
-
-
 def _built(config: dict[str, Any]) -> Any:
     """Build a model; its weights get their memory only after it is known how many they are."""
     import keras
 
     try:
-        with keras.StatelessScope(initialize_variables=False):
+        with keras.StatelessScope(initialize_variables=False), keras.saving.CustomObjectScope(former.functions()):
             model = _made(config)
         _check_size(model)
         with keras.StatelessScope():
@@ -210,7 +180,7 @@ def _culprit(config: dict[str, Any]) -> str:
         if layer["class_name"] in allowed.MODELS:
             continue
         try:
-            with keras.StatelessScope(initialize_variables=False):
+            with keras.StatelessScope(initialize_variables=False), keras.saving.CustomObjectScope(former.functions()):
                 keras.saving.deserialize_keras_object(copy.deepcopy(layer), safe_mode=True)
         except Exception:
             return f'layer "{layer["config"]["name"]}" ({layer["class_name"]}): '

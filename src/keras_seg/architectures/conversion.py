@@ -10,7 +10,8 @@ Sources: `get_config` and `get_network_config` of Keras 1.2.2, 2.1.6, 2.10 and 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from keras_seg.architectures import allowed, arguments, values
 from keras_seg.architectures.graph import MOST_LAYERS, Graph
@@ -18,17 +19,33 @@ from keras_seg.architectures.inputs import first_input, input_layer
 from keras_seg.architectures.layers import checked, todays_layer
 from keras_seg.architectures.problems import ArchitectureError, closest, cut
 from keras_seg.architectures.values import Config, check_own, keras_object, name_of
+from keras_seg.architectures.written import Written
 
 # A depthwise or separable convolution is a convolution in Keras 2, and noted arguments of its parent that it does not use.
 _UNUSED = frozenset(("kernel_initializer", "kernel_regularizer", "kernel_constraint", "filters"))
 
 
-def model(node: object, generation: int) -> Config:
+@dataclass(frozen=True)
+class Converted:
+    """An architecture as Keras 3 reads it.
+
+    Attributes:
+        config: the model.
+        source: the Keras that wrote it.
+        gates: by the names of recurrent layers, how these kept the weights of their gates; see `Written.gates_of`.
+    """
+
+    config: Config
+    source: Written
+    gates: Mapping[str, str]
+
+
+def converted(node: object, source: Written) -> Converted:
     """Convert a whole architecture.
 
     Args:
         node: the parsed JSON.
-        generation: the major version of Keras that wrote it.
+        source: the Keras that wrote it.
 
     Raises:
         ArchitectureError: it is not an architecture, or holds what is not allowed or not known.
@@ -43,21 +60,23 @@ def model(node: object, generation: int) -> Config:
             f"the architecture is a {cut(kind)}, not a model that Keras can rebuild from JSON;"
             " make it a Sequential or a Functional model (a subclass of Model needs its code)"
         )
-    converted = _Converter(generation).model(node, "model")
-    layers = converted["config"]["layers"]
+    converter = _Converter(source)
+    config = converter.model(node, "model")
+    layers = config["config"]["layers"]
     if kind == "Sequential" and layers[0]["class_name"] != "InputLayer":
         raise ArchitectureError(
             "the architecture does not say the shape of its input; give the first layer an input_shape (Keras 2)"
             " or begin the model with keras.Input(shape) (Keras 3), and take model.to_json() again"
         )
-    return converted
+    return Converted(config, source, converter.gates)
 
 
 class _Converter:
-    """Converts one architecture; counts its layers as it goes."""
+    """Converts one architecture; counts its layers as it goes, and notes how recurrent ones kept their gates."""
 
-    def __init__(self, generation: int) -> None:
-        self._generation = generation
+    def __init__(self, source: Written) -> None:
+        self._source = source
+        self.gates: dict[str, str] = {}
         self._layers = 0
 
     def model(self, node: Config, name: str) -> Config:
@@ -124,7 +143,9 @@ class _Converter:
     def _plain_layer(self, node: Config, config: Config, name: str) -> Config:
         where = f'layer "{name}" ({cut(node["class_name"])})'
         check_own(node, where)
-        class_name, config = todays_layer(node["class_name"], dict(config), where, self._generation)
+        if (kept := self._source.gates_of(node["class_name"], config)) is not None:
+            self.gates[name] = kept
+        class_name, config = todays_layer(node["class_name"], dict(config), where, self._source)
         if class_name not in allowed.LAYERS:
             raise ArchitectureError(
                 f"{where} is not a layer of Keras 3 that may be used{closest(class_name, allowed.LAYERS)};"
@@ -155,7 +176,7 @@ class _Converter:
             return [self.layer(each, f"{argument}_{index}") for index, each in enumerate(value)]
         if _is_activation_layer(argument, value):
             return self.layer(value, "activation")
-        return values.of_argument(argument, value, where)
+        return values.of_argument(argument, value, where, self._source.generation)
 
 
 def _is_activation_layer(argument: str, value: object) -> bool:

@@ -85,7 +85,7 @@ class Seeding:
             config["seed"] = self._give(path)
         elif argument in ("cells", "layers") and isinstance(value, list):
             self._list(value, path)
-        elif argument in _PARTS and isinstance(value, dict):
+        elif argument in _PARTS and isinstance(value, dict) and value["class_name"] != "function":
             self._object(value, path)
         elif argument.endswith("_initializer"):
             self._initializer(config, argument, default, path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from keras_seg.architectures import allowed, arguments
+from keras_seg.architectures import allowed, arguments, former
 from keras_seg.architectures.problems import ArchitectureError, closest, cut
 
 Config = dict[str, Any]
@@ -18,19 +18,21 @@ _FORMATS = {"tf": "channels_last", "th": "channels_first"}
 _POLICIES = frozenset(("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy"))
 
 
-def of_argument(argument: str, value: object, where: str) -> object:
+def of_argument(argument: str, value: object, where: str, generation: int) -> object:
     """Convert the value of one argument of a layer by what the argument is; layers in it are converted elsewhere.
 
     Args:
         argument: its name in Keras 3.
         value: as any Keras wrote it; not None.
         where: what an error begins with.
+        generation: the major version of the Keras that wrote it.
 
     Raises:
         ArchitectureError: the value is not allowed there.
     """
     if argument.endswith("activation"):
-        return activation(value, where)
+        name = activation(value, where)
+        return former.activation(name) if generation < 3 else name
     if argument.endswith(("_initializer", "_regularizer", "_constraint")):
         return member(argument.rpartition("_")[2] + "s", value, f"{where}, {argument}")
     if argument == "dtype":

@@ -2,17 +2,19 @@
 
 In reading order:
 
-    messages          dataclasses that travel as JSON, read strictly
-    orders            all that the coordinator says to a session, and what it hears
-    hosts             what a place says about itself
-    variables         what one row of a packed table consists of
-    limits            bounds that both sides keep
-    spelling          what somebody may have meant who wrote a name that is not known
-    state             the state of a trial as bytes, and back
-    parts             a large state in parts, and the envelope of a report
-    array_bytes       rows on their way into a packed table, from PostgreSQL's arrays
-    predictions       what of a network's outputs goes into a table
-    keras_names       what Keras calls its own losses and metrics
-    sqlstates         the SQLSTATEs of errors
-    custom_functions  what of a table of custom functions is trusted, and opening it
+    messages            dataclasses that travel as JSON, read strictly
+    orders              all that the coordinator says to a session, and what it hears
+    hosts               what a place says about itself
+    variables           what one row of a packed table consists of
+    limits              bounds that both sides keep
+    spelling            what somebody may have meant who wrote a name that is not known
+    state               the state of a trial as bytes, and back
+    parts               a large state in parts, and the envelope of a report
+    architecture_files  the architecture in files that hold more
+    array_bytes         rows on their way into a packed table, from PostgreSQL's arrays
+    outputs             which outputs of a network fit which labels
+    predictions         what of a network's outputs goes into a table
+    keras_names         what Keras calls its own losses and metrics
+    sqlstates           the SQLSTATEs of errors
+    custom_functions    what of a table of custom functions is trusted, and opening it
 """

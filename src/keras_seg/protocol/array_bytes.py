@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_seg.protocol.limits import MOST_CLASS
+
 _FLOAT4, _INT2 = 700, 21  # pg_type.oid
 _LENGTH_WORD = 4  # of a value in memory; the bytes here begin behind it
 
@@ -26,12 +28,14 @@ def features(wire: bytes | None, shape: Sequence[int], normalizing_const: float)
         normalizing_const: divisor, in float32; 1 leaves the values as they are.
 
     Returns:
-        The buffer, or None if a row is NULL, holds a NULL or has another shape.
+        The buffer, or None if a row is NULL, holds a NULL or has another shape, or if a number in the buffer is not finite.
     """
     values = arrays(wire, shape, _FLOAT4, np.float32)
     if values is None:
         return None
-    return (values if normalizing_const == 1 else values / np.float32(normalizing_const)).tobytes()
+    with np.errstate(over="ignore"):  # which shows in the result
+        packed = (values if normalizing_const == 1 else values / np.float32(normalizing_const)).tobytes()
+    return packed if np.isfinite(np.frombuffer(packed, np.float32)).all() else None
 
 
 def encoded(wire: bytes | None, shape: Sequence[int]) -> bytes | None:
@@ -57,6 +61,20 @@ def one_hot(wire: bytes | None, shape: Sequence[int]) -> bytes | None:
     table = np.zeros((rows, classes), np.int16)
     table[np.arange(rows), index] = 1
     return table.tobytes()
+
+
+def class_counts(labels: bytes, shape: Sequence[int], dtype: str) -> list[int]:
+    """Return how many rows of a packed buffer have each class, by the number of the class.
+
+    Args:
+        labels: the buffer, of numbers of `dtype`: the place of the largest of a row is its class, or its one number is.
+        shape: number of rows, and of the values in each.
+    """
+    rows = np.frombuffer(labels, dtype).reshape(shape)
+    numbers = rows[:, 0].astype(np.int64) if rows.shape[1] == 1 else rows.argmax(axis=1)
+    known = numbers[(numbers >= 0) & (numbers <= MOST_CLASS)]
+    counts: list[int] = np.bincount(known, minlength=rows.shape[1] if rows.shape[1] > 1 else 0).tolist()
+    return counts
 
 
 def arrays(wire: bytes | None, shape: Sequence[int], element: int, dtype: Any) -> np.ndarray | None:

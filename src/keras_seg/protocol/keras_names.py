@@ -23,12 +23,60 @@ FORMER = {
     "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy",
 }
 UTILITIES = frozenset(("serialize", "deserialize", "get"))
+# Losses and metrics that read the numbers of classes, and those that look for the place of the largest value.
+NUMBERS_LOSSES = frozenset(
+    (
+        "circle",
+        "categorical_generalized_cross_entropy",
+        "sparse_categorical_crossentropy",
+        "CategoricalGeneralizedCrossEntropy",
+        "Circle",
+        "SparseCategoricalCrossentropy",
+    )
+)
+NUMBERS_METRICS = NUMBERS_LOSSES | {
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+}
+_DIVERGENCE = {"kld", "KLD", "kl_divergence", "KLDivergence", "kullback_leibler_divergence"}  # of one output: of 0 it is 0
+CLASSES_LOSSES = NUMBERS_LOSSES | {
+    *_DIVERGENCE,
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+}
+CLASSES_METRICS = (
+    (CLASSES_LOSSES - _DIVERGENCE)
+    | NUMBERS_METRICS
+    | {
+        "categorical_accuracy",
+        "top_k_categorical_accuracy",
+        "CategoricalAccuracy",
+        "TopKCategoricalAccuracy",
+        "OneHotIoU",
+        "OneHotMeanIoU",
+    }
+)
 _MODULES = {"loss": "losses", "metric": "metrics"}
 
 
 def is_known(what: str, name: str) -> bool:
     """Return whether a "loss" or "metric" of this name is one of Keras, whether or not it fits rows."""
     return name in names(what) or name in FORMER or name.lower() in ACCURACY | CROSSENTROPY
+
+
+def reads_logits(loss: str) -> bool:
+    """Return whether a loss reads outputs as logits: `BinaryCrossentropy(from_logits=True)`."""
+    try:
+        node = ast.parse(loss.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    given = node.keywords if isinstance(node, ast.Call) else []
+    values = [each.value for each in given if each.arg == "from_logits"]
+    return any(isinstance(value, ast.Constant) and value.value is True for value in values)
 
 
 @cache

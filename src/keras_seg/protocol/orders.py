@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from keras_seg.protocol.messages import Message, MessageError
 from keras_seg.protocol.parts import Raw
-from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variables
 
 TRAINING, VALIDATION = "training", "validation"  # names of datasets
@@ -45,6 +45,7 @@ class SessionSetup(Message):
         caching: whether it keeps decoded partitions in memory.
         gpus: that it may use; it sees none where there are none.
         functions: the table of custom functions in the extension's schema; the session looks itself whether it trusts it.
+        one_output: what one output stands for where classes are predicted; None where outputs are given as they are.
     """
 
     datasets: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class SessionSetup(Message):
     caching: bool = False
     gpus: tuple[str, ...] = ()
     functions: str | None = None
+    one_output: OneOutput | None = None
 
 
 # --- what a trial is trained with ---------------------------------------------------------------------------------------
@@ -257,7 +259,7 @@ class Part(StrEnum):
     ARCHITECTURE = "architecture"
     ROWS = "rows"  # do not fit the network
     COMPILE = "compile"
-    CALLBACKS = "callbacks"
+    FIT = "fit"  # callbacks, weights of classes
 
 
 @dataclass(frozen=True)
@@ -283,12 +285,14 @@ class GatheringOrder(Message):
     """What the rows that a statement hands to a process go through.
 
     Attributes:
+        name: what people call the network, for problems.
         normalizing_const: divisor of the features.
         classes: how many are named; None where none are.
         selection: what of the outputs is returned.
         weights: query that gives the parts of the weights, in their order.
     """
 
+    name: str
     normalizing_const: float
     classes: int | None
     selection: OutputSelection
@@ -300,11 +304,11 @@ class GatheringProblem(Message):
     """Why rows were not predicted: one of these.
 
     Attributes:
-        network: the network cannot be built, or does not take these rows; says why.
-        columns: the network gives so many outputs, which are not the classes that are named.
+        network: why the network cannot be built, or does not take these rows.
+        outputs: the network gives outputs of this shape, which the selection cannot be taken of.
         row: the row of this id, or one behind it, cannot be read; None where the id is NULL.
     """
 
-    network: str | None = None
-    columns: int | None = None
+    network: Problem | None = None
+    outputs: tuple[int, ...] | None = None
     row: str | None = None

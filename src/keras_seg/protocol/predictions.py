@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
-_COLUMNS = struct.Struct("<I")
+_SIZE = struct.Struct("<I")
+_BRACES = str.maketrans("[]", "{}", " ")
 MOST_ROWS = 8192  # of a batch
 MOST_VALUES = 8 * 2**20  # of a batch, on either side of the network
 MOST_CHOSEN = 2**18  # rows of a block, which are objects of Python for a while
+
+
+class OneOutput(StrEnum):
+    """What the one output of a network stands for where there are two classes: it tells of the second."""
+
+    PROBABILITY = "probability"
+    LOGIT = "logit"
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,22 @@ class OutputSelection:
     above: float | None = None
     ranked: bool = True
     raw: bool = False
+
+    def fits(self, outputs: Sequence[int], classes: int | None) -> bool:
+        """Return whether it can be taken of what a network gives for a row.
+
+        Args:
+            outputs: its shape; of one output for two classes that of both.
+            classes: how many are named; None where none are.
+
+        >>> OutputSelection(most=1).fits((3,), None), OutputSelection(most=1).fits((1,), None)
+        (True, False)
+        """
+        columns = math.prod(outputs)
+        if classes is not None:
+            return columns == classes or (self.raw and columns == 1 and classes == 2)
+        several = sum(size > 1 for size in outputs) == 1
+        return self.raw or several or (columns == 1 and self.most is self.above is None)
 
     def of_each_row(self, columns: int) -> int:
         """Return how many rows of the table come of one row at most."""
@@ -62,8 +88,8 @@ def batch_rows(inputs: int, columns: int = 1, chosen: int = 1) -> int:
 
 
 def blocks(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSelection) -> Iterator[Block]:
-    """Yield what a selection takes of the outputs (rows, columns), in blocks of bounded size."""
-    columns = max(1, outputs.shape[1])
+    """Yield what a selection takes of the outputs (rows, ...), in blocks of bounded size."""
+    columns = max(1, math.prod(outputs.shape[1:]))
     size = batch_rows(1, columns, selection.of_each_row(columns))
     for start in range(0, len(ids), size):
         yield _block(ids[start : start + size], outputs[start : start + size], selection)
@@ -71,7 +97,8 @@ def blocks(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSele
 
 def _block(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSelection) -> Block:
     if selection.raw:
-        return Block(ids, None, ["{" + ",".join(map(repr, row)) + "}" for row in outputs.tolist()])
+        return Block(ids, None, [repr(row).translate(_BRACES) for row in outputs.tolist()])
+    outputs = outputs.reshape(len(outputs), -1)
     rows, classes, ranks = select(outputs, selection)
     taken = list(map(repr, outputs[rows, classes].tolist()))
     return Block([ids[row] for row in rows], classes.tolist(), taken, ranks.tolist())
@@ -90,11 +117,14 @@ def select(probabilities: np.ndarray, selection: OutputSelection) -> tuple[np.nd
 
 
 def packed_outputs(outputs: np.ndarray) -> bytes:
-    """Return outputs (rows, columns) as bytes: four with the number of columns, 0 where there are no rows, then float32."""
-    return _COLUMNS.pack(outputs.shape[1] if len(outputs) else 0) + outputs.astype(np.float32, copy=False).tobytes()
+    """Return outputs (rows, ...) as bytes: how many sizes there are, four bytes each for these, then float32."""
+    sizes = b"".join(map(_SIZE.pack, outputs.shape))
+    return _SIZE.pack(outputs.ndim) + sizes + outputs.astype(np.float32, copy=False).tobytes()
 
 
 def opened_outputs(raw: bytes) -> np.ndarray:
-    """Return the outputs (rows, columns) that `packed_outputs` has written."""
-    (columns,) = _COLUMNS.unpack_from(raw)
-    return np.frombuffer(raw, np.float32, offset=_COLUMNS.size).reshape(-1 if columns else 0, columns)
+    """Return the outputs (rows, ...) that `packed_outputs` has written."""
+    (count,) = _SIZE.unpack_from(raw)
+    begin = _SIZE.size * (1 + count)
+    sizes = [size for (size,) in _SIZE.iter_unpack(raw[_SIZE.size : begin])]
+    return np.frombuffer(raw, np.float32, offset=begin).reshape(sizes)

@@ -5,13 +5,15 @@ A state holds the weights, the variables of the optimizer (its step count among 
 
     magic (4)   b"KST1"
     length (4)  little endian: bytes of the header
-    header      JSON: {"arrays": [[dtype, shape], ...], "trainable": n, "other": m, "weights": [[group, index, start, stop],
-    ...]} arrays      their elements, little endian, C order, one array behind the other
+    header      JSON: {"arrays": [[dtype, shape], ...], "trainable": n, "other": m, "weights": [[index, start, stop],
+                ...]}
+    arrays      their elements, little endian, C order, one array behind the other
 
 The arrays stand in three groups: `trainable` of them (or one flat vector with all trainable weights), `other` of them (batch
-statistics, generator states), the rest those of the optimizer. "weights" says where each array of Keras' `get_weights()` lies,
-in its order, so that weights can be cut out of a state without Keras. Nothing in it is ever evaluated: a forged state can be
-wrong, but it cannot run.
+statistics, generator states), the rest those of the optimizer. "weights" says where each array of `get_weights()` lies, in the
+order of the Keras that wrote the architecture, so that weights can be cut out of a state without Keras; one whose elements do
+not follow each other is [index, start, shape, strides]. Nothing in it is ever evaluated: a forged state can be wrong, but it
+cannot run.
 """
 
 from __future__ import annotations
@@ -45,6 +47,52 @@ class Slice:
     start: int
     stop: int
 
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """Return these elements of array `index`, as a view of it."""
+        return array.reshape(-1)[self.start : self.stop]
+
+    def to_list(self) -> list[Any]:
+        return [self.index, self.start, self.stop]
+
+    def within(self, size: int) -> bool:
+        """Whether an array of that many elements has these."""
+        return self.start <= self.stop <= size
+
+
+@dataclass(frozen=True)
+class Strided:
+    """Where one array of `get_weights()` lies whose elements do not follow each other: architectures of Keras 1.
+
+    Attributes:
+        index, start: of the array of the state, and of the first element in it.
+        shape: of the array that they form.
+        strides: elements of the state's array between two neighbours along each axis; may be negative.
+    """
+
+    index: int
+    start: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """Return these elements of array `index`, as a view of it."""
+        begun = array.reshape(-1)[self.start :]
+        strides = tuple(array.itemsize * stride for stride in self.strides)
+        return np.lib.stride_tricks.as_strided(begun, self.shape, strides, writeable=False)
+
+    def to_list(self) -> list[Any]:
+        return [self.index, self.start, list(self.shape), list(self.strides)]
+
+    def within(self, size: int) -> bool:
+        """Whether an array of that many elements has these."""
+        if len(self.shape) != len(self.strides) or not 0 < math.prod(self.shape) <= size:
+            return False
+        ends = [(count - 1) * stride for count, stride in zip(self.shape, self.strides, strict=True)]
+        return self.start + sum(min(end, 0) for end in ends) >= 0 and self.start + sum(max(end, 0) for end in ends) < size
+
+
+Place = Slice | Strided
+
 
 @dataclass(frozen=True)
 class State:
@@ -54,13 +102,13 @@ class State:
         trainable: one flat float32 vector, or one array a trainable variable.
         other: batch statistics, generator states and what else a layer keeps.
         optimizer: the optimizer's variables, its step count (int64) first.
-        weights: where the arrays of Keras' `get_weights()` lie in `trainable + other`.
+        weights: where the arrays of `get_weights()` lie in `trainable + other`.
     """
 
     trainable: tuple[np.ndarray, ...]
     other: tuple[np.ndarray, ...]
     optimizer: tuple[np.ndarray, ...]
-    weights: tuple[Slice, ...]
+    weights: tuple[Place, ...]
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -78,7 +126,7 @@ def encoded_parts(state: State) -> list[bytes | memoryview]:
         "arrays": [[array.dtype.name, list(array.shape)] for array in state.arrays],
         "trainable": len(state.trainable),
         "other": len(state.other),
-        "weights": [[part.index, part.start, part.stop] for part in state.weights],
+        "weights": [part.to_list() for part in state.weights],
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     return [_PREFIX.pack(MAGIC, len(text)), text, *(_raw(array) for array in state.arrays)]
@@ -93,7 +141,7 @@ def decode(raw: Raw) -> State:
     header, at = _header(raw)
     try:
         shapes = [(_dtype(name), tuple(_whole(size) for size in shape)) for name, shape in header["arrays"]]
-        slices = tuple(Slice(_whole(index), _whole(start), _whole(stop)) for index, start, stop in header["weights"])
+        places = tuple(_place(*part) for part in header["weights"])
         trainable, other = _whole(header["trainable"]), _whole(header["other"])
     except (KeyError, TypeError, ValueError) as error:
         raise StateError(f"the header of the state is damaged: {error}") from None
@@ -106,19 +154,19 @@ def decode(raw: Raw) -> State:
         at += count * dtype.itemsize
     if at != len(raw):
         raise StateError(f"the state is {len(raw) - at} bytes longer than its header says")
-    _require_places(arrays, trainable + other, slices)
+    _require_places(arrays, trainable + other, places)
     return State(
         tuple(arrays[:trainable]),
         tuple(arrays[trainable : trainable + other]),
         tuple(arrays[trainable + other :]),
-        slices,
+        places,
     )
 
 
 def weights(raw: Raw) -> bytes:
     """Return the weights in MADlib's layout: float32, the arrays of `get_weights()` one behind the other, no header."""
     state = decode(raw)
-    parts = (state.arrays[part.index].reshape(-1)[part.start : part.stop] for part in state.weights)
+    parts = (part.of(state.arrays[part.index]) for part in state.weights)
     return b"".join(_raw(np.ascontiguousarray(part, np.float32)) for part in parts)
 
 
@@ -137,6 +185,15 @@ def _header(raw: Raw) -> tuple[dict[str, Any], int]:
     return header, _PREFIX.size + length
 
 
+def _place(index: object, start: object, *rest: Any) -> Place:
+    """Return a slice of (start, stop), or what has shape and strides."""
+    if len(rest) == 1:
+        return Slice(_whole(index), _whole(start), _whole(rest[0]))
+    shape, strides = rest
+    steps = tuple(_whole(abs(step)) * (1 if step > 0 else -1) for step in strides)
+    return Strided(_whole(index), _whole(start), tuple(_whole(count) for count in shape), steps)
+
+
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{value!r} is no count")
@@ -150,16 +207,21 @@ def _array(raw: Raw, dtype: np.dtype, count: int, at: int, shape: tuple[int, ...
         raise StateError(f"the header of the state is damaged: {error}") from None
 
 
-def _require_places(arrays: list[np.ndarray], grouped: int, slices: tuple[Slice, ...]) -> None:
+def _require_places(arrays: list[np.ndarray], grouped: int, places: tuple[Place, ...]) -> None:
     """Raise unless the groups and the weights lie within the arrays."""
     if grouped > len(arrays):
         raise StateError(f"the header of the state is damaged: {grouped} arrays in groups of {len(arrays)}")
-    for part in slices:
-        if part.index >= len(arrays) or not part.start <= part.stop <= arrays[part.index].size:
+    for part in places:
+        if part.index >= len(arrays) or not part.within(arrays[part.index].size):
             raise StateError(f"the header of the state is damaged: there are no weights at {part}")
 
 
 def _dtype(name: str) -> np.dtype:
+    if name == "bfloat16":  # not one of numpy's own
+        import ml_dtypes
+
+        found: np.dtype = np.dtype(ml_dtypes.bfloat16)
+        return found
     if name not in _DTYPES:
         raise ValueError(f"type {name!r}")
     return np.dtype(name)

@@ -14,11 +14,13 @@ class Variable:
         column: of the packed table; the shape of each of its buffers stands beside it in `<column>_shape`.
         shape: of the values of one row.
         dtype: of the numbers in a buffer, as numpy calls it.
+        one_hot: whether these are a place for each class, with 1 in that of the row's own.
     """
 
     column: str
     shape: tuple[int, ...]
     dtype: str
+    one_hot: bool = False
 
     @property
     def size(self) -> int:
@@ -58,8 +60,8 @@ class Variables:
         return only
 
     @property
-    def label_width(self) -> int:
-        """Numbers of the output of one row: the classes, or 1 where a number is predicted."""
+    def labels(self) -> Variable:
+        """The output, where there are rows to train on or to evaluate."""
         if self.output is None:
             raise ValueError("there is no output where rows are only predicted")
-        return self.output.size
+        return self.output

@@ -21,9 +21,14 @@ def top_k_accuracy(y_true: Any, y_pred: Any, *, k: int) -> Any:
 
     Returns:
         1 or 0 for each row, float32 of shape (rows,).
+
+    Raises:
+        ValueError: there is a single output, which is always among the largest.
     """
     import keras
 
+    if y_pred.shape[-1] == 1:
+        raise ValueError('it wants a network with an output for each class; for two classes "accuracy" does')
     return keras.metrics.top_k_categorical_accuracy(y_true, y_pred, k=k)
 
 

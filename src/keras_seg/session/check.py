@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
+from keras_seg.protocol.outputs import no_probability, stands_for_two, unfit
 from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
@@ -24,18 +27,17 @@ def check(plpy: Any, cache: Cache, order: CheckOrder) -> CheckReport:
     return CheckReport(tuple(_problems(plpy, cache, order)))
 
 
-def network_problem(cache: Cache, name: str, model: str) -> str | None:
+def network_problem(cache: Cache, name: str, model: str) -> Problem | None:
     """Return why a network cannot be built, or does not take the rows; None if it does."""
     given = NetworkCheck(name, model)
-    problem = _network_problem(cache, given) or _rows_problem(cache, given)
-    return None if problem is None else problem.text
+    return _network_problem(cache, given) or _rows_problem(cache, given)
 
 
 def _problems(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem]:
     for given in order.networks:
         look(plpy)
         found = _network_problem(cache, given) or _rows_problem(cache, given) or _compile_problem(cache, given)
-        found = found or _callback_problem(plpy, given.tensorboard)
+        found = found or _weights_problem(cache, given) or _callback_problem(plpy, given.tensorboard)
         if found is not None:
             yield found
 
@@ -71,6 +73,15 @@ def _compile_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     return None
 
 
+def _weights_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
+    """Return why weights of classes cannot be given: a row must have one class."""
+    outputs = programs.network(cache, given.model).output_shape
+    if not given.fit.class_weight or len(outputs) < 2 or math.prod(outputs) == 1:
+        return None
+    text = f'"class_weight" must be left out: the network gives outputs of shape {list(outputs)}, not one class a row'
+    return Problem(Part.FIT, f"{given.name}: {text}")
+
+
 def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | None:
     """Return why TensorBoard's files cannot be written; None if they can, or need not be."""
     from keras_seg.training.tensorboard import Board, BoardProblem
@@ -80,7 +91,7 @@ def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | No
     try:
         Board.of(plpy, given)
     except BoardProblem as problem:
-        return Problem(Part.CALLBACKS, f'"callbacks": {problem}')
+        return Problem(Part.FIT, f'"callbacks": {problem}')
     return None
 
 
@@ -91,20 +102,19 @@ def _unfit(cache: Cache, network: Network, given: NetworkCheck) -> str | None:
         return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(shape)}"
     if cache.variables.output is None or given.compile is None:
         return None
-    outputs = network.output_shape[-1] if network.output_shape else 1
-    label_width = cache.variables.label_width
-    if label_width == outputs or (label_width == 1 and _reads_class_numbers(cache, given.compile.loss)):
-        return None
-    if label_width == 1:
-        return (
-            f"the network's last layer has {outputs} units, the dependent variable is one number a row;"
-            " to make classes of it, give num_classes to training_preprocessor_dl"
-        )
-    return f"the network's last layer has {outputs} units, the dependent variable has {label_width} classes"
+    return _unfit_outputs(cache, network, given.compile.loss)
 
 
-def _reads_class_numbers(cache: Cache, loss: str) -> bool:
-    """Return whether a loss takes the number of a class; a custom one knows itself what rows it reads."""
+def _unfit_outputs(cache: Cache, network: Network, loss: str) -> str | None:
+    """Return why the outputs do not fit the labels; None if they do."""
     from keras_seg.training.objectives import wants_class_numbers
 
-    return loss in cache.functions or wants_class_numbers(loss)
+    labels, custom = cache.variables.labels, loss in cache.functions
+    if custom and labels.size == 1 and not labels.one_hot:
+        return None  # it knows itself what rows it reads
+    problem = unfit(labels, network.output_shape, not custom and wants_class_numbers(loss))
+    one = math.prod(network.output_shape) == 1
+    always_1 = one and labels.dtype == "int16" and network.activation == "softmax"
+    if problem is None and (stands_for_two(labels, network.output_shape) or always_1):
+        return no_probability(network.activation, reads_logits(loss))
+    return problem

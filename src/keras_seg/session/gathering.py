@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from keras_seg.protocol.orders import Definition, GatheringOrder, GatheringProblem
 from keras_seg.protocol.parts import Raw
@@ -24,19 +23,19 @@ def begin_gathering(plpy: Any, cache: Cache, order: GatheringOrder, architecture
         A block with a problem where the network does not fit the rows or the classes.
     """
     cache.definitions[_MODEL] = Definition(_MODEL, architecture, _weights(plpy, cache, order.weights))
-    problem = network_problem(cache, "the model", _MODEL)
-    columns = 0 if problem else int(np.prod(programs.network(cache, _MODEL).output_shape))
+    problem = network_problem(cache, order.name, _MODEL)
+    shape = () if problem else programs.shape_of_outputs(cache, _MODEL)
     cache.gathering = Gathering(
         lambda x: programs.outputs(plpy, cache, _MODEL, x),
         cache.variables.input.shape,
-        columns,
+        math.prod(shape),
         order.normalizing_const,
         order.selection,
     )
     if problem:
         return cache.gathering.stop(GatheringProblem(network=problem))
-    if order.classes not in (None, columns):
-        return cache.gathering.stop(GatheringProblem(columns=columns))
+    if not order.selection.fits(shape, order.classes):
+        return cache.gathering.stop(GatheringProblem(outputs=shape))
     return None
 
 

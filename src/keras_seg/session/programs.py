@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_seg.protocol.orders import CompileOrder, FitOrder
+from keras_seg.protocol.outputs import PROBABILITIES, no_probability
+from keras_seg.protocol.predictions import OneOutput
 from keras_seg.server.interrupts import deferred, look
 from keras_seg.session.cache import Cache
 
@@ -35,9 +38,9 @@ def trainer(cache: Cache, model: str, compiled: Compile, fit: FitOrder, watched:
     """
     from keras_seg.training.trainer import Trainer
 
-    label_width, weighted = cache.variables.label_width, bool(fit.class_weight)
-    key = (model, compiled.structure, label_width, weighted, compiled.metrics if watched else None)
-    made: Trainer = cache.trainers.get(key, lambda: Trainer(network(cache, model), compiled, label_width, weighted, watched))
+    labels, weighted = cache.variables.labels, bool(fit.class_weight)
+    key = (model, compiled.structure, labels, weighted, compiled.metrics if watched else None)
+    made: Trainer = cache.trainers.get(key, lambda: Trainer(network(cache, model), compiled, labels, weighted, watched))
     return made
 
 
@@ -45,20 +48,40 @@ def evaluator(cache: Cache, model: str, compiled: Compile) -> Evaluator:
     """Return what evaluates a network so."""
     from keras_seg.training.evaluator import Evaluator
 
-    label_width = cache.variables.label_width
-    key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, label_width)
-    made: Evaluator = cache.evaluators.get(key, lambda: Evaluator(network(cache, model), compiled, label_width))
+    labels = cache.variables.labels
+    key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, labels)
+    made: Evaluator = cache.evaluators.get(key, lambda: Evaluator(network(cache, model), compiled, labels))
     return made
 
 
 def outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
-    """Return the outputs (rows, columns) of a network for features (rows, ...)."""
-    from keras_seg.training.predictor import Predictor
+    """Return the outputs (rows, ...) of a network for features (rows, ...), in the shape that `shape_of_outputs` tells."""
+    from keras_seg.training.predictor import Predictor, of_two
 
     predictor = cache.predictors.get(key, lambda: Predictor(network(cache, key)))
     with deferred():
         found = predictor.predict(x, lambda: look(plpy))
-    return np.ascontiguousarray(found.reshape(len(x), -1), np.float32)
+    if one := _one_output(cache, key):
+        found = of_two(found.reshape(-1), one)
+    return np.ascontiguousarray(found.reshape(len(x), *shape_of_outputs(cache, key)), np.float32)
+
+
+def shape_of_outputs(cache: Cache, key: str) -> tuple[int, ...]:
+    """Return the shape of what `outputs` gives for a row: of two classes where one output stands for them."""
+    if _one_output(cache, key):
+        return (2,)
+    shape = network(cache, key).output_shape
+    return (1,) if math.prod(shape) == 1 else shape
+
+
+def _one_output(cache: Cache, key: str) -> OneOutput | None:
+    """Return what the one output of a network tells of two classes; None where it has several, or these are not asked for."""
+    asked, made = cache.setup.one_output, network(cache, key)
+    if asked is None or math.prod(made.output_shape) != 1:
+        return None
+    if made.activation in PROBABILITIES:  # Keras looks behind it for the logits
+        return OneOutput.PROBABILITY
+    return asked if no_probability(made.activation, asked is OneOutput.LOGIT) is None else None
 
 
 def compiled(cache: Cache, given: CompileOrder) -> Compile:

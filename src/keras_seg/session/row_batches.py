@@ -22,7 +22,7 @@ class Gathering:
     """Rows on their way through a network.
 
     Attributes:
-        forward: features (rows, ...) to outputs (rows, columns).
+        forward: features (rows, ...) to outputs (rows, ...).
         shape: of the features of a row.
         columns: outputs of a row.
         normalizing_const: divisor of the features.

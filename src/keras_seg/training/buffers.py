@@ -28,7 +28,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Buffer:
-    """Rows that lie together, as tensors of float32: x (rows, ...) and y (rows, label_width)."""
+    """Rows that lie together, as tensors of float32: x and y (rows, ...)."""
 
     x: Any
     y: Any
@@ -56,7 +56,7 @@ def in_parts(query: str, variables: Variables) -> str:
 
 
 def buffers(variables: Variables, fetch: Callable[[], Row | None]) -> Iterator[Buffer]:
-    """Yield the buffers of a statement of `in_parts`: x (rows, ...) and y (rows, label_width), both float32.
+    """Yield the buffers of a statement of `in_parts`: x and y (rows, ...), both float32.
 
     Args:
         variables: what the rows consist of.
@@ -120,7 +120,7 @@ class _Parts:
         import tensorflow as tf
 
         x, y = (column.array() for column in self._columns)
-        return Buffer(_shared(x), tf.cast(_shared(y.reshape(len(y), -1)), tf.float32))
+        return Buffer(_shared(x), tf.cast(_shared(y), tf.float32))
 
 
 class _Column:

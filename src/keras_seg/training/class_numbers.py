@@ -9,15 +9,20 @@ import tensorflow as tf
 
 
 def class_numbers(y: Any) -> Any:
-    """Return the number of each row's class: the one value of the row, or the place of its largest.
+    """Return the number of the class of each label: its one value, or the place of its largest.
 
     Args:
-        y: labels (rows, label_width).
+        y: labels (rows, ..., values).
 
     Returns:
-        int64 of shape (rows,).
+        int64 of shape (rows, ...).
     """
     return tf.cast(tf.squeeze(y, -1), tf.int64) if y.shape[-1] == 1 else tf.argmax(y, axis=-1)
+
+
+def _for(y: Any, outputs: Any) -> Any:
+    """Return the number of each label's class; labels that lack the last dimension of the outputs are numbers already."""
+    return tf.cast(y, tf.int64) if len(y.shape) < len(outputs.shape) else class_numbers(y)
 
 
 class ClassNumbers(keras.losses.Loss):  # type: ignore[misc]
@@ -32,7 +37,7 @@ class ClassNumbers(keras.losses.Loss):  # type: ignore[misc]
         self._inner = loss
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        return self._inner(class_numbers(y_true), y_pred, sample_weight)
+        return self._inner(_for(y_true, y_pred), y_pred, sample_weight)
 
 
 class ClassNumbersMetric(keras.metrics.Metric):  # type: ignore[misc]
@@ -47,8 +52,8 @@ class ClassNumbersMetric(keras.metrics.Metric):  # type: ignore[misc]
         self._inner = metric
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Take a batch: labels (rows, label_width), outputs (rows, ...)."""
-        return self._inner.update_state(class_numbers(y_true), y_pred, sample_weight)
+        """Take a batch: labels and outputs, both (rows, ...)."""
+        return self._inner.update_state(_for(y_true, y_pred), y_pred, sample_weight)
 
     def result(self) -> Any:
         """Return the value of the inner metric."""

@@ -21,7 +21,7 @@ class Custom:
     Attributes:
         what: "loss" or "metric".
         name: in its table.
-        function: takes labels (rows, label_width) and outputs (rows, ...), gives one number, or one or more for each row.
+        function: takes labels (rows, ...) and outputs (rows, ...), gives one number, or one or more for each row.
 
     Raises:
         CompileProblem: when it is called: the function raises, or gives anything else.

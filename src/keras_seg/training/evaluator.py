@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_seg.protocol.variables import Variable
 from keras_seg.training.buffers import Buffer
 from keras_seg.training.network import Network
 from keras_seg.training.objectives import make_loss, make_metric
@@ -25,22 +26,22 @@ class Evaluator:
     Args:
         network: what is evaluated; its weights come with each call.
         compiled: names the loss and the metrics.
-        label_width: values of a packed row of labels.
+        labels: of the packed rows.
 
     Raises:
         CompileProblem: a loss or a metric does not exist, or does not fit the rows.
     """
 
-    def __init__(self, network: Network, compiled: Compile, label_width: int) -> None:
+    def __init__(self, network: Network, compiled: Compile, labels: Variable) -> None:
         self.network = network
-        shape = RowShape(label_width, network.output_shape)
+        self._shape = shape = RowShape(labels, network.output_shape)
         self._loss = make_loss(compiled.loss, shape, compiled.functions)
         self._loss_weight = compiled.loss_weight
         self._metrics = [make_metric(name, shape, compiled.functions) for name in compiled.metrics]
         self._pace = Pace()
         scalar = tf.TensorSpec((), tf.int32)
         sums = [tf.TensorSpec(array.shape, tf.float64) for array in self.zeros()]
-        signature = [*network.frozen_signature, *network.signature(label_width), scalar, scalar, sums]
+        signature = [*network.frozen_signature, *network.signature(labels.shape), scalar, scalar, sums]
         self._function = tf.function(self._sums, input_signature=signature, autograph=False)
 
     @cached_property
@@ -86,7 +87,7 @@ class Evaluator:
 
         def step(at: Any, *carried: Any) -> tuple[Any, ...]:
             end = tf.minimum(at + size, stop)
-            y_true = y[at:end]
+            y_true = self._shape.given(y[at:end])
             y_pred, _, added = self.network.call(weights, other, x[at:end], False)
             loss = self._loss_weight * self._loss(y_true, y_pred) + added
             new = with_batch(self._metrics, carried, loss, y_true, y_pred)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seg.architectures.build import build_model, input_shape, load_weights, output_shape, require_weights
+from keras_seg.architectures.build import build_model, converted, input_shape, output_shape
+from keras_seg.architectures.endings import last_activation
 from keras_seg.architectures.problems import ArchitectureError
+from keras_seg.architectures.weights import Part, load_weights, parts, require_weights
 from keras_seg.protocol.parts import Raw
-from keras_seg.protocol.state import Slice, State
+from keras_seg.protocol.state import Place, Slice, State, Strided
+from keras_seg.training.assignments import Assignments, Call, derived, deriving
 
 EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
 _EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows
@@ -45,17 +49,24 @@ class Network:
         self.trainable = list(self.model.trainable_variables)
         self.other = list(self.model.non_trainable_variables)
         self.sizes = [int(np.prod(variable.shape)) for variable in self.trainable]
-        self._slices: dict[bool, tuple[Slice, ...]] = {}
+        self._deriving = deriving(self.model)
+        self._converted = converted(architecture)
+        self._slices: dict[bool, tuple[Place, ...]] = {}
         if not self.trainable:
             raise ArchitectureError("the network has no trainable weights")
         if weights is not None:
-            require_weights(self.model, weights)
+            require_weights(self.model, weights, self._converted)
         self.release()
 
     def release(self) -> None:
         """Drop the weights of the model: what is computed gets them from outside, and they would only take memory."""
         for variable in self.trainable:
             put(variable, tf.zeros(0, variable.dtype))
+
+    @cached_property
+    def activation(self) -> str:
+        """The last activation, as `last_activation` tells it."""
+        return last_activation(self.model)
 
     @property
     def uniform(self) -> bool:
@@ -86,72 +97,91 @@ class Network:
         fresh = build_model(self.architecture, seed)
         given = self.weights if weights is None else weights
         if given is not None:
-            load_weights(fresh, given)
+            load_weights(fresh, given, self._converted)
         trainable = tuple(v.numpy() for v in fresh.trainable_variables)
         if flat:
-            trainable = (np.concatenate([array.reshape(-1) for array in trainable]),)
+            trainable = (_flat(trainable),)
         return trainable, tuple(np.asarray(v.numpy()) for v in fresh.non_trainable_variables)
 
-    def slices(self, flat: bool) -> tuple[Slice, ...]:
-        """Return where the arrays of `get_weights()` lie in a state of this network."""
+    def slices(self, flat: bool) -> tuple[Place, ...]:
+        """Return where the arrays of `get_weights()` lie in a state, in the layout of the Keras that wrote the architecture."""
         if flat not in self._slices:
             self._slices[flat] = self._find_slices(flat)
         return self._slices[flat]
 
-    def _find_slices(self, flat: bool) -> tuple[Slice, ...]:
-        places: dict[int, Slice] = {}
+    def _find_slices(self, flat: bool) -> tuple[Place, ...]:
+        begins: dict[int, tuple[int, int]] = {}
         start = 0
         for index, (variable, size) in enumerate(zip(self.trainable, self.sizes, strict=True)):
-            places[id(variable)] = Slice(0, start, start + size) if flat else Slice(index, 0, size)
+            begins[id(variable)] = (0, start) if flat else (index, 0)
             start += size
         first = 1 if flat else len(self.trainable)
-        for index, variable in enumerate(self.other):
-            places[id(variable)] = Slice(first + index, 0, int(np.prod(variable.shape)))
-        return tuple(places[id(variable)] for variable in self.model.weights)
+        begins.update({id(variable): (first + index, 0) for index, variable in enumerate(self.other)})
+        return tuple(_place(part, *begins[id(part.variable)]) for part in parts(self.model, self._converted))
 
     def unflatten(self, vector: Any) -> list[Any]:
         """Return the tensors of the trainable variables that one flat vector (weights,) holds; part of a graph."""
         parts = tf.split(vector, self.sizes)
         return [tf.cast(tf.reshape(part, v.shape), v.dtype) for part, v in zip(parts, self.trainable, strict=True)]
 
-    def call(self, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any], Any]:
+    def call(
+        self, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool, assignments: Assignments | None = None
+    ) -> tuple[Any, list[Any], Any]:
         """Compute the outputs of a batch; part of a graph.
 
         Args:
             trainable, other: tensors of the variables.
             x: features (rows, ...).
             training: whether layers such as Dropout do what they do in training.
+            assignments: told of what layers assign to trainable variables; None where it is of no use.
 
         Returns:
             The outputs (rows, ...), the other variables after the call, and the sum of the losses that layers add.
         """
-        outputs, other_after, added = self.model.stateless_call(
-            list(trainable), list(other), x, training=training, return_losses=True
-        )
+        mapping = zip((*self.trainable, *self.other), (*trainable, *other), strict=True)
+        with Call(mapping, assignments) as scope, derived(self._deriving):
+            outputs = self.model.call(x, training=training)
+            added = self.model.losses
+        other_after = [scope.get_current_value(variable) for variable in self.other]
         return outputs, other_after, tf.add_n([tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in added]) if added else 0.0
 
     def frozen(self, state: State) -> tuple[Any, list[Any]]:
         """Return the weights of a state as the compiled functions take them: (flat vector, other variables)."""
-        vector = state.trainable[0].reshape(-1)
-        if len(state.trainable) > 1:
-            vector = np.concatenate([array.reshape(-1) for array in state.trainable])
-        return tf.constant(vector, tf.float32), [tf.constant(array) for array in state.other]
+        return tf.constant(_flat(state.trainable)), [tf.constant(array) for array in state.other]
 
     def given(self) -> tuple[Any, list[Any]]:
         """Return the weights that came with the architecture, as the compiled functions take them."""
         trainable, other = self.initial(0, True)
-        return tf.constant(trainable[0], tf.float32), [tf.constant(array) for array in other]
+        return tf.constant(trainable[0]), [tf.constant(array) for array in other]
 
-    def signature(self, label_width: int | None = None) -> list[Any]:
-        """Return the shapes of the rows of a buffer: x (rows, ...) and, with a `label_width`, y (rows, label_width)."""
-        specs = [tf.TensorSpec((None, *self.input_shape), tf.float32)]
-        return specs if label_width is None else [*specs, tf.TensorSpec((None, label_width), tf.float32)]
+    def signature(self, labels: tuple[int, ...] | None = None) -> list[Any]:
+        """Return the shapes of the rows of a buffer: x (rows, ...) and, with the shape of `labels`, y (rows, ...)."""
+        shapes = [self.input_shape] if labels is None else [self.input_shape, labels]
+        return [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
 
     @property
     def frozen_signature(self) -> list[Any]:
         """Return the shapes of what `frozen` gives."""
         other = [tf.TensorSpec(variable.shape, variable.dtype) for variable in self.other]
         return [tf.TensorSpec((sum(self.sizes),), tf.float32), other]
+
+
+def _place(part: Part, index: int, begin: int) -> Place:
+    """Return where a part of a variable lies that begins at element `begin` of array `index`."""
+    if part.in_a_row:
+        return Slice(index, begin + part.start, begin + part.start + part.size)
+    return Strided(index, begin + part.start, part.shape, part.strides)
+
+
+def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the numbers of all arrays as one vector of float32; one array that is such a vector is not copied."""
+    parts = [np.asarray(array, np.float32).reshape(-1) for array in arrays]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def flattened(tensors: Sequence[Any]) -> Any:
+    """Return the numbers of all tensors as one float32 vector: the reverse of `Network.unflatten`; part of a graph."""
+    return tf.concat([tf.reshape(tf.cast(tensor, tf.float32), [-1]) for tensor in tensors], 0)
 
 
 def put(variable: keras.Variable, tensor: Any) -> None:

@@ -17,7 +17,17 @@ from typing import Any
 
 import keras
 
-from keras_seg.protocol.keras_names import ACCURACY, CROSSENTROPY, FORMER, UTILITIES, is_known
+from keras_seg.protocol.keras_names import (
+    ACCURACY,
+    CLASSES_LOSSES,
+    CLASSES_METRICS,
+    CROSSENTROPY,
+    FORMER,
+    NUMBERS_LOSSES,
+    NUMBERS_METRICS,
+    UTILITIES,
+    is_known,
+)
 from keras_seg.protocol.spelling import did_you_mean
 from keras_seg.server.failure import message_of
 from keras_seg.training.class_numbers import ClassNumbers, ClassNumbersMetric
@@ -25,24 +35,6 @@ from keras_seg.training.custom_objectives import Custom, custom_loss, custom_met
 from keras_seg.training.problems import CompileProblem
 from keras_seg.training.row_shape import RowShape, tried
 
-_WANT_NUMBERS = frozenset(
-    (
-        "circle",
-        "categorical_generalized_cross_entropy",
-        "sparse_categorical_crossentropy",
-        "CategoricalGeneralizedCrossEntropy",
-        "Circle",
-        "SparseCategoricalCrossentropy",
-    )
-)
-_WANT_NUMBERS_METRICS = _WANT_NUMBERS | frozenset(
-    (
-        "sparse_categorical_accuracy",
-        "sparse_top_k_categorical_accuracy",
-        "SparseCategoricalAccuracy",
-        "SparseTopKCategoricalAccuracy",
-    )
-)
 # What Keras has beside losses and metrics of rows, and why it is none here.
 _NO_LOSSES = {
     "ctc": "compares sequences",
@@ -95,7 +87,7 @@ def wants_class_numbers(loss: str) -> bool:
     Raises:
         CompileProblem: the text is no name.
     """
-    return named("loss", loss).name in _WANT_NUMBERS | CROSSENTROPY
+    return named("loss", loss).name in NUMBERS_LOSSES | CROSSENTROPY
 
 
 def make_loss(text: str, shape: RowShape, functions: Mapping[str, Any] = _NONE) -> keras.losses.Loss:
@@ -115,8 +107,9 @@ def make_loss(text: str, shape: RowShape, functions: Mapping[str, Any] = _NONE) 
     name = f"{_kind(shape)}_crossentropy" if given.name.lower() in CROSSENTROPY else given.name
     made = _made("loss", Named(name, given.arguments), _losses(), _NO_LOSSES, shape, functions)
     loss = made if isinstance(made, keras.losses.Loss) else FunctionLoss(made)
-    if name in _WANT_NUMBERS:
-        _require_classes("loss", name, shape)
+    if name in CLASSES_LOSSES:
+        _require_classes("loss", name, "binary_crossentropy", shape)
+    if name in NUMBERS_LOSSES:
         loss = ClassNumbers(loss)
     return tried("loss", text, loss, shape)
 
@@ -148,10 +141,9 @@ def _metric_of_keras(text: str, shape: RowShape, functions: Mapping[str, Any]) -
     name = _fitting(given.name, shape)
     made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape, functions)
     metric = made if isinstance(made, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(made, name=given.name)
-    if name in _WANT_NUMBERS_METRICS:
-        _require_classes("metric", name, shape)
-        return ClassNumbersMetric(metric)
-    return metric
+    if name in CLASSES_METRICS:
+        _require_classes("metric", name, "accuracy", shape)
+    return ClassNumbersMetric(metric) if name in NUMBERS_METRICS else metric
 
 
 def _custom(what: str, name: str, functions: Mapping[str, Any]) -> Custom:
@@ -241,13 +233,15 @@ def _object(what: str, given: Named, found: type, shape: RowShape) -> Any:
 
 def _usual(parameters: Mapping[str, Any], shape: RowShape) -> dict[str, Any]:
     """Return the arguments that the shape of the rows decides: how many classes there are, and whether rows are numbers."""
-    usual = {"num_classes": max(shape.units, shape.label_width), "sparse_y_true": shape.numbered, "sparse_y_pred": False}
+    usual = {"num_classes": shape.classes, "sparse_y_true": shape.numbered, "sparse_y_pred": False}
     return {key: value for key, value in usual.items() if key in parameters}
 
 
-def _require_classes(what: str, name: str, shape: RowShape) -> None:
+def _require_classes(what: str, name: str, instead: str, shape: RowShape) -> None:
+    """Raise for what looks for the largest of several outputs: of one it is always the same."""
     if shape.units == 1:
-        raise CompileProblem(f'{what} "{name}" wants a network with an output for each class, this one has a single output')
+        rule = "wants a network with an output for each class, this one has a single output"
+        raise CompileProblem(f'{what} "{name}" {rule}; for two classes "{instead}" does')
 
 
 def _fitting(name: str, shape: RowShape) -> str:

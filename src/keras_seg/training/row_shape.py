@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_seg.protocol.outputs import are_class_numbers, common_shape, stands_for_two
+from keras_seg.protocol.variables import Variable
 from keras_seg.server.failure import message_of
 from keras_seg.training.problems import CompileProblem
 
@@ -16,11 +18,11 @@ class RowShape:
     """What stands in a row: the values of the dependent variable, and those that the network gives.
 
     Attributes:
-        label_width: number of values of a packed row of labels.
+        packed: the labels as a packed table has them.
         outputs: shape of what the network gives for a row.
     """
 
-    label_width: int
+    packed: Variable
     outputs: tuple[int, ...]
 
     @property
@@ -30,12 +32,30 @@ class RowShape:
 
     @property
     def numbered(self) -> bool:
-        """Whether a row of labels is one class number for a network with an output for each class."""
-        return self.label_width == 1 and self.units > 1
+        """Whether labels are class numbers for a network with an output for each class."""
+        return are_class_numbers(self.packed, self.outputs)
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The shape of the labels that losses and metrics are given: of one output for two classes 0 or 1."""
+        if stands_for_two(self.packed, self.outputs):
+            return self.outputs or (1,)
+        return common_shape(self.packed, self.outputs) or self.packed.shape
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, for metrics that count them."""
+        return self.units if self.numbered else max(self.units, self.labels[-1])
+
+    def given(self, y: Any) -> Any:
+        """Return packed labels (rows, ...) as losses and metrics are given them (rows, ...); part of a graph."""
+        if stands_for_two(self.packed, self.outputs):
+            y = y[:, 1:]
+        return y if self.labels == y.shape[1:] else tf.reshape(y, (-1, *self.labels))
 
     def two_rows(self) -> tuple[Any, Any]:
-        """Return labels (2, label_width) and outputs (2, ...), all zeros. One row would be stretched to any shape."""
-        return tf.zeros((2, self.label_width)), tf.zeros((2, *self.outputs))
+        """Return labels (2, ...) and outputs (2, ...), all zeros. One row would be stretched to any shape."""
+        return tf.zeros((2, *self.labels)), tf.zeros((2, *self.outputs))
 
 
 def tried(what: str, text: str, made: Any, shape: RowShape) -> Any:
@@ -54,6 +74,7 @@ def tried(what: str, text: str, made: Any, shape: RowShape) -> Any:
     except CompileProblem:
         raise
     except Exception as error:  # whatever Keras raises is the answer here
-        fit = f"labels of length {shape.label_width} and outputs of shape {list(shape.outputs)}"
+        labels = f"length {shape.labels[0]}" if len(shape.labels) == 1 else f"shape {list(shape.labels)}"
+        fit = f"labels of {labels} and outputs of shape {list(shape.outputs)}"
         raise CompileProblem(f'{what} "{text}" does not fit {fit}: {message_of(error, lines=1)}') from None
     return made

@@ -26,7 +26,7 @@ def with_batch(metrics: Metrics, sums: Sequence[Any], loss: Any, y_true: Any, y_
 
     Args:
         loss: its mean over the rows of the batch, shape ().
-        y_true: labels (rows, label_width).
+        y_true: labels (rows, ...), as metrics are given them.
         y_pred: outputs (rows, ...).
     """
     count = tf.cast(tf.shape(y_true)[0], tf.float64)

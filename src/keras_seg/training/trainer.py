@@ -28,10 +28,12 @@ from keras_seg.protocol.limits import MOST_CLASS
 from keras_seg.protocol.orders import FitOrder
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import State
+from keras_seg.protocol.variables import Variable
 from keras_seg.training import optimizers
+from keras_seg.training.assignments import Assignments
 from keras_seg.training.buffers import Buffer
 from keras_seg.training.class_numbers import class_numbers
-from keras_seg.training.network import Network, put
+from keras_seg.training.network import Network, flattened, put
 from keras_seg.training.objectives import make_loss, make_metric
 from keras_seg.training.pace import Interrupt, Pace
 from keras_seg.training.parameters import Compile
@@ -45,7 +47,7 @@ class Trainer:
     Args:
         network: what is trained; its weights come with each trial.
         compiled: of the first trial; the others that are trained with it have the same `structure`.
-        label_width: values of a packed row of labels.
+        labels: of the packed rows.
         weighted: whether classes have weights.
         watched: whether it sums up loss and metrics while it trains, as Keras does for its callbacks. The weights are the same
             bits either way.
@@ -57,10 +59,10 @@ class Trainer:
         CompileProblem: the optimizer, the loss or a metric does not exist, or does not fit.
     """
 
-    def __init__(self, network: Network, compiled: Compile, label_width: int, weighted: bool, watched: bool = False) -> None:
+    def __init__(self, network: Network, compiled: Compile, labels: Variable, weighted: bool, watched: bool = False) -> None:
         self.network = network
         self._weighted = weighted
-        shape = RowShape(label_width, network.output_shape)
+        self._shape = shape = RowShape(labels, network.output_shape)
         self._loss = make_loss(compiled.loss, shape, compiled.functions)
         self._loss_weight = compiled.loss_weight
         names = compiled.metrics if watched else ()
@@ -77,7 +79,7 @@ class Trainer:
         self._numbers, self._defaults = optimizers.free_numbers(self._optimizer)
         self._pace = Pace()
         scalars = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)]
-        signature = [tf.TensorSpec((None,), tf.int32), *network.signature(label_width), *scalars]
+        signature = [tf.TensorSpec((None,), tf.int32), *network.signature(labels.shape), *scalars]
         self._function = tf.function(self._pass, input_signature=signature, autograph=False)
         self._variables = [*self._parameters, *network.other, *self._optimizer.variables]
 
@@ -189,7 +191,7 @@ class Trainer:
         Args:
             compiled: numbers of this trial; its structure is the one that this trainer was made for.
             fit: of this trial.
-            buffers: x (rows, ...) and y (rows, label_width) each.
+            buffers: x and y (rows, ...) each.
             random: draws the order of the rows.
             interrupt: called at least every 0.25 s, unless one batch takes longer.
 
@@ -254,16 +256,41 @@ class Trainer:
         parameters = [tf.identity(variable.value) for variable in self._parameters]
         other, sums = carried[: len(self.network.other)], carried[len(self.network.other) :]
         sample_weight = _sample_weight(y, class_weights) if self._weighted else None
+        y = self._shape.given(y)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
             trainable = self.network.unflatten(parameters[0]) if self.flat else parameters
-            outputs, other_after, added = self.network.call(trainable, other, x, True)
+            assignments = Assignments(self.network.trainable, tape.watch)
+            outputs, other_after, added = self.network.call(trainable, other, x, True, assignments)
             loss = self._loss_weight * self._loss(y, outputs, sample_weight) + added
             scaled = self._optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, parameters)
+        gradients, of_assigned = tape.gradient(scaled, (parameters, assignments.values))
+        if assignments:
+            self._assign(assignments.current(trainable))
+            gradients = self._with_assigned(gradients, of_assigned)
         self._optimizer.apply_gradients(zip(gradients, self._parameters, strict=True))
         counted = with_batch(self._metrics, sums, loss, y, outputs) if sums else []
         return [tf.ensure_shape(new, old.shape) for new, old in zip((*other_after, *counted), carried, strict=True)]
+
+    def _assign(self, current: Sequence[Any]) -> None:
+        """Give the parameters what layers have made of them in the call, before the optimizer goes on from there."""
+        for parameter, tensor in zip(self._parameters, [flattened(current)] if self.flat else current, strict=True):
+            put(parameter, tensor)
+
+    def _with_assigned(self, gradients: Sequence[Any], of_assigned: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return the gradients of the parameters with those of what was assigned to each trainable variable."""
+        sums = [_total(each) for each in of_assigned]
+        if not self.flat:
+            return [_total((one, other)) for one, other in zip(gradients, sums, strict=True)]
+        shapes = [variable.shape for variable in self.network.trainable]
+        whole = [tf.zeros(shape) if each is None else each for each, shape in zip(sums, shapes, strict=True)]
+        return [_total((*gradients, flattened(whole)))]
+
+
+def _total(gradients: Iterable[Any]) -> Any:
+    """Return the sum of gradients; None where nothing depends on the variable."""
+    given = [tf.convert_to_tensor(each) for each in gradients if each is not None]
+    return tf.add_n(given) if given else None
 
 
 def _light(array: np.ndarray) -> np.ndarray:
