@@ -244,6 +244,13 @@ def test_rows_that_cannot_be_predicted_are_refused(hand: Session, bad: str, foun
     assert error(hand, PREDICT.format("'prob'")) == ("22023", f"{SHAPE}{found} in 1 rows (first where id = 25)")
 
 
+@pytest.mark.postgresql("rows have no order")
+def test_the_first_row_is_not_the_measure_of_the_others(hand: Session) -> None:
+    hand.run("CREATE TEMPORARY TABLE good AS SELECT * FROM rows; TRUNCATE rows")
+    hand.run("INSERT INTO rows VALUES (25, '{{1,2,3,4}}'); INSERT INTO rows SELECT * FROM good; DROP TABLE good")
+    assert error(hand, PREDICT.format("'prob'")) == ("22023", f"{SHAPE}shape {{1,4}} in 1 rows (first where id = 25)")
+
+
 @pytest.mark.parametrize("sessions", [0, 1])
 @pytest.mark.parametrize(("kind", "bad"), [("double precision[]", "{1e300,2,3,4}"), ("numeric[]", "{1,2,3,1e50}")])
 def test_a_number_that_real_cannot_hold(hand: Session, sessions: int, kind: str, bad: str) -> None:

@@ -11,7 +11,7 @@ from automl.errors import DATATYPE_MISMATCH, NUMERIC_VALUE_OUT_OF_RANGE, UsageEr
 from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.prediction import in_sessions, on_segments
-from automl.prediction.trained_model import KEY, Model, Prediction, Source, WrongRow
+from automl.prediction.trained_model import KEY, Model, OtherShape, Prediction, Source, WrongRow, dimensions_sql
 from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import Definition
 from keras_seg.protocol.predictions import OutputSelection
@@ -61,14 +61,14 @@ def predict_with(
     try:
         run(db, prediction)
     except Exception as error:  # the driver's own class
-        if isinstance(error, WrongRow) or getattr(error, "sqlstate", None) == NUMERIC_VALUE_OUT_OF_RANGE:
+        if isinstance(error, WrongRow | OtherShape) or getattr(error, "sqlstate", None) == NUMERIC_VALUE_OUT_OF_RANGE:
             _require_fit(db, prediction)
         raise
 
 
 def _require_fit(db: Database, prediction: Prediction) -> None:
     """Raise an error that tells the rows that cannot be predicted, if there are such rows."""
-    problem = prediction.source.wanted(prediction.model.normalizing_const).problem(db)
+    problem = prediction.source.usual(db).wanted(prediction.model.normalizing_const).problem(db)
     if problem is not None:
         raise problem
 
@@ -190,8 +190,8 @@ def _source(db: CallerDatabase, test_table: str | None, id_col: str | None, inde
     column = quoted(features)
     rows = int(db.execute(f"SELECT pg_catalog.count(*) AS n FROM {table.sql}")[0]["n"])
     dims = db.execute(
-        f"SELECT array(SELECT pg_catalog.array_length(f, d) FROM pg_catalog.generate_series(1, pg_catalog.array_ndims(f)) d"
-        f" ORDER BY d) AS shape FROM (SELECT {column} AS f FROM {table.sql} WHERE {column} IS NOT NULL LIMIT 1) q"
+        f"SELECT {dimensions_sql('f')} AS shape"
+        f" FROM (SELECT {column} AS f FROM {table.sql} WHERE {column} IS NOT NULL LIMIT 1) q"
     )
     shape = tuple(dims[0]["shape"]) if dims else ()
     return Source(table, id_column, catalog.column_type(db, table, id_column), features, kind, rows, shape)

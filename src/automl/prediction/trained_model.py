@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from automl.data.packed_table import braces
 from automl.data.unfit_rows import Wanted, through_integer
 from automl.database.catalog import ColumnType, Relation
 from automl.database.names import Name, quoted
-from automl.database.session import CallerDatabase
+from automl.database.session import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.hosts.assignment import Host
 from keras_seg.protocol.orders import Definition, Part, Problem, SessionSetup
@@ -111,6 +111,25 @@ class Source:
         """Return what must be in the rows, for a network that takes them divided."""
         return Wanted(INDEPENDENT, self.table, self.features, self.kind, self.shape, divisor, self.id_column)
 
+    def usual(self, db: Database) -> Source:
+        """Return it with the shape that most rows have, rather than the row that came first."""
+        column = quoted(self.features)
+        rows = db.execute(
+            f"SELECT {dimensions_sql(column)} AS shape FROM {self.table.sql} WHERE pg_catalog.array_ndims({column}) > 0"
+            " GROUP BY 1 ORDER BY pg_catalog.count(*) DESC, 1 LIMIT 1"
+        )
+        return replace(self, shape=tuple(rows[0]["shape"])) if rows else self
+
+
+def dimensions_sql(name: str) -> str:
+    """The lengths of an array's dimensions, as an array."""
+    lengths = f"SELECT pg_catalog.array_length({name}, d) FROM pg_catalog.generate_series(1, pg_catalog.array_ndims({name})) d"
+    return f"array({lengths} ORDER BY d)"
+
+
+class OtherShape(UsageError):
+    """The network takes rows of another shape than that of the row that came first."""
+
 
 class WrongRow(UsageError):
     """A batch has a row that cannot be predicted.
@@ -145,7 +164,7 @@ class Prediction:
     def unfit(self, problem: Problem) -> UsageError:
         """Return the error for a network that cannot be built, or that does not take the rows."""
         if problem.part is Part.ROWS:
-            return UsageError(INDEPENDENT, f'column "{self.source.features}": {problem.text}')
+            return OtherShape(INDEPENDENT, f'column "{self.source.features}": {problem.text}')
         return UsageError(self.model.argument, problem.text)
 
     @property
