@@ -68,7 +68,8 @@ def predict_with(
 
 def _require_fit(db: Database, prediction: Prediction) -> None:
     """Raise an error that tells the rows that cannot be predicted, if there are such rows."""
-    problem = prediction.source.usual(db).wanted(prediction.model.normalizing_const).problem(db)
+    usual = prediction.source.usual(db)
+    problem = usual and usual.wanted(prediction.model.normalizing_const).problem(db)
     if problem is not None:
         raise problem
 

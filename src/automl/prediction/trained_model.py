@@ -111,14 +111,14 @@ class Source:
         """Return what must be in the rows, for a network that takes them divided."""
         return Wanted(INDEPENDENT, self.table, self.features, self.kind, self.shape, divisor, self.id_column)
 
-    def usual(self, db: Database) -> Source:
-        """Return it with the shape that most rows have, rather than the row that came first."""
+    def usual(self, db: Database) -> Source | None:
+        """Return it with the shape that most rows have, rather than the row that came first; None if all are empty."""
         column = quoted(self.features)
         rows = db.execute(
             f"SELECT {dimensions_sql(column)} AS shape FROM {self.table.sql} WHERE pg_catalog.array_ndims({column}) > 0"
             " GROUP BY 1 ORDER BY pg_catalog.count(*) DESC, 1 LIMIT 1"
         )
-        return replace(self, shape=tuple(rows[0]["shape"])) if rows else self
+        return replace(self, shape=tuple(rows[0]["shape"])) if rows else None
 
 
 def dimensions_sql(name: str) -> str:
