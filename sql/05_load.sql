@@ -11,13 +11,17 @@ import importlib, os, sys
 SITE, VERSION = '@PYTHON_SITE@', '@VERSION@'
 INSTALL = 'Run deploy/install of keras_automl ' + VERSION + ' on the host of the server, as root.'
 
-def stop(message, hint):
+def stop(message, hint):  # the server writes the class of an exception before it: keras_seg/server/failure.py tells more
+    of_class = 'keras_automl', {'__module__': 'builtins'}
     try:
-        plpy.error('keras_automl: ' + message, hint=hint, sqlstate='55000')
-    except TypeError:  # Greenplum 6: plpy.error takes no keyword arguments; keras_seg/server/failure.py tells why it is done like this
-        error = type('Error', (plpy.SPIError,), {'__module__': 'plpy'})('keras_automl: ' + message)
+        plpy.error(message, sqlstate='55000')
+    except TypeError:  # Greenplum 6
+        error = type(of_class[0], (plpy.SPIError,), of_class[1])(message)
         error.spidata = 325, None, hint, None, 0  # 325 is 55000
-        raise error from None
+    except plpy.Error:
+        error = type(of_class[0], (plpy.Error,), of_class[1])(message)
+        error.sqlstate, error.hint, error.detail = '55000', hint, None
+    raise error
 
 def number(version):
     return [int(part) for part in version.split('.') if part.isdigit()]

@@ -28,7 +28,7 @@ $sql$, name, name);
 END
 $do$;
 
--- With one argument it makes a table of that name.
+-- Of functions without arguments, or whose one text is a name: these say a word in the place of that name as INFO.
 CREATE FUNCTION madlib.gpu_configuration() RETURNS text
 LANGUAGE plpython3u VOLATILE
 AS $$
@@ -37,3 +37,21 @@ return GD['automl'].usage('gpu_configuration', 'usage')
 $$;
 COMMENT ON FUNCTION madlib.gpu_configuration() IS
 'Help: what gpu_configuration does, its arguments and results.';
+
+CREATE FUNCTION madlib.automl_tensorboard() RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_tensorboard', 'usage')
+$$;
+COMMENT ON FUNCTION madlib.automl_tensorboard() IS
+'Help: what automl_tensorboard does, its argument and where trials write.';
+
+CREATE FUNCTION madlib.automl_doctor(message text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_doctor', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_doctor(text) IS
+'Help: what automl_doctor does; with ''usage'' its results, with ''example'' an example.';

@@ -63,8 +63,8 @@ class Session(psycopg2.extensions.connection):
     def failure(self, error: psycopg2.Error) -> Failure:
         """Return what an error of this session tells a client."""
         diag = error.diag
-        # The class of the exception stands before its message, on Greenplum perhaps the segment behind it.
-        message = re.sub(r"^(plpy\.Error|keras_automl): | +\(seg\d+ .*\)$", "", str(diag.message_primary))
+        # Where a message names no argument we stand before it, on Greenplum perhaps the segment behind it.
+        message = re.sub(r"^keras_automl: | +\(seg\d+ .*\)$", "", str(diag.message_primary))
         return Failure(str(diag.sqlstate), message, diag.message_hint)
 
     @cached_property

@@ -212,7 +212,7 @@ class Search:
         """Run it to its end."""
         trials = list(range(1, self.params.configurations + 1))
         planned = self.params.rungs
-        self._ladder = Ladder(planned, self.params.eta, allotted(planned, trials))
+        self._ladder = Ladder(planned, allotted(planned, trials))
         self.simulation.run(map(self._leg, self._ladder.start()), self._report)
         assert not self._training
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keras_seg.server.failure import message_of, packed
+from keras_seg.server.failure import failure, failure_again, message_of, packed, words_of
 
 GRAPH = """Graph execution error:
 
@@ -57,3 +57,68 @@ def test_a_long_message_is_cut() -> None:
 
 def test_an_sqlstate_is_packed_as_the_server_has_it() -> None:
     assert [packed(state) for state in ("00000", "42P01", "22023")] == [0, 16908420, 50856066]
+
+
+class PostgreSQL:
+    """As much of plpy as errors need."""
+
+    class Error(Exception):
+        sqlstate = hint = detail = None
+
+    class SPIError(Error):
+        spidata: tuple[object, ...] = ()
+
+    @classmethod
+    def error(cls, message: str, **_: str) -> None:
+        raise cls.Error(message)
+
+
+class Greenplum(PostgreSQL):
+    """The same of Greenplum 6."""
+
+    @classmethod
+    def error(cls, message: str) -> None:  # type: ignore[override]
+        raise cls.Error(message)
+
+
+def as_read(error: BaseException) -> str:
+    """What the server makes of an exception."""
+    assert type(error).__module__ == "builtins"
+    return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize(
+    ("message", "read"),
+    [
+        ('automl_params: "eta" must be 2, got {1: 2}', 'automl_params: "eta" must be 2, got {1: 2}'),
+        ("2 problems were found:\n  R: one\n  eta: two", "2 problems were found:\n  R: one\n  eta: two"),
+        ("the run was deleted", "keras_automl: the run was deleted"),
+        ("canceling statement due to user request: f", "canceling statement due to user request: f"),
+    ],
+)
+def test_a_message_is_read_as_it_is(message: str, read: str) -> None:
+    made = failure(PostgreSQL, message, "22023", "Do it.")
+    assert (as_read(made), made.sqlstate, made.hint) == (read, "22023", "Do it.")  # type: ignore[attr-defined]
+    assert isinstance(made, PostgreSQL.Error)
+    made = failure(Greenplum, message, "22023", "Do it.")
+    assert (as_read(made), made.spidata) == (read, (50856066, None, "Do it.", None, 0))  # type: ignore[attr-defined]
+    assert isinstance(made, PostgreSQL.SPIError)
+
+
+def test_an_error_of_the_server_keeps_all_but_the_statement() -> None:
+    error = PostgreSQL.SPIError("duplicate key")
+    error.spidata = (83906754, "Key (a)=(1).", None, "INSERT INTO t", 13, "s", "t", None, None, "t_pkey")
+    made = failure_again(PostgreSQL, error, "duplicate key")
+    assert as_read(made) == "keras_automl: duplicate key"
+    assert made.spidata == (83906754, "Key (a)=(1).", None, None, 0, "s", "t", None, None, "t_pkey")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("spiexceptions.UndefinedTable: plpy.Error: keras_automl: nothing: here", "nothing: here"),
+        ("setting: plpy.Error: x", "setting: plpy.Error: x"),
+    ],
+)
+def test_words_without_the_classes_before_them(message: str, words: str) -> None:
+    assert words_of(PostgreSQL.Error(message)) == words

@@ -133,6 +133,7 @@ JSON = {
     "keras_seg/protocol/architecture_files.py": "JSON strings in JSON",
     "keras_seg/architectures/build.py": "Keras' JSON of an architecture",
     "automl/models/library.py": "Keras' JSON of an architecture",
+    "automl/models/outline.py": "Keras' JSON of an architecture",
     "automl/prediction/on_segments.py": "the plan of a statement, from EXPLAIN",
     "automl/training/resume.py": "arguments of a call, from the record",
     "automl/training/run.py": "arguments of a call, for the record; a digest of what is trained",

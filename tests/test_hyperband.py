@@ -202,7 +202,7 @@ KEYS = range(1, 16)
 
 
 def ladder(params: HyperbandParams = NINE, keys: range = KEYS) -> Ladder:
-    return Ladder(params.rungs, params.eta, allotted(params.rungs, keys))
+    return Ladder(params.rungs, allotted(params.rungs, keys))
 
 
 def report(ladder: Ladder, losses: Mapping[int, float | None]) -> tuple[Assignment, ...]:
@@ -259,7 +259,7 @@ def test_ties_go_to_the_smaller_key() -> None:
 
 def test_nan_ranks_after_every_number_and_failures_after_nan() -> None:
     climbing = ladder()
-    for key, loss in {1: None, 2: math.nan, 3: math.inf, 4: 1.0, 5: None, 6: math.nan, 7: -1.0, 8: 2.0}.items():
+    for key, loss in {1: None, 2: math.nan, 3: math.inf, 4: 1.0, 5: None, 6: -math.inf, 7: -1.0, 8: 2.0}.items():
         climbing.report(key, loss)
     progress = climbing.report(9, 0.0)
     assert progress.ranking == (7, 9, 4, 8, 3, 2, 6, 1, 5)
@@ -296,22 +296,32 @@ def test_skip_last_ends_brackets_early() -> None:
     ("count", "rounds"),
     [
         (15, [(2, 9), (2, 3), (2, 1), (1, 3), (1, 1), (0, 3)]),
-        (13, [(2, 9), (2, 3), (2, 1), (1, 3), (1, 1), (0, 1)]),
-        (11, [(2, 9), (2, 3), (2, 1), (1, 2), (1, 1)]),
-        (7, [(2, 7), (2, 2), (2, 1)]),
-        (1, [(2, 1), (2, 1), (2, 1)]),
+        (14, [(2, 8), (2, 3), (2, 1), (1, 3), (1, 1), (0, 3)]),
+        (8, [(2, 2), (2, 2), (2, 1), (1, 3), (1, 1), (0, 3)]),
+        (5, [(1, 2), (1, 1), (0, 3)]),
+        (4, [(1, 1), (1, 1), (0, 3)]),
+        (2, [(0, 2)]),
         (0, []),
     ],
 )
-def test_fewer_configurations_than_planned(count: int, rounds: list[tuple[int, int]]) -> None:
+def test_fewer_configurations_than_planned_train_for_longer(count: int, rounds: list[tuple[int, int]]) -> None:
     climbing = ladder(keys=range(1, count + 1))
     going, finished = list(climbing.start()), []
     while going:
         progress = climbing.report(going.pop(0).trial, 0.1)
         going += progress.assignments
-        finished += [progress.finished] if progress.finished else []
-    by_bracket = sorted(finished, key=lambda rung: (-rung.bracket, rung.round))
-    assert [(rung.bracket, rung.configurations) for rung in by_bracket] == rounds
+        finished += [(progress.finished, len(progress.ranking))] if progress.finished else []
+    by_bracket = sorted(finished, key=lambda each: (-each[0].bracket, each[0].round))
+    assert [(rung.bracket, trials) for rung, trials in by_bracket] == rounds
+
+
+def test_of_four_configurations_three_train_for_all_iterations_at_once_and_one_in_two_rounds() -> None:
+    climbing = ladder(keys=range(1, 5))
+    assert climbing.start() == (
+        Assignment(1, Rung(1, 0, 3, 3, 1)),
+        *(Assignment(key, Rung(0, 0, 3, 9, 4)) for key in (2, 3, 4)),
+    )
+    assert climbing.report(1, 0.9).assignments == (Assignment(1, Rung(1, 1, 1, 9, 4)),)
 
 
 def test_a_ladder_without_trials_has_nothing_to_train() -> None:
@@ -328,4 +338,4 @@ def test_reports_that_cannot_be(key: int, message: str) -> None:
 
 def test_more_trials_than_planned() -> None:
     with pytest.raises(ValueError, match="more trials than planned"):
-        Ladder(NINE.rungs, NINE.eta, {0: (1, 2, 3, 4)})
+        Ladder(NINE.rungs, {0: (1, 2, 3, 4)})

@@ -43,7 +43,7 @@ def test_a_missing_package_is_named_with_place_and_remedy(db: Session) -> None:
     loader_like_it(db, site="/nowhere/site-packages")
     assert db.error_of("SELECT loader()") == (
         "55000",
-        "keras_automl: the Python package automl is not in /nowhere/site-packages",
+        "the Python package automl is not in /nowhere/site-packages",
         f"Run deploy/install of keras_automl {__version__} on the host of the server, as root.",
     )
 
@@ -60,7 +60,7 @@ def test_another_version_names_both_and_the_remedy(db: Session, version: str, hi
     loader_like_it(db, version=version)
     both = f"the extension is version {version}, but the Python package in {site} is version {__version__}"
     for _ in range(2):  # nothing of it is left in the session
-        assert db.error_of("SELECT loader()") == ("55000", f"keras_automl: {both}", hint)
+        assert db.error_of("SELECT loader()") == ("55000", f"{both}", hint)
     db.run("SELECT madlib.automl_load()")
 
 
@@ -77,7 +77,7 @@ def test_a_session_that_was_open_while_the_extension_was_updated_must_reconnect(
     db.run(f"DO LANGUAGE plpython3u $$ {left} $$")
     failure = db.error_of(f"SELECT madlib.{call}")
     both = f"this session has loaded version 0.0.9 of the Python package, the extension is version {__version__}"
-    assert failure.message.endswith(f"keras_automl: {both}")
+    assert failure.message.endswith(f"{both}")
     assert (failure.sqlstate, failure.hint) == ("55000", "Reconnect.")
 
 

@@ -57,7 +57,7 @@ class OneByOnePlan:
 
 class OneByOne:
     def __init__(self, configurations: tuple[Configuration, ...]) -> None:
-        self.count = len(configurations)
+        self.count, self.iterations = len(configurations), 2 * len(configurations)
         self._rest = iter(tuple(enumerate(configurations, 1)))
 
     def start(self) -> Step:

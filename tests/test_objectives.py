@@ -18,7 +18,7 @@ from keras_seg.protocol.variables import Variable  # noqa: E402
 from keras_seg.training.buffers import Buffer  # noqa: E402
 from keras_seg.training.evaluator import Evaluator  # noqa: E402
 from keras_seg.training.network import Network  # noqa: E402
-from keras_seg.training.objectives import make_loss, make_metric, named, wants_class_numbers  # noqa: E402
+from keras_seg.training.objectives import make_loss, make_metric, named, names_of, wants_class_numbers  # noqa: E402
 from keras_seg.training.parameters import Compile  # noqa: E402
 from keras_seg.training.problems import CompileProblem  # noqa: E402
 from keras_seg.training.row_shape import RowShape  # noqa: E402
@@ -176,6 +176,12 @@ def test_arguments_reach_keras() -> None:
     assert loss == float(keras.losses.Huber(delta=2.0)(y_true, y_pred)) == 3.0
 
 
+def test_the_name_of_a_metric_is_one_for_tensorboard_and_changes_nothing() -> None:
+    values, _ = found(CLASSES, "Huber(name='mine')", ["AUC", "AUC(name='auc')"])
+    assert values[1] == values[2]
+    assert names_of(["AUC(name='area')", "AUC", "Precision(name='area', top_k=1)"]) == ["area", "auc", "area_1"]
+
+
 @pytest.mark.parametrize(
     ("shape", "name"),
     [
@@ -203,7 +209,8 @@ def test_accuracy_is_the_one_that_fits(shape: RowShape, name: str, alias: str) -
         (make_loss, "__import__('os').getcwd()", "must be a name, or a class with arguments by name"),
         (make_metric, "Mean", 'metric "Mean" averages values, not predictions'),
         (make_metric, "MeanMetricWrapper(fn='x')", 'metric "MeanMetricWrapper" is the class of metrics that are functions'),
-        (make_metric, "AUC(dtype='float16')", 'metric "AUC" has no argument "dtype"'),
+        (make_metric, "AUC(dtype='float16')", 'metric "AUC": "dtype" is not for a trial to choose, leave it out'),
+        (make_loss, "Huber(reduction='sum')", 'loss "Huber": "reduction" is not for a trial to choose, leave it out'),
         (make_metric, "AUC(num_thresholds=100000)", '"num_thresholds" must be at most 10000, got 100000'),
         (make_metric, "AUC(curve='X')", 'metric "AUC": '),
         (make_metric, "PrecisionAtRecall", 'metric "PrecisionAtRecall" needs "recall": write PrecisionAtRecall(recall=...)'),

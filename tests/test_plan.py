@@ -79,6 +79,14 @@ def test_a_leg_lies_on_the_axis_of_the_search() -> None:
     assert made.evaluated == {3, 4}
 
 
+@pytest.mark.parametrize(
+    ("written", "factor"),
+    [("None", 1.0), ("0.5", 0.5), ("3", 3.0), ("[0.5]", 0.5), ("{'y': 0.25}", 0.25)],
+)
+def test_the_factor_of_the_loss(written: str, factor: float) -> None:
+    assert trial(f"optimizer='SGD()',loss='mse',loss_weights={written}").compile_order.loss_weight == factor
+
+
 def test_an_order_has_all_that_a_session_needs() -> None:
     schedule = "optimizer='Adam(learning_rate=ExponentialDecay(0.1, 100, decay_rate=0.9))',loss='mse',loss_weights=[0.5]"
     stops = (TrainingStop(4, 1, True), EvaluationStop(4, 0, "training", False), EvaluationStop(4, 1, "training", True))

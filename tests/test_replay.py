@@ -195,6 +195,7 @@ class Caller:
     """The caller's session, as far as a run speaks to it."""
 
     dialect = PostgreSQL()
+    elapsed = 0.0
 
     def __init__(self, rows: str = "1 0x1") -> None:
         self.rows = rows
@@ -394,6 +395,23 @@ def test_trials_that_differ_from_the_record_are_an_error_and_nothing_is_touched(
     world.record.trials[3,]["compile_params"] = "loss='mae'"
     before = repr(world.record)
     with pytest.raises(AutomlError, match=r"the run cannot be resumed: its mst_key 3 is \(1, loss='mae', batch_size=8.*\) now"):
+        world.go(monkeypatch, resumed=True)
+    assert repr(world.record) == before
+
+
+def test_a_trial_that_begins_later_now_is_an_error_and_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As earlier versions had trials of a small space in the largest bracket."""
+    world = World(request_of(*PLANS["hyperband"], memory=2**20), random.Random(1))
+    assert not world.go(monkeypatch, stop=60)
+    space = "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': %s}]}"
+    rates = [re.findall(r"lr=([\d.e-]+)", world.record.trials[each,]["compile_params"])[0] for each in (1, 2, 3, 4)]
+    few = parse_space([1], space % f"[{', '.join(rates)}]", "{'batch_size': [8], 'epochs': [1]}")
+    plan = hyperband.parse_params("R=9, eta=3").plan(few, SEED, PARTITIONS)
+    for number, each in plan.scheduler().start().trials:
+        world.record.trials[number,]["compile_params"] = each.compile_params
+    world.request = request_of(plan, None, 2**20)
+    before = repr(world.record)
+    with pytest.raises(AutomlError, match="its mst_key 1 began with iteration 1, and would begin with iteration 2 now"):
         world.go(monkeypatch, resumed=True)
     assert repr(world.record) == before
 

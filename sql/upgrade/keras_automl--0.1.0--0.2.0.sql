@@ -15,6 +15,25 @@ COMMENT ON FUNCTION madlib.madlib_keras_automl(
     integer, varchar, varchar, boolean
 ) IS 'Searches architectures and hyperparameters by the method that is named; makes the tables <output>, <output>_info, <output>_summary, the model selection table and its summary.';
 
+-- Every function came to tell about itself.
+CREATE FUNCTION madlib.automl_tensorboard() RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_tensorboard', 'usage')
+$$;
+COMMENT ON FUNCTION madlib.automl_tensorboard() IS
+'Help: what automl_tensorboard does, its argument and where trials write.';
+
+CREATE FUNCTION madlib.automl_doctor(message text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_doctor', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_doctor(text) IS
+'Help: what automl_doctor does; with ''usage'' its results, with ''example'' an example.';
+
 -- Weights of classes by how often they come.
 CREATE FUNCTION madlib.automl_count_classes(labels bytea, shape integer[], dtype text) RETURNS bigint[]
 LANGUAGE plpython3u VOLATILE

@@ -11,7 +11,6 @@ from automl import help
 from automl.data import preprocessors, split
 from automl.database.session import CallerDatabase
 from automl.database.settings import settings
-from automl.errors import AutomlError
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
 from automl.prediction import byom, evaluate, predict
@@ -33,17 +32,18 @@ def _entry(function: Callable[..., Result], arguments: type | None = None) -> Ca
     defaults = [each.default for each in signature(arguments or function).parameters.values()][0 if arguments else 1 :]
 
     @wraps(function)
-    @deferred()
     def called(*given: object) -> Result | None:
-        db = CallerDatabase()
-        try:
-            with settings(db, _AS_WRITTEN):
-                return function(db, *map(_given_or_default, given, defaults))
-        except AutomlError as error:
-            problem = error
-        # Outside of the handler, so that the traceback of our own exception is not shown to the caller.
-        db.raise_error(problem.message, problem.sqlstate, problem.hint)
-        return None
+        with deferred():
+            db = CallerDatabase()
+            try:
+                with settings(db, _AS_WRITTEN):
+                    return function(db, *map(_given_or_default, given, defaults))
+            except Exception as error:
+                problem = db.ending(error, function.__name__)
+                if problem is None:
+                    raise
+        # Here, outside of the handler and of everything else, so that the stack of the error is as short as it can be.
+        raise problem
 
     return called
 
@@ -52,6 +52,19 @@ def _given_or_default(value: object, default: object) -> object:
     """Return an argument; blanks, and a bytea of nothing, are an optional one that was not given."""
     blank = not value.strip() if isinstance(value, str) else value == b""
     return default if blank and default is not Parameter.empty else value
+
+
+def _or_help(function: Callable[..., None]) -> Callable[..., None]:
+    """Let a function whose one text is a name tell about itself where that is a word that asks for help."""
+
+    @wraps(function)
+    def called(db: CallerDatabase, name: str | None, *arguments: object) -> None:
+        if help.asks_for_help(name):
+            db.info(help.usage(db, function.__name__, name))
+        else:
+            function(db, name, *arguments)
+
+    return called
 
 
 train_test_split = _entry(split.train_test_split)
@@ -73,6 +86,6 @@ madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
 automl_doctor = _entry(doctor.automl_doctor)
-automl_tensorboard = _entry(tensorboard.automl_tensorboard)
-gpu_configuration = _entry(gpus.gpu_configuration)
+automl_tensorboard = _entry(_or_help(tensorboard.automl_tensorboard))
+gpu_configuration = _entry(_or_help(gpus.gpu_configuration))
 usage = _entry(help.usage)

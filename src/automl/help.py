@@ -15,6 +15,7 @@ from automl.errors import OperatorError, UsageError
 
 _PLACES = (Path(__file__).with_name("reference.md"), Path(__file__).parents[2] / "docs" / "reference.md")
 _WIDTH = 100
+_VIEWS = ("automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints")  # have sections, too, and no help
 _WORDS = {"": "summary", "summary": "summary", "usage": "usage", "help": "usage", "?": "usage",
           "example": "example", "examples": "example"}  # fmt: skip
 
@@ -34,18 +35,57 @@ def usage(db: CallerDatabase, function: str, message: str | None = "") -> str:
     if what == "example":
         return "\n\n".join(_examples(section))
     if what == "usage":
-        return f"madlib.{function}\n\n{plain(section)}"
+        return f"madlib.{function}\n\n{plain(section + _elsewhere(function, section))}"
     first, *_ = section.strip().split("\n\n")
     return f"{plain(first)}\n\nMore: SELECT madlib.{function}('usage'), or 'example'"
 
 
-@cache
+def asks_for_help(value: str | None) -> bool:
+    """Return whether what came in the place of a name is a word that asks for help."""
+    return value is not None and value.strip().lower() in _WORDS and bool(value.strip())
+
+
 def sections() -> dict[str, str]:
     """Return the sections of the reference by the name of their function, without the heading."""
+    return dict(re.findall(r"^### madlib\.(\w+)\n(.*?)(?=^##+ madlib\.|^## |^### |\Z)", _reference(), re.M | re.S))
+
+
+def _elsewhere(function: str, section: str) -> str:
+    """Return what a section refers to: texts that stand elsewhere in the reference, and how to read about other functions."""
+    texts: dict[str, str] = {}
+    pending = _anchors(section)
+    while pending:
+        anchor = pending.pop(0)
+        text = _texts().get(anchor)
+        if text is not None and text not in section and anchor not in texts:
+            texts[anchor] = text
+            pending += _anchors(text)
+    named = re.findall(r"`(?:madlib\.)?(\w+)`|\(#madlib(\w+)\)", section)
+    others = [name for name in dict.fromkeys(map("".join, named)) if name != function and name in _with_help()]
+    more = "".join(f"\n    SELECT madlib.{name}('usage')" for name in others)
+    return "\n\n".join(("", *texts.values())) + (f"\n\n```\nMore:{more}\n```" if more else "")
+
+
+def _anchors(text: str) -> list[str]:
+    return re.findall(r"\]\(#([\w-]+)\)", text)
+
+
+def _texts() -> dict[str, str]:
+    """Return the parts of the reference that are no functions, with their headings, by the anchor that leads there."""
+    found = re.findall(r"^(##+ (?!madlib\.)([^\n]+)\n.*?)(?=^##+ |\Z)", _reference(), re.M | re.S)
+    return {heading.lower().replace(" ", "-"): text.strip() for text, heading in found}
+
+
+def _with_help() -> frozenset[str]:
+    """Return the functions that tell about themselves."""
+    return frozenset(name for name in sections() if name not in _VIEWS)
+
+
+@cache
+def _reference() -> str:
     for place in _PLACES:
         if place.is_file():
-            found = re.findall(r"^### madlib\.(\w+)\n(.*?)(?=^##+ madlib\.|^## |^### |\Z)", place.read_text(), re.M | re.S)
-            return dict(found)
+            return place.read_text()
     raise OperatorError(
         f"the reference is not installed: there is no {_PLACES[0]}",
         hint="Run deploy/install of keras_automl on the host of the server, as root.",

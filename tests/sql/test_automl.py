@@ -205,10 +205,13 @@ def test_time_goes_on(searched: Searched) -> None:
 
 
 def test_a_line_a_round_says_how_it_stands(searched: Searched) -> None:
-    lines = [line for line in searched.notices if line.startswith("INFO:")]
+    opened, begun, *lines = [line for line in searched.notices if " of all iterations done " not in line]
+    said = r"INFO:  the search opens \d+ sessions? and waits for TensorFlow to be imported there\n"
+    assert re.fullmatch(said, opened)
+    assert re.fullmatch(r"INFO:  training of 15 configurations begins after [\d.]+ s\n", begun)
     pattern = (
         r"INFO:  bracket s=(\d), round i=(\d) done after [\d.]+ s: (\d) x (\d) iterations; "
-        r"best validation loss so far (?P<loss>[\d.e-]+) \(mst_key (?P<key>\d+)\)\n"
+        r"best so far: mst_key (?P<key>\d+), latest validation loss (?P<loss>[\d.e-]+)\n"
     )
     matches = [re.fullmatch(pattern, line) for line in lines]
     assert all(matches)
@@ -220,9 +223,11 @@ def test_a_line_a_round_says_how_it_stands(searched: Searched) -> None:
         ("2", "1", "3", "3"),
         ("2", "2", "1", "9"),
     ]
-    losses = [float(match["loss"]) for match in matches if match]
-    assert losses == sorted(losses, reverse=True)
-    assert [line for line in searched.notices if not line.startswith("INFO:")] == []
+    last = matches[-1]
+    assert last is not None  # says what the tables say
+    best = "SELECT mst_key, validation_loss_final FROM automl_mst_table JOIN automl_output_info USING (mst_key)"
+    ((key, loss),) = searched.db.fetch(best)
+    assert (int(last["key"]), last["loss"]) == (key, f"{loss:.6g}")
 
 
 def test_the_run_is_recorded(searched: Searched) -> None:
@@ -294,7 +299,8 @@ def test_without_validation_the_training_loss_ranks(quick: Session) -> None:
     went_on, first = quick.fetch("SELECT i, training_loss[1] FROM without_info WHERE s = 1 ORDER BY i DESC")
     assert (went_on.i, first.i) == (1, 0)
     assert went_on[1] < first[1]
-    assert "best training loss so far" in quick.notices[-1]
+    assert "best so far: mst_key" in quick.notices[-1]
+    assert "latest training loss" in quick.notices[-1]
 
 
 @pytest.mark.parametrize(
@@ -398,6 +404,57 @@ def test_a_loss_that_is_not_a_number_ranks_last(quick: Session) -> None:
         True,
     ]
     assert "lr=0.01" in quick.value("SELECT compile_params FROM diverged_best")
+
+
+@pytest.mark.parametrize("validation", [None, "val"])
+def test_the_best_model_of_a_search_is_used_unless_another_one_is_named(quick: Session, validation: str | None) -> None:
+    name = f"chosen_{validation}".lower()
+    search(quick, name, validation_table=validation)
+    best = quick.value(f"SELECT mst_key FROM {name}_best")
+    quick.notices.clear()
+    call = f"SELECT madlib.madlib_keras_predict('{name}', 'iris_test', 'id', 'attributes', '{name}_%s', 'response'%s)"
+    quick.run(call % ("p", ""))
+    quick.run(call % ("q", f", mst_key := {best}"))
+    quick.run(f"SELECT madlib.madlib_keras_evaluate('{name}', 'train', '{name}_e')")
+    assert quick.fetch(f"SELECT * FROM {name}_p ORDER BY 1") == quick.fetch(f"SELECT * FROM {name}_q ORDER BY 1")
+    losses = f"SELECT loss - training_loss_final FROM {name}_e, {name}_info WHERE mst_key = %s"
+    assert abs(quick.value(losses, best)) < 1e-6
+    said = f'NOTICE:  mst_key {best} is used, the best of the 4 models of "t_quick.{name}"\n'
+    assert quick.notices.count(said) == 2
+
+
+def test_without_a_finite_loss_nothing_is_the_best_and_a_warning_says_so(quick: Session) -> None:
+    grid = "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['SGD'], 'lr': [1e30, 1e38, 'log']}]}"
+    load(quick, "boundless", dense(3, activation="linear"))
+    quick.notices.clear()
+    search(quick, "no_number", model_arch_table="boundless", model_id_list=[1], compile_params_grid=grid)
+    losses = "SELECT count(*) FROM no_number_info WHERE training_loss_final NOT IN ('NaN', 'Infinity', '-Infinity')"
+    assert quick.value(losses) == 0
+    assert quick.fetch("SELECT * FROM no_number_best") == []
+    failure = quick.error_of("SELECT madlib.madlib_keras_predict('no_number', 'iris_test', 'id', 'attributes', 'no_p')")
+    assert failure.message == 'mst_key: must say which of the 4 models of "t_quick.no_number" to use, got NULL'
+    assert quick.value("SELECT count(*) FROM no_number_best_summary") == 1
+    assert quick.notices[-1].startswith("WARNING:  none of the 4 trials has a finite loss, so no configuration is the best. ")
+    assert "no trial has a finite loss yet" in quick.notices[-2]
+    recorded = "SELECT status, best_mst_key, best_loss FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1"
+    assert quick.fetch(recorded) == [("finished", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "warned"),
+    [
+        ("'loss': ['categorical_crossentropy', 'mse']", "categorical_crossentropy, mse"),
+        ("'loss': ['mse'], 'loss_weights': [None, 0.1]", "mse, 0.1 * mse"),
+        ("'loss': ['CategoricalCrossentropy()', 'sparse_categorical_crossentropy', 'categorical_crossentropy']", None),
+    ],
+)
+def test_losses_of_different_functions_are_ranked_with_a_warning(quick: Session, losses: str, warned: str | None) -> None:
+    name = f"measures_{str(warned)[:1]}"
+    quick.notices.clear()
+    search(quick, name, compile_params_grid=COMPILE.replace("'loss': ['categorical_crossentropy']", losses))
+    warnings = [line for line in quick.notices if line.startswith("WARNING")]
+    text = "WARNING:  compile_params_grid: trials are ranked by their losses, and these are on different scales: {}; the lowest"
+    assert [line.startswith(text.format(warned)) for line in warnings] == [True] * (warned is not None)
 
 
 # --- names and hostile text ---------------------------------------------------------------------------------------------

@@ -433,13 +433,15 @@ def test_a_network_that_cannot_be_built(bad: Session, model_id: int, word: str) 
 
 
 def test_what_keras_refuses_is_found_wherever_the_trials_train(bad: Session) -> None:
+    grid = loss("['mse'], 'metrics': ['AUC(curv=1)']")
+    message = 'compile_params_grid: metric "AUC" has no argument "curv"; did you mean "curve"?'
     bad.run("SET keras_automl.sessions = 1")
     try:
-        assert failure_of(bad, model_id_list=[SMALL, WIDE]) == (INVALID, NETWORKS[0][1])
+        assert failure_of(bad, compile_params_grid=grid) == (INVALID, message)
     finally:
         bad.run("SET keras_automl.sessions = 0")
     sql = "SELECT status, error FROM madlib.automl_runs WHERE model_output_table = 't_bad.bad'"
-    assert bad.fetch(sql) == [("failed", NETWORKS[0][1])]
+    assert bad.fetch(sql) == [("failed", message)]
 
 
 def test_several_problems_are_reported_at_once(bad: Session) -> None:

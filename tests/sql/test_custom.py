@@ -601,7 +601,7 @@ def test_orders_bring_neither_bytes_nor_facts(db: Session, plain: Session, loade
     for forged in ({"touch": evil}, {"table": "stolen", "schema": "t_custom", "trusted": True}, [evil], 7):
         failure = plain.error_of(OPEN, altered(SessionSetup(), functions=forged))
         assert failure.sqlstate == "22023"
-        assert failure.message.startswith("keras_automl: SessionSetup.functions must be a text, got ")
+        assert failure.message.startswith("SessionSetup.functions must be a text, got ")
     plain.run(OPEN, SETUP.to_json())
     plain.run("SELECT madlib.automl_define('m', %s, NULL)", dense(3))
     compiled = replace(ORDER.compile, loss="touch")
@@ -616,7 +616,7 @@ def test_orders_bring_neither_bytes_nor_facts(db: Session, plain: Session, loade
         (VISIT, visit, "VisitOrder.compile", "compile"),
     ):
         failure = plain.error_of(call, altered(message, path, functions={"touch": evil}))
-        assert (failure.sqlstate, failure.message) == ("22023", f'keras_automl: {where} must not have "functions"')
+        assert (failure.sqlstate, failure.message) == ("22023", f'{where} must not have "functions"')
     assert not marker.exists()
 
 
@@ -644,7 +644,7 @@ def test_an_order_that_makes_no_sense_is_refused(db: Session, plain: Session) ->
     plain.run(OPEN, SETUP.to_json())
     for order, message in SENSELESS:
         failure = plain.error_of(VISIT, order)
-        assert (failure.sqlstate, failure.message) == ("22023", f"keras_automl: {message}")
+        assert (failure.sqlstate, failure.message) == ("22023", f"{message}")
 
 
 @pytest.mark.parametrize("threads", [-5, 0, 10**6, 10**12])
@@ -660,6 +660,6 @@ def test_a_number_of_threads_that_would_end_the_server_is_refused(db: Session, p
 def test_a_setup_that_makes_no_sense_is_refused(db: Session, plain: Session, threads: object, given: str) -> None:
     failure = plain.error_of(OPEN, altered(SessionSetup(), threads=threads))
     assert (failure.sqlstate, failure.message) == (
-        "22023", f"keras_automl: SessionSetup.threads must be a whole number, got {given}",
+        "22023", f"SessionSetup.threads must be a whole number, got {given}",
     )  # fmt: skip
     assert db.value("SELECT 1") == 1

@@ -67,7 +67,7 @@ def test_another_encoding_than_utf8_is_refused(server: str, encoding: str) -> No
         session.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
         for call in ("hyperband_schedule('t', 9)", "automl_open('{}')"):
             failure = session.error_of(f"SELECT madlib.{call}")
-            assert failure.message.endswith(f"keras_automl: the database must have the encoding UTF8, it has {encoding}")
+            assert failure.message.endswith(f"the database must have the encoding UTF8, it has {encoding}")
             assert (failure.sqlstate, failure.hint) == ("55000", "Dump it and restore it into a database in UTF8.")
         session.close()
 

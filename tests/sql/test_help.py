@@ -51,6 +51,32 @@ def test_a_summary_says_how_to_get_more(db: Session) -> None:
     assert db.value("SELECT madlib.madlib_keras_fit(NULL)") == db.value("SELECT madlib.madlib_keras_fit()")
 
 
+def test_functions_without_a_text_tell_about_themselves_too(db: Session) -> None:
+    assert db.value("SELECT madlib.automl_doctor('usage')").startswith("madlib.automl_doctor\n\nLooks at every place")
+    assert db.value("SELECT madlib.automl_doctor('example')").startswith("SELECT segment, host, tensorflow")
+    assert db.value("SELECT madlib.automl_tensorboard()").startswith("madlib.automl_tensorboard\n\nConfigures the directory")
+
+
+@pytest.mark.parametrize("function", ["gpu_configuration", "automl_tensorboard"])
+@pytest.mark.parametrize("word", ["usage", "Help", "?", "example"])
+def test_a_word_that_asks_for_help_names_no_table_and_no_directory(db: Session, function: str, word: str) -> None:
+    db.notices.clear()
+    db.run(f"SELECT madlib.{function}(%s)", word)
+    assert db.notices[-1].startswith("INFO:  SELECT madlib." if word == "example" else f"INFO:  madlib.{function}\n")
+    assert db.value("SELECT count(*) FROM pg_class WHERE relname = lower(%s)", word) == 0
+    assert db.value("SELECT count(*) FROM madlib.automl_tensorboard_setting") == 0
+
+
+def test_what_a_text_refers_to_is_in_it(db: Session) -> None:
+    text = db.value("SELECT madlib.generate_model_configs('usage')")
+    assert "A grid is the text of a Python dict" in text
+    assert "Losses and metrics of your own" in text
+    byom = db.value("SELECT madlib.madlib_keras_predict_byom('usage')")
+    assert "    SELECT madlib.madlib_keras_predict('usage')" in byom.splitlines()[-2:][0] + byom.splitlines()[-1]
+    whole = db.value("SELECT madlib.madlib_keras_automl('usage')")
+    assert whole.count("A grid is the text of a Python dict") == 1
+
+
 def test_examples_are_statements(db: Session) -> None:
     assert db.value("SELECT madlib.hyperband_schedule('example')") == (
         "SELECT madlib.hyperband_schedule('hb_schedule', 9, 3, 0);\nSELECT * FROM hb_schedule ORDER BY s DESC, i;"

@@ -75,7 +75,7 @@ def test_model_4_has_predicted(proposed: Searched) -> None:
 
 
 def test_progress_is_told_ten_times(proposed: Searched) -> None:
-    pattern = r"INFO:  (\d+) of 20 trials done after \d+\.\d s: 10 iterations each; best validation loss so far .*\n"
+    pattern = r"INFO:  (\d+) of 20 trials done after \d+\.\d s: 10 iterations each; best so far: mst_key .*\n"
     found = [match.group(1) for line in proposed.notices if (match := re.fullmatch(pattern, line))]
     assert found == [str(count) for count in range(2, 21, 2)]
 

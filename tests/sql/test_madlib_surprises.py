@@ -53,7 +53,7 @@ def test_a_validation_table_does_not_rank_later_searches(quick: Session) -> None
 
 
 def test_a_pruned_configuration_stays_pruned_though_survivors_get_worse() -> None:
-    ladder = Ladder(schedule(4, 2, 0), 2, {2: (1, 2, 3, 4)})
+    ladder = Ladder(schedule(4, 2, 0), {2: (1, 2, 3, 4)})
     ladder.start()
     for key, loss in ((1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4)):
         progress = ladder.report(key, loss)

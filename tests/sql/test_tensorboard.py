@@ -169,7 +169,7 @@ def test_an_order_of_one_s_own_does_not_get_out(db: Session, role: str, connect:
     for key, forged in (("run", "../.."), ("trial", "../../..")):
         failure = session.error_of(VISIT, altered(watched("a"), "tensorboard", **{key: forged}))
         rule = f'VisitOrder.tensorboard.{key} must be a whole number, got "{forged}"'
-        assert (failure.sqlstate, failure.message) == ("22023", f"keras_automl: {rule}")
+        assert (failure.sqlstate, failure.message) == ("22023", f"{rule}")
     assert files(logs) == []
     assert not [path for path in (logs.parent / out, Path("/tmp") / out, Path("/") / out, Path("/tmp") / role) if path.exists()]
     session.run(VISIT, watched("/etc").to_json())
@@ -181,5 +181,5 @@ def test_an_order_of_one_s_own_does_not_get_out(db: Session, role: str, connect:
     for key, forged in (("role", "postgres"), ("directory", "/")):
         failure = session.error_of(VISIT, altered(watched("/etc"), "tensorboard", **{key: forged}))
         rule = f'VisitOrder.tensorboard must not have "{key}"'
-        assert (failure.sqlstate, failure.message) == ("22023", f"keras_automl: {rule}")
+        assert (failure.sqlstate, failure.message) == ("22023", f"{rule}")
     assert len(files(logs)) == 1

@@ -51,6 +51,8 @@ class Cluster(Protocol):
     def wait(self) -> list[Outcome]:
         """Wait until something happened (work done, a session ready), looking for a cancellation all the while.
 
+        Nothing may have happened after a second, or so: then nothing is returned, so that others can be heard.
+
         Raises:
             OperatorError: no session is left to work.
         """

@@ -68,8 +68,14 @@ def open_cluster(
     cluster: Cluster
     journal: Connection | None = None
     where = segment_map(db, needs.datasets, needs.caching) if db.dialect.segmented else None
+    wanted = min(needs.resources.sessions, count)
+    if wanted:
+        number = wanted if where is None else len(where.places)
+        db.info(
+            f"{what} opens {number} {'session' if number == 1 else 'sessions'} and waits for TensorFlow to be imported there"
+        )
     try:
-        journal, cluster = _connected(db, setup, min(needs.resources.sessions, count), where, expected)
+        journal, cluster = _connected(db, setup, wanted, where, expected)
     except (Unreachable, Invisible) as problem:
         turn = "one hop after the other" if where is None else "one hop of each segment at a time"
         db.notice(f"{what} runs in this session, {turn}: {problem}")

@@ -24,8 +24,10 @@ from automl.cluster.orders import Setup, Work
 from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, selected, spelled
 from automl.errors import EXTERNAL_ROUTINE_EXCEPTION, OperatorError
 from keras_seg.protocol.parts import Raw
+from keras_seg.server.failure import without_class
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
+_LONGEST_WAIT = 1.0  # seconds, after which whoever waits may look at other things
 _MOST_REPLACEMENTS = 8  # of sessions that died, over the whole run
 _WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
 
@@ -91,7 +93,7 @@ class Complaint:
                 pq.DiagnosticField.SQLSTATE,
             )
         )
-        return cls(message, hint or None, sqlstate or EXTERNAL_ROUTINE_EXCEPTION)
+        return cls(without_class(message), hint or None, sqlstate or EXTERNAL_ROUTINE_EXCEPTION)
 
 
 def saying(statement: Statement) -> Exchange[Statement]:
@@ -156,7 +158,8 @@ class Sessions:
 
     def wait(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        while not outcomes:
+        end = time.monotonic() + _LONGEST_WAIT
+        while not outcomes and time.monotonic() < end:
             self._interrupt()
             idle_before = len(self.idle())
             for session in [each for each in self._sessions if each.broken]:

@@ -7,14 +7,16 @@ same text serves PL/Python, which asks for types, and a connection, which does n
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any, Protocol
 
 from automl.database.dialect import Dialect, dialect_of
-from keras_seg.server.failure import fail
-from keras_seg.server.interrupts import careful, look
+from automl.errors import AutomlError
+from keras_seg.server.failure import failure, failure_again, words_of
+from keras_seg.server.interrupts import careful, is_cancellation, look
 
 Row = dict[str, Any]
 
@@ -70,11 +72,17 @@ class CallerDatabase:
         import plpy
 
         self._plpy = careful(plpy)
+        self._begun = time.monotonic()
 
     @cached_property
     def dialect(self) -> Dialect:
         """Which database this is: asked when it is needed first, once in a call."""
         return dialect_of(self.execute("SELECT pg_catalog.version() AS version")[0]["version"])
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call."""
+        return time.monotonic() - self._begun
 
     def execute(self, sql: str, *values: object) -> list[Row]:
         if not values:
@@ -114,6 +122,19 @@ class CallerDatabase:
     def warning(self, message: str) -> None:
         self._plpy.warning(message)
 
-    def raise_error(self, message: str, sqlstate: str, hint: str | None) -> None:
-        """End the statement with an ERROR that carries the SQLSTATE and the hint."""
-        fail(self._plpy, message, sqlstate, hint)
+    def ending(self, error: Exception, function: str) -> Exception | None:
+        """Return the exception that ends the statement for an error of the caller's, without the stack that led to it.
+
+        Args:
+            error: what a function has raised.
+            function: its name.
+
+        Returns:
+            None for a fault of our own, whose stack is worth seeing.
+        """
+        if isinstance(error, AutomlError):
+            return failure(self._plpy, error.message, error.sqlstate, error.hint)
+        if not isinstance(error, self._plpy.SPIError) or not hasattr(error, "spidata"):
+            return None
+        said = words_of(error)
+        return failure_again(self._plpy, error, f"{said}: {function}" if is_cancellation(error) else said)

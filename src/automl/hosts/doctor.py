@@ -11,6 +11,7 @@ from automl.database.session import CallerDatabase
 from automl.database.settings import THREADS, read_setting
 from keras_seg.protocol.hosts import Inspection
 from keras_seg.protocol.limits import SESSION_BYTES
+from keras_seg.server.failure import words_of
 from keras_seg.server.interrupts import is_cancellation
 
 SERVER = -1
@@ -72,7 +73,7 @@ def _asked(db: CallerDatabase, statement: str) -> Inspection | str:
     except Exception as error:  # the driver's own classes: whatever it is, this row is where it is told
         if is_cancellation(error):
             raise
-        return str(error).strip()
+        return words_of(error)
 
 
 def _row(place: Place, to_mend: list[str], threads: int) -> Row:

@@ -14,12 +14,14 @@ from automl.database.names import Name, table_name
 from automl.database.session import CallerDatabase, Database, session_random
 from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
 from automl.models import architectures, custom_functions
+from automl.models.compile_names import optimizers_of, require_optimizers
 from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
 from automl.search.limits import MOST_CONFIGURATIONS
 from automl.search.parameters import parse_compile_params, parse_fit_params
 from automl.search.space import Configuration, Space
 from automl.search.space_arguments import model_ids, parse_space
+from keras_seg.protocol.keras_names import without_module
 
 _ARGUMENT = "model_selection_table"
 _COLUMNS = ("mst_key", "model_id", "compile_params", "fit_params")
@@ -55,6 +57,7 @@ def generate_model_configs(
     problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, ids))
     table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
     present = problems.attempt(lambda: _present(db, table.value))
+    problems.attempt(lambda: require_optimizers("compile_params_grid", _optimizers(space.value)))
     objectives = _objectives(space.value) if space.passed else []
     functions = problems.attempt(lambda: _functions(db, object_table, present.or_none, "compile_params_grid", objectives))
     problems.stop()
@@ -81,8 +84,9 @@ def load_model_selection_table(
     ids = problems.attempt(lambda: model_ids(model_id_list))
     problems.attempt(lambda: architectures.read(db, "model_arch_table", model_arch_table, ids.or_none or ()))
     table = problems.attempt(lambda: table_name(_ARGUMENT, model_selection_table, suffixes=("_summary",)))
-    texts = compiled.or_none or ()
-    objectives = [each for text in texts for each in custom_functions.objectives_of(parse_compile_params(text))]
+    params = [parse_compile_params(text) for text in compiled.or_none or ()]
+    problems.attempt(lambda: require_optimizers("compile_params_list", optimizers_of(params)))
+    objectives = [each for one in params for each in custom_functions.objectives_of(one)]
     functions = problems.attempt(lambda: _functions(db, object_table, None, "compile_params_list", objectives))
     problems.stop()
     name = _make(db, table.value, str(model_arch_table).strip(), functions.value)
@@ -146,9 +150,15 @@ def _require_grid(space: Space) -> None:
 def _objectives(space: Space) -> list[tuple[str, str]]:
     """Return what the losses and metrics of a grid name, as `custom_functions.require_names` takes it."""
     given: dict[str, Any] = {key: dimension.extremes for key, dimension in space.compile_params}
-    losses = [("loss", str(loss)) for loss in given.get("loss", ())]
+    losses = [("loss", without_module(str(loss))) for loss in given.get("loss", ())]
     lists = (*given.get("metrics", ()), *given.get("weighted_metrics", ()))
-    return [*losses, *(("metric", str(name)) for names in lists for name in names or ())]
+    return [*losses, *(("metric", without_module(str(name))) for names in lists for name in names or ())]
+
+
+def _optimizers(space: Space) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the optimizers that a grid names, as `require_optimizers` takes them."""
+    entries = [(each, tuple(key for key, _ in each.params)) for each in space.optimizers]
+    return [(without_module(str(name)), keys) for each, keys in entries for name in each.names.values]
 
 
 def _different(argument: str, texts: Sequence[str | None] | None, parse: Callable[[str | None, str], object]) -> list[str]:
@@ -156,6 +166,8 @@ def _different(argument: str, texts: Sequence[str | None] | None, parse: Callabl
     if not texts:
         state = {"sqlstate": NULL_VALUE_NOT_ALLOWED} if texts is None else {}
         raise UsageError(argument, "must have at least one text of parameters", texts, **state)
+    if any(isinstance(text, list) for text in texts):
+        raise UsageError(argument, "must be an array of one dimension, a text of parameters for each element", texts)
     problems = Problems()
     found: dict[str, str] = {}
     for number, text in enumerate(texts, 1):

@@ -76,7 +76,7 @@ def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Na
     _write(db, output, model.compiled, scores)
 
 
-def _trained(db: Database, model_table: str | None, mst_key: int | None) -> Trained:
+def _trained(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Trained:
     table = catalog.readable_table(db, "model_table", model_table)
     catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
     key = keys_of(db, table, mst_key)

@@ -69,7 +69,7 @@ def predict_with(
 def _require_fit(db: Database, prediction: Prediction) -> None:
     """Raise an error that tells the rows that cannot be predicted, if there are such rows."""
     usual = prediction.source.usual(db)
-    problem = usual and usual.wanted(prediction.model.normalizing_const).problem(db)
+    problem = None if usual is None else usual.wanted(prediction.model.normalizing_const).problem(db)
     if problem is not None:
         raise problem
 
@@ -150,18 +150,42 @@ def _reads_logits(db: Database, table: Relation, key: int | None) -> bool:
     return bool(rows) and reads_logits(rows[0]["loss"] or "")
 
 
-def keys_of(db: Database, table: Relation, mst_key: int | None) -> int | None:
-    """Return the mst_key of the model to use in a model table; None in that of madlib_keras_fit, which has one model."""
+def keys_of(db: CallerDatabase, table: Relation, mst_key: int | None) -> int | None:
+    """Return the mst_key of the model to use in a model table; None in that of madlib_keras_fit, which has one model.
+
+    Of a search it is the best one, unless another one is given.
+    """
     if "mst_key" not in catalog.columns(db, table):
         if mst_key is not None:
             raise UsageError("mst_key", f'must be left out: "{table.name}" holds one model', mst_key)
         return None
     keys = [row["mst_key"] for row in db.execute(f"SELECT mst_key FROM {table.sql} ORDER BY 1")]
     if mst_key is None and len(keys) != 1:
-        raise UsageError("mst_key", f'must say which of the {len(keys)} models of "{table.name}" to use', None)
+        return _best(db, table, len(keys))
     if mst_key is not None and mst_key not in keys:
         raise UsageError("mst_key", f'must be one of table "{table.name}", which has {keys}', mst_key)
     return int(keys[0] if mst_key is None else mst_key)
+
+
+def _best(db: CallerDatabase, table: Relation, count: int) -> int:
+    """Return the mst_key of the best model of a search, as its selection table was filled, and say which one that is."""
+    info, summary = table.name.with_suffix("_info"), table.name.with_suffix("_summary")
+    found = []
+    if catalog.exists(db, info) and "automl_method" in catalog.columns(db, companion(db, table, "_summary")):
+        found = db.execute(
+            f"SELECT mst_key FROM (SELECT mst_key, CASE WHEN (SELECT validation_table FROM {summary.sql}) IS NULL"
+            f" THEN training_loss_final ELSE validation_loss_final END AS loss FROM {info.sql}) q"
+            " WHERE loss NOT IN ('NaN', 'Infinity', '-Infinity') ORDER BY loss, mst_key LIMIT 1"
+        )
+    if not found:
+        raise UsageError(
+            "mst_key",
+            f'must say which of the {count} models of "{table.name}" to use',
+            None,
+            hint=f"SELECT mst_key, compile_params, training_loss_final FROM {info.sql} ORDER BY training_loss_final",
+        )
+    db.notice(f'mst_key {found[0]["mst_key"]} is used, the best of the {count} models of "{table.name}"')
+    return int(found[0]["mst_key"])
 
 
 def companion(db: Database, table: Relation, suffix: str) -> Relation:

@@ -213,11 +213,15 @@ class HyperbandScheduler:
 
     def __init__(self, params: HyperbandParams, configurations: Sequence[Configuration]) -> None:
         self._trials = tuple(enumerate(configurations, 1))
-        self._ladder = Ladder(params.rungs, params.eta, allotted(params.rungs, [trial for trial, _ in self._trials]))
+        self._ladder = Ladder(params.rungs, allotted(params.rungs, [trial for trial, _ in self._trials]))
 
     @property
     def count(self) -> int:
         return len(self._trials)
+
+    @property
+    def iterations(self) -> int:
+        return self._ladder.iterations
 
     def start(self) -> Step:
         return Step(self._trials, self._tasks(self._ladder.start()))

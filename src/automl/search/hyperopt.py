@@ -180,6 +180,10 @@ class TpeScheduler:
     def count(self) -> int:
         return self._count
 
+    @property
+    def iterations(self) -> int:
+        return self._count * self._plan.max_iterations
+
     def start(self) -> Step:
         self._sampler = self._make_sampler()
         return self._step()
@@ -187,7 +191,7 @@ class TpeScheduler:
     def report(self, trial: int, loss: float | None) -> Step:
         if not 1 <= trial <= len(self._tried) or trial in self._losses:
             raise ValueError(f"trial {trial} is not training")
-        self._losses[trial] = math.inf if loss is None or math.isnan(loss) else loss
+        self._losses[trial] = loss if loss is not None and math.isfinite(loss) else math.inf
         while self._known + 1 in self._losses:
             self._known += 1
         return replace(self._step(), milestone=self._tally.add())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,21 @@ class Progress:
 
 
 def allotted(rungs: Sequence[Rung], trials: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """Give the brackets their trials: the largest bracket the first ones, and so on until there are no more.
+    """Give the brackets their trials: the largest bracket the first ones, and so on.
+
+    Where there are fewer than planned, the brackets that begin with the longest runs are filled first: of the four
+    configurations of a small space three train for R iterations from the start, where the largest bracket would leave three of
+    four after its first round.
 
     Returns:
-        The trials by bracket; where there are fewer than planned, the last brackets get fewer or none.
+        The trials by bracket; with fewer than planned, the largest brackets get fewer or none.
     """
-    members, at = {}, 0
-    for rung in rungs:
+    members, left = {}, tuple(trials)
+    for rung in sorted(rungs, key=lambda rung: rung.bracket):
         if rung.round == 0:
-            members[rung.bracket] = tuple(trials[at : at + rung.configurations])
-            at += rung.configurations
-    return members
+            at = max(0, len(left) - rung.configurations)
+            members[rung.bracket], left = left[at:], left[:at]
+    return dict(sorted(members.items(), reverse=True))
 
 
 class Ladder:
@@ -71,21 +75,25 @@ class Ladder:
 
     Args:
         planned: the rungs of all brackets.
-        eta: of eta configurations in a rung, one goes on.
-        members: the trials of each bracket, at most as many as planned. With fewer, n of them, round i has room for
-            max(1, floor(n / eta^i)); a bracket with none vanishes.
+        members: the trials of each bracket, at most as many as planned. With fewer a round has the room that is planned for
+            it, so that more of them go on; a bracket with none vanishes.
     """
 
-    def __init__(self, planned: Sequence[Rung], eta: int, members: Mapping[int, Sequence[int]]) -> None:
+    def __init__(self, planned: Sequence[Rung], members: Mapping[int, Sequence[int]]) -> None:
         room = {rung.bracket: rung.configurations for rung in planned if rung.round == 0}
         if any(len(trials) > room.get(s, 0) for s, trials in members.items()):
             raise ValueError(f"more trials than planned: {members}")
         self._brackets = {
-            s: _Bracket(tuple(_resized(rung, len(trials), eta) for rung in planned if rung.bracket == s), tuple(trials))
+            s: _Bracket(tuple(rung for rung in planned if rung.bracket == s), tuple(trials))
             for s, trials in sorted(members.items(), reverse=True)
             if trials
         }
         self._bracket_of = {trial: bracket for bracket in self._brackets.values() for trial in bracket.competing}
+
+    @property
+    def iterations(self) -> int:
+        """Iterations that its trials make, all together, if none of them fails."""
+        return sum(bracket.iterations for bracket in self._brackets.values())
 
     def start(self) -> tuple[Assignment, ...]:
         """Return the first round of every bracket."""
@@ -118,6 +126,10 @@ class _Bracket:
     competing: tuple[int, ...]
     round: int = 0
     losses: dict[int, float | None] = field(default_factory=dict)
+    iterations: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.iterations = sum(min(len(self.competing), rung.configurations) * rung.iterations for rung in self.rungs)
 
     def assignments(self) -> tuple[Assignment, ...]:
         return tuple(Assignment(trial, self.rungs[self.round]) for trial in self.competing)
@@ -145,17 +157,12 @@ class _Bracket:
         return tuple([trial for trial in ranking if self.losses[trial] is not None][:room])
 
 
-def _resized(rung: Rung, configurations: int, eta: int) -> Rung:
-    """Return a rung of a bracket that begins with so many configurations: floor(n / eta^i), but one goes on to the end."""
-    return replace(rung, configurations=max(1, configurations // eta**rung.round))
-
-
 def _ranked(losses: Mapping[int, float | None]) -> tuple[int, ...]:
-    """Order trials by loss: numbers, then NaN, then None; ties by number."""
+    """Order trials by loss: numbers, then what is none (NaN, minus infinity), then None; ties by number."""
 
     def rank(trial: int) -> tuple[int, float, int]:
         loss = losses[trial]
-        if loss is None or math.isnan(loss):
+        if loss is None or math.isnan(loss) or loss == -math.inf:
             return (2 if loss is None else 1), 0.0, trial
         return 0, loss, trial
 

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 from automl.search.limits import LARGEST_INTEGER, LONGEST_TEXT
+from keras_seg.protocol.keras_names import without_module
 
 UNPARSABLE = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)  # what reading hostile text raises
 
@@ -44,7 +45,7 @@ class Call:
 
 def call_of(text: str) -> Call | None:
     """Read `name(...)`, or `name` alone; None if the text is neither."""
-    node = expression(text.strip())
+    node = expression(without_module(text.strip()))
     if isinstance(node, ast.Name):
         return Call(node.id)
     try:
@@ -65,8 +66,8 @@ def expression(text: str) -> ast.expr | None:
 
 def value_of(node: ast.expr) -> object:
     """Read a literal, a bare name as text, or a call as data; raises ValueError for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
+    if isinstance(node, ast.Name | ast.Attribute):
+        return _name_at(node)
     if isinstance(node, ast.List):
         return [value_of(element) for element in node.elts]
     return _call_at(node) if isinstance(node, ast.Call) else literal_of(node)
@@ -81,10 +82,18 @@ def literal_of(node: ast.expr) -> object:
 
 def _call_at(node: ast.Call) -> Call:
     names = [each.arg for each in node.keywords if each.arg is not None]
-    if not isinstance(node.func, ast.Name) or len(set(names)) < len(node.keywords):
+    if len(set(names)) < len(node.keywords):
         raise ValueError(ast.unparse(node))
     values = [value_of(each.value) for each in node.keywords]
-    return Call(node.func.id, tuple(value_of(each) for each in node.args), tuple(zip(names, values, strict=True)))
+    return Call(_name_at(node.func), tuple(value_of(each) for each in node.args), tuple(zip(names, values, strict=True)))
+
+
+def _name_at(node: ast.expr) -> str:
+    """Read a name, which may stand behind modules of Keras: `tf.keras.metrics.AUC`."""
+    name = without_module(ast.unparse(node))
+    if not isinstance(node, ast.Name | ast.Attribute) or not is_name(name):
+        raise ValueError(ast.unparse(node))
+    return name
 
 
 def syntax_hint(error: BaseException) -> str | None:

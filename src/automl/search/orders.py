@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from automl.search.literals import Call
 from automl.search.parameters import CompileParams, FitParams
@@ -49,9 +50,7 @@ def _plain(value: object) -> object:
     return value.as_dict() if isinstance(value, Call) else value
 
 
-def _weight(weights: object) -> float:
-    if isinstance(weights, (list, tuple)) and weights:
-        return float(weights[0])
-    if isinstance(weights, dict) and weights:
-        return float(next(iter(weights.values())))
-    return 1.0
+def _weight(weights: Any) -> float:
+    """Return the factor of the loss: the first number of what was given."""
+    numbers = list(weights.values()) if isinstance(weights, dict) else weights if isinstance(weights, list) else [weights]
+    return 1.0 if not numbers or numbers[0] is None else float(numbers[0])

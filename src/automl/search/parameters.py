@@ -24,6 +24,7 @@ from automl.search.rules import (
     optimizer_rule,
     refuse_unknown,
 )
+from keras_seg.protocol.keras_names import without_module
 
 Pairs = Iterable[tuple[str, object]]
 
@@ -150,9 +151,11 @@ def _check(argument: str, given: Mapping[str, object], rules: Mapping[str, Rule]
 
 
 def _spelled(value: object) -> object:
-    """Return losses and metrics that were written as calls, without quotes, as text."""
+    """Return losses and metrics as sessions read them: as text, without the modules of Keras before them."""
     if isinstance(value, list):
         return [_spelled(each) for each in value]
+    if isinstance(value, str):
+        return without_module(value)
     return render_call(value.name, value.keywords) if isinstance(value, Call) and not value.positional else value
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from automl.errors import FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, AutomlError, UsageError, together
 from automl.search.callbacks import boards
 from automl.search.literals import Call, call_of, is_integer, is_name, is_number
+from keras_seg.protocol.keras_names import without_module
 from keras_seg.protocol.spelling import did_you_mean
 
 OPTIMIZER_ENTRIES = "optimizer_params_list"
@@ -43,6 +44,11 @@ def _is_learning_rate(value: object) -> bool:
     return is_number(value) or isinstance(value, Call) or (isinstance(value, str) and call_of(value) is not None)
 
 
+def _is_optimizer(value: object) -> bool:
+    """Whether a value can name an optimizer, perhaps behind its modules: `tf.keras.optimizers.Adam`."""
+    return isinstance(value, str) and is_name(without_module(value))
+
+
 def is_objective(value: object) -> bool:
     """Whether a value can name a loss or a metric, perhaps with arguments: `AUC`, `Huber(delta=2.0)`."""
     if not isinstance(value, str) or is_name(value):
@@ -73,7 +79,7 @@ def _are_class_weights(value: object) -> bool:
 
 
 COMPILE_RULES: Mapping[str, Rule] = {
-    "optimizer": Rule("must be the name of an optimizer", is_name),
+    "optimizer": Rule("must be the name of an optimizer", _is_optimizer),
     "loss": Rule("must be the name of a loss", is_objective),
     "metrics": Rule("must be a list of names of metrics, or None", _are_objectives),
     "loss_weights": Rule("must be a number, a list or dict of numbers, or None", _are_loss_weights),

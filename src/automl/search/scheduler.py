@@ -77,10 +77,14 @@ class Scheduler(Protocol):
 
     Attributes:
         count: how many trials there will be.
+        iterations: that they make, all together, if none of them fails.
     """
 
     @property
     def count(self) -> int: ...
+
+    @property
+    def iterations(self) -> int: ...
 
     def start(self) -> Step:
         """Return the first step."""
@@ -160,6 +164,10 @@ class ListScheduler:
     @property
     def count(self) -> int:
         return len(self._trials)
+
+    @property
+    def iterations(self) -> int:
+        return self.count * self._iterations
 
     def start(self) -> Step:
         return Step(self._trials, tuple(Task(trial, self._iterations) for trial, _ in self._trials))

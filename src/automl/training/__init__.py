@@ -3,12 +3,15 @@
 In reading order:
 
     request        what is to be trained: arguments checked once, then frozen
+    row_check      whether networks fit the rows, as far as that is plain
     search, fit    madlib_keras_automl; configurations that are given
     resume         a run that was interrupted and goes on
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data
     curves         losses and metrics of a trial, and which of two is better
     run            brings all together: hands out visits, takes reports, asks the scheduler
+    caveats        rankings that say little, and what is said of them
+    progress       what is said while it goes
     check          whether what is asked for can be built and compiled
     under_way      what a run knows of its trials
     replay         what a run that goes on need not do again

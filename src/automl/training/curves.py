@@ -77,7 +77,7 @@ class OpenEvaluation:
 
 
 def rank(loss: float | None, trial: int) -> tuple[int, float, int]:
-    """Return what trials are sorted by, the best first: the lowest loss, then NaN, then no loss; ties by their number."""
-    if loss is None or math.isnan(loss):
+    """Return what trials are sorted by, best first: the lowest loss, then any that is not finite, then none; ties by number."""
+    if loss is None or not math.isfinite(loss):
         return (2 if loss is None else 1), 0.0, trial
     return 0, loss, trial

@@ -20,6 +20,7 @@ from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, Attempt, Problems, U
 from automl.hosts.assignment import Host
 from automl.hosts.machine import this_machine
 from automl.models import architectures, configurations, custom_functions
+from automl.models.compile_names import require_known
 from automl.models.configurations import ModelSelection
 from automl.search import seeds
 from automl.search.limits import MOST_ITERATIONS
@@ -35,9 +36,11 @@ from automl.training.request import (
     computed_every,
     validation_table,
 )
+from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import Definition, Part
 
-_LIBRARY = "model_selection_table: model_arch_table"  # where a selection names its library, for errors
+_SELECTION = "model_selection_table"
+_LIBRARY = f"{_SELECTION}: model_arch_table"  # where a selection names its library, for errors
 _ONLY = 1  # the number of the trial of madlib_keras_fit
 
 
@@ -99,9 +102,13 @@ def several(db: CallerDatabase, given: MultipleArguments, origin: Origin | None 
     problems = Problems()
     selection = problems.attempt(lambda: configurations.read(db, given.model_selection_table))
     models = problems.attempt(lambda: _models(db, selection.value))
+    chosen = problems.attempt(lambda: [each for _, each in selection.value.trials])
+    problems.attempt(lambda: require_known(_SELECTION, chosen.value, selection.value.functions))
     suffixes, warm = ("_info", "_summary"), bool(given.warm_start)
     names = problems.attempt(lambda: _output(db, "model_output_table", given.model_output_table, suffixes, warm))
     common = _common(db, given, problems, origin)
+    functions = problems.attempt(lambda: selection.value.functions)
+    problems.attempt(lambda: require_fit(_SELECTION, chosen.value, models.value, common.training.value, functions.value))
     weights = problems.attempt(lambda: class_weights(db, common.training.value, _class_weights_of(selection.value)))
     problems.stop()
     trials, model = selection.value.trials, names.value[0]
@@ -116,9 +123,9 @@ def several(db: CallerDatabase, given: MultipleArguments, origin: Origin | None 
         warm_start=_warm_start(db, model, frozenset(key for key, _ in trials)) if given.warm_start else None,
         arguments={
             Part.ARCHITECTURE: _LIBRARY,
-            Part.ROWS: "model_selection_table",
-            Part.COMPILE: "model_selection_table",
-            Part.FIT: "model_selection_table",
+            Part.ROWS: _SELECTION,
+            Part.COMPILE: _SELECTION,
+            Part.FIT: _SELECTION,
         },
         class_weights=weights.value,
         **common.fields(db, given, origin),
@@ -133,14 +140,17 @@ def one(db: CallerDatabase, given: SingleArguments, origin: Origin | None = None
         origin: as for `several`.
     """
     problems = Problems()
-    problems.attempt(lambda: parse_compile_params(given.compile_params))
+    compiled = problems.attempt(lambda: parse_compile_params(given.compile_params))
     fit = problems.attempt(lambda: parse_fit_params(given.fit_params))
     model_id = problems.attempt(lambda: _model_id(given.model_id))
     ids = (model_id.value,) if model_id.passed else ()
     models = problems.attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids, "model_id"))
     functions = problems.attempt(lambda: custom_functions.find(db, given.object_table))
+    only = [Configuration(model_id.or_none or 0, str(given.compile_params), "")] if compiled.passed else []
+    problems.attempt(lambda: require_known("compile_params", only, functions.value))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
     common = _common(db, given, problems, origin)
+    problems.attempt(lambda: require_fit("model_id", only, models.value, common.training.value, functions.value))
     weights = problems.attempt(lambda: class_weights(db, common.training.value, [("fit_params", fit.value.class_weight)]))
     problems.stop()
     configuration = Configuration(model_id.value, str(given.compile_params), str(given.fit_params))

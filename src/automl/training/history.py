@@ -7,6 +7,7 @@ are written before checkpoints, so there may be some from beyond the anchor: the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,6 +68,12 @@ class KnownTrial:
     seconds: float = 0.0
     error: str | None = None
 
+    @property
+    def first(self) -> float:
+        """The first iteration that is known of; infinite where none is."""
+        iterations = [self.position.iteration, *(each.iteration for each in self.evaluations)]
+        return min((each for each in iterations if each), default=math.inf)
+
     @cached_property
     def losses(self) -> dict[int, float]:
         """The losses that rank, by iteration."""
@@ -101,9 +108,20 @@ class History:
     stale: tuple[tuple[int, int], ...] = ()
     elapsed: float = 0.0
 
-    def require_same(self, trial: int, proposed: Configuration) -> None:
-        """Raise unless a trial that the search proposes is the one that the record has under its number, if it has one."""
+    def require_same(self, trial: int, proposed: Configuration, offset: int = 0) -> None:
+        """Raise unless a trial that the search proposes is the one that the record has under its number, if it has one.
+
+        Args:
+            offset: iterations on the axis of the search that lie before its first.
+        """
         known = self.trials.get(trial)
+        if known is not None and known.first <= offset:
+            raise AutomlError(
+                f"the run cannot be resumed: its mst_key {trial} began with iteration {known.first}, and would begin with"
+                f" iteration {offset + 1} now",
+                sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+                hint="An earlier version gave other iterations to the configurations of a small search space. " + _HINT,
+            )
         if known is None or known.configuration == proposed:
             return
         raise AutomlError(

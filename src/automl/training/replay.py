@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from automl.cluster.hopper import Layout, Leg, stops_done
+from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve
 from automl.training.history import History
 from automl.training.trials import Trial
@@ -43,13 +44,16 @@ class Replay:
         """Return whether the record has a trial."""
         return trial.number in self.history.trials
 
-    def curve(self, trial: Trial) -> LearningCurve:
+    def curve(self, trial: Trial, task: Task) -> LearningCurve:
         """Return what is known of a trial, up to its checkpoint.
 
+        Args:
+            task: the first one that it has.
+
         Raises:
-            AutomlError: the record has another trial under its number.
+            AutomlError: the record has another trial under its number, or one that began before.
         """
-        self.history.require_same(trial.number, trial.configuration)
+        self.history.require_same(trial.number, trial.configuration, task.offset)
         known = self.history.trials.get(trial.number)
         if known is None:
             return LearningCurve()

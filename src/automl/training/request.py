@@ -16,12 +16,14 @@ from automl.errors import Problems, UsageError
 from automl.hosts.assignment import Host
 from automl.hosts.machine import Machine
 from automl.models import architectures, custom_functions
+from automl.models.compile_names import require_known
 from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
 from automl.search.methods import find_method
 from automl.search.scheduler import MethodColumn, Plan
-from automl.search.space import Space
-from automl.search.space_arguments import parse_space
+from automl.search.space import COMPILE, Space
+from automl.search.space_arguments import MODELS, parse_space
+from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
 _ARGUMENTS = {
@@ -187,6 +189,9 @@ def parse(db: Database, given: Arguments, machine: Machine, origin: Origin | Non
     ids = space.value.model_ids if space.passed else ()
     models = attempt(lambda: architectures.read(db, "model_arch_table", given.model_arch_table, ids))
     functions = attempt(lambda: custom_functions.find(db, given.object_table))
+    probes = attempt(lambda: space.value.probe_configurations())
+    attempt(lambda: require_known(COMPILE, probes.value, functions.value))
+    attempt(lambda: require_fit(MODELS, probes.value, models.value, training.value, functions.value))
     weights = attempt(lambda: class_weights(db, training.value, _class_weights_of(space.value)))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
     resources = available(db, machine, hosts.or_none, origin.threads if origin else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,9 +41,10 @@ class Tables(Protocol):
         """
 
 
-def best(results: Sequence[Result]) -> Result:
-    """Return the trial with the lowest loss; NaN and failed ones last, ties by number."""
-    return min(results, key=lambda result: rank(result.curve.loss, result.trial.number))
+def best(results: Sequence[Result]) -> Result | None:
+    """Return the trial with the lowest loss, ties by number; None if no trial has a finite one."""
+    finite = [result for result in results if result.curve.loss is not None and math.isfinite(result.curve.loss)]
+    return min(finite, key=lambda result: rank(result.curve.loss, result.trial.number), default=None)
 
 
 def weights_of(result: Result, state_of: StateOf) -> bytes | None:

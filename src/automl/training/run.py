@@ -23,10 +23,11 @@ from automl.database import locks
 from automl.database.session import CallerDatabase
 from automl.errors import AutomlError
 from automl.search.scheduler import Milestone, Scheduler, Step, Task
-from automl.training import results, trials
+from automl.training import caveats, results, trials
 from automl.training.check import require_trainable
 from automl.training.curves import OpenEvaluation
 from automl.training.history import History, InterruptedRun
+from automl.training.progress import Progress
 from automl.training.record import RunRecord
 from automl.training.replay import Replay
 from automl.training.request import Request
@@ -34,6 +35,7 @@ from automl.training.results import Result, Tables
 from automl.training.rows import Best, Call, Checkpoint, End, RunStatus, TrialStatus, Where
 from automl.training.under_way import TrialsUnderWay, TrialUnderWay
 from keras_seg.protocol.orders import TRAINING, VALIDATION, StateForm, VisitReport
+from keras_seg.server.failure import words_of
 from keras_seg.server.interrupts import is_cancellation
 
 
@@ -57,6 +59,7 @@ def execute(
     planned, count = request.plan.planned_trials, scheduler.count
     if count < planned:
         db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
+    _warn(db, caveats.of_losses(request))
     tables.reserve(db)
     needs = _needs(request)
     rows = fingerprints(db, needs)
@@ -115,6 +118,7 @@ class Run:
         self._trials = TrialsUnderWay()
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
+        self._progress = Progress(db, TRAINING if request.validation is None else VALIDATION, lambda: self.best, self._share)
         self._begun = 0.0
         self.started = ""
 
@@ -133,13 +137,16 @@ class Run:
         """Train what the scheduler says and return what became of the trials."""
         self.started = results.now(self._db)
         self._begun = time.monotonic() - self._elapsed_before
-        Visits(self._cluster, self._hopper, self).make(self._record.flush)
+        self._progress.begins(self._scheduler.count)
+        Visits(self._cluster, self._hopper, self).make(self._look_up)
         if all(each.curve.error for each in self._trials):
             error = next(iter(self._trials)).curve.error
             if len(self._trials) == 1:
                 raise AutomlError(f"the only trial failed with: {error}")
             raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {error}")
-        return self._trials.results()
+        found = self._trials.results()
+        _warn(self._db, caveats.of_results(found))
+        return found
 
     # --- visits ---------------------------------------------------------------------------------------------------------
 
@@ -212,7 +219,6 @@ class Run:
 
     def _told(self, trial: int, loss: float | None) -> Step:
         """Tell the scheduler how a trial's task ended, and return what it says."""
-        self._trials.ended(trial, loss)
         step = self._scheduler.report(trial, loss)
         status = TrialStatus.FAILED if loss is None else TrialStatus.FINISHED
         self._record.progress(self._trials[trial].progress(status))
@@ -234,7 +240,8 @@ class Run:
         tasks = {task.trial: task for task in step.tasks}
         new = trials.make_trials(self._request, step.trials)
         for trial in new:
-            curve, task = self._replay.curve(trial), tasks[trial.number]
+            task = tasks[trial.number]
+            curve = self._replay.curve(trial, task)
             self._trials.add(TrialUnderWay(trial, task, curve, OpenEvaluation(self._datasets)))
         for number, task in tasks.items():
             self._trials[number].task = task
@@ -251,15 +258,27 @@ class Run:
         under_way.curve.error = end.error
         return [self._told(leg.trial, end.loss)]
 
+    # --- what is said ---------------------------------------------------------------------------------------------------
+
     def _say(self, milestone: Milestone) -> None:
-        which = TRAINING if self._request.validation is None else VALIDATION
-        text, best = "no trial has a loss yet", self._trials.lowest
-        if best.best_loss is not None:
-            self._record.best(best)
-            text = f"best {which} loss so far {best.best_loss:.6g} (mst_key {best.best_mst_key})"
+        self._record.best(self.best)
         self._record.flush(now=True)
-        seconds = time.monotonic() - self._begun
-        self._db.info(f"{milestone.name} done after {seconds:.1f} s: {milestone.detail}; {text}")
+        self._progress.reached(milestone)
+
+    def _look_up(self) -> None:
+        """Write down what has come, and say how far the run is if it is time to."""
+        if self._progress.goes_on():
+            self._record.best(self.best)
+        self._record.flush()
+
+    def _share(self) -> float:
+        """Return which part of its iterations the run has made."""
+        return self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations))
+
+
+def _warn(db: CallerDatabase, caveat: str | None) -> None:
+    if caveat is not None:
+        db.warning(caveat)
 
 
 def _needs(request: Request) -> SessionNeeds:
@@ -309,7 +328,7 @@ def _end(best: Best, status: RunStatus, error: str | None, cluster: Cluster) -> 
 def _close_quietly(record: RunRecord, best: Best, error: BaseException, cluster: Cluster) -> None:
     """Close the record of a run that failed; that this fails too must not hide why."""
     status = RunStatus.CANCELLED if is_cancellation(error) else RunStatus.FAILED
-    why = str(error).splitlines()[0] if str(error) else type(error).__name__
+    why = next(iter(words_of(error).splitlines()), type(error).__name__)
     try:
         record.end(_end(best, status, why, cluster))
     except Exception:

@@ -93,15 +93,17 @@ def _write_model(db: Database, name: Name, request: Request, result: Result, sta
     return None if weights is None else len(weights)
 
 
-def _selection(db: CallerDatabase, request: Request, search: Search, result: Result) -> None:
-    configuration = result.trial.configuration
-    db.execute(
-        f"INSERT INTO {search.outputs.selection.sql} VALUES ($1::integer, $2::integer, $3::text, $4::text)",
-        result.trial.number,
-        configuration.model_id,
-        configuration.compile_params,
-        configuration.fit_params,
-    )
+def _selection(db: CallerDatabase, request: Request, search: Search, result: Result | None) -> None:
+    """Write the best configuration into the selection table, if there is one, and what belongs to it into its summary."""
+    if result is not None:
+        configuration = result.trial.configuration
+        db.execute(
+            f"INSERT INTO {search.outputs.selection.sql} VALUES ($1::integer, $2::integer, $3::text, $4::text)",
+            result.trial.number,
+            configuration.model_id,
+            configuration.compile_params,
+            configuration.fit_params,
+        )
     summary = search.outputs.selection_summary.sql
     functions = custom_functions.typed(request.functions)
     db.execute(f"INSERT INTO {summary} VALUES ($1::varchar, $2::varchar)", request.architecture_table, functions)

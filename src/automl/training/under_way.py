@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,6 @@ from automl.training.curves import LearningCurve, OpenEvaluation, rank
 from automl.training.results import Result
 from automl.training.rows import Best, NewTrial, Progress, TrialStatus
 from automl.training.trials import Trial
-
-_NONE = Best(None, None)
 
 
 @dataclass
@@ -57,7 +55,6 @@ class TrialsUnderWay:
 
     def __init__(self) -> None:
         self._trials: dict[int, TrialUnderWay] = {}
-        self._lowest = _NONE
 
     def __getitem__(self, trial: int) -> TrialUnderWay:
         return self._trials[trial]
@@ -76,22 +73,14 @@ class TrialsUnderWay:
         """Return what became of them."""
         return [Result(each.trial, each.task, each.curve) for _, each in sorted(self._trials.items())]
 
-    def ended(self, trial: int, loss: float | None) -> None:
-        """Note the loss with which a trial has ended a task; None if it failed."""
-        self._lowest = _best_of(((self._lowest.best_loss, self._lowest.best_mst_key or 0), (loss, trial)))
-
-    @property
-    def lowest(self) -> Best:
-        """The trial that has ended a task with the lowest loss of all."""
-        return self._lowest
-
     @property
     def best(self) -> Best:
-        """The trial whose latest loss is the lowest."""
-        return _best_of((each.curve.loss, number) for number, each in self._trials.items())
+        """The trial whose latest loss is the lowest, if any is finite."""
+        losses = ((each.curve.loss, number) for number, each in self._trials.items())
+        loss, trial = min(losses, key=lambda each: rank(*each), default=(None, 0))
+        return Best(None, None) if loss is None or not math.isfinite(loss) else Best(trial, loss)
 
-
-def _best_of(losses: Iterable[tuple[float | None, int]]) -> Best:
-    """Return the best of (loss, trial)."""
-    loss, trial = min(losses, key=lambda each: rank(*each), default=(None, 0))
-    return _NONE if loss is None or math.isnan(loss) else Best(trial, loss)
+    @property
+    def visits(self) -> int:
+        """How often they have trained on a partition, all together."""
+        return sum(each.curve.visits for each in self)

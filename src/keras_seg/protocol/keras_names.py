@@ -1,12 +1,14 @@
-"""What the installed Keras calls its losses and metrics, read from its files: importing it takes seconds, and a session.
+"""What the installed Keras calls its losses, metrics and optimizers, read from its files: importing it takes seconds, and a
+session.
 
-`objectives` looks the names up in Keras itself; a test keeps the two alike.
+`objectives` and `optimizers` look the names up in Keras itself; a test keeps both alike.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,11 +63,76 @@ CLASSES_METRICS = (
     }
 )
 _MODULES = {"loss": "losses", "metric": "metrics"}
+# What Keras has among its optimizers that no trial can be trained with: it is no optimizer by itself.
+NO_OPTIMIZERS = frozenset(("Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"))
+_RATE = "learning_rate"
+_OWN_MODULES = re.compile(
+    r"\s*(?:(?:tf|tensorflow|keras|optimizers|losses|metrics|callbacks|schedules|legacy|experimental|compat|v1|v2)\.)+(?=\w)"
+)
+
+
+def without_module(text: str) -> str:
+    """Return a name of Keras, or a call, without the modules that Python's code has before it.
+
+    >>> without_module("tf.keras.metrics.AUC()"), without_module("losses.Huber(delta=2.0)"), without_module("mse")
+    ('AUC()', 'Huber(delta=2.0)', 'mse')
+    """
+    found = _OWN_MODULES.match(text)
+    return text[found.end() :] if found else text
 
 
 def is_known(what: str, name: str) -> bool:
     """Return whether a "loss" or "metric" of this name is one of Keras, whether or not it fits rows."""
     return name in names(what) or name in FORMER or name.lower() in ACCURACY | CROSSENTROPY
+
+
+def one_name(what: str, text: str) -> str:
+    """Return one name for all ways to write a loss or a metric, with its arguments as they are written.
+
+    Class numbers and one-hot rows give the same crossentropy.
+
+    >>> one_name("loss", "MSE"), one_name("loss", "CategoricalCrossentropy(label_smoothing=0.1)")
+    ('mean_squared_error', 'categorical_crossentropy(label_smoothing=0.1)')
+    """
+    written, bracket, arguments = text.partition("(")
+    name = FORMER.get(written.strip(), written.strip())
+    plain = _snake_case(_aliases(what).get(name, name)).removeprefix("sparse_")
+    return plain + (bracket + arguments).replace("()", "")
+
+
+@cache
+def optimizers() -> Mapping[str, frozenset[str]]:
+    """Return the parameters of each optimizer of Keras, by its name; empty where Keras is not installed.
+
+    `lr` and `decay`, which older ones had, are among them.
+    """
+    package = _package()
+    if package is None:
+        return {}
+    tree = ast.parse((package / "optimizers" / "__init__.py").read_text())
+    modules = {alias.name: node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    files = {name: package.parent / f"{str(module).replace('.', '/')}.py" for name, module in modules.items()}
+    found = {name: _parameters(file, name) for name, file in files.items() if file.is_file() and name not in NO_OPTIMIZERS}
+    return {name: frozenset((*parameters, "lr", "decay")) for name, parameters in found.items() if _RATE in parameters}
+
+
+def _parameters(file: Path, name: str) -> frozenset[str]:
+    """Return the parameters of a class of a file, but those that are not for a trial to choose."""
+    classes = [each for each in ast.parse(file.read_text()).body if isinstance(each, ast.ClassDef) and each.name == name]
+    made = [each for cls in classes for each in cls.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+    arguments = [each.arg for function in made for each in (*function.args.args, *function.args.kwonlyargs)]
+    return frozenset(arguments) - {"self", "name"}
+
+
+@cache
+def _aliases(what: str) -> Mapping[str, str]:
+    """Return what each alias of a loss or a metric stands for."""
+    package = _package()
+    if package is None:
+        return {}
+    nodes = ast.walk(ast.parse((package / "src" / _MODULES[what] / "__init__.py").read_text()))
+    pairs = [pair for node in nodes if isinstance(node, ast.Dict) for pair in zip(node.keys, node.values, strict=True)]
+    return {str(key.value): value.id for key, value in pairs if isinstance(key, ast.Constant) and isinstance(value, ast.Name)}
 
 
 def reads_logits(loss: str) -> bool:
@@ -82,13 +149,18 @@ def reads_logits(loss: str) -> bool:
 @cache
 def names(what: str) -> frozenset[str]:
     """Return the names under which Keras has losses ("loss") or metrics ("metric"); empty where it is not installed."""
-    spec = find_spec("keras")
-    if spec is None or spec.origin is None:
+    package, module = _package(), _MODULES[what]
+    if package is None:
         return frozenset()
-    package, module = Path(spec.origin).parent, _MODULES[what]
     public = _imported(ast.parse((package / module / "__init__.py").read_text()))
     source = ast.parse((package / "src" / module / "__init__.py").read_text())
     return (public | _listed(source)) - UTILITIES
+
+
+def _package() -> Path | None:
+    """Return the folder of the installed Keras."""
+    spec = find_spec("keras")
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
 def _imported(tree: ast.Module) -> frozenset[str]:

@@ -39,6 +39,18 @@ def common_shape(labels: Variable, outputs: Sequence[int]) -> tuple[int, ...] | 
     return given if given == (*shape, 1) or shape == (*given, 1) or math.prod(given) == math.prod(shape) == 1 else None
 
 
+def unfit_features(taken: Sequence[int], held: Sequence[int]) -> str | None:
+    """Return why rows of features do not fit a network; None if they do.
+
+    Args:
+        taken: shape of a row that the network takes.
+        held: of one that the table holds.
+    """
+    if tuple(taken) == tuple(held):
+        return None
+    return f"the network takes rows of shape {list(taken)}, the table holds rows of shape {list(held)}"
+
+
 def unfit(labels: Variable, outputs: Sequence[int], reads_numbers: bool) -> str | None:
     """Return why outputs do not fit labels, with what to do about it; None if they do.
 

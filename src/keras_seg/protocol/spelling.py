@@ -14,11 +14,15 @@ def closest(name: object, known: Iterable[str]) -> str | None:
 
     >>> closest("ADAMM", ["SGD", "Adam"])
     'Adam'
+    >>> closest("adma", ["Adamax", "Adam"])
+    'Adam'
     """
     # Of names that differ in case only, "accuracy" rather than "Accuracy".
     by_lower = {each.lower(): each for each in sorted(known, key=lambda each: (each.islower(), each))}
-    found = difflib.get_close_matches(str(name)[:_LONGEST].lower(), list(by_lower), n=1, cutoff=_ALIKE)
-    return by_lower[found[0]] if found else None
+    given = str(name)[:_LONGEST].lower()
+    found = difflib.get_close_matches(given, list(by_lower), n=5, cutoff=_ALIKE)
+    swapped = [each for each in found if sorted(each) == sorted(given)]  # which difflib ranks behind what has more letters
+    return next((by_lower[each] for each in (*swapped, *found)), None)
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

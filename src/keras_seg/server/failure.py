@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import re
 from typing import Any
 
 # How lines begin that TensorFlow and Keras write before and behind what they say: the stack, the operations, the layer.
@@ -15,6 +15,8 @@ _AROUND = (
     "Stack trace",
     "Exception encountered",
 )
+_OURS = "keras_automl"
+_CLASSES = re.compile(rf"\A(?:(?:(?:plpy|spiexceptions)\.\w+|{_OURS}): )+")
 _BEFORE, _BEHIND = "Exception encountered: ", "Full object config"  # which repeat the configuration of a layer
 
 
@@ -33,23 +35,73 @@ def message_of(error: BaseException, lines: int | None = None, most: int = 500) 
     return (text if len(text) <= most else text[:most] + "...") or type(error).__name__
 
 
-def fail(plpy: Any, message: str, sqlstate: str, hint: str | None = None, name: str = "keras_automl") -> None:
+def words_of(error: BaseException) -> str:
+    """Return what an error of the server says, without the classes of exceptions that PL/Python writes before it.
+
+    >>> words_of(ValueError("spiexceptions.UndefinedTable: plpy.Error: there is no table"))
+    'there is no table'
+    """
+    return without_class(str(error).strip())
+
+
+def without_class(message: str) -> str:
+    """Return a message of the server without the classes of exceptions before it, each of a PL/Python function it passed."""
+    return _CLASSES.sub("", message)
+
+
+def fail(plpy: Any, message: str, sqlstate: str, hint: str | None = None, name: str | None = None) -> None:
     """End the statement with an ERROR; it does not return.
 
     Args:
-        message: what the client reads first.
+        message: what the client reads.
         sqlstate: five characters.
         hint: what to do, if anything can be done.
-        name: what stands before the message where the server writes the class of an exception there.
+        name: of the class of the exception, where that is looked at.
     """
-    details = {"hint": hint} if hint else {}
-    with suppress(TypeError):
-        plpy.error(message, sqlstate=sqlstate, **details)
-    # Greenplum 6: plpy.error takes no keywords. What a statement of its own has failed with passes through whole, so the
-    # exception takes that form. The server writes its class before the message: hence the name.
-    error = type(name, (plpy.SPIError,), {"__module__": "builtins"})(message)
-    error.spidata = (packed(sqlstate), None, hint, None, 0)
-    raise error
+    raise failure(plpy, message, sqlstate, hint, name)
+
+
+def failure(plpy: Any, message: str, sqlstate: str, hint: str | None = None, name: str | None = None) -> Exception:
+    """Return the exception that ends the statement with an ERROR; arguments as those of `fail`."""
+    try:
+        plpy.error(message, sqlstate=sqlstate)
+    except TypeError:
+        # Greenplum 6: plpy.error takes no keywords. What a statement of its own has failed with passes through whole, so the
+        # exception takes that form.
+        made = _saying(plpy.SPIError, message, name)
+        vars(made).update(spidata=(packed(sqlstate), None, hint, None, 0))
+        return made
+    except plpy.Error:
+        made = _saying(plpy.Error, message, name)
+        vars(made).update(sqlstate=sqlstate, hint=hint, detail=None)
+        return made
+    raise AssertionError("plpy.error has returned")
+
+
+def failure_again(plpy: Any, error: Any, message: str) -> Exception:
+    """Return the exception that ends the statement as a statement in it has ended, without the text of that.
+
+    Args:
+        error: what plpy has raised for it.
+        message: what the client reads.
+    """
+    made = _saying(plpy.SPIError, message)
+    state, detail, hint, _query, _position, *objects = error.spidata
+    vars(made).update(spidata=(state, detail, hint, None, 0, *objects))
+    return made
+
+
+def _saying(kind: type[Exception], message: str, name: str | None = None) -> Exception:
+    """Return an exception whose message the client reads as it is.
+
+    PL/Python writes the class of an exception, a colon and a blank before what it says. So the class is called what stands
+    before the first colon of the message, most often the argument that is wrong; where there is none, after us.
+    """
+    before, colon, behind = message.partition(": ") if name is None else (name, ": ", message)
+    if not colon:
+        before, behind = _OURS, message
+    made: Exception = type(before, (kind,), {"__module__": "builtins"})(behind)
+    return made
 
 
 def packed(sqlstate: str) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, Problem, TensorBoardOrder
-from keras_seg.protocol.outputs import no_probability, stands_for_two, unfit
+from keras_seg.protocol.outputs import no_probability, stands_for_two, unfit, unfit_features
 from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
@@ -16,6 +17,7 @@ from keras_seg.session.cache import Cache
 
 if TYPE_CHECKING:
     from keras_seg.training.network import Network
+    from keras_seg.training.parameters import Compile
 
 
 def check(plpy: Any, cache: Cache, order: CheckOrder) -> CheckReport:
@@ -36,10 +38,9 @@ def network_problem(cache: Cache, name: str, model: str) -> Problem | None:
 def _problems(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem]:
     for given in order.networks:
         look(plpy)
-        found = _network_problem(cache, given) or _rows_problem(cache, given) or _compile_problem(cache, given)
-        found = found or _weights_problem(cache, given) or _callback_problem(plpy, given.tensorboard)
-        if found is not None:
-            yield found
+        misfit = _network_problem(cache, given) or _rows_problem(cache, given)
+        found = [misfit] if misfit else [*_compile_problems(cache, given), _weights_problem(cache, given)]
+        yield from (each for each in (*found, _callback_problem(plpy, given.tensorboard)) if each is not None)
 
 
 def _network_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
@@ -58,19 +59,46 @@ def _rows_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     return None if unfit is None else Problem(Part.ROWS, f"{given.name}: {unfit}")
 
 
-def _compile_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
+def _compile_problems(cache: Cache, given: NetworkCheck) -> list[Problem]:
+    """Return what is wrong with compile parameters: each of them is tried where all together cannot be compiled."""
     from keras_seg.training.optimizers import make_optimizer
 
     if given.compile is None:
-        return None
-    try:
-        compiled = programs.compiled(cache, given.compile)
-        make_optimizer(compiled.optimizer, compiled.params)  # its own numbers: a trainer serves others too
-        programs.trainer(cache, given.model, compiled, given.fit, given.tensorboard is not None)
-        programs.evaluator(cache, given.model, compiled)
-    except Exception as error:  # likewise
-        return Problem(Part.COMPILE, message_of(error))
-    return None
+        return []
+    compiled = programs.compiled(cache, given.compile)
+    whole = (
+        lambda: make_optimizer(compiled.optimizer, compiled.params),  # its own numbers: a trainer serves others too
+        lambda: programs.trainer(cache, given.model, compiled, given.fit, given.tensorboard is not None),
+        lambda: programs.evaluator(cache, given.model, compiled),
+    )
+    together = _failures(whole)
+    found = together and (_failures(_single_checks(cache, given.model, compiled)) or together[:1])
+    return [Problem(Part.COMPILE, text) for text in found]
+
+
+def _single_checks(cache: Cache, model: str, compiled: Compile) -> list[Callable[[], object]]:
+    """Return what makes the optimizer, the loss and each metric, each by itself."""
+    from keras_seg.training.objectives import make_loss, make_metric
+    from keras_seg.training.optimizers import make_optimizer
+
+    shape = programs.row_shape(cache, model)
+    metrics = [partial(make_metric, name, shape, compiled.functions) for name in compiled.metrics]
+    return [
+        lambda: make_optimizer(compiled.optimizer, compiled.params),
+        lambda: make_loss(compiled.loss, shape, compiled.functions),
+        *metrics,
+    ]
+
+
+def _failures(makers: Iterable[Callable[[], object]]) -> list[str]:
+    """Return what these say that fail; whatever Keras raises is the answer here."""
+    found = []
+    for make in makers:
+        try:
+            make()
+        except Exception as error:
+            found.append(message_of(error))
+    return found
 
 
 def _weights_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
@@ -97,9 +125,9 @@ def _callback_problem(plpy: Any, given: TensorBoardOrder | None) -> Problem | No
 
 def _unfit(cache: Cache, network: Network, given: NetworkCheck) -> str | None:
     """Return why the rows of the session's setup do not fit the network; None if they do."""
-    shape = cache.variables.input.shape
-    if network.input_shape != shape:
-        return f"the network takes rows of shape {list(network.input_shape)}, the table holds rows of shape {list(shape)}"
+    problem = unfit_features(network.input_shape, cache.variables.input.shape)
+    if problem is not None:
+        return problem
     if cache.variables.output is None or given.compile is None:
         return None
     return _unfit_outputs(cache, network, given.compile.loss)

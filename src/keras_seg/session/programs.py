@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from keras_seg.training.evaluator import Evaluator
     from keras_seg.training.network import Network
     from keras_seg.training.parameters import Compile
+    from keras_seg.training.row_shape import RowShape
     from keras_seg.training.trainer import Trainer
 
 
@@ -52,6 +53,13 @@ def evaluator(cache: Cache, model: str, compiled: Compile) -> Evaluator:
     key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, labels)
     made: Evaluator = cache.evaluators.get(key, lambda: Evaluator(network(cache, model), compiled, labels))
     return made
+
+
+def row_shape(cache: Cache, model: str) -> RowShape:
+    """Return what losses and metrics of a network are given for a row."""
+    from keras_seg.training.row_shape import RowShape
+
+    return RowShape(cache.variables.labels, network(cache, model).output_shape)
 
 
 def outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:

@@ -48,7 +48,8 @@ _NO_METRICS = {
     "meanmetricwrapper": "is the class of metrics that are functions",
 }
 _NONE: Mapping[str, Any] = MappingProxyType({})
-_NO_ARGUMENTS = ("self", "name", "dtype", "reduction", "fn")  # what is not for a trial to choose
+# What Keras takes and is not for a trial to choose. The name is one for TensorBoard, and changes nothing else.
+_NO_ARGUMENTS = ("self", "name", "dtype", "reduction", "fn")
 _LARGEST_ARGUMENT = 10_000  # of whole numbers: thresholds and classes take memory
 
 
@@ -154,16 +155,17 @@ def _custom(what: str, name: str, functions: Mapping[str, Any]) -> Custom:
 
 
 def names_of(metrics: Sequence[str]) -> list[str]:
-    """Return what Keras calls metrics in the logs of `fit`: functions by their names, classes in small letters, none twice.
+    """Return what Keras calls metrics in the logs of `fit`: as their argument `name` says, functions by their names, classes in
+    small letters, none twice.
 
-    >>> names_of(["accuracy", "AUC", "AUC(num_thresholds=50)"])
-    ['accuracy', 'auc', 'auc_1']
+    >>> names_of(["accuracy", "AUC", "AUC(num_thresholds=50)", "AUC(name='area')"])
+    ['accuracy', 'auc', 'auc_1', 'area']
     """
     names: list[str] = []
     for text in metrics:
-        name = named("metric", text).name
-        known = _metrics().get(name)
-        if isinstance(known, type):
+        given = named("metric", text)
+        name, known = str(given.arguments.get("name") or given.name), _metrics().get(given.name)
+        if isinstance(known, type) and name == given.name:
             name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", known.__name__).lower()
         taken = sum(each == name or re.fullmatch(rf"{re.escape(name)}_\d+", each) is not None for each in names)
         names.append(f"{name}_{taken}" if taken else name)
@@ -214,14 +216,16 @@ def _made(
 
 def _object(what: str, given: Named, found: type, shape: RowShape) -> Any:
     parameters = dict(inspect.signature(found.__init__).parameters)  # type: ignore[misc]
-    for key in _NO_ARGUMENTS:
-        parameters.pop(key, None)
-    for key, value in given.arguments.items():
+    kept = {key for key in _NO_ARGUMENTS if parameters.pop(key, None) is not None}
+    written = {key: value for key, value in given.arguments.items() if key != "name"}
+    for key, value in written.items():
+        if key in kept:
+            raise CompileProblem(f'{what} "{given.name}": "{key}" is not for a trial to choose, leave it out')
         if key not in parameters:
             raise CompileProblem(f'{what} "{given.name}" has no argument "{key}"{did_you_mean(key, list(parameters))}')
         if isinstance(value, int) and abs(value) > _LARGEST_ARGUMENT:
             raise CompileProblem(f'{what} "{given.name}": "{key}" must be at most {_LARGEST_ARGUMENT}, got {value}')
-    arguments = {**_usual(parameters, shape), **given.arguments}
+    arguments = {**_usual(parameters, shape), **written}
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD and key not in arguments:
             raise CompileProblem(f'{what} "{given.name}" needs "{key}": write {found.__name__}({key}=...)')

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_seg.protocol.keras_names import NO_OPTIMIZERS
 from keras_seg.protocol.spelling import did_you_mean
 from keras_seg.server.failure import message_of
 from keras_seg.training.problems import CompileProblem
@@ -23,7 +24,9 @@ from keras_seg.training.traced_numbers import Numbers
 ELEMENTWISE = frozenset(("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion"))
 # Of those, the ones whose variables begin with a value that a parameter sets; those of the others begin with zeros.
 STARTING_VALUES = frozenset(("Adagrad", "Ftrl"))
-_NOT_TRIAL_OPTIMIZERS = frozenset(("Optimizer", "LossScaleOptimizer", "MultiOptimizer"))
+
+# Arguments of schedules that are learning rates, or factors of them.
+_RATES = frozenset(("initial_learning_rate", "end_learning_rate", "decay_rate", "warmup_target", "values"))
 
 
 class TimeDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
@@ -62,30 +65,34 @@ def optimizer_class(name: str) -> type[keras.optimizers.Optimizer]:
 
 
 @cache
-def _known_params(name: str) -> frozenset[str]:
-    known = set(inspect.signature(optimizer_class(name).__init__).parameters) - {"self", "kwargs", "name"}
-    return frozenset(known | {"decay"})
+def _defaults(name: str) -> Mapping[str, Any]:
+    """Return the parameters that a trial can give an optimizer, with Keras' defaults."""
+    parameters = inspect.signature(optimizer_class(name).__init__).parameters
+    found = {key: each.default for key, each in parameters.items() if key not in ("self", "kwargs", "name")}
+    return {**found, "decay": None}
 
 
 def optimizer_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters under the names of today's Keras: `lr` is `learning_rate`.
+    """Return the parameters under the names of today's Keras, `lr` is `learning_rate`, and as today's Keras takes them.
+
+    None means the default, as Keras 2 wrote it in `epsilon=None`. A whole number stands for a fraction where Keras has one.
 
     Raises:
         CompileProblem: a parameter that the optimizer does not have, or has twice, or one that is not a number of its range.
     """
     cls = optimizer_class(name)
-    known = _known_params(name)
+    known = _defaults(name)
     result: dict[str, Any] = {}
     for given, value in params.items():
         key = "learning_rate" if given == "lr" else given
         if key not in known:
             raise CompileProblem(
-                f'optimizer {cls.__name__} has no parameter "{given}"{did_you_mean(given, sorted(known | {"lr"}))}'
+                f'optimizer {cls.__name__} has no parameter "{given}"{did_you_mean(given, sorted({*known, "lr"}))}'
             )
         if key in result:
             raise CompileProblem(f'optimizer {cls.__name__} is given "learning_rate" twice')
-        result[key] = value
-    return result
+        result[key] = float(value) if type(value) is int and isinstance(known[key], float) else value
+    return {key: value for key, value in result.items() if value is not None or known[key] is None}
 
 
 def make_optimizer(name: str, params: Mapping[str, Any]) -> keras.optimizers.Optimizer:
@@ -177,16 +184,24 @@ def _schedule(described: Mapping[str, Any]) -> keras.optimizers.schedules.Learni
     if not (isinstance(found, type) and issubclass(found, keras.optimizers.schedules.LearningRateSchedule)):
         raise CompileProblem(f'schedule "{name}" is not one of Keras{did_you_mean(name, _public(keras.optimizers.schedules))}')
     try:
-        return found(*described.get("positional", ()), **described.get("keywords", {}))
+        given = inspect.signature(found).bind(*described.get("positional", ()), **described.get("keywords", {})).arguments
+        return found(**{key: _fractions(value) if key in _RATES else value for key, value in given.items()})
     except (TypeError, ValueError) as error:
         raise CompileProblem(f"schedule {name}: {message_of(error, lines=1)}") from None
+
+
+def _fractions(value: Any) -> Any:
+    """Return whole numbers as fractions: Keras computes with a rate of 1 in integers, where 0.9 is 0."""
+    if isinstance(value, (list, tuple)):
+        return [_fractions(each) for each in value]
+    return float(value) if type(value) is int else value
 
 
 @cache
 def _optimizers() -> dict[str, type[keras.optimizers.Optimizer]]:
     found = vars(keras.optimizers).values()
     classes = [each for each in found if isinstance(each, type) and issubclass(each, keras.optimizers.Optimizer)]
-    return {each.__name__.lower(): each for each in classes if each.__name__ not in _NOT_TRIAL_OPTIMIZERS}
+    return {each.__name__.lower(): each for each in classes if each.__name__ not in NO_OPTIMIZERS}
 
 
 def _public(module: Any) -> list[str]:

@@ -1,0 +1,66 @@
+"""What a run says while it goes, for whoever waits: a line when a part of it has come to its end, and one every ten seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from automl.search.scheduler import Milestone
+from automl.training.rows import Best
+
+EVERY = 10.0  # seconds
+
+
+class Listener(Protocol):
+    """Who waits: the session of the caller."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call."""
+
+    def info(self, message: str) -> None:
+        """Say a line."""
+
+
+class Progress:
+    """Says how far a run is. Seconds are those since the call.
+
+    Args:
+        listener: who waits.
+        dataset: whose loss ranks the trials.
+        best: returns the trial whose latest loss is the lowest.
+        share: returns which part of its iterations the run has made, from 0 to 1.
+    """
+
+    def __init__(self, listener: Listener, dataset: str, best: Callable[[], Best], share: Callable[[], float]) -> None:
+        self._listener = listener
+        self._dataset = dataset
+        self._best = best
+        self._share = share
+        self._said = 0.0
+
+    def begins(self, trials: int) -> None:
+        """Say that training begins."""
+        self._say(f"training of {trials} {'configuration' if trials == 1 else 'configurations'} begins", "")
+
+    def reached(self, milestone: Milestone) -> None:
+        """Say that a part of the run has come to its end."""
+        self._say(f"{milestone.name} done", f": {milestone.detail}; {self._of_best}")
+
+    def goes_on(self) -> bool:
+        """Say how far the run is if nothing has been said for a while; return whether that was so."""
+        if self._listener.elapsed < self._said + EVERY:
+            return False
+        self._say(f"{self._share():.0%} of all iterations done", f"; {self._of_best}")
+        return True
+
+    @property
+    def _of_best(self) -> str:
+        best = self._best()
+        if best.best_loss is None:
+            return "no trial has a finite loss yet"
+        return f"best so far: mst_key {best.best_mst_key}, latest {self._dataset} loss {best.best_loss:.6g}"
+
+    def _say(self, what: str, more: str) -> None:
+        self._said = self._listener.elapsed
+        self._listener.info(f"{what} after {self._said:.1f} s{more}")
