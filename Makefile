@@ -22,7 +22,12 @@ demo:  ## set everything up and run examples/demo on real data
 .PHONY: test
 test:  ## set everything up and run the tests
 	@deploy/install --with-tests
+ifdef ARGS
 	@$(with_dsn) python -m pytest $(ARGS)
+else
+	@$(with_dsn) python -m pytest -n 2 --dist loadfile -m 'not alone'
+	@$(with_dsn) python -m pytest -m alone
+endif
 
 .PHONY: bench
 bench:  ## run the benchmarks, one after the other

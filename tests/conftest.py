@@ -11,4 +11,4 @@ pytest_plugins = ["fix_db", "fix_search", "fix_cluster"]
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let tests that end what others do on the server run last: some fixtures keep a session for several files."""
-    items.sort(key=lambda item: item.get_closest_marker("disruptive") is not None)
+    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)

@@ -17,6 +17,7 @@ ENDS_ON_SEGMENTS = 2.0  # where it runs on segments, which are asked first
 GONE_WITHIN = 2.0  # seconds more, for the sessions
 PATIENCE = 90.0  # seconds for a moment to come
 CANCELLED = "57014"
+pytestmark = pytest.mark.alone
 OURS = "application_name ~ '^keras_automl' AND datname = current_database() AND pid <> pg_backend_pid()"
 
 Moment = Callable[[Session], bool]
@@ -66,8 +67,8 @@ def trained(watcher: Session) -> bool:
 
 def at_once(watcher: Session) -> bool:
     """The moment when the statement has begun."""
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT madlib.madlib_keras%' AND state = 'active'"
-    return bool(watcher.value(sql) > 0)
+    called = "query LIKE 'SELECT madlib.madlib_keras%' AND datname = current_database()"
+    return bool(watcher.value(f"SELECT count(*) FROM pg_stat_activity WHERE {called} AND state = 'active'") > 0)
 
 
 def long_search(session: Session) -> None:

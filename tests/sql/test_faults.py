@@ -21,7 +21,7 @@ from servers import SEGMENTED
 
 pytestmark = [
     pytest.mark.greenplum,
-    pytest.mark.disruptive,
+    pytest.mark.alone,
     pytest.mark.parametrize("server", SEGMENTED, indirect=True, scope="session"),
 ]
 

@@ -159,7 +159,8 @@ def test_it_runs_on_a_session_of_its_own(hand: Session) -> None:
         assert rounded(predicted(hand, "'prob'")) == PROBABILITIES
     finally:
         hand.run("SET keras_automl.sessions = 0")
-    assert hand.value("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'keras_automl%'") == 0
+    ours = "application_name LIKE 'keras_automl%' AND datname = current_database()"
+    assert hand.value(f"SELECT count(*) FROM pg_stat_activity WHERE {ours}") == 0
 
 
 # --- the rows -----------------------------------------------------------------------------------------------------------
