@@ -223,7 +223,7 @@ def _whole(value: object) -> int:
 def _array(raw: Raw, dtype: np.dtype, count: int, at: int, shape: tuple[int, ...]) -> np.ndarray:
     try:
         return np.frombuffer(raw, dtype, count, at).reshape(shape)
-    except (ValueError, OverflowError) as error:  # more dimensions than numpy has, or larger ones
+    except ValueError as error:  # more dimensions than numpy has, or larger ones
         raise StateError(f"the header of the state is damaged: {error}") from None
 
 
