@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -203,3 +205,133 @@ def test_the_last_activation_where_layers_meet() -> None:
     two = [keras.layers.Dense(1, activation="sigmoid")(given) for _ in range(2)]
     assert last_activation(keras.Model(given, keras.layers.Average()(two))) == "sigmoid"
     assert last_activation(keras.Model(given, keras.layers.Add()(two))) == "linear"
+
+
+def test_the_last_activation_is_found_at_once_where_paths_meet_often() -> None:
+    from keras_seg.architectures.endings import last_activation
+
+    given = keras.Input((1,))
+    merged = shaped = keras.layers.Dense(1, activation="sigmoid")(given)
+    for _ in range(40):
+        merged = keras.layers.Average()([merged, merged])
+    for _ in range(1200):  # more than Python's calls go deep, those of Keras' own search too
+        shaped = keras.layers.Identity()(shaped)
+    assert last_activation(keras.Model(given, merged)) == last_activation(SimpleNamespace(outputs=[shaped])) == "sigmoid"
+    added = merged
+    for _ in range(40):
+        added = keras.layers.Add()([added, added])
+    assert last_activation(keras.Model(given, added)) == "linear"
+
+
+WEIGHTED: list[Any] = [
+    lambda k: k.layers.RNN(k.layers.LSTMCell(1)),
+    lambda k: k.layers.Bidirectional(k.layers.SimpleRNN(1), merge_mode="sum"),
+    lambda k: k.layers.LSTM(1, activation="sigmoid", recurrent_activation="tanh"),
+    lambda k: k.layers.MultiHeadAttention(1, 1),
+    lambda k: k.layers.TimeDistributed(k.layers.LayerNormalization()),
+    lambda k: k.layers.Rescaling(3.0),
+    lambda k: k.layers.UnitNormalization(),
+]
+
+
+@pytest.mark.parametrize("layer", WEIGHTED)
+def test_what_does_not_keep_the_range_is_linear(layer: Any) -> None:
+    from keras_seg.architectures.endings import last_activation
+
+    given = keras.Input((STEPS, 4))
+    steps, made = keras.layers.Dense(1, activation="sigmoid")(given), layer(keras)
+    several = isinstance(made, keras.layers.MultiHeadAttention)
+    assert last_activation(keras.Model(given, made(steps, steps) if several else made(steps))) == "linear"
+
+
+def test_models_in_models_that_only_shape_are_looked_through() -> None:
+    from keras_seg.architectures.endings import last_activation
+
+    shaping = keras.Sequential([keras.Input((1,)), keras.layers.Reshape((1, 1)), keras.layers.Flatten()])
+    given = keras.Input((4,))
+    ends = [keras.layers.Dense(1, activation=name)(given) for name in ("sigmoid", "sigmoid", "tanh")]
+    first, second, other = (shaping(shaping(end)) for end in ends)
+    assert last_activation(keras.Model(given, first)) == "sigmoid"
+    assert last_activation(keras.Model(given, keras.layers.Average()([first, second]))) == "sigmoid"
+    assert last_activation(keras.Model(given, keras.layers.Average()([first, other]))) == "linear"
+    assert last_activation(keras.Model(given, keras.layers.Identity()(shaping(given[:, :1])))) == "linear"
+
+
+LOGITS: list[tuple[Any, bool]] = [
+    (lambda k: [k.layers.Dense(1, activation="sigmoid")], True),
+    (lambda k: [k.layers.Dense(1), k.layers.Activation("sigmoid"), k.layers.Identity()], True),
+    (lambda k: [k.Sequential([k.layers.Dense(1, activation="sigmoid")])], True),
+    (lambda k: [k.layers.Dense(1, activation="hard_sigmoid")], False),
+    (lambda k: [k.layers.Dense(1, activation="sigmoid"), k.layers.Reshape((1,))], False),
+    (lambda k: [k.layers.Dense(1, activation="sigmoid"), k.layers.Dropout(0.5)], False),
+    (lambda k: [k.layers.Reshape((4, 1)), k.layers.LSTM(1, activation="sigmoid")], False),
+    (lambda k: [k.layers.Reshape((4, 1)), k.layers.SimpleRNN(1, activation="sigmoid")], False),
+]
+
+
+@pytest.mark.parametrize(("layers", "seen"), LOGITS)
+def test_crossentropy_of_logits_looks_before_a_sigmoid_at_the_end_only(layers: Any, seen: bool) -> None:
+    """What Keras does: its loss of the outputs is that of their logits, or it takes the outputs themselves for logits."""
+    import tensorflow as tf
+
+    from keras_seg.training.network import Network
+
+    network = Network(keras.Sequential([keras.Input((4,)), *layers(keras)]).to_json(), None)
+    trainable, other = network.initial(1, False)
+    x = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
+    y, loss = np.array([[1.0], [0.0]] * 3, np.float32), keras.losses.BinaryCrossentropy(from_logits=True)
+    tf.random.set_seed(1)
+
+    def trained() -> Any:
+        outputs = network.call([tf.constant(w) for w in trainable], [tf.constant(w) for w in other], x, True)[0]
+        return outputs, loss(y, outputs)
+
+    outputs, value = (np.asarray(each, np.float64) for each in tf.function(trained)())
+    p = outputs if seen else 1 / (1 + np.exp(-outputs))
+    assert value == pytest.approx(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)), abs=1e-5)
+    assert network.ends_in_sigmoid is seen
+
+
+ONES: list[tuple[str, bool, str, str | None]] = [
+    ("sigmoid", True, "binary_crossentropy", "probability"),
+    ("sigmoid", True, "BinaryCrossentropy(from_logits=True)", "probability"),
+    ("sigmoid", False, "BinaryCrossentropy(from_logits=True)", "logit"),  # a Flatten behind it
+    ("sigmoid", True, "BinaryFocalCrossentropy(from_logits=True)", "always logit"),
+    ("hard_sigmoid", False, "BinaryCrossentropy(from_logits=True)", "logit"),
+    ("hard_sigmoid", False, "custom", "probability"),
+    ("linear", False, "BinaryCrossentropy(from_logits=True)", "logit"),
+    ("linear", False, "custom", None),
+]
+
+
+@pytest.mark.parametrize(("activation", "ends", "loss", "expected"), ONES)
+def test_what_one_output_stands_for_in_prediction(activation: str, ends: bool, loss: str, expected: str | None) -> None:
+    from keras_seg.protocol.orders import SessionSetup
+    from keras_seg.protocol.predictions import OneOutput
+    from keras_seg.session import programs
+
+    network = SimpleNamespace(output_shape=(1,), activation=activation, ends_in_sigmoid=ends)
+    setup = SessionSetup(one_output=OneOutput.under(loss))
+    cache: Any = SimpleNamespace(
+        setup=setup, definitions=defaultdict(lambda: None), networks=SimpleNamespace(get=lambda *_: network)
+    )
+    assert programs._one_output(cache, "n") == expected
+
+
+def test_a_custom_loss_trains_one_output_of_any_activation_but_softmax() -> None:
+    from keras_seg.session.check import _unfit_outputs
+
+    cache: Any = SimpleNamespace(functions={"own": None}, variables=SimpleNamespace(labels=one_hot(2)))
+    linear, softmax = (SimpleNamespace(output_shape=(1,), activation=name) for name in ("linear", "softmax"))
+    assert _unfit_outputs(cache, linear, "own") is None  # type: ignore[arg-type]
+    assert "always 1" in (_unfit_outputs(cache, softmax, "own") or "")  # type: ignore[arg-type]
+    assert "from_logits" in (_unfit_outputs(cache, linear, "binary_crossentropy") or "")  # type: ignore[arg-type]
+
+
+def test_prediction_of_an_output_that_tells_no_class_says_what_does() -> None:
+    from automl.prediction.trained_model import Model
+    from keras_seg.protocol.orders import Definition
+
+    failure = Model(Definition("m", "{}", None), "y", "text", ("no", "yes"), 1.0).unfit((1,))
+    assert str(failure).startswith("pred_type: must be 'value': the network gives one number for a row")
+    assert "activation sigmoid" in str(failure.hint)

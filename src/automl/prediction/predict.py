@@ -12,9 +12,8 @@ from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.prediction import in_sessions, on_segments
 from automl.prediction.trained_model import KEY, Model, OtherShape, Prediction, Source, WrongRow, dimensions_sql
-from keras_seg.protocol.keras_names import reads_logits
 from keras_seg.protocol.orders import Definition
-from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.predictions import OneOutput, OutputSelection
 
 
 def madlib_keras_predict(
@@ -134,20 +133,20 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
         float(about["normalizing_const"]),
         is_number=bool(about["no_classes"] and not about["arrays"]),
         is_array=bool(about["no_classes"] and about["arrays"]),
-        logits=_reads_logits(db, table, key),
+        one_output=_one_output(db, table, key),
     )
 
 
-def _reads_logits(db: Database, table: Relation, key: int | None) -> bool:
-    """Return whether a model was trained with a loss that reads outputs as logits; False where nothing tells its loss."""
+def _one_output(db: Database, table: Relation, key: int | None) -> OneOutput:
+    """Return what one output stands for by the loss that a model was trained with; a probability where nothing tells it."""
     try:
         about = companion(db, table, "_summary" if key is None else "_info")
         catalog.require_column(db, "model_table", about, "loss_type")
     except UsageError:
-        return False
+        return OneOutput.PROBABILITY
     where = "true" if key is None else f"mst_key = {key}"
     rows = db.execute(f"SELECT loss_type::text AS loss FROM {about.sql} WHERE {where}")
-    return bool(rows) and reads_logits(rows[0]["loss"] or "")
+    return OneOutput.under(rows[0]["loss"] or "" if rows else "")
 
 
 def keys_of(db: CallerDatabase, table: Relation, mst_key: int | None) -> int | None:

@@ -35,7 +35,7 @@ class Model:
         argument: the SQL argument that it came by.
         called: what people call it, for problems.
         named_by_caller: whether the class values are an argument of the call.
-        logits: whether it was trained with a loss that reads its outputs as logits.
+        one_output: what one output of it stands for where there are two classes.
     """
 
     definition: Definition
@@ -48,7 +48,7 @@ class Model:
     argument: str = "model_table"
     called: str = "the model"
     named_by_caller: bool = False
-    logits: bool = False
+    one_output: OneOutput = OneOutput.PROBABILITY
 
     @property
     def has_classes(self) -> bool:
@@ -66,10 +66,10 @@ class Model:
         columns, hint = math.prod(outputs), None
         if columns == 1 and self.count in (None, 2):
             hint = (
-                "One output stands for two classes where it is a probability: let the network end in activation sigmoid."
-                " pred_type 'value' gives it as it is."
+                "pred_type 'value' gives it as it is. One output stands for two classes where it is a probability: let the"
+                " network end in activation sigmoid."
             )
-        if self.count is None:
+        if self.count is None or (hint is not None and not self.named_by_caller):
             rule = f"must be 'value': the network gives {_told(outputs)} for a row, and that tells no class"
             return UsageError("pred_type", rule, hint=hint)
         if self.named_by_caller:
@@ -170,8 +170,7 @@ class Prediction:
     @property
     def setup(self) -> SessionSetup:
         """What a session is told that predicts, but for what is its own."""
-        one = OneOutput.LOGIT if self.model.logits else OneOutput.PROBABILITY
-        return SessionSetup(variables=self._variables, one_output=None if self.selection.raw else one)
+        return SessionSetup(variables=self._variables, one_output=None if self.selection.raw else self.model.one_output)
 
     def require_fit(self, outputs: Sequence[int]) -> None:
         """Raise unless what is asked for can be taken of outputs of this shape."""

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_seg.protocol.keras_names import reads_logits
+
 _SIZE = struct.Struct("<I")
 _BRACES = str.maketrans("[]", "{}", " ")
 MOST_ROWS = 8192  # of a batch
@@ -22,7 +24,19 @@ class OneOutput(StrEnum):
     """What the one output of a network stands for where there are two classes: it tells of the second."""
 
     PROBABILITY = "probability"
-    LOGIT = "logit"
+    LOGIT = "logit"  # what a sigmoid at the very end makes of one is its probability, as Keras' crossentropy has it
+    ALWAYS_LOGIT = "always logit"
+
+    @classmethod
+    def under(cls, loss: str) -> OneOutput:
+        """Return what it stands for in a network that was trained with this loss.
+
+        >>> OneOutput.under("BinaryFocalCrossentropy(from_logits=True)").value
+        'always logit'
+        """
+        if not reads_logits(loss):
+            return cls.PROBABILITY
+        return cls.ALWAYS_LOGIT if "focal" in loss.lower() else cls.LOGIT
 
 
 @dataclass(frozen=True)

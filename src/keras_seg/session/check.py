@@ -157,5 +157,5 @@ def _unfit_outputs(cache: Cache, network: Network, loss: str) -> str | None:
     one = math.prod(network.output_shape) == 1
     always_1 = one and labels.dtype == "int16" and network.activation == "softmax"
     if problem is None and (stands_for_two(labels, network.output_shape) or always_1):
-        return no_probability(network.activation, reads_logits(loss))
+        return no_probability(network.activation, custom or reads_logits(loss))  # what a custom one reads, it knows itself
     return problem

@@ -87,9 +87,11 @@ def _one_output(cache: Cache, key: str) -> OneOutput | None:
     asked, made = cache.setup.one_output, network(cache, key)
     if asked is None or math.prod(made.output_shape) != 1:
         return None
-    if made.activation in PROBABILITIES:  # Keras looks behind it for the logits
+    # A loss of logits finds those before a sigmoid at the very end; any other output it takes for one.
+    probable = asked is OneOutput.PROBABILITY or (asked is OneOutput.LOGIT and made.ends_in_sigmoid)
+    if made.activation in PROBABILITIES and probable:
         return OneOutput.PROBABILITY
-    return asked if no_probability(made.activation, asked is OneOutput.LOGIT) is None else None
+    return asked if no_probability(made.activation, asked is not OneOutput.PROBABILITY) is None else None
 
 
 def compiled(cache: Cache, given: CompileOrder) -> Compile:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_seg.architectures.build import build_model, converted, input_shape, output_shape
-from keras_seg.architectures.endings import last_activation
+from keras_seg.architectures.endings import ends_in_sigmoid, last_activation
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.weights import Part, load_weights, parts, require_weights
 from keras_seg.protocol.parts import Raw
@@ -67,6 +67,11 @@ class Network:
     def activation(self) -> str:
         """The last activation, as `last_activation` tells it."""
         return last_activation(self.model)
+
+    @cached_property
+    def ends_in_sigmoid(self) -> bool:
+        """Whether crossentropy of logits reads what is before its last operation, as `ends_in_sigmoid` tells it."""
+        return ends_in_sigmoid(self.model)
 
     @property
     def uniform(self) -> bool:
