@@ -140,10 +140,10 @@ def make_metric(text: str, shape: RowShape, functions: Mapping[str, Any] = _NONE
 def _metric_of_keras(text: str, shape: RowShape, functions: Mapping[str, Any]) -> keras.metrics.Metric:
     given = named("metric", text)
     name = _fitting(given.name, shape)
-    made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape, functions)
-    metric = made if isinstance(made, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(made, name=given.name)
     if name in CLASSES_METRICS:
         _require_classes("metric", name, "BinaryIoU" if "IoU" in name else "accuracy", shape)
+    made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape, functions)
+    metric = made if isinstance(made, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(made, name=given.name)
     if isinstance(made, keras.metrics.FBetaScore) and made.threshold is None:
         _require_outputs(name, shape)
     return ClassNumbersMetric(metric) if name in NUMBERS_METRICS else metric
