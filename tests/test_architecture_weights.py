@@ -54,6 +54,48 @@ def test_weights_come_out_as_they_went_in(name: str, flat: bool) -> None:
     assert codec.weights(codec.encode(state)) == given
 
 
+def lstm(name: str, consume_less: str) -> dict[str, Any]:
+    """One of Keras 1 with one unit."""
+    config = {"output_dim": 1, "return_sequences": True, "batch_input_shape": [None, 3, 1]}
+    return {"class_name": "LSTM", "config": {**config, "name": name, "consume_less": consume_less}}
+
+
+def inner(layer: dict[str, Any]) -> dict[str, Any]:
+    return {"class_name": "Sequential", "config": {"name": "inner", "layers": [layer]}}
+
+
+def both_ways(layer: dict[str, Any]) -> dict[str, Any]:
+    return {"class_name": "Bidirectional", "config": {"name": "both", "layer": layer, "merge_mode": "sum"}}
+
+
+APART, TOGETHER = [0, 6, 3, 9], [0, 1, 2, 3]  # the kernel of one that was given 0 to 11: i, c, f, o apart, or as today
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ([lstm("a", "cpu"), inner(lstm("a", "gpu"))], [APART, TOGETHER]),
+        ([lstm("a", "gpu"), inner(lstm("a", "cpu"))], [TOGETHER, APART]),
+        ([inner(lstm("a", "gpu")), lstm("a", "cpu")], [TOGETHER, APART]),
+        ([lstm("a", "cpu"), lstm("forward_a", "gpu"), lstm("backward_a", "gpu")], [APART, TOGETHER, TOGETHER]),
+        ([both_ways(lstm("a", "cpu")), lstm("a", "gpu")], [APART, APART, TOGETHER]),
+        ([both_ways(lstm("a", "gpu")), lstm("a", "cpu")], [TOGETHER, TOGETHER, APART]),
+        ([both_ways(lstm("forward_a", "cpu")), lstm("layer", "gpu")], [APART, APART, TOGETHER]),
+    ],
+)  # fmt: skip
+def test_gates_are_those_of_their_own_layer_whatever_others_are_called(layers: list[Any], expected: list[list[int]]) -> None:
+    text = json.dumps({"class_name": "Sequential", "config": layers, "keras_version": "1.2.2"})
+    kernels = loaded(text, np.tile(np.arange(12), len(expected))).get_weights()[::3]
+    assert [kernel.ravel().tolist() for kernel in kernels] == expected
+
+
+def test_a_version_of_too_many_digits_is_none() -> None:
+    layer = {"class_name": "Dense", "config": {"units": 1, "batch_input_shape": [None, 1]}}
+    tree = {"class_name": "Sequential", "config": [layer]}
+    for version in ("2." + "1" * 5000, "1" * 5000 + ".2"):
+        assert converted(json.dumps({**tree, "keras_version": version})) == converted(json.dumps(tree))
+
+
 def test_a_gru_for_cudnn() -> None:
     # Gate by gate the other way round: what Keras 2.2.5 makes of the weights 0 to 41 of a CuDNNGRU when it loads them.
     model = loaded(sequential(("CuDNNGRU", {"units": 2}), shape=(4, 3)), np.arange(42))

@@ -68,7 +68,41 @@ def new_group(path: str, limit: str, taken: int) -> dict[str, str]:
 def test_free_is_what_host_and_control_groups_leave(tmp_path: Path, groups: str, limits: dict[str, str], free: int) -> None:
     root = files(tmp_path, {"proc/meminfo": HOST, "proc/self/cgroup": groups, **limits})
     assert free_memory(root) == free
-    assert free_with_swap(root) == free + 1024 * 1024
+
+
+def old_swap(path: str, limit: int, taken: int) -> dict[str, str]:
+    """A limit of memory and swap together."""
+    folder = f"sys/fs/cgroup/memory/{path}"
+    return {f"{folder}/memory.memsw.limit_in_bytes": f"{limit}\n", f"{folder}/memory.memsw.usage_in_bytes": f"{taken}\n"}
+
+
+def new_swap(path: str, limit: str, taken: int) -> dict[str, str]:
+    folder = f"sys/fs/cgroup/{path}"
+    return {f"{folder}/memory.swap.max": limit, f"{folder}/memory.swap.current": f"{taken}\n"}
+
+
+OLD_GROUP, NEW_GROUP = old_group("docker/a", 1000, 500), new_group("pod/a", "1000\n", 500)  # leave 840 and 523
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "free"),
+    [
+        ("", {}, 5120 * 1024),
+        (OLD, OLD_GROUP, 840 + 1024 * 1024),  # a kernel that does not count swap
+        (OLD, {**OLD_GROUP, **old_swap("docker/a", 2**63 - 4096, 600)}, 840 + 1024 * 1024),
+        (OLD, {**OLD_GROUP, **old_swap("docker/a", 1000, 500)}, 840),
+        (OLD, {**OLD_GROUP, **old_swap("docker/a", 1500, 600)}, 1240),
+        (NEW, NEW_GROUP, 523 + 1024 * 1024),  # a kernel that does not count swap
+        (NEW, {**NEW_GROUP, **new_swap("pod/a", "max\n", 10)}, 523 + 1024 * 1024),
+        (NEW, {**NEW_GROUP, **new_swap("pod/a", "0\n", 0)}, 523),
+        (NEW, {**NEW_GROUP, **new_swap("pod/a", "100\n", 30)}, 593),
+        (NEW, {**NEW_GROUP, **new_swap("pod/a", "100\n", 300)}, 523),  # the limit was lowered
+        (NEW, {**NEW_GROUP, **new_swap("pod/a", "max\n", 0), **new_swap("pod", "50\n", 10)}, 563),  # its parent has less
+        (NEW, new_swap("pod/a", "0\n", 0), 4096 * 1024),
+    ],
+)
+def test_swap_is_free_as_far_as_control_groups_leave_it(tmp_path: Path, groups: str, limits: dict[str, str], free: int) -> None:
+    assert free_with_swap(files(tmp_path, {"proc/meminfo": HOST, "proc/self/cgroup": groups, **limits})) == free
 
 
 def test_a_kernel_that_tells_nothing_has_free_pages(tmp_path: Path) -> None:

@@ -176,6 +176,16 @@ FORGERIES = {
     "more weights than there are": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [1000000], [0]]]),
     "a shape without strides": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [2, 2], [1]]]),
     "a shape that is none": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, 3, 1]]),
+    "weights with more dimensions than numpy has": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [1] * 65, [0] * 65]]),
+    "strides beyond int64": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [1], [2**62]]]),
+    "strides that are none": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [2], [True]]]),
+    "the same weights again and again": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, 4]] * 2),
+    "the same element as several weights": forged([["float32", [4]]], bytes(16), 1, 0, [[0, 0, [4], [0]], [0, 0, 1]]),
+    "weights of the optimizer": forged([["float32", [1]]] * 2, bytes(8), 1, 0, [[1, 0, 1]]),
+    "size beyond int64 of nothing": forged([["float32", [0, 2**70]]]),
+    "groups of more digits than are written": with_header(
+        b'{"arrays":[],"weights":[],"trainable":%s,"other":%s}' % (b"9" * 4300, b"9" * 4300)
+    ),
     "weights that end before they begin": forged([["float32", [2]]], bytes(8), 1, 0, [[0, 2, 1]]),
 }
 

@@ -32,12 +32,13 @@ class Converted:
     Attributes:
         config: the model.
         source: the Keras that wrote it.
-        gates: by the names of recurrent layers, how these kept the weights of their gates; see `Written.gates_of`.
+        gates: by the paths of recurrent layers, how these kept the weights of their gates; see `Written.gates_of`. A path has
+            the name of each layer of a model, and the argument of each layer that another has been given.
     """
 
     config: Config
     source: Written
-    gates: Mapping[str, str]
+    gates: Mapping[tuple[str, ...], str]
 
 
 def converted(node: object, source: Written) -> Converted:
@@ -76,7 +77,8 @@ class _Converter:
 
     def __init__(self, source: Written) -> None:
         self._source = source
-        self.gates: dict[str, str] = {}
+        self.gates: dict[tuple[str, ...], str] = {}
+        self._path: tuple[str, ...] = ()
         self._layers = 0
 
     def model(self, node: Config, name: str) -> Config:
@@ -120,8 +122,8 @@ class _Converter:
             functional["trainable"] = False
         return keras_object("keras.src.models.functional", "Functional", functional)
 
-    def layer(self, node: object, default_name: str) -> Config:
-        """Convert a layer, or a model that stands as one."""
+    def layer(self, node: object, default_name: str, argument: str | None = None) -> Config:
+        """Convert a layer, or a model that stands as one; `argument` is what it was given as if it stands in another layer."""
         if not isinstance(node, dict) or not isinstance(node.get("class_name"), str) or "config" not in node:
             raise ArchitectureError(
                 f'"{default_name}" must be a layer, an object with "class_name" and "config"; got {cut(node)}'
@@ -132,10 +134,17 @@ class _Converter:
         config = node["config"]
         inner = config.get("name") if isinstance(config, dict) else None
         name = name_of(node.get("name", inner), default_name)
+        around, self._path = self._path, (*self._path, argument or name)
+        converted = self._layer_or_model(node, name)
+        self._path = around
+        return converted
+
+    def _layer_or_model(self, node: Config, name: str) -> Config:
         if node["class_name"] in allowed.MODELS:
             converted = self.model(node, name)
             converted["config"]["name"] = name
             return converted
+        config = node["config"]
         if not isinstance(config, dict):
             raise ArchitectureError(f'layer "{name}" ({cut(node["class_name"])}) must have an object as its "config"')
         return self._plain_layer(node, config, name)
@@ -144,7 +153,7 @@ class _Converter:
         where = f'layer "{name}" ({cut(node["class_name"])})'
         check_own(node, where)
         if (kept := self._source.gates_of(node["class_name"], config)) is not None:
-            self.gates[name] = kept
+            self.gates[self._path] = kept
         class_name, config = todays_layer(node["class_name"], dict(config), where, self._source)
         if class_name not in allowed.LAYERS:
             raise ArchitectureError(
@@ -162,20 +171,29 @@ class _Converter:
             for argument, value in arguments.renamed(config, taken).items()
             if arguments.is_used(argument, value, taken, where)
         }
+        if class_name == "Bidirectional":
+            self._note_backward(converted)
         return keras_object("keras.layers", class_name, checked(class_name, converted, where))
+
+    def _note_backward(self, converted: Config) -> None:
+        """Note that a layer in Bidirectional stands for both directions if there is none for the other."""
+        kept = self.gates.get((*self._path, "layer"))
+        if kept is not None and converted.get("backward_layer") is None:
+            self.gates[(*self._path, "backward_layer")] = kept
 
     def _value(self, argument: str, value: object, where: str) -> object:
         """Convert the value of one argument; layers in it count as layers of the architecture."""
         if value is None:
             return None
         if argument in ("layer", "backward_layer", "cell"):
-            return self.layer(value, f"{argument} of {where}" if not isinstance(value, dict) else argument)
+            return self.layer(value, f"{argument} of {where}" if not isinstance(value, dict) else argument, argument)
         if argument in ("cells", "layers"):
             if not isinstance(value, list):
                 raise ArchitectureError(f'{where}: "{argument}" must be a list of layers')
-            return [self.layer(each, f"{argument}_{index}") for index, each in enumerate(value)]
+            names = [f"{argument}_{index}" for index in range(len(value))]
+            return [self.layer(each, name, name) for each, name in zip(value, names, strict=True)]
         if _is_activation_layer(argument, value):
-            return self.layer(value, "activation")
+            return self.layer(value, "activation", "activation")
         return values.of_argument(argument, value, where, self._source.generation)
 
 

@@ -83,7 +83,7 @@ class Part:
 
 def parts(model: Any, architecture: Converted) -> list[Part]:
     """Return where the weights that stand beside an architecture lie in the variables of its model, in their order."""
-    return _Walk(architecture).parts(model, "", True, True)
+    return _Walk(architecture).parts(model, (), True, True)
 
 
 def load_weights(model: Any, raw: Raw, architecture: Converted) -> None:
@@ -130,12 +130,12 @@ class _Walk:
         self._architecture = architecture
         self._seen: set[int] = set()
 
-    def parts(self, layer: Any, around: str, trained: bool, asked: bool) -> list[Part]:
+    def parts(self, layer: Any, path: tuple[str, ...], trained: bool, asked: bool) -> list[Part]:
         """Return the parts of a layer and of those within it.
 
         Args:
-            around: the name of the layer that it stands in.
-            trained: whether that is.
+            path: of the layer; see `Converted.gates`.
+            trained: whether the one that it stands in is.
             asked: whether the layer's own `get_weights()` gives them, as that of the whole model does, and not its `weights`.
         """
         is_model = hasattr(layer, "layers")
@@ -143,10 +143,10 @@ class _Walk:
         own = [v for v in (*layer._trainable_variables, *layer._non_trainable_variables) if id(v) not in self._seen]
         self._seen.update(map(id, own))
         whole = [Part.whole(variable, trained and variable.trainable) for variable in own]
-        found = list(_laid_out(layer, whole, self._architecture, around))
+        found = list(_laid_out(layer, whole, self._architecture, path))
         asks = asked and self._architecture.source.generation == 1 and type(layer).__name__ == "Sequential"
         for inner in layer._layers:
-            found += self.parts(inner, layer.name, trained, asks)
+            found += self.parts(inner, (*path, _step(layer, inner)), trained, asks)
         if self._trained_first(is_model, asked):
             found.sort(key=lambda part: not part.trained)
         return found
@@ -156,9 +156,9 @@ class _Walk:
         return not asked and source.models_trained_first if is_model else source.generation < 3
 
 
-def _laid_out(layer: Any, whole: Sequence[Part], architecture: Converted, name: str) -> Iterator[Part]:
-    """Yield the own variables of a layer in the layout of the Keras that wrote it; `name` is that of the layer around it."""
-    kind, kept = type(layer).__name__, _gates(architecture, name)
+def _laid_out(layer: Any, whole: Sequence[Part], architecture: Converted, path: tuple[str, ...]) -> Iterator[Part]:
+    """Yield the own variables of a layer in the layout of the Keras that wrote it; a cell is what the layer around it kept."""
+    kind, kept = type(layer).__name__, architecture.gates.get(path[:-1])
     if kept == "cudnn" and kind == "GRUCell" and len(whole) == 3:
         yield from _cudnn(*whole)
         return
@@ -170,9 +170,11 @@ def _laid_out(layer: Any, whole: Sequence[Part], architecture: Converted, name: 
     yield from (_turned(part, layer, architecture) for part in blocks)
 
 
-def _gates(architecture: Converted, name: str) -> str | None:
-    """Return how the recurrent layer of a name kept its gates; within Bidirectional it has got a prefix."""
-    return architecture.gates.get(name) or architecture.gates.get(name.removeprefix("forward_").removeprefix("backward_"))
+def _step(layer: Any, inner: Any) -> str:
+    """Return what leads from a layer to one within it on a path: a name in a model, else the argument as far as it matters."""
+    if hasattr(layer, "layers"):
+        return str(inner.name)
+    return "backward_layer" if inner is getattr(layer, "backward_layer", None) else "layer"
 
 
 def _turned(part: Part, layer: Any, architecture: Converted) -> Part:

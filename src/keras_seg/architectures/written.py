@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_VERSION = re.compile(r"(\d+)\.(\d+)", re.ASCII)
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?!\d)", re.ASCII)
 
 
 @dataclass(frozen=True)

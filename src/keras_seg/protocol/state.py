@@ -30,6 +30,7 @@ from keras_seg.protocol.parts import Raw
 
 MAGIC = b"KST1"
 _FLOAT = 4  # bytes of a weight outside of a state
+_MOST_DIMENSIONS = 32  # that every numpy has
 _PREFIX = struct.Struct("<4sI")
 _DTYPES = frozenset(
     ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
@@ -47,6 +48,10 @@ class Slice:
     index: int
     start: int
     stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
 
     def of(self, array: np.ndarray) -> np.ndarray:
         """Return these elements of array `index`, as a view of it."""
@@ -75,6 +80,10 @@ class Strided:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
     def of(self, array: np.ndarray) -> np.ndarray:
         """Return these elements of array `index`, as a view of it."""
         begun = array.reshape(-1)[self.start :]
@@ -86,7 +95,11 @@ class Strided:
 
     def within(self, size: int) -> bool:
         """Whether an array of that many elements has these."""
-        if len(self.shape) != len(self.strides) or not 0 < math.prod(self.shape) <= size:
+        if len(self.shape) != len(self.strides) or len(self.shape) > _MOST_DIMENSIONS or not 0 < self.size <= size:
+            return False
+        if any(
+            abs(stride) > size for stride in self.strides
+        ):  # along an axis of one element it leads nowhere, but must be a number
             return False
         ends = [(count - 1) * stride for count, stride in zip(self.shape, self.strides, strict=True)]
         return self.start + sum(min(end, 0) for end in ends) >= 0 and self.start + sum(max(end, 0) for end in ends) < size
@@ -174,7 +187,7 @@ def weights(raw: Raw) -> bytes:
 def weights_size(raw: Raw) -> int:
     """Return how many bytes `weights` gives."""
     state = decode(raw)
-    return _FLOAT * sum(part.of(state.arrays[part.index]).size for part in state.weights)
+    return _FLOAT * sum(part.size for part in state.weights)
 
 
 def _header(raw: Raw) -> tuple[dict[str, Any], int]:
@@ -197,7 +210,7 @@ def _place(index: object, start: object, *rest: Any) -> Place:
     if len(rest) == 1:
         return Slice(_whole(index), _whole(start), _whole(rest[0]))
     shape, strides = rest
-    steps = tuple(_whole(abs(step)) * (1 if step > 0 else -1) for step in strides)
+    steps = tuple(_whole(step) if step >= 0 else -_whole(-step) for step in strides)
     return Strided(_whole(index), _whole(start), tuple(_whole(count) for count in shape), steps)
 
 
@@ -210,17 +223,19 @@ def _whole(value: object) -> int:
 def _array(raw: Raw, dtype: np.dtype, count: int, at: int, shape: tuple[int, ...]) -> np.ndarray:
     try:
         return np.frombuffer(raw, dtype, count, at).reshape(shape)
-    except ValueError as error:  # more dimensions than numpy has
+    except ValueError as error:  # more dimensions than numpy has, or larger ones
         raise StateError(f"the header of the state is damaged: {error}") from None
 
 
 def _require_places(arrays: list[np.ndarray], grouped: int, places: tuple[Place, ...]) -> None:
     """Raise unless the groups and the weights lie within the arrays."""
     if grouped > len(arrays):
-        raise StateError(f"the header of the state is damaged: {grouped} arrays in groups of {len(arrays)}")
+        raise StateError(f"the header of the state is damaged: its groups have more than its {len(arrays)} arrays")
     for part in places:
-        if part.index >= len(arrays) or not part.within(arrays[part.index].size):
+        if part.index >= grouped or not part.within(arrays[part.index].size):
             raise StateError(f"the header of the state is damaged: there are no weights at {part}")
+    if sum(part.size for part in places) > sum(array.size for array in arrays[:grouped]):
+        raise StateError("the header of the state is damaged: it has more weights than elements")
 
 
 def _dtype(name: str) -> np.dtype:

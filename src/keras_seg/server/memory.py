@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -11,26 +11,41 @@ from typing import NamedTuple
 _ROOT = Path("/")
 
 
-class _Version(NamedTuple):
-    """Where the groups of a version of Linux' control groups stand, and their files.
+class _Limit(NamedTuple):
+    """The files of a limit of a group.
 
     Attributes:
+        limit, taken: what the group may take, and takes.
         given_back: counters of `memory.stat` that the kernel gives back as soon as somebody wants memory: pages of files.
     """
 
-    mount: str
     limit: str
     taken: str
-    given_back: tuple[str, ...]
+    given_back: tuple[str, ...] = ()
 
 
+class _Version(NamedTuple):
+    """Where the groups of a version of Linux' control groups stand, and their limits: of memory, swap, and both together."""
+
+    mount: str
+    limits: Mapping[str, _Limit]
+
+
+_FILES, _ALL_FILES = ("inactive_file", "active_file"), ("total_inactive_file", "total_active_file")
 _VERSIONS = {  # by what stands before a group's path in /proc/self/cgroup
-    "": _Version("sys/fs/cgroup", "memory.max", "memory.current", ("inactive_file", "active_file")),
+    "": _Version(
+        "sys/fs/cgroup",
+        {
+            "memory": _Limit("memory.max", "memory.current", _FILES),
+            "swap": _Limit("memory.swap.max", "memory.swap.current"),
+        },
+    ),
     "memory": _Version(
         "sys/fs/cgroup/memory",
-        "memory.limit_in_bytes",
-        "memory.usage_in_bytes",
-        ("total_inactive_file", "total_active_file"),
+        {
+            "memory": _Limit("memory.limit_in_bytes", "memory.usage_in_bytes", _ALL_FILES),
+            "both": _Limit("memory.memsw.limit_in_bytes", "memory.memsw.usage_in_bytes", _ALL_FILES),
+        },
     ),
 }
 
@@ -41,12 +56,13 @@ def free_memory(root: Path = _ROOT) -> int:
     Args:
         root: below which the files of the kernel stand.
     """
-    return max(0, min((_of_host(root), *_of_groups(root))))
+    return max(0, min((_of_host(root), *_of_groups(root, "memory"))))
 
 
 def free_with_swap(root: Path = _ROOT) -> int:
     """Return the bytes that could be taken now before the kernel ends a process."""
-    return free_memory(root) + _meminfo(root).get("SwapFree", 0)
+    swap = max(0, min((_meminfo(root).get("SwapFree", 0), *_of_groups(root, "swap"))))
+    return max(0, min((free_memory(root) + swap, *_of_groups(root, "both"))))
 
 
 def _of_host(root: Path) -> int:
@@ -61,15 +77,15 @@ def _meminfo(root: Path) -> dict[str, int]:
     return {}
 
 
-def _of_groups(root: Path) -> Iterator[int]:
-    """Yield what each control group that this process is in leaves of its limit; those without one are left out."""
+def _of_groups(root: Path, what: str) -> Iterator[int]:
+    """Yield what each control group that this process is in leaves of a limit; those without one are left out."""
     with suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             version = _VERSIONS.get("memory" if "memory" in controllers.split(",") else controllers)
-            if version is not None:
+            if version is not None and what in version.limits:
                 for group in _with_parents(path):
-                    yield from _room(root / version.mount / group, version)
+                    yield from _room(root / version.mount / group, version.limits[what])
 
 
 def _with_parents(path: str) -> tuple[Path, ...]:
@@ -78,8 +94,12 @@ def _with_parents(path: str) -> tuple[Path, ...]:
     return (group, *group.parents)
 
 
-def _room(group: Path, version: _Version) -> Iterator[int]:
+def _room(group: Path, limit: _Limit) -> Iterator[int]:
     with suppress(OSError, ValueError):  # a group that is not there, or a limit that says "max"
-        limit, taken = (int((group / name).read_text()) for name in (version.limit, version.taken))
-        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        yield limit - taken + sum(int(stat.get(name, 0)) for name in version.given_back)
+        allowed, taken = (int((group / name).read_text()) for name in (limit.limit, limit.taken))
+        yield allowed - taken + sum(_counters(group).get(name, 0) for name in limit.given_back)
+
+
+def _counters(group: Path) -> dict[str, int]:
+    lines = (line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return {name: int(count) for name, count in lines}
