@@ -102,7 +102,7 @@ def in_keras(text: str, shape: RowShape, module: Any) -> Any:
         return name if name == "Accuracy" else each
     arguments = dict(given.arguments)
     if "IoU" in name and name != "BinaryIoU":
-        arguments["num_classes"] = shape.units
+        arguments["num_classes"] = 3
     if name in ("IoU", "MeanIoU"):
         arguments |= {"sparse_y_true": shape.numbered, "sparse_y_pred": False}
     return each(**arguments)
@@ -220,6 +220,47 @@ def test_what_is_refused_and_why(make: Any, text: str, problem: str) -> None:
     with pytest.raises(CompileProblem) as caught:
         make(text, CLASSES)
     assert problem in str(caught.value)
+
+
+Y_TWO = np.array([[1.0], [1.0], [1.0], [0.0], [0.0]], np.float32)
+P_TWO = np.array([[0.9], [0.6], [0.2], [0.7], [0.1]], np.float32)  # 2 rightly positive, 1 wrongly, 1 missed, 1 rightly negative
+Y_THREE = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
+P_THREE = np.eye(3, dtype=np.float32)[[0, 1, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "text", "value"),
+    [
+        (TWO, "BinaryIoU", (1 / 3 + 2 / 4) / 2),
+        (TWO, "BinaryIoU(target_class_ids=[1])", 2 / 4),
+        (TWO, "F1Score(threshold=0.5)", 2 / 3),
+        (TWO, "FBetaScore(beta=2.0, threshold=0.65)", 5 / 14),  # precision 1/2, recall 1/3
+        (CLASSES, "MeanIoU", (1 / 2 + 1 / 2 + 1) / 3),
+        (CLASSES, "IoU(target_class_ids=[0, 2])", (1 / 2 + 1) / 2),
+        (NUMBERED, "MeanIoU", (1 / 2 + 1 / 2 + 1) / 3),
+    ],
+)
+def test_overlaps_and_scores_are_those_by_hand(shape: RowShape, text: str, value: float) -> None:
+    y, outputs = (Y_TWO, P_TWO) if shape == TWO else (Y_THREE, P_THREE)
+    metric = make_metric(text, shape)
+    metric.update_state(y.argmax(-1)[:, None] if shape == NUMBERED else y, outputs)
+    assert np.mean(metric.result()) == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("text", ["MeanIoU", "MeanIoU(num_classes=2)", "IoU(target_class_ids=[1])", "OneHotMeanIoU"])
+@pytest.mark.parametrize("shape", [TWO, NUMBER], ids=["two classes", "number"])
+def test_overlaps_of_one_output_are_refused(shape: RowShape, text: str) -> None:
+    with pytest.raises(CompileProblem, match=r'a single output; for two classes "BinaryIoU" does'):
+        make_metric(text, shape)
+
+
+@pytest.mark.parametrize("text", ["F1Score", "FBetaScore(beta=2.0)"])
+def test_scores_of_one_output_want_a_threshold(text: str) -> None:
+    with pytest.raises(
+        CompileProblem, match=r'without a threshold takes every row .*; give it one, as in "\w+\(threshold=0.5\)"'
+    ):
+        make_metric(text, TWO)
+    assert make_metric(text, CLASSES).threshold is None
 
 
 def test_what_does_not_fit_the_rows_says_so_at_once() -> None:

@@ -47,6 +47,15 @@ def test_what_arrives_is_complete_with_its_last_part_and_then_forgotten() -> Non
     assert arriving.complete(None) is None
 
 
+def test_what_arrives_without_a_last_part_is_dropped() -> None:
+    arriving = parts.Arriving()
+    arriving.add(b"of a statement that never came")
+    assert arriving.complete(None) is None
+    assert arriving.complete(b"whole") == b"whole"
+    arriving.add(b"a")
+    assert arriving.complete(b"") == b"a"
+
+
 class Session:
     """A session that answers a visit with the state it got, as `keras_seg.transition` does."""
 

@@ -305,6 +305,15 @@ def test_null_is_no_message() -> None:
         SessionSetup.from_json(None)  # type: ignore[arg-type]  # SQL's NULL comes like this
 
 
+def test_parts_of_a_statement_that_never_came_are_no_weights_of_the_next_definition() -> None:
+    gd: dict[str, Any] = {}
+    transition.put(gd, b"lost", True)
+    transition.define(gd, "without", "{}", None)
+    transition.define(gd, "whole", "{}", b"whole")
+    definitions = gd[transition.CACHE].definitions
+    assert (definitions["without"].weights, definitions["whole"].weights) == (None, b"whole")
+
+
 def test_a_session_that_nobody_has_opened_has_nothing_and_says_so() -> None:
     gd: dict[str, Any] = {}
     transition.define(gd, "m", "{}", None)

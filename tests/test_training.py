@@ -113,6 +113,29 @@ def test_visits_equal_a_keras_loop(name: str) -> None:
     assert compared(trial, theirs(), compile_with(optimizer, params)) < 1e-5
 
 
+LARGE = dense(keras.layers.Dense(512, activation="relu"), keras.layers.Dense(520, activation="relu"))  # one kernel of 266,240
+
+
+def states(network: str, compiled: CompileOrder) -> list[str]:
+    """Return hashes of the states of a trial after its first and second visit, and of one that begins after it."""
+    trial, found = Trial(network, ONE_PARTITION), []
+    for begins in (True, False, True):
+        trial.state = None if begins else trial.state
+        trial.visit([train()], compiled)
+        assert trial.report.error is None
+        found.append(trial.md5)
+    return found
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_large_variables_are_dropped_between_visits_without_a_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = compile_with(*OPTIMIZERS[name][:2])
+    found = states(LARGE, compiled)
+    assert found[0] == found[2] != found[1]
+    monkeypatch.setattr(trainer, "_LARGE", 2**62)  # none is dropped
+    assert states(LARGE, compiled) == found
+
+
 def test_all_optimizers_of_keras_are_compared() -> None:
     compared_ones = {optimizer.lower() for optimizer, _, _ in OPTIMIZERS.values()}
     assert compared_ones == {known.__name__.lower() for known in optimizers._optimizers().values()}

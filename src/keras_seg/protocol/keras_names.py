@@ -58,6 +58,8 @@ CLASSES_METRICS = (
         "top_k_categorical_accuracy",
         "CategoricalAccuracy",
         "TopKCategoricalAccuracy",
+        "IoU",
+        "MeanIoU",
         "OneHotIoU",
         "OneHotMeanIoU",
     }

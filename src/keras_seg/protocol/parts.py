@@ -30,12 +30,15 @@ class Arriving:
         self._bytes += part
 
     def complete(self, last: bytes | None) -> Raw | None:
-        """Return the state whose last part this is, and forget it; None if nothing came."""
-        if not self._bytes:
+        """Return the state whose last part this is, and forget it.
+
+        Without a last part there is none: what has come belongs to a statement that never came.
+        """
+        before, self._bytes = self._bytes, bytearray()
+        if last is None or not before:
             return last
-        whole, self._bytes = self._bytes, bytearray()
-        whole += last or b""
-        return whole
+        before += last
+        return before
 
 
 def cut(pieces: Iterable[Raw], size: int = PART) -> Iterator[bytes]:

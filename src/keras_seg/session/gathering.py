@@ -45,4 +45,4 @@ def _weights(plpy: Any, cache: Cache, query: str) -> Raw | None:
     cache.arriving.begin()
     while rows := cursor.fetch(1):
         cache.arriving.add(rows[0]["part"])
-    return cache.arriving.complete(None)
+    return cache.arriving.complete(b"") or None

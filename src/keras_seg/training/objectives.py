@@ -140,10 +140,12 @@ def make_metric(text: str, shape: RowShape, functions: Mapping[str, Any] = _NONE
 def _metric_of_keras(text: str, shape: RowShape, functions: Mapping[str, Any]) -> keras.metrics.Metric:
     given = named("metric", text)
     name = _fitting(given.name, shape)
+    if name in CLASSES_METRICS:
+        _require_classes("metric", name, "BinaryIoU" if "IoU" in name else "accuracy", shape)
     made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape, functions)
     metric = made if isinstance(made, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(made, name=given.name)
-    if name in CLASSES_METRICS:
-        _require_classes("metric", name, "accuracy", shape)
+    if isinstance(made, keras.metrics.FBetaScore) and made.threshold is None:
+        _require_outputs(name, shape)
     return ClassNumbersMetric(metric) if name in NUMBERS_METRICS else metric
 
 
@@ -246,6 +248,13 @@ def _require_classes(what: str, name: str, instead: str, shape: RowShape) -> Non
     if shape.units == 1:
         rule = "wants a network with an output for each class, this one has a single output"
         raise CompileProblem(f'{what} "{name}" {rule}; for two classes "{instead}" does')
+
+
+def _require_outputs(name: str, shape: RowShape) -> None:
+    """Raise for a score without a threshold: it counts the largest of a row's outputs, of a single one each."""
+    if shape.units == 1:
+        rule = "without a threshold takes every row of a single output for positive"
+        raise CompileProblem(f'metric "{name}" {rule}; give it one, as in "{name}(threshold=0.5)"')
 
 
 def _fitting(name: str, shape: RowShape) -> str:

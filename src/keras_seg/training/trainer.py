@@ -124,10 +124,12 @@ class Trainer:
 
     def _made_again(self, compiled: Compile, trainable: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         for variable, array in zip(self._parameters, trainable, strict=True):
-            variable.assign(array)
+            put(variable, tf.constant(array))  # not `assign`, which refuses the shape after that of a dropped one
         optimizer = optimizers.make_optimizer(compiled.optimizer, compiled.params)
         optimizer.build(self._parameters)  # after the weights: some optimizers begin with a copy of them
-        return tuple(np.asarray(variable.numpy()) for variable in optimizer.variables)
+        made = tuple(np.asarray(variable.numpy()) for variable in optimizer.variables)
+        self.release()
+        return made
 
     @cached_property
     def _rate(self) -> int | None:
