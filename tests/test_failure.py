@@ -122,3 +122,9 @@ def test_an_error_of_the_server_keeps_all_but_the_statement() -> None:
 )
 def test_words_without_the_classes_before_them(message: str, words: str) -> None:
     assert words_of(PostgreSQL.Error(message)) == words
+
+
+@pytest.mark.parametrize("text", ["a\0b: c", "\ud800: c"])
+def test_what_cannot_be_the_name_of_a_class_stands_behind_ours(text: str) -> None:
+    made = failure(PostgreSQL, text, "22023")
+    assert (type(made).__name__, str(made)) == ("keras_automl", text)

@@ -164,15 +164,17 @@ class Greenplum6:
         return f"SELECT gp_segment_id AS segment, {call} AS found FROM gp_dist_random('gp_id') WHERE gp_segment_id {which}"
 
     def keep(self, db: Session, extension: str) -> None:
-        row = db.execute(
-            "SELECT tableoid::bigint AS catalog, oid::bigint AS oid, oid IN (SELECT objid FROM pg_catalog.pg_locks"
-            " WHERE locktype = 'object' AND mode = 'AccessExclusiveLock' AND pid <> pg_catalog.pg_backend_pid()) AS dropped"
-            " FROM pg_catalog.pg_extension WHERE extname = $1::text",
+        rows = db.execute(
+            "SELECT e.tableoid::bigint AS catalog, e.oid::bigint AS oid, EXISTS (SELECT FROM pg_catalog.pg_locks l"
+            " WHERE l.classid = e.tableoid AND l.objid = e.oid AND l.mode = 'AccessExclusiveLock' AND l.gp_segment_id = -1"
+            " AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
+            " AND l.pid <> pg_catalog.pg_backend_pid()) AS dropped FROM pg_catalog.pg_extension e WHERE e.extname = $1::text",
             extension,
-        )[0]
-        if row["dropped"]:
+        )
+        if any(row["dropped"] for row in rows):
             raise OperatorError(f'extension "{extension}" is being dropped', sqlstate=OBJECT_IN_USE)
-        object_lock.share(row["catalog"], row["oid"])
+        for row in rows:
+            object_lock.share(row["catalog"], row["oid"])
 
     def keys(self, db: Session, segments: Sequence[int]) -> tuple[int, ...]:
         count, found = _FIRST_KEYS * (1 + max(segments)), dict[int, int]()

@@ -15,14 +15,14 @@ from keras_seg.protocol.estimates import Load
 from keras_seg.protocol.orders import CheckOrder, CheckReport, Part
 
 
-def require_trainable(cluster: Cluster, request: Request, first: Step, load: Load) -> None:
+def require_trainable(cluster: Cluster, request: Request, first: Step, load: Load | None) -> None:
     """Build and compile every distinct network once, and report all problems together.
 
     What could be drawn is checked too: a mistake in the grids is one whether chance brings it up or not.
 
     Args:
         first: the first step of the search.
-        load: what is to train on a session's host at the same time.
+        load: what is to train on a session's host at the same time; None where its memory is not what training takes.
 
     Raises:
         AutomlError: what cannot be built or compiled, or has no room in memory.
@@ -34,7 +34,7 @@ def require_trainable(cluster: Cluster, request: Request, first: Step, load: Loa
     checks = tuple(trial.check(trials[trial.size]) for trial in (*different.values(), *programs.values()))
     report: CheckReport = ask(cluster, CheckWork(CheckOrder(checks, load)))
     problems: list[AutomlError] = [UsageError(request.arguments[each.part], each.text) for each in report.problems]
-    if report.shortages:
+    if load is not None and report.shortages:
         fixed = cluster.reaches[0] is not None
         problems.append(OutOfMemory(request.arguments[Part.ARCHITECTURE], report.shortages, load, fixed=fixed))
     if problems:

@@ -133,7 +133,8 @@ class Run:
     def set_out(self) -> None:
         """Get ready to train: check what is to be trained, and replay what is known. Nothing is written yet."""
         first = self._scheduler.start()  # while the sessions import TensorFlow
-        load = load_of(self._db, len(self._cluster.reaches), self._request.resources)
+        request = self._request
+        load = None if request.hosts else load_of(self._db, len(self._cluster.reaches), request.resources)
         require_trainable(self._cluster, self._request, first, load)
         self._follow(first)
 

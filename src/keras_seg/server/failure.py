@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 # How lines begin that TensorFlow and Keras write before and behind what they say: the stack, the operations, the layer.
@@ -98,10 +99,17 @@ def _saying(kind: type[Exception], message: str, name: str | None = None) -> Exc
     before the first colon of the message, most often the argument that is wrong; where there is none, after us.
     """
     before, colon, behind = message.partition(": ") if name is None else (name, ": ", message)
-    if not colon:
+    if not (colon and _names_a_class(before)):
         before, behind = _OURS, message
     made: Exception = type(before, (kind,), {"__module__": "builtins"})(behind)
     return made
+
+
+def _names_a_class(text: str) -> bool:
+    """Return whether a class can be called so: it is UTF-8 without a zero byte."""
+    with suppress(UnicodeEncodeError):
+        return b"\0" not in text.encode()
+    return False
 
 
 def packed(sqlstate: str) -> int:

@@ -32,8 +32,9 @@ Answer = TypeVar("Answer")
 _COORDINATOR = 1  # of Gp_role
 _CLASS = "QueryCanceled"  # of the exception, which PL/Python and psycopg have for it
 _TIMEOUTS = {2: "lock timeout", 3: "statement timeout"}  # TimeoutId of the server
-# It reads no tables but the catalog's, which every server has, and waits for nobody: segments have no part in it.
-_OF_THE_CATALOG = re.compile(r"SELECT\b(?!.*_lock\b)(?!.*\b(?:FROM|JOIN)\s+(?!pg_catalog\.|unnest\(|\())", re.S)
+# It reads no tables but the catalog's, which every server has, and waits for nobody: segments have no part in it. (In
+# pg_locks they have: each tells its own.)
+_OF_THE_CATALOG = re.compile(r"SELECT\b(?!.*_locks?\b)(?!.*\b(?:FROM|JOIN)\s+(?!pg_catalog\.|unnest\(|\())", re.S)
 
 
 class _Server:
