@@ -135,6 +135,27 @@ def test_class_numbers_become_one_hot() -> None:
     assert np.frombuffer(packed or b"", np.int16).reshape(3, 4).tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("rows", "dtype", "counts"),
+    [
+        ([[0, 1, 0], [0, 1, 0], [1, 0, 0]], "int16", [1, 2, 0]),
+        ([[0, 1, 0], [1, 0, 0]], "float32", [1, 1, 0]),
+        ([[2], [0], [2]], "int16", [1, 0, 2]),
+        ([[3, 1, 2], [0, 1, 0]], "int16", None),  # class numbers of time steps
+        ([[1, 1, 0]], "int16", None),  # several classes
+        ([[0, 0, 0]], "int16", None),
+        ([[0.5, 0.25, 0.25]], "float32", None),
+        ([[1, 0.5]], "float32", None),
+        ([[1, float("nan")]], "float32", None),
+        ([[-1], [1]], "int16", None),
+        ([[0.5]], "float32", None),
+        ([[float("nan")]], "float32", None),
+    ],
+)
+def test_rows_of_each_class_are_counted(rows: list[list[float]], dtype: str, counts: list[int] | None) -> None:
+    assert array_bytes.class_counts(np.array(rows, dtype).tobytes(), (len(rows), len(rows[0])), dtype) == counts
+
+
 @pytest.mark.parametrize("numbers", [(0, 4), (0, -1), (0,)])
 def test_a_row_without_a_class_is_told(numbers: tuple[int, ...]) -> None:
     assert array_bytes.one_hot(struct.pack(f">{len(numbers)}i", *numbers), [2, 4]) is None

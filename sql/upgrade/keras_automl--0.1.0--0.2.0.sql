@@ -51,7 +51,7 @@ if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_loa
 return GD['keras_seg'].count_classes(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_count_classes(bytea, integer[], text) IS
-'Internal: rows of each class in one buffer of packed labels.';
+'Internal: rows of each class in one buffer of packed labels; NULL if a row has not one class.';
 
 -- One function in the place of three that differed in the type of num_classes.
 DROP FUNCTION madlib.training_preprocessor_dl(varchar, varchar, varchar, varchar, integer, real, integer[], text);

@@ -136,6 +136,14 @@ def test_what_is_refused(images: Session) -> None:
     message = images.error_of(weights.replace("'p'", "'s'"), STEPS, COMPILED.format("binary_crossentropy", "accuracy")).message
     expected = "the network gives outputs of shape [4, 1], not one class a row"
     assert message == f'fit_params: model_id 2: "class_weight" must be left out: {expected}'
+    images.run("SELECT madlib.training_preprocessor_dl('d', 'n', 'places', 'x')")
+    of_numbers = COMPILED.format("sparse_categorical_crossentropy", "accuracy")
+    message = images.error_of(weights.replace("'p'", "'n'"), CLASSES, of_numbers).message
+    expected = "the network gives outputs of shape [4, 3], not one class a row"
+    assert message == f'fit_params: model_id 3: "class_weight" must be left out: {expected}'
+    message = images.error_of(weights.replace("'p'", "'n'").replace("{0: 2.0}", "''balanced''"), CLASSES, of_numbers).message
+    expected = "must not be 'balanced': column \"places\" holds arrays that are not one class each"
+    assert message == f'fit_params: "class_weight" {expected}'
     failure = images.error_of("SELECT madlib.validation_preprocessor_dl('d', 'w', 'counts', 'x', 'p')")
     assert failure.message == ('dependent_varname: arrays in column "counts" must have shape {4,3} as in p, found {2,3}')
     images.run("UPDATE d SET twice = '{{1,2}}' WHERE id IN (3, 4)")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fix_db import Session
+from fix_db import Session, connect_to
 from fix_search import dense, load, search, sequential
 
 SIGMOID, LINEAR, TANH, SOFTMAX, TWO, RESHAPED = 1, 2, 3, 4, 5, 6
@@ -167,6 +167,22 @@ def test_logits_become_probabilities(points: Session) -> None:
     logits = np.array([value for ((value,),) in points.fetch("SELECT y FROM o ORDER BY id")])
     assert np.abs(np.array([row.prob for row in rows if row[0]]) - 1 / (1 + np.exp(-logits))).max() < 1e-6
     assert np.abs(logits).max() > 1
+
+
+def test_a_role_that_may_not_read_the_loss(points: Session, role: str, database: str) -> None:
+    pack(points)
+    train(points, "BinaryCrossentropy(from_logits=True)", model_id_list=[LINEAR])
+    points.run(f"GRANT USAGE, CREATE ON SCHEMA t_two TO {role}; GRANT SELECT ON m, m_summary, rows TO {role}")
+    other = connect_to(database, user=role)
+    other.run("SET search_path = t_two")
+    predict_one = "SELECT madlib.madlib_keras_predict('m', 'rows', 'id', 'x', 'o', 'prob', FALSE, 1)"
+    failure = other.error_of(predict_one)
+    rule = f'model_table: role "{role}" has no SELECT privilege on table "t_two.m_info"'
+    assert (failure.sqlstate, failure.message) == ("42501", rule)
+    points.run(f"GRANT SELECT (mst_key, loss_type) ON m_info TO {role}")
+    other.run(predict_one)
+    assert other.value("SELECT count(*) FROM o") == 600
+    other.close()
 
 
 @pytest.mark.parametrize(

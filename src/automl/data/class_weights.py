@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from automl.data.labels import NUMBERS
 from automl.data.packed_table import PackedTable
 from automl.database.names import quoted
 from automl.database.session import Database
@@ -19,6 +20,7 @@ from keras_seg.protocol.spelling import did_you_mean
 
 BALANCED = "balanced"
 _SHOWN = 10
+_ONE_CLASS = "The array of one class has 1 in the place of the class and 0 elsewhere, or is the number of the class alone."
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,11 @@ class ClassWeights:
     """How the classes of a packed table can be named where they are given weights.
 
     Attributes:
-        counts: rows of each class; empty where no weights are balanced.
+        counts: rows of each class; empty where no weights are balanced, None where rows have not one class each.
     """
 
     table: PackedTable
-    counts: tuple[int, ...] = ()
+    counts: tuple[int, ...] | None = ()
 
     def by_number(self, given: object, argument: str = "class_weight") -> Mapping[int, float] | None:
         """Return weights by the number of the class.
@@ -40,13 +42,13 @@ class ClassWeights:
             argument: where it came.
 
         Raises:
-            UsageError: there are no such classes.
+            UsageError: there are no such classes, or none that can be counted.
         """
         if not given:
             return None
         self._require_classes(argument)
         if given == BALANCED:
-            return self._balanced()
+            return self._balanced(argument)
         assert isinstance(given, Mapping)  # as its rule says
         numbers = self._numbers(argument, list(given))
         return dict(zip(numbers, given.values(), strict=True))
@@ -58,8 +60,12 @@ class ClassWeights:
                 argument, f'"class_weight" must be left out: "{self.table.dependent}" is {what}, which has no classes'
             )
 
-    def _balanced(self) -> dict[int, float]:
+    def _balanced(self, argument: str) -> dict[int, float]:
         """Return weights with which all classes that occur weigh alike, and the rows together what they are."""
+        if self.counts is None:
+            column = f'column "{self.table.dependent}"'
+            rule = f"\"class_weight\" must not be 'balanced': {column} holds arrays that are not one class each"
+            raise UsageError(argument, rule, hint=_ONE_CLASS)
         there = {number: count for number, count in enumerate(self.counts) if count}
         rows = sum(there.values())
         return {number: rows / (len(there) * count) for number, count in there.items()}
@@ -85,10 +91,11 @@ class ClassWeights:
         category = self.table.class_type.category
         if category == "B":
             return isinstance(key, bool) and key == (level == "true")
-        if category == "N":
+        if self.table.class_type.name in NUMBERS:
             read = np.float32 if self.table.class_type.name == "real" else Decimal
             return type(key) in (int, float) and bool(read(str(key)) == read(level))
-        return key == level
+        # Of others in the category of numbers, such as money and regclass, the text may be no number.
+        return (str(key) if category == "N" and type(key) is int else key) == level
 
     def _unknown(self, argument: str, key: object, levels: tuple[str | None, ...], most: int) -> UsageError:
         column = f'column "{self.table.dependent}"'
@@ -120,8 +127,8 @@ def class_weights(db: Database, table: PackedTable, given: Iterable[tuple[str, o
     return found
 
 
-def _counts(db: Database, table: PackedTable) -> tuple[int, ...]:
-    """Return the rows of each class of a packed table."""
+def _counts(db: Database, table: PackedTable) -> tuple[int, ...] | None:
+    """Return the rows of each class of a packed table; None where rows have not one class each."""
     if table.is_number or len(table.labels.shape) > 1:
         return ()
     column = quoted(table.dependent)
@@ -130,4 +137,6 @@ def _counts(db: Database, table: PackedTable) -> tuple[int, ...]:
         f" FROM {table.relation.sql}",
         table.labels.dtype,
     )
+    if any(row["counts"] is None for row in rows):
+        return None
     return tuple(int(sum(counts)) for counts in zip_longest(*(row["counts"] for row in rows), fillvalue=0))

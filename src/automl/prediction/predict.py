@@ -118,13 +118,14 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
     # Summaries of other makers may not have these columns; then there are classes.
     there = catalog.columns(db, summary)
     no_classes = "num_classes IS NULL" if "num_classes" in there else "false"
-    arrays = "dependent_vartype LIKE '%[]'" if "dependent_vartype" in there else "false"
+    arrays = "dependent_vartype::text LIKE '%[]'" if "dependent_vartype" in there else "false"
     about = db.execute(
         "SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const,"
         f" class_values IS NULL AND {no_classes} AS no_classes, {arrays} AS arrays FROM {summary.sql} LIMIT 1"
     )[0]
     element = catalog.column_type(db, summary, "class_values").element
     values = about["class_values"]
+    tells_classes = not about["no_classes"] and (values is None or len(values) == 2)
     return Model(
         Definition(KEY, row["architecture"], row["model_weights"]),
         about["dependent_varname"],
@@ -133,17 +134,23 @@ def _model(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> 
         float(about["normalizing_const"]),
         is_number=bool(about["no_classes"] and not about["arrays"]),
         is_array=bool(about["no_classes"] and about["arrays"]),
-        one_output=_one_output(db, table, key),
+        one_output=_one_output(db, table, key) if tells_classes else OneOutput.PROBABILITY,
     )
 
 
 def _one_output(db: Database, table: Relation, key: int | None) -> OneOutput:
-    """Return what one output stands for by the loss that a model was trained with; a probability where nothing tells it."""
-    try:
-        about = companion(db, table, "_summary" if key is None else "_info")
-        catalog.require_column(db, "model_table", about, "loss_type")
-    except UsageError:
+    """Return what one output stands for by the loss that a model was trained with; a probability where nothing tells it.
+
+    Raises:
+        UsageError: 42501 if the caller may not read what tells it.
+    """
+    name = table.name.with_suffix("_summary" if key is None else "_info")
+    if not catalog.exists(db, name):
         return OneOutput.PROBABILITY
+    about = catalog.find_table(db, "model_table", name)
+    if "loss_type" not in catalog.columns(db, about):
+        return OneOutput.PROBABILITY
+    catalog.require_select(db, "model_table", about, *(("loss_type",) if key is None else ("loss_type", "mst_key")))
     where = "true" if key is None else f"mst_key = {key}"
     rows = db.execute(f"SELECT loss_type::text AS loss FROM {about.sql} WHERE {where}")
     return OneOutput.under(rows[0]["loss"] or "" if rows else "")

@@ -63,18 +63,24 @@ def one_hot(wire: bytes | None, shape: Sequence[int]) -> bytes | None:
     return table.tobytes()
 
 
-def class_counts(labels: bytes, shape: Sequence[int], dtype: str) -> list[int]:
+def class_counts(labels: bytes, shape: Sequence[int], dtype: str) -> list[int] | None:
     """Return how many rows of a packed buffer have each class, by the number of the class.
 
     Args:
-        labels: the buffer, of numbers of `dtype`: the place of the largest of a row is its class, or its one number is.
+        labels: the buffer, of numbers of `dtype`: the place of the 1 among zeros is a row's class, or its one number is.
         shape: number of rows, and of the values in each.
+
+    Returns:
+        The counts, or None if a row has not one class.
     """
     rows = np.frombuffer(labels, dtype).reshape(shape)
-    numbers = rows[:, 0].astype(np.int64) if rows.shape[1] == 1 else rows.argmax(axis=1)
-    known = numbers[(numbers >= 0) & (numbers <= MOST_CLASS)]
-    counts: list[int] = np.bincount(known, minlength=rows.shape[1] if rows.shape[1] > 1 else 0).tolist()
-    return counts
+    if rows.shape[1] == 1:
+        valid = (rows >= 0) & (rows <= MOST_CLASS) & (rows == np.floor(rows))
+        counts = np.bincount(rows[valid].astype(np.int64))
+    else:
+        valid = ((rows == 0) | (rows == 1)) & ((rows == 1).sum(axis=1, keepdims=True) == 1)
+        counts = (rows == 1).sum(axis=0)
+    return list(map(int, counts)) if valid.all() else None
 
 
 def arrays(wire: bytes | None, shape: Sequence[int], element: int, dtype: Any) -> np.ndarray | None:
