@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -280,8 +281,8 @@ OTHERS: list[tuple[str, list[str], str]] = [
     ("not_there", ["accuracy"],
      "custom function \"not_there\" cannot be unpickled here: ModuleNotFoundError: No module named 'not_there'"),
     ("no_function", ["accuracy"], 'custom function "no_function" must be a function, and is of the type PosixPath'),
-    ("squarred", ["accuracy"], 'loss "squarred" is neither one of Keras nor in the table of custom functions.*"squared".*'),
-    ("squared(delta=2)", ["accuracy"], 'loss "squared" is a custom function, which takes no arguments'),
+    ("squarred", ["accuracy"], 'loss "squarred" is neither one of Keras nor in table ".*"; did you mean "squared".*'),
+    ("squared(delta=2)", ["accuracy"], 'loss "squared" is a custom function, which takes no arguments, got .*'),
 ]  # fmt: skip
 
 
@@ -464,9 +465,9 @@ class Touch:
 
 
 @pytest.fixture
-def marker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def marker() -> Iterator[Path]:
     """A path that is there when a pickle has been opened on the server."""
-    path = Path("/tmp") / f"automl_touched_{tmp_path_factory.getbasetemp().name}"
+    path = Path("/tmp") / f"automl_touched_{uuid.uuid4().hex}"  # one that no run that was ended has left
     yield path
     if path.exists():
         path.rmdir()
