@@ -111,6 +111,15 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def create_database(admin: Session, what: str) -> None:
+    """Create a database, one process after the other: on Greenplum 6 two that copy the same template disturb each other."""
+    admin.run("SELECT pg_advisory_lock(0)")
+    try:
+        admin.run(f"CREATE DATABASE {what}")
+    finally:
+        admin.run("SELECT pg_advisory_unlock(0)")
+
+
 def drop_database(admin: Session, name: str) -> None:
     """Drop a database, with what still runs in it."""
     admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
@@ -130,7 +139,7 @@ def scratch_database(server: str, name: str, options: str = "") -> Iterator[str]
     name = f"{name}_{os.getpid()}"
     admin = connect_to(server)
     admin.run(f"DROP DATABASE IF EXISTS {name}")
-    admin.run(f"CREATE DATABASE {name} {options}")
+    create_database(admin, f"{name} {options}")
     try:
         yield psycopg2.extensions.make_dsn(server, dbname=name)
     finally:
@@ -145,7 +154,7 @@ def database(server: str) -> Iterator[str]:
     name = f"automl_test_{os.getpid()}"
     admin = connect_to(server)
     drop_left_behind(admin)
-    admin.run(f"CREATE DATABASE {name}")
+    create_database(admin, name)
     dsn = psycopg2.extensions.make_dsn(server, dbname=name)
     maker = connect_to(dsn)
     maker.run("CREATE EXTENSION plpython3u")
