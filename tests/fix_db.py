@@ -143,8 +143,7 @@ def scratch_database(server: str, name: str, options: str = "") -> Iterator[str]
     try:
         yield psycopg2.extensions.make_dsn(server, dbname=name)
     finally:
-        admin.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
-        admin.run(f"DROP DATABASE {name}")
+        drop_database(admin, name)
         admin.close()
 
 

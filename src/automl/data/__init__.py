@@ -7,6 +7,7 @@ In reading order:
     packing_sql       the statements that pack rows
     packing_segments  those where rows lie on segments
     labels            the dependent variable: classes, numbers, or encoded already
+    shapes            the shapes of arrays in a column
     unfit_rows        rows that are refused: what is wrong with which
     distribution      which segments get the rows
     packed_table      the summary beside a packed table, written and read

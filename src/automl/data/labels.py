@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from automl.data.packed_table import PackedTable, lengths
+from automl.data.shapes import first_shape
 from automl.data.unfit_rows import Wanted, as_wide, through_integer
 from automl.database.catalog import ColumnType, Relation, column_type
 from automl.database.names import as_typed, quoted
@@ -196,15 +197,10 @@ def _encoded_shape(db: Database, source: Relation, column: str, kind: ColumnType
             f'column "{column}" must be an array of numbers if it is an array, it is {kind.name}',
             sqlstate=DATATYPE_MISMATCH,
         )
-    name = quoted(column)
-    rows = db.execute(
-        "SELECT array(SELECT pg_catalog.array_length(y, d) FROM pg_catalog.generate_series(1, pg_catalog.array_ndims(y)) AS d"
-        f" ORDER BY d) AS shape FROM (SELECT {name} AS y FROM {source.sql}"
-        f" WHERE pg_catalog.array_ndims({name}) IS NOT NULL LIMIT 1) AS first"
-    )
-    if not rows:
+    shape = first_shape(db, source, column)
+    if shape is None:
         raise UsageError(_ARGUMENT, f'column "{column}" must not hold only NULL or empty arrays')
-    return tuple(rows[0]["shape"])
+    return shape
 
 
 def _encoded_dtype(db: Database, source: Relation, column: str, element: ColumnType) -> str:

@@ -15,7 +15,8 @@ from automl.data import distribution, packing_segments, packing_sql
 from automl.data.labels import NUMBERS, Labels, remark, requested_classes, training_labels, validation_labels
 from automl.data.packed_table import SUFFIX, Summary, braces, read, write_summary
 from automl.data.packing_sql import Layout, Packing, layout
-from automl.data.unfit_rows import Wanted, shape_sql
+from automl.data.shapes import first_shape
+from automl.data.unfit_rows import Wanted
 from automl.database.catalog import ColumnType, Relation, column_type, one_column, readable_table, require_absent
 from automl.database.dialect import KEY
 from automl.database.names import LONGEST_NAME, Name, quoted, table_name
@@ -240,13 +241,10 @@ def _features(db: Database, source: Relation, column: str) -> ColumnType:
 
 def _first_shape(db: Database, source: Relation, column: str) -> tuple[int, ...]:
     """Return the shape of the first array that is not empty, which the others must have as well."""
-    name = quoted(column)
-    rows = db.execute(
-        f"SELECT {shape_sql(name)} AS shape FROM {source.sql} WHERE pg_catalog.array_ndims({name}) IS NOT NULL LIMIT 1"
-    )
-    if not rows:
+    shape = first_shape(db, source, column)
+    if shape is None:
         raise UsageError("independent_varname", f'column "{column}" must not hold only NULL or empty arrays')
-    return tuple(int(size) for size in rows[0]["shape"].strip("{}").split(","))
+    return shape
 
 
 def _layout(

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from automl.data.packed_table import braces
+from automl.data.shapes import shape_sql
 from automl.database.catalog import ColumnType, Relation
 from automl.database.names import quoted
 from automl.database.session import Database
 from automl.errors import INVALID_PARAMETER_VALUE, NUMERIC_VALUE_OUT_OF_RANGE, UsageError
 
-_MOST_DIMENSIONS = 6  # MAXDIM of PostgreSQL
 _MOST_KINDS = 5  # of what is wrong, in one message
 # A number becomes a real by rounding: at this, halfway from the largest real to what would be the next, it becomes infinite,
 _BEYOND = 2.0**128 - 2.0**103
@@ -113,12 +113,6 @@ class Wanted:
             f" WHEN {shape_sql(name)} <> '{braces(self.shape)}' THEN 'shape ' || {shape_sql(name)}"
             f" ELSE {_told('a NULL element', worst)} END"
         )
-
-
-def shape_sql(name: str) -> str:
-    """The shape of an array as text, such as {28,28,1}; lower bounds do not matter."""
-    sizes = ", ".join(f"pg_catalog.array_length({name}, {dimension})" for dimension in range(1, _MOST_DIMENSIONS + 1))
-    return f"'{{' || pg_catalog.array_to_string(ARRAY[{sizes}], ',') || '}}'"
 
 
 def through_integer(element: ColumnType) -> str:

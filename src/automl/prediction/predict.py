@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from automl.data.labels import NUMBERS
+from automl.data.shapes import first_shape
 from automl.database import catalog
 from automl.database.catalog import Relation
-from automl.database.names import quoted, table_name
+from automl.database.names import table_name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import DATATYPE_MISMATCH, NUMERIC_VALUE_OUT_OF_RANGE, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host
 from automl.prediction import in_sessions, on_segments
-from automl.prediction.trained_model import KEY, Model, OtherShape, Prediction, Source, WrongRow, dimensions_sql
+from automl.prediction.trained_model import KEY, Model, OtherShape, Prediction, Source, WrongRow
 from keras_seg.protocol.orders import Definition
 from keras_seg.protocol.predictions import OneOutput, OutputSelection
 
@@ -218,11 +219,6 @@ def _source(db: CallerDatabase, test_table: str | None, id_col: str | None, inde
             hint="Predict on rows that are not packed.",
             sqlstate=DATATYPE_MISMATCH,
         )
-    column = quoted(features)
     rows = int(db.execute(f"SELECT pg_catalog.count(*) AS n FROM {table.sql}")[0]["n"])
-    dims = db.execute(
-        f"SELECT {dimensions_sql('f')} AS shape"
-        f" FROM (SELECT {column} AS f FROM {table.sql} WHERE {column} IS NOT NULL LIMIT 1) q"
-    )
-    shape = tuple(dims[0]["shape"]) if dims else ()
+    shape = first_shape(db, table, features) or ()
     return Source(table, id_column, catalog.column_type(db, table, id_column), features, kind, rows, shape)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from automl.data.packed_table import braces
+from automl.data.shapes import usual_shape
 from automl.data.unfit_rows import Wanted, through_integer
 from automl.database.catalog import ColumnType, Relation
 from automl.database.names import Name, quoted
@@ -113,18 +114,8 @@ class Source:
 
     def usual(self, db: Database) -> Source | None:
         """Return it with the shape that most rows have, rather than the row that came first; None if all are empty."""
-        column = quoted(self.features)
-        rows = db.execute(
-            f"SELECT {dimensions_sql(column)} AS shape FROM {self.table.sql} WHERE pg_catalog.array_ndims({column}) > 0"
-            " GROUP BY 1 ORDER BY pg_catalog.count(*) DESC, 1 LIMIT 1"
-        )
-        return replace(self, shape=tuple(rows[0]["shape"])) if rows else None
-
-
-def dimensions_sql(name: str) -> str:
-    """The lengths of an array's dimensions, as an array."""
-    lengths = f"SELECT pg_catalog.array_length({name}, d) FROM pg_catalog.generate_series(1, pg_catalog.array_ndims({name})) d"
-    return f"array({lengths} ORDER BY d)"
+        shape = usual_shape(db, self.table, self.features)
+        return None if shape is None else replace(self, shape=shape)
 
 
 class OtherShape(UsageError):
