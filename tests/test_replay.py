@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -204,6 +204,9 @@ class Caller:
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
         setting = {"name": "plan_cache_mode", "setting": "force_generic_plan"}
         return [{"free": True, "t": "now", "fingerprint": self.rows, "yes": False, **setting}]
+
+    def away(self, work: Callable[[], Any]) -> Any:
+        return work()
 
     def info(self, message: str) -> None:
         self.said.append(message)
