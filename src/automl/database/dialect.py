@@ -56,6 +56,8 @@ class Dialect(Protocol):
             on the segments, not in sessions that reach every row.
         segment_of_row: the SQL of the number of the segment where a row lies.
         replicated: the end of a CREATE TABLE whose rows lie on every segment as a whole.
+        keyed: the end of a CREATE TABLE that has a key, before what says where its rows lie.
+        append_only: the SQL that tells of the row `c` of pg_class whether its rows have no `xmin`.
         planner: settings under which a function is called where the rows lie that are handed to it.
         segments_shown: a statement for people, which shows the segments.
     """
@@ -63,6 +65,8 @@ class Dialect(Protocol):
     segmented: bool
     segment_of_row: str
     replicated: str
+    keyed: str
+    append_only: str
     planner: Mapping[str, str]
     segments_shown: str | None
 
@@ -107,6 +111,8 @@ class PostgreSQL:
     segmented = False
     segment_of_row = "-1"
     replicated = ""
+    keyed = ""
+    append_only = "false"
     planner: Mapping[str, str] = {}
     segments_shown: str | None = None
 
@@ -142,6 +148,8 @@ class Greenplum6:
     segmented = True
     segment_of_row = "gp_segment_id"
     replicated = " DISTRIBUTED REPLICATED"
+    keyed = " WITH (appendonly=false)"  # append-only tables, which a role or database may have as its default, have no keys
+    append_only = "c.relstorage IN ('a', 'c')"
     planner: Mapping[str, str] = {"optimizer": "off"}  # the planner of PostgreSQL, not Greenplum's own
     segments_shown: str | None = f"SELECT dbid, content, hostname FROM {_PRIMARY_SEGMENTS}"
 

@@ -224,6 +224,7 @@ def _make(db: CallerDatabase, table: Name, architecture_table: str, functions: F
     name, summary = catalog.require_absent(db, _ARGUMENT, table, table.with_suffix("_summary"))
     db.execute(
         f"CREATE TABLE {name.sql} (mst_key serial PRIMARY KEY, model_id integer, compile_params varchar, fit_params varchar)"
+        + db.dialect.keyed
     )
     db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar){db.dialect.distributed_by()}")
     db.execute(
