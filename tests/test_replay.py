@@ -150,6 +150,10 @@ class Sessions:
         self._fails = fails
         self._working: dict[int, Outcome] = {}
 
+    @property
+    def present(self) -> int:
+        return len(self.reaches)
+
     def idle(self) -> list[int]:
         return [session for session in range(len(self.reaches)) if session not in self._working]
 

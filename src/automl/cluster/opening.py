@@ -14,6 +14,7 @@ from automl.cluster.orders import Setup
 from automl.cluster.resources import Resources
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Invisible, Sessions
+from automl.cluster.terms import Terms
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable
 from automl.database.session import CallerDatabase, Journal
@@ -104,12 +105,13 @@ def _connected(
     if count == 0:
         raise Unreachable("keras_automl.sessions is 0")
     address = own_address(db)
+    terms = Terms("keras_automl", db.interrupt, warn=db.warning)
     journal = Connection(address, "keras_automl record")
     try:
         journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
         if where is not None:
-            return journal, SegmentSessions(address, setup, where, expected, db.interrupt, "keras_automl")
-        return journal, Sessions(address, setup, count, expected, db.interrupt, "keras_automl")
+            return journal, SegmentSessions(address, setup, where, expected, terms)
+        return journal, Sessions(address, setup, count, expected, terms)
     except psycopg.Error as problem:
         journal.close()
         raise Invisible(str(problem).splitlines()[0]) from None

@@ -323,7 +323,7 @@ def _call(request: Request, arguments: Mapping[str, Any], inputs: str) -> Call:
 
 
 def _where(cluster: Cluster) -> Where:
-    return Where(executor=cluster.kind, sessions=len(cluster.reaches), backend=os.getpid())
+    return Where(executor=cluster.kind, sessions=cluster.present, backend=os.getpid())
 
 
 def _end(best: Best, status: RunStatus, error: str | None, cluster: Cluster) -> End:
