@@ -281,7 +281,7 @@ def request_of(plan: Plan, frequency: int | None, memory: int) -> Request:
     return Request(
         training=packed("train"), validation=packed("val"), model=Name("m", "public"), architecture_table="lib",
         architectures={1: Definition("net", "{}")}, plan=plan, method="any", params="", seed=SEED, frequency=frequency,
-        name=None, description=None, caching=False, resources=Resources(2, 1, memory, 0),
+        name=None, description=None, caching=False, resources=Resources(2, 1, memory, 0, 2),
         class_weights=ClassWeights(packed("train")),
     )  # fmt: skip
 
