@@ -181,7 +181,8 @@ def test_every_metric_that_fits_equals_keras(shape: RowShape) -> None:
     if shape == NUMBERED:
         names = [name for name in names if "parse" in name or name == "MeanIoU" or name.startswith("IoU")]
     values = found(shape, "sparse_categorical_crossentropy" if shape == NUMBERED else "mse", names)[1:]
-    assert dict(zip(names, values, strict=True)) == pytest.approx(expected_metrics(shape, names), abs=1e-5, rel=1e-5, nan_ok=True)
+    expected = pytest.approx(expected_metrics(shape, names), abs=1e-5, rel=1e-5, nan_ok=True)
+    assert dict(zip(names, values, strict=True)) == expected
     assert len(names) > (45 if shape == CLASSES else 5)
 
 
