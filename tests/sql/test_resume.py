@@ -148,10 +148,10 @@ def terminate(watcher: Session, caller: int) -> None:
     watcher.run("SELECT pg_terminate_backend(%s)", caller)
 
 
-def interrupted(dsn: str, statement: Statement, moment: Moment, end: End) -> int:
+def interrupted(dsn: str, statement: Statement, moment: Moment, end: End, sessions: int = 2) -> int:
     """Begin a call, end it at a moment, and return the number of its run."""
     caller, watcher = opened(dsn), opened(dsn)
-    caller.run("SET keras_automl.sessions = 2")
+    caller.run("SET keras_automl.sessions = %s", sessions)
     before = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
     failed: list[psycopg2.Error] = []
 
@@ -258,7 +258,7 @@ def test_the_tables_are_those_of_a_run_that_nothing_disturbed(
 @pytest.fixture
 def cancelled(dsn: str, caller: Session) -> int:
     """The number of a search that was cancelled when it had begun to train."""
-    return interrupted(dsn, hyperband, iterations(5), cancel)
+    return interrupted(dsn, hyperband, iterations(5), cancel, sessions=1)
 
 
 def test_checkpoints_that_are_lost_cost_time_and_nothing_else(dsn: str, caller: Session) -> None:
@@ -297,7 +297,7 @@ def test_a_run_under_way_is_left_alone(dsn: str, caller: Session) -> None:
         found.append(watcher.error_of("SELECT madlib.automl_resume(%s)", run))
         cancel(watcher, caller)
 
-    run = interrupted(dsn, hyperband, iterations(5), look_and_cancel)
+    run = interrupted(dsn, hyperband, iterations(5), look_and_cancel, sessions=1)
     assert [(failure.sqlstate, failure.message) for failure in found] == [
         ("55000", f"run_id: run {run} is under way in another session")
     ]
