@@ -77,7 +77,7 @@ class Record:
     @property
     def trials(self) -> Rows:
         """What the view of trials shows."""
-        found = {}
+        found: Rows = {}
         for (number,), row in self.configurations.items():
             last = max(key for key in self.progress if key[0] == number)
             found[number,] = {**row, **self.progress[last]}
