@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from automl.cluster.caller import CallerSession
-from automl.cluster.connection import Address, Connection, Unreachable, own_address
+from automl.cluster.connection import Address, Unreachable, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.interface import Cluster
 from automl.cluster.orders import Setup
+from automl.cluster.outbox import Outbox
 from automl.cluster.resources import Resources
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Invisible, Sessions
@@ -71,7 +72,7 @@ def open_cluster(
         fingerprints=_fingerprint_queries(needs),
     )
     cluster: Cluster
-    journal: Connection | None = None
+    journal: Outbox | None = None
     where = segment_map(db, needs.datasets, needs.caching) if db.dialect.segmented else None
     try:
         journal, cluster = _Opening(db, setup, needs, min(needs.resources.sessions, count), where, what, expected).connected()
@@ -114,7 +115,7 @@ class _Opening:
     what: str
     expected: Sequence[str]
 
-    def connected(self) -> tuple[Connection, Cluster]:
+    def connected(self) -> tuple[Outbox, Cluster]:
         """Open the record and the sessions, when it is their turn.
 
         Raises:
@@ -158,8 +159,8 @@ class _Opening:
             )
         return at_once
 
-    def _open(self, address: Address, terms: Terms) -> tuple[Connection, Cluster]:
-        journal = Connection(address, "keras_automl record")
+    def _open(self, address: Address, terms: Terms) -> tuple[Outbox, Cluster]:
+        journal = Outbox(address, "keras_automl record", self.db.interrupt, self.db.warning)
         try:
             journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
             if self.where is not None:
