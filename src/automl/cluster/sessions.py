@@ -320,7 +320,7 @@ class Sessions:
         self._selector.unregister(_key(self._selector, session))
         session.pgconn.finish()
         self._places[session.number].leave()
-        self._lost, self._why = self._lost + 1, why
+        self._lost, self._why = self._lost + 1, next(iter(why.splitlines()), "unknown")
 
     def _fill_places(self) -> None:
         """Open the sessions that are missing, where it is time to try.

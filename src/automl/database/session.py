@@ -167,5 +167,7 @@ class CallerDatabase:
             return failure(self._plpy, error.message, error.sqlstate, error.hint)
         said = words_of(error)
         if not isinstance(error, self._plpy.SPIError) or not hasattr(error, "spidata"):
+            if isinstance(error, self._plpy.Error) and hasattr(error, "sqlstate"):  # one of our own making: `fail`
+                return failure(self._plpy, said, error.sqlstate, error.hint)
             return failure(self._plpy, f"{said}: {function}", QUERY_CANCELED) if is_cancellation(error) else None
         return failure_again(self._plpy, error, f"{said}: {function}" if is_cancellation(error) else said)
