@@ -98,6 +98,11 @@ class RunRecord:
         """The number of the run."""
         return self._run
 
+    @property
+    def durable(self) -> bool:
+        """Whether it is there when the run has failed, so that it can go on."""
+        return self._durable
+
     def begin(self, call: Call, where: Where) -> int:
         """Open the record of a run and return its number."""
         self._run = int(self._journal.execute(_BEGIN, *values(call, where))[0]["run_id"])
