@@ -19,6 +19,7 @@ from automl.cluster.interface import Cluster
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import VisitWork
 from automl.cluster.resources import load_of
+from automl.cluster.same_rows import require_same_rows
 from automl.cluster.visits import TRIES, Lost, Visits, fault_of
 from automl.database import locks
 from automl.database.session import CallerDatabase
@@ -59,7 +60,8 @@ def execute(
         interrupted: the run that is to go on, if this is not a new one; the caller keeps it (`locks.claim_run`).
 
     Raises:
-        AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
+        AutomlError: a model cannot be built or compiled, no trial came to an end, or what is trained on was written meanwhile;
+            nothing has been made.
     """
     scheduler = request.plan.scheduler()
     planned, count = request.plan.planned_trials, scheduler.count
@@ -87,6 +89,7 @@ def execute(
                 locks.claim_run(db, record.begin(_call(request, arguments, inputs), _where(cluster)))
                 run.set_out()
             found = run.train()
+            require_same_rows(db, journal, needs, rows, "the search")
             with settings(db, OF_LARGE_VALUES):
                 tables.fill(db, found, interrupted.started if interrupted else run.started, record.state_of)
         except BaseException as error:
