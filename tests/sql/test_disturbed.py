@@ -94,7 +94,7 @@ def test_rows_that_were_written_under_a_run_are_an_error(
     assert prepared.failure(error) == (
         "55000",
         f'rows of table "{schema}.{table}" were written while the search read them; nothing has been made',
-        "Call the function again. To keep others from writing meanwhile, call it in a transaction that begins with"
+        "Call the function again. To keep writers out meanwhile, call it in a transaction that begins with"
         f' LOCK TABLE "{schema}"."{table}" IN SHARE MODE',
     )
     assert prepared.value("SELECT count(*) FROM pg_class WHERE relname ~ '^made' AND relkind = 'r'") == 0

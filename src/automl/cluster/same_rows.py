@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from automl.cluster.opening import SessionNeeds, fingerprints
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Journal
+from automl.database.transaction import sees_others
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError
-
-_KEEPS_ITS_VIEW = "SELECT pg_catalog.current_setting('transaction_isolation') <> 'read committed' AS yes"
 
 
 def require_same_rows(db: CallerDatabase, journal: Journal, needs: SessionNeeds, before: Sequence[str], what: str) -> None:
@@ -24,7 +23,7 @@ def require_same_rows(db: CallerDatabase, journal: Journal, needs: SessionNeeds,
     Raises:
         AutomlError: what has been trained, or computed, is of some rows as they were and others as they are.
     """
-    looks: Journal = journal if db.execute(_KEEPS_ITS_VIEW)[0]["yes"] else db
+    looks: Journal = db if sees_others(db) else journal
     names = [table.relation.name for table in needs.datasets.values()]
     if needs.functions is not None:
         names.append(needs.functions.name)
@@ -39,6 +38,6 @@ def _changed(names: Sequence[Name], what: str) -> AutomlError:
     return AutomlError(
         f"rows of {tables} were written while {what} read them; nothing has been made",
         sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
-        hint="Call the function again. To keep others from writing meanwhile, call it in a transaction that begins with"
-        f" LOCK TABLE {', '.join(name.sql for name in names)} IN SHARE MODE",
+        hint="Call the function again. To keep writers out meanwhile, call it in a transaction that begins with LOCK TABLE"
+        f" {', '.join(name.sql for name in names)} IN SHARE MODE",
     )
