@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite("cluster_contract")
-pytest_plugins = ["fix_db", "fix_search", "fix_cluster"]
+pytest_plugins = ["fix_db", "fix_search", "fix_cluster", "fix_own_server"]
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,0 +1,227 @@
+"""What kills a session, a caller or a server in the middle of a search: the run goes on where it was, to the same bits.
+
+All of it in a server of this file's own (fix_own_server), which these tests crash, stop, and replace by its standby.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psycopg2
+import pytest
+from test_cancel import Call, waited
+from test_resume import MADE, NET, contents, hyperband, iterations
+
+from fix_db import Session, connect_to
+from fix_own_server import OwnServer
+from fix_search import in_schema, load, make_iris
+
+ROOM = "t_crashes"
+PATIENCE = 90.0  # seconds for a moment to come
+LEAVES_WITHIN = 10.0  # seconds, of a process whose server is gone
+FURTHER = 25  # iterations that a run makes between two faults
+RUN = "SELECT max(run_id) FROM madlib.automl_runs"
+OURS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND pid <> pg_backend_pid()"
+
+
+def enter(server: OwnServer) -> Session:
+    """Open a session in the schema of these tests."""
+    return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=2")
+
+
+@pytest.fixture(scope="module")
+def prepared(own_server: OwnServer) -> OwnServer:
+    """The server with a schema that has packed tables and a library."""
+    session = in_schema(own_server.dsn, ROOM)
+    make_iris(session)
+    load(session, "lib", NET)
+    session.close()
+    return own_server
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared: OwnServer) -> dict[str, object]:
+    """What is in the tables of the search where nothing disturbs it."""
+    session = enter(prepared)
+    hyperband(session)
+    found = contents(session)
+    session.run(f"DROP TABLE {', '.join(found)}")
+    session.run("DELETE FROM madlib.automl_runs")
+    session.close()
+    return found
+
+
+@pytest.fixture
+def server(prepared: OwnServer) -> Iterator[OwnServer]:
+    """The server, which runs, and runs again afterwards."""
+    yield prepared
+    prepared.mend()
+
+
+# --- faults -------------------------------------------------------------------------------------------------------------
+
+
+def process(watcher: Session, name: str) -> int:
+    """The process of one of our sessions, or of the caller."""
+    return int(watcher.fetch(OURS, name)[0][0])
+
+
+def kill_a_session(server: OwnServer, watcher: Session, caller: int) -> None:
+    os.kill(process(watcher, "^keras_automl session 1"), signal.SIGKILL)
+
+
+def kill_the_caller(server: OwnServer, watcher: Session, caller: int) -> None:
+    os.kill(caller, signal.SIGKILL)
+
+
+def stop_at_once(server: OwnServer, watcher: Session, caller: int) -> None:
+    server.stop("immediate")
+
+
+def kill_the_postmaster(server: OwnServer, watcher: Session, caller: int) -> None:
+    server.kill()
+
+
+Fault = Callable[[OwnServer, Session, int], None]
+FAULTS: list[Fault] = [kill_a_session, kill_the_caller, stop_at_once, kill_the_postmaster]
+
+
+# --- a run that goes from fault to fault --------------------------------------------------------------------------------
+
+
+@dataclass
+class Journey:
+    """A run that is interrupted, and resumed, by each test that wants it.
+
+    Attributes:
+        number: of the run; None before it has begun.
+    """
+
+    number: int | None = None
+
+    def go(self, session: Session) -> None:
+        """Begin the run, or go on with it, to its end."""
+        if self.number is None:
+            hyperband(session)
+        else:
+            session.run("SELECT madlib.automl_resume(%s)", self.number)
+
+    def disturb(self, server: OwnServer, fault: Fault) -> psycopg2.Error:
+        """Let the run go on for some iterations, make a fault happen, and return what the caller heard."""
+        caller, watcher = enter(server), enter(server)
+        before = self.iterations(watcher)
+        call = Call(caller, self.go)
+        assert waited(lambda: self.iterations(watcher) >= before + FURTHER or not call.is_alive(), PATIENCE)
+        assert call.is_alive(), call.error
+        self.number = watcher.value(RUN)
+        with suppress(psycopg2.Error):
+            fault(server, watcher, caller.info.backend_pid)
+        call.join(PATIENCE)
+        assert call.error is not None
+        return call.error
+
+    def iterations(self, watcher: Session) -> int:
+        """How many iterations its trials have made together, as the record has it."""
+        return int(watcher.value("SELECT coalesce(sum(iteration), 0) FROM madlib.automl_trials"))
+
+
+@pytest.fixture(scope="module")
+def journey() -> Journey:
+    """One run for all faults, so that it is interrupted again and again."""
+    return Journey()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_whatever_ends_a_run_nothing_of_it_is_left_and_it_can_go_on(
+    server: OwnServer, undisturbed: dict[str, object], journey: Journey, fault: Fault
+) -> None:
+    postmaster = server.postmaster
+    error = journey.disturb(server, fault)
+    assert isinstance(error, psycopg2.OperationalError), error
+    if fault is kill_the_postmaster:
+        begin = time.monotonic()
+        assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
+        print(f"left after {time.monotonic() - begin:.1f} s")
+    if fault in (stop_at_once, kill_the_postmaster):
+        server.start()
+        assert server.postmaster != postmaster
+    assert waited(server.answers, PATIENCE)
+    watcher = enter(server)
+    assert waited(lambda: watcher.fetch(OURS, "^keras_automl") == [], LEAVES_WITHIN)
+    assert watcher.fetch(MADE) == []
+    rows = watcher.fetch("SELECT run_id, status, alive FROM madlib.automl_runs")
+    assert rows == [(journey.number, "running", False)]
+    watcher.close()
+
+
+def test_a_run_that_was_interrupted_again_and_again_ends_as_one_that_was_not(
+    server: OwnServer, undisturbed: dict[str, object], journey: Journey
+) -> None:
+    session = enter(server)
+    journey.go(session)
+    assert contents(session) == undisturbed
+    assert session.fetch("SELECT status, alive FROM madlib.automl_runs") == [("finished", False)]
+    assert session.value("SELECT count(*) FROM madlib.automl_checkpoints") == 0
+    assert session.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+    session.run(f"DROP TABLE {', '.join(name for (name,) in session.fetch(MADE))}; DELETE FROM madlib.automl_runs")
+    session.close()
+
+
+# --- a standby ----------------------------------------------------------------------------------------------------------
+
+WRITES = "keras_automl: {} writes, and this server is a standby, which can only be read"
+CALLS: dict[str, Callable[[Session], None]] = {
+    "madlib_keras_automl": hyperband,
+    "automl_resume": lambda session: session.run("SELECT madlib.automl_resume(1)"),
+    "training_preprocessor_dl": lambda session: session.run(
+        "SELECT madlib.training_preprocessor_dl('iris_train', 'packed', 'class_text', 'attributes')"
+    ),
+    "madlib_keras_predict_byom": lambda session: session.run(
+        "SELECT madlib.madlib_keras_predict_byom('lib', 1, 'iris_test', 'id', 'attributes', 'predicted')"
+    ),
+    "gpu_configuration": lambda session: session.run("SELECT madlib.gpu_configuration('gpus')"),
+}
+
+
+def require_reading_only(standby: Session) -> None:
+    """What reads works on a standby; what writes says so before anything else."""
+    standby.run("SELECT madlib.madlib_keras_automl('usage'), madlib.gpu_configuration()")
+    assert standby.value("SELECT count(*) > 0 FROM madlib.automl_doctor()")
+    for view in ("automl_trials", "automl_metrics"):
+        assert standby.value(f"SELECT count(*) > 0 FROM madlib.{view}"), view
+    for function, call in CALLS.items():
+        with pytest.raises(psycopg2.Error) as caught:
+            call(standby)
+        assert caught.value.pgcode == "25006", caught.value
+        assert caught.value.diag.message_primary == WRITES.format(function)
+        assert str(caught.value.diag.message_hint).startswith("Call it on the primary server. ")
+
+
+def has_runs(reader: Session) -> bool:
+    return bool(reader.value("SELECT count(*) > 0 FROM madlib.automl_runs"))
+
+
+def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
+    server: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
+) -> None:
+    caller, watcher = enter(server), enter(server)
+    reader = enter(standby)
+    call = Call(caller, hyperband)
+    there = iterations(FURTHER)
+    assert waited(lambda: has_runs(reader) and there(reader), PATIENCE), call.error
+    require_reading_only(reader)
+    assert call.is_alive(), call.error
+    server.stop("immediate")
+    call.join(PATIENCE)
+    standby.promote()
+    run, status, alive = reader.fetch("SELECT run_id, status, alive FROM madlib.automl_runs")[0]
+    assert (status, alive) == ("running", False)
+    reader.run("SELECT madlib.automl_resume(%s)", run)
+    assert contents(reader) == undisturbed
+    for session in (caller, watcher, reader):
+        session.close()
