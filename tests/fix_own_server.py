@@ -1,6 +1,6 @@
 """A PostgreSQL server of a test's own: what kills it, or makes it begin again, disturbs nobody else's test.
 
-It is made of the programs that stand first on PATH, which `make test` puts there, and of the extension as it is installed beside
+It is made of the programs that stand first on PATH, which `make test` puts there, and of the extension that is installed beside
 them. It runs as the OS user postgres if root runs the tests, as deploy/cluster does, and listens on a socket in its own folder.
 """
 

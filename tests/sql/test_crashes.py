@@ -15,16 +15,16 @@ from dataclasses import dataclass
 import psycopg2
 import pytest
 from test_cancel import Call, waited
-from test_resume import MADE, NET, contents, hyperband, iterations
+from test_resume import MADE, NET, contents
 
 from fix_db import Session, connect_to
 from fix_own_server import OwnServer
-from fix_search import in_schema, load, make_iris
+from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search
 
 ROOM = "t_crashes"
 PATIENCE = 90.0  # seconds for a moment to come
 LEAVES_WITHIN = 10.0  # seconds, of a process whose server is gone
-FURTHER = 25  # iterations that a run makes between two faults
+FURTHER = 10  # iterations that a run makes between two faults
 RUN = "SELECT max(run_id) FROM madlib.automl_runs"
 OURS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND pid <> pg_backend_pid()"
 
@@ -32,6 +32,20 @@ OURS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND pid <> 
 def enter(server: OwnServer) -> Session:
     """Open a session in the schema of these tests."""
     return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=2")
+
+
+def long_search(session: Session) -> None:
+    """A search of some eighty iterations."""
+    search(
+        session,
+        "made",
+        compile_params_grid=PAGE_COMPILE,
+        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        automl_params="R=9, eta=3",
+        validation_table="val",
+        metrics_compute_frequency=2,
+        random_state=11,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +62,7 @@ def prepared(own_server: OwnServer) -> OwnServer:
 def undisturbed(prepared: OwnServer) -> dict[str, object]:
     """What is in the tables of the search where nothing disturbs it."""
     session = enter(prepared)
-    hyperband(session)
+    long_search(session)
     found = contents(session)
     session.run(f"DROP TABLE {', '.join(found)}")
     session.run("DELETE FROM madlib.automl_runs")
@@ -107,7 +121,7 @@ class Journey:
     def go(self, session: Session) -> None:
         """Begin the run, or go on with it, to its end."""
         if self.number is None:
-            hyperband(session)
+            long_search(session)
         else:
             session.run("SELECT madlib.automl_resume(%s)", self.number)
 
@@ -176,7 +190,7 @@ def test_a_run_that_was_interrupted_again_and_again_ends_as_one_that_was_not(
 
 WRITES = "keras_automl: {} writes, and this server is a standby, which can only be read"
 CALLS: dict[str, Callable[[Session], None]] = {
-    "madlib_keras_automl": hyperband,
+    "madlib_keras_automl": long_search,
     "automl_resume": lambda session: session.run("SELECT madlib.automl_resume(1)"),
     "training_preprocessor_dl": lambda session: session.run(
         "SELECT madlib.training_preprocessor_dl('iris_train', 'packed', 'class_text', 'attributes')"
@@ -202,18 +216,16 @@ def require_reading_only(standby: Session) -> None:
         assert str(caught.value.diag.message_hint).startswith("Call it on the primary server. ")
 
 
-def has_runs(reader: Session) -> bool:
-    return bool(reader.value("SELECT count(*) > 0 FROM madlib.automl_runs"))
+def has_metrics(reader: Session) -> bool:
+    return bool(reader.value("SELECT count(*) > 0 FROM madlib.automl_metrics"))
 
 
 def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
     server: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
 ) -> None:
-    caller, watcher = enter(server), enter(server)
-    reader = enter(standby)
-    call = Call(caller, hyperband)
-    there = iterations(FURTHER)
-    assert waited(lambda: has_runs(reader) and there(reader), PATIENCE), call.error
+    caller, reader = enter(server), enter(standby)
+    call = Call(caller, long_search)
+    assert waited(lambda: has_metrics(reader), PATIENCE), call.error
     require_reading_only(reader)
     assert call.is_alive(), call.error
     server.stop("immediate")
@@ -223,5 +235,4 @@ def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
     assert (status, alive) == ("running", False)
     reader.run("SELECT madlib.automl_resume(%s)", run)
     assert contents(reader) == undisturbed
-    for session in (caller, watcher, reader):
-        session.close()
+    reader.close()
