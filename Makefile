@@ -29,6 +29,11 @@ else
 	@$(with_dsn) python -m pytest -m alone
 endif
 
+.PHONY: soak
+soak:  ## searches and faults drawn from SOAK_SEED for SOAK_MINUTES (10), in a server of their own; prints what became of them
+	@deploy/install --with-tests
+	@$(with_dsn) env PYTHONPATH=src:tests:tests/sql python tests/soak.py
+
 .PHONY: bench
 bench:  ## run the benchmarks, one after the other
 	@deploy/install --with-tests --with-bench

@@ -38,6 +38,8 @@ NET = sequential(
 )
 COMPILED = "$$loss='categorical_crossentropy',optimizer='Adam(lr=0.01)',metrics=['accuracy']$$"
 OURS = "FROM pg_stat_activity WHERE application_name ~ '^keras_automl' AND pid <> pg_backend_pid()"
+LOCKS = """SELECT locktype, relation::regclass::text, mode, query FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE pid <> pg_backend_pid() AND (locktype = 'advisory' OR relation IN ('train'::regclass, 'val'::regclass))"""
 LOGS = "SELECT relname FROM pg_class WHERE relnamespace = 'madlib'::regnamespace AND relkind = 'r' AND relname ~ '_log$'"
 
 
@@ -151,8 +153,8 @@ def rewritten(scene: Scene) -> None:
     scene.meanwhile(f"VACUUM FULL madlib.{scene.log()}")
 
 
-def altered_behind(scene: Scene) -> None:
-    scene.meanwhile("ALTER TABLE train SET (fillfactor = 100)")
+def queued_behind(scene: Scene) -> None:
+    scene.meanwhile("BEGIN", "LOCK TABLE train", "COMMIT")
     time.sleep(0.5)
     ended("session")(scene)
 
@@ -168,7 +170,7 @@ FAULTS: dict[str, Callable[[Scene], None]] = {
     "a session that stands still for up to 3 s": stalled,
     "a table of the record locked for 4 s": locked,
     "`VACUUM FULL` of a table of the record": rewritten,
-    "a session ended while `ALTER TABLE` waits for the packed table": altered_behind,
+    "a session ended while somebody waits to lock the packed table": queued_behind,
     "`pg_ctl stop -m fast`": lambda scene: scene.server.stop("fast"),
     "`pg_ctl stop -m immediate`": lambda scene: scene.server.stop("immediate"),
     "`kill -9` of the postmaster": lambda scene: scene.server.kill(),
@@ -194,8 +196,9 @@ class Tally:
 class Soak:
     """The rounds, and what has come of them."""
 
-    drawn: random.Random
+    seed: int
     server: OwnServer
+    drawn: random.Random = field(default_factory=random.Random)
     tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in (*FAULTS, ROLLBACK, PROMOTED)})
     expected: dict[str, dict[str, object]] = field(default_factory=dict)
     iterations: dict[str, int] = field(default_factory=dict)
@@ -228,14 +231,17 @@ class Soak:
     def made_iterations(self, session: Session) -> int:
         return int(session.value("SELECT coalesce(sum(iteration), 0) FROM madlib.automl_trials"))
 
-    def round(self) -> None:
+    def round(self, number: int) -> None:
         """Let one search come to its end, through some faults."""
+        self.drawn = random.Random(f"{self.seed} {number}")
         name = self.drawn.choice(list(SEARCHES))
         faults = self.drawn.choices([*FAULTS, ROLLBACK, PROMOTED], k=self.drawn.randint(1, 4))
-        self.say(f"{name}: {'; '.join(faults)}")
+        self.say(f"round {number}: {name}: {'; '.join(faults)}")
         run: int | None = None
         while True:
             error = self.call(name, run, faults)
+            if not waited(lambda: self.server.answers() or not self.server.processes, GONE_WITHIN):
+                raise Wrong(f"processes are left without a server: {self.server.processes}")
             self.server.mend()
             run = self.look(made=error is None)
             if error is None and not faults:
@@ -263,6 +269,8 @@ class Soak:
         watcher, call = self.enter(), Call(caller, statement)
         struck = None
         while faults and faults[0] != ROLLBACK and self.reached(name, watcher, call):
+            if struck is not None:
+                self.note(struck, None)
             struck = faults.pop(0)
             if self.strikes(struck, watcher, call, caller.info.backend_pid):
                 break
@@ -270,6 +278,7 @@ class Soak:
         if call.is_alive():
             os.kill(caller.info.backend_pid, signal.SIGKILL)
             raise Wrong(f"{name} hangs after: {struck}")
+        caller.close()
         heard = said(call.error)
         if heard is not None and struck is None:
             raise Wrong(f"{name} has ended by itself: {heard}")
@@ -306,13 +315,11 @@ class Soak:
 
     def promote(self) -> None:
         """Let a standby take the place of the server."""
-        standby = new_server()
-        self.server.copy_to(standby)
+        lost, self.server = self.server, new_server()
+        lost.copy_to(self.server)
         time.sleep(self.drawn.uniform(0.5, 2))
-        self.server.stop("immediate")
-        standby.promote()
-        self.server.destroy()
-        self.server = standby
+        lost.destroy()
+        self.server.promote()
 
     def note(self, fault: str, heard: str | None) -> None:
         tally = self.tallies[fault]
@@ -330,13 +337,8 @@ class Soak:
         session = self.enter()
         if not waited(lambda: session.fetch(f"SELECT pid {OURS}") == [], GONE_WITHIN):
             raise Wrong(f"sessions are left: {session.fetch(f'SELECT application_name, query {OURS}')}")
-        locks = (
-            "SELECT locktype, relation::regclass::text FROM pg_locks WHERE pid <> pg_backend_pid() AND (locktype = 'advisory'"
-        )
-        if not waited(
-            lambda: session.fetch(f"{locks} OR relation IN ('train'::regclass, 'val'::regclass))") == [], GONE_WITHIN
-        ):
-            raise Wrong(f"locks are left: {session.fetch(locks + ')')}")
+        if not waited(lambda: session.fetch(LOCKS) == [], GONE_WITHIN):
+            raise Wrong(f"locks are left: {session.fetch(LOCKS)}")
         if bool(session.fetch(MADE)) != made:
             raise Wrong(f"tables: {session.fetch(MADE)}")
         rows = session.fetch("SELECT run_id, status, alive FROM madlib.automl_runs")
@@ -371,7 +373,7 @@ def main() -> int:
     """Make rounds until the time is over, and print what has come of them."""
     seed = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(10**6))
     minutes = float(os.environ.get("SOAK_MINUTES") or 10)
-    soak = Soak(random.Random(seed), new_server())
+    soak = Soak(seed, new_server())
     soak.say(f"SOAK_SEED={seed} SOAK_MINUTES={minutes:g}")
     rounds = 0
     try:
@@ -380,7 +382,7 @@ def main() -> int:
         while time.monotonic() < end:
             rounds += 1
             try:
-                soak.round()
+                soak.round(rounds)
             except (Wrong, psycopg2.Error, RuntimeError) as error:
                 soak.wrong.append(f"round {rounds}: {type(error).__name__}: {error}")
                 soak.say(soak.wrong[-1])
