@@ -25,6 +25,7 @@ from fix_db import connect_to
 _OWNER = "postgres"
 _CLEAN = ("env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8")
 _LONGEST_START = 60  # seconds
+_HEARS_WITHIN = 0.3  # seconds, of a process that has crashed
 _CONF = """
 listen_addresses = ''
 port = 5432
@@ -99,10 +100,19 @@ class OwnServer:
         os.kill(self.postmaster, signal.SIGKILL)
 
     def answers(self) -> bool:
-        """Whether it lets somebody in."""
+        """Whether it lets somebody in, and not because it has not heard yet that a process of its has crashed."""
         with suppress(psycopg2.OperationalError):
-            connect_to(self.dsn).close()
+            session = connect_to(self.dsn)
+            time.sleep(_HEARS_WITHIN)
+            session.run("SELECT 1")
+            session.close()
             return True
+        return False
+
+    def has_postmaster(self) -> bool:
+        """Whether somebody lives who begins again after a crash."""
+        with suppress(OSError):
+            return self._is_ours(self.postmaster)
         return False
 
     def copy_to(self, other: OwnServer) -> None:
@@ -112,10 +122,13 @@ class OwnServer:
         other.start()
 
     def mend(self) -> None:
-        """Start the server again if it is not there, whatever is left of it."""
-        if not self.answers():
-            self._end_processes()
-            self.start()
+        """Wait for a server that begins again by itself; start one that does not, whatever is left of it."""
+        while self.has_postmaster():
+            if self.answers():
+                return
+        self._end_processes()
+        (self.data / "postmaster.pid").unlink(missing_ok=True)  # its number may be somebody else's by now
+        self.start()
 
     def destroy(self) -> None:
         """End all processes of the server, and delete its folder."""

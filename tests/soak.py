@@ -240,7 +240,7 @@ class Soak:
         run: int | None = None
         while True:
             error = self.call(name, run, faults)
-            if not waited(lambda: self.server.answers() or not self.server.processes, GONE_WITHIN):
+            if not waited(lambda: self.server.has_postmaster() or not self.server.processes, GONE_WITHIN):
                 raise Wrong(f"processes are left without a server: {self.server.processes}")
             self.server.mend()
             run = self.look(made=error is None)
