@@ -127,7 +127,8 @@ class OwnServer:
             if self.answers():
                 return
         self._end_processes()
-        (self.data / "postmaster.pid").unlink(missing_ok=True)  # its number may be somebody else's by now
+        for lock in (self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
+            lock.unlink(missing_ok=True)  # its number may be somebody else's by now, or of one that nobody has asked about
         self.start()
 
     def destroy(self) -> None:
