@@ -183,6 +183,28 @@ def test_a_run_that_was_interrupted_again_and_again_ends_as_one_that_was_not(
     session.close()
 
 
+def long_visits(session: Session) -> None:
+    """A search whose every visit takes minutes."""
+    search(session, "made", fit_params_grid="{'batch_size': [1], 'epochs': [100000]}")
+
+
+def test_sessions_in_a_long_visit_leave_when_their_postmaster_is_killed(server: OwnServer) -> None:
+    caller, watcher = enter(server), enter(server)
+    call = Call(caller, long_visits)
+    training = f"{OURS} AND query ~ 'automl_visit' AND state = 'active'"
+    assert waited(lambda: watcher.fetch(training, "^keras_automl") != [] or not call.is_alive(), PATIENCE)
+    time.sleep(1)
+    assert call.is_alive(), call.error
+    server.kill()
+    assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
+    call.join(PATIENCE)
+    assert call.error is not None
+    server.mend()
+    session = enter(server)
+    session.run("DELETE FROM madlib.automl_runs")
+    session.close()
+
+
 # --- a standby ----------------------------------------------------------------------------------------------------------
 
 WRITES = "keras_automl: {} writes, and this server is a standby, which can only be read"
