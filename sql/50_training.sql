@@ -1,11 +1,11 @@
 -- Runs, trials, metrics and checkpoints. The tables belong to the extension; the views show and take only the caller's own rows.
+-- A search adds rows and changes none, so no lock on a row can stop it, and on Greenplum, where UPDATE and DELETE lock whole
+-- tables, searches do not wait for each other. What was written last counts; automl_tidy deletes what does not count any more.
 
 CREATE TABLE madlib.automl_run_log (
     run_id bigserial PRIMARY KEY,
     owner name NOT NULL DEFAULT current_user,
-    status text NOT NULL DEFAULT 'running',
     started timestamptz NOT NULL DEFAULT clock_timestamp(),
-    finished timestamptz,
     method text,
     params text,
     source_table text,
@@ -13,18 +13,29 @@ CREATE TABLE madlib.automl_run_log (
     arguments text,
     inputs text,
     random_state bigint,
-    executor text,
-    sessions integer,
     threads integer,
     partitions integer,
-    versions text,
+    UNIQUE (run_id, owner)
+);
+COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what was called; read it through the view automl_runs';
+
+-- No foreign key: the last row is written in the caller's own transaction, whose snapshot may be older than the run.
+CREATE TABLE madlib.automl_state_log (
+    run_id bigint NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    n bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    status text NOT NULL,
+    executor text,
+    sessions integer,
     backend integer,
     best_mst_key integer,
     best_loss double precision,
     error text,
-    UNIQUE (run_id, owner)
+    versions text,
+    PRIMARY KEY (run_id, owner, n)
 );
-COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role; read it through the view automl_runs';
+COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
 
 CREATE TABLE madlib.automl_trial_log (
     run_id bigint NOT NULL,
@@ -33,16 +44,28 @@ CREATE TABLE madlib.automl_trial_log (
     model_id integer,
     compile_params text,
     fit_params text,
-    status text NOT NULL DEFAULT 'waiting',
+    PRIMARY KEY (run_id, mst_key),
+    FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
+);
+COMMENT ON TABLE madlib.automl_trial_log IS 'One row a trial of any role: its configuration; read it through the view automl_trials';
+
+CREATE TABLE madlib.automl_progress_log (
+    run_id bigint NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    mst_key integer NOT NULL,
+    n bigint NOT NULL,
+    status text NOT NULL,
+    place json NOT NULL DEFAULT '{}',
     iteration integer NOT NULL DEFAULT 0,
     loss double precision,
     seconds double precision NOT NULL DEFAULT 0,
     error text,
-    place json NOT NULL DEFAULT '{}',
-    PRIMARY KEY (run_id, mst_key),
+    rewritten boolean,
+    PRIMARY KEY (run_id, mst_key, n),
     FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
 );
-COMMENT ON TABLE madlib.automl_trial_log IS 'One row a trial of any role; read it through the view automl_trials';
+COMMENT ON TABLE madlib.automl_progress_log IS 'How far the trials of any role are, step by step; read it through the view automl_progress';
+COMMENT ON COLUMN madlib.automl_progress_log.rewritten IS 'Always NULL: automl_tidy alters its type, which copies the rows that count';
 
 CREATE TABLE madlib.automl_metric_log (
     run_id bigint NOT NULL,
@@ -67,45 +90,168 @@ CREATE TABLE madlib.automl_checkpoint_log (
     visits integer NOT NULL,
     state bytea,
     part integer NOT NULL DEFAULT 0,
-    PRIMARY KEY (run_id, mst_key, part),
+    rewritten boolean,
+    PRIMARY KEY (run_id, mst_key, visits, part),
     FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
 );
 -- Weights cannot be compressed; trying costs more than writing them.
 ALTER TABLE madlib.automl_checkpoint_log ALTER COLUMN state SET STORAGE EXTERNAL;
 COMMENT ON TABLE madlib.automl_checkpoint_log IS
-'The latest state of each trial under way, of any role; read it through the view automl_checkpoints';
+'The states of each trial under way, of any role; read it through the view automl_checkpoints';
+COMMENT ON COLUMN madlib.automl_checkpoint_log.rewritten IS 'Always NULL: automl_tidy alters its type, which copies the rows that count';
 
--- An array, which is made once and before the rows are read: on Greenplum they are read on segments, which have other processes.
+-- A run is alive while its caller keeps its advisory lock, in this database (src/automl/database/locks.py). An array, which is
+-- made once and before the rows are read: on Greenplum they are read on segments, which have other locks.
 CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
-    SELECT *, status = 'running' AND backend = ANY (ARRAY(SELECT pid FROM pg_catalog.pg_stat_activity)) AS alive
-    FROM madlib.automl_run_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+    SELECT r.run_id, r.owner,
+        coalesce((SELECT s.status FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') AS status,
+        r.started,
+        (SELECT CASE WHEN s.status <> 'running' THEN s.at END FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS finished,
+        r.method, r.params, r.source_table, r.model_output_table, r.arguments, r.inputs, r.random_state,
+        (SELECT s.executor FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS executor,
+        (SELECT s.sessions FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS sessions,
+        r.threads, r.partitions,
+        (SELECT s.versions FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS versions,
+        (SELECT s.backend FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS backend,
+        (SELECT s.best_mst_key FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_mst_key,
+        (SELECT s.best_loss FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_loss,
+        (SELECT s.error FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS error,
+        coalesce((SELECT s.status FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') = 'running'
+            AND r.run_id % 2147483648 = ANY (ARRAY(SELECT l.objid::bigint FROM pg_catalog.pg_locks l
+                WHERE l.locktype = 'advisory' AND l.classid = 27491 AND l.objsubid = 2 AND l.granted AND l.database =
+                    (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))) AS alive
+    FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
+
+CREATE VIEW madlib.automl_states WITH (security_barrier) AS
+    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, error, versions
+    FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
 -- Where a method has put a trial is its own affair: an object of the columns that it has. Those of Hyperband have names here too.
 CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
-    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params, (place ->> 's')::integer AS s,
-        (place ->> 'i')::integer AS i, status, iteration, loss, seconds, error, place
-    FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+    SELECT t.run_id, t.owner, t.mst_key, t.model_id, t.compile_params, t.fit_params, (p.place ->> 's')::integer AS s,
+        (p.place ->> 'i')::integer AS i,
+        CASE WHEN r.status IN ('cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
+            THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
+        coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
+        coalesce(p.place, '{}') AS place
+    FROM madlib.automl_trial_log t
+    LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
+        ORDER BY run_id, mst_key, owner, n DESC) p ON p.run_id = t.run_id AND p.mst_key = t.mst_key AND p.owner = t.owner
+    LEFT JOIN (SELECT DISTINCT ON (run_id, owner) * FROM madlib.automl_state_log
+        ORDER BY run_id, owner, n DESC) r ON r.run_id = t.run_id AND r.owner = t.owner
+    WHERE t.owner = current_user;
 COMMENT ON VIEW madlib.automl_trials IS 'The trials of your searches: configuration, status, iterations made, latest loss, error';
+
+CREATE VIEW madlib.automl_configurations WITH (security_barrier) AS
+    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params
+    FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_configurations IS 'Internal: the configurations of the trials of your searches, which automl_trials shows';
+
+CREATE VIEW madlib.automl_progress WITH (security_barrier) AS
+    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, seconds, error
+    FROM madlib.automl_progress_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_progress IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
 
 CREATE VIEW madlib.automl_metrics WITH (security_barrier) AS
     SELECT * FROM madlib.automl_metric_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_metrics IS 'The learning curves of your searches: loss and metrics a trial and iteration';
 
 CREATE VIEW madlib.automl_checkpoints WITH (security_barrier) AS
-    SELECT * FROM madlib.automl_checkpoint_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+    SELECT run_id, owner, mst_key, iteration, visits, state, part FROM madlib.automl_checkpoint_log
+    WHERE owner = current_user
+        AND (run_id, mst_key, visits) IN (SELECT l.run_id, l.mst_key, max(l.visits) FROM madlib.automl_checkpoint_log l
+            WHERE l.owner = current_user GROUP BY l.run_id, l.mst_key)
+        AND run_id NOT IN (SELECT s.run_id FROM madlib.automl_state_log s
+            WHERE s.owner = current_user AND s.status = 'finished');
 COMMENT ON VIEW madlib.automl_checkpoints IS 'The latest state of each trial of your searches that did not end by themselves';
 
-GRANT SELECT, INSERT, UPDATE, DELETE
-    ON madlib.automl_runs, madlib.automl_trials, madlib.automl_metrics, madlib.automl_checkpoints TO PUBLIC;
+CREATE VIEW madlib.automl_checkpoint_versions WITH (security_barrier) AS
+    SELECT run_id, owner, mst_key, iteration, visits, state, part
+    FROM madlib.automl_checkpoint_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_checkpoint_versions IS 'Internal: the states of your trials that were written and not tidied away yet; automl_checkpoints shows the latest';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON madlib.automl_runs, madlib.automl_metrics TO PUBLIC;
+GRANT SELECT, DELETE ON madlib.automl_checkpoints TO PUBLIC;
+GRANT SELECT ON madlib.automl_trials TO PUBLIC;
+GRANT SELECT, INSERT, DELETE
+    ON madlib.automl_states, madlib.automl_configurations, madlib.automl_progress, madlib.automl_checkpoint_versions TO PUBLIC;
 GRANT USAGE ON SEQUENCE madlib.automl_run_log_run_id_seq TO PUBLIC;
 
 -- pg_dump keeps the rows.
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_run_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_run_log_run_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_state_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_trial_log', '');
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_progress_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_metric_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_checkpoint_log', '');
+
+-- What does not count any more: states that a later one has replaced, or whose run has finished or was deleted, and what was said
+-- of runs and trials before the last word. A DELETE alone frees nothing while any snapshot is as old as a search, and the one of
+-- its caller is; a table that is rewritten has only the rows that live now. Each table by itself, and none that somebody uses.
+CREATE FUNCTION madlib.automl_tidy() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    least CONSTANT bigint := 16 * 1024 * 1024;
+    live bigint;
+BEGIN
+    BEGIN
+        SELECT coalesce(sum(octet_length(state)), 0) INTO live FROM madlib.automl_checkpoint_log
+        WHERE (run_id, owner, mst_key, visits) IN
+                (SELECT run_id, owner, mst_key, max(visits) FROM madlib.automl_checkpoint_log GROUP BY run_id, owner, mst_key)
+            AND (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_state_log WHERE status = 'finished');
+        IF pg_total_relation_size('madlib.automl_checkpoint_log') > 2 * live + least THEN
+            LOCK TABLE madlib.automl_checkpoint_log IN ACCESS EXCLUSIVE MODE;
+            DELETE FROM madlib.automl_checkpoint_log
+            WHERE (run_id, owner, mst_key, visits) NOT IN
+                    (SELECT run_id, owner, mst_key, max(visits) FROM madlib.automl_checkpoint_log GROUP BY run_id, owner, mst_key)
+                OR (run_id, owner) IN (SELECT run_id, owner FROM madlib.automl_state_log WHERE status = 'finished')
+                OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
+            ALTER TABLE madlib.automl_checkpoint_log ALTER COLUMN rewritten TYPE boolean USING NULL::boolean;
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;  -- the next time
+    END;
+    BEGIN
+        SELECT 500 * count(*) INTO live FROM madlib.automl_trial_log;
+        IF pg_total_relation_size('madlib.automl_progress_log') > 2 * live + least THEN
+            LOCK TABLE madlib.automl_progress_log IN ACCESS EXCLUSIVE MODE;
+            DELETE FROM madlib.automl_progress_log
+            WHERE (run_id, owner, mst_key, n) NOT IN
+                    (SELECT run_id, owner, mst_key, max(n) FROM madlib.automl_progress_log GROUP BY run_id, owner, mst_key)
+                OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
+            ALTER TABLE madlib.automl_progress_log ALTER COLUMN rewritten TYPE boolean USING NULL::boolean;
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
+    BEGIN
+        SELECT count(*) INTO live FROM madlib.automl_run_log;
+        IF (SELECT count(*) FROM madlib.automl_state_log) > 2 * live + 1000 THEN
+            DELETE FROM madlib.automl_state_log
+            WHERE (run_id, owner, n) NOT IN (SELECT run_id, owner, max(n) FROM madlib.automl_state_log GROUP BY run_id, owner)
+                OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
+END
+$$;
+COMMENT ON FUNCTION madlib.automl_tidy() IS
+'Deletes what does not count any more of the record of everybody''s runs, where that has become much; searches call it.';
 
 -- The searches, configurations of one's own choice, and going on with either.
 

@@ -13,11 +13,14 @@ BEGIN
     -- A process on a segment can read only what lies there as a whole. PostgreSQL has no such words: hence EXECUTE.
     EXECUTE 'ALTER TABLE madlib.automl_tensorboard_setting SET DISTRIBUTED REPLICATED';
 
-    -- The parts of a state lie together.
+    -- What belongs together lies together: the parts of a state, what was said of a trial, what was said of a run.
     EXECUTE 'ALTER TABLE madlib.automl_checkpoint_log SET DISTRIBUTED BY (run_id, mst_key)';
+    EXECUTE 'ALTER TABLE madlib.automl_progress_log SET DISTRIBUTED BY (run_id, mst_key)';
+    EXECUTE 'ALTER TABLE madlib.automl_state_log SET DISTRIBUTED BY (run_id)';
 
-    -- There are no foreign keys: rules delete what belongs to a run.
-    FOREACH child IN ARRAY ARRAY['automl_trial_log', 'automl_metric_log', 'automl_checkpoint_log'] LOOP
+    -- There are no foreign keys: rules delete what belongs to a run. Not what was said of it, which tells whether it is to be
+    -- deleted, and rules come first: automl_tidy does that.
+    FOREACH child IN ARRAY ARRAY['automl_trial_log', 'automl_progress_log', 'automl_metric_log', 'automl_checkpoint_log'] LOOP
         EXECUTE format('CREATE RULE %I AS ON DELETE TO madlib.automl_run_log'
             ' DO ALSO DELETE FROM madlib.%I WHERE run_id = OLD.run_id', child || '_too', child);
     END LOOP;

@@ -12,10 +12,11 @@ from typing import Any, NoReturn
 import pytest
 
 from automl.cluster.caller import CallerSession
-from automl.cluster.connection import Address, Connection
+from automl.cluster.connection import Address
 from automl.cluster.hopper import Hopper, Layout, Leg, Visit
 from automl.cluster.interface import Cluster, Outcome
 from automl.cluster.orders import Order, Setup, VisitWork, Work
+from automl.cluster.outbox import Outbox
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Sessions
 from automl.cluster.visits import Lost, Visits
@@ -83,11 +84,11 @@ class Caller:
             raise Cancelled
 
 
-class Client(Connection):
+class Client(Outbox):
     """A connection that stands for the caller's own session: what runs there runs in a test."""
 
     def __init__(self, address: Address, name: str, caller: Caller) -> None:
-        super().__init__(address, name)
+        super().__init__(address, name, caller.interrupt)
         self._caller = caller
 
     @cached_property

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ from automl.training.history import InterruptedRun, remembered
 from automl.training.record import RunRecord
 from automl.training.request import Request
 from automl.training.results import Result
-from automl.training.rows import Anchor, End, MetricRow, RunStatus, TrialRow
+from automl.training.rows import Anchor, End, MetricRow, TrialRow
 from keras_seg.protocol.orders import CheckReport, Definition, Scores, TrainingStop, VisitReport
 from keras_seg.protocol.variables import Variable, Variables
 
@@ -43,12 +43,12 @@ STEP = 7  # visits between two moments where a run is stopped; with 1 it takes m
 # --- a record in memory -------------------------------------------------------------------------------------------------
 
 
-INSERTED = re.compile(r"INSERT INTO madlib\.automl_(\w+) \(([\w, ]+)\)")
-CHANGED = re.compile(r"(UPDATE|DELETE FROM) madlib\.automl_(\w+) t .*\) v \(([\w, ]+)\)")
-KEYS = {"trials": ("mst_key",), "metrics": ("mst_key", "iteration"), "checkpoints": ("mst_key", "part")}
-NEW: dict[str, dict[str, Any]] = {
-    "trials": {"place": None, "status": "waiting", "iteration": 0, "loss": None, "seconds": 0.0, "error": None}
-}
+INSERTED = re.compile(r"INSERT INTO madlib\.automl_(\w+) \(([\w, ]+)\) SELECT \* FROM \(VALUES")
+KEYS = {
+    "runs": (), "states": ("n",), "configurations": ("mst_key",), "progress": ("mst_key", "n"),
+    "metrics": ("mst_key", "iteration"), "checkpoint_versions": ("mst_key", "visits", "part"),
+}  # fmt: skip
+Rows = dict[tuple[int, ...], dict[str, Any]]
 
 
 def rows_of(columns: str, values: Sequence[Any]) -> Iterator[dict[str, Any]]:
@@ -62,10 +62,32 @@ def rows_of(columns: str, values: Sequence[Any]) -> Iterator[dict[str, Any]]:
 class Record:
     """The journal of one run: what its statements have written."""
 
-    run: dict[str, Any] = field(default_factory=dict)
-    trials: dict[tuple[int, ...], dict[str, Any]] = field(default_factory=dict)
-    metrics: dict[tuple[int, ...], dict[str, Any]] = field(default_factory=dict)
-    checkpoints: dict[tuple[int, ...], dict[str, Any]] = field(default_factory=dict)
+    runs: Rows = field(default_factory=dict)
+    states: Rows = field(default_factory=dict)
+    configurations: Rows = field(default_factory=dict)
+    progress: Rows = field(default_factory=dict)
+    metrics: Rows = field(default_factory=dict)
+    checkpoint_versions: Rows = field(default_factory=dict)
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What the view of runs shows."""
+        return {**self.runs[()], **self.states[max(self.states)]}
+
+    @property
+    def trials(self) -> Rows:
+        """What the view of trials shows."""
+        found: Rows = {}
+        for (number,), row in self.configurations.items():
+            last = max(key for key in self.progress if key[0] == number)
+            found[number,] = {**row, **self.progress[last]}
+        return found
+
+    @property
+    def checkpoints(self) -> Rows:
+        """What the view of checkpoints shows."""
+        latest = {number: visits for number, visits, _ in sorted(self.checkpoint_versions)}
+        return {key: row for key, row in self.checkpoint_versions.items() if latest[key[0]] == key[1]}
 
     @property
     def curves(self) -> list[dict[str, Any]]:
@@ -73,44 +95,43 @@ class Record:
         return [{**row, "elapsed": None} for _, row in sorted(self.metrics.items())]
 
     def execute(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        if inserted := INSERTED.match(sql):
-            self.run.update(zip(inserted[2].split(", "), values, strict=True))
-        if not sql.startswith("SELECT"):
-            self.run["status"] = "running"
+        if "nextval" in sql:
             return [{"run_id": 1}]
-        if sql.startswith("SELECT state"):
-            return [{"state": self.checkpoints[values[1:]]["state"]}]
+        if sql.startswith("SELECT status"):
+            return [self.run]
+        if sql.startswith("SELECT state "):
+            return [{"state": self.checkpoint_versions[values[1:]]["state"]}]
         columns, _, rest = sql.removeprefix("SELECT ").partition(" FROM madlib.automl_")
-        return [{name: row[name] for name in columns.split(", ")} for row in getattr(self, rest.split()[0]).values()]
+        rows = getattr(self, rest.split()[0])
+        last = sorted(rows)[-1:] if "ORDER BY n DESC LIMIT 1" in sql else rows
+        return [{name: rows[key][name] for name in columns.split(", ")} for key in last]
 
-    def batch(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+    def post(self, statements: Sequence[tuple[str, tuple[Any, ...]]], written: Callable[[], None]) -> None:
+        self.leave(statements, 0)
+        written()
+
+    def leave(self, statements: Sequence[tuple[str, tuple[Any, ...]]], seconds: float) -> None:
         for sql, values in statements:
-            self._write(" ".join(sql.split()), values)
+            self.write(sql, values)
 
-    def _write(self, sql: str, values: tuple[Any, ...]) -> None:
+    def poll(self) -> bool:
+        return True
+
+    def finish(self, patience: float = 0) -> None:
+        """Nothing is under way."""
+
+    def write(self, sql: str, values: tuple[Any, ...]) -> None:
         if inserted := INSERTED.match(sql):
             for row in rows_of(inserted[2], values):
                 self._insert(inserted[1], row)
-        elif changed := CHANGED.match(sql):
-            table = getattr(self, changed[2])
-            for row in rows_of(changed[3], values):
-                key = tuple(row[name] for name in KEYS[changed[2]])
-                if changed[1] == "UPDATE":
-                    table[key].update(row)
-                else:
-                    del table[key]
-        elif sql.startswith("DELETE FROM madlib.automl_checkpoints"):
-            for key in [key for key in self.checkpoints if len(values) == 1 or key[0] in values[1]]:
-                del self.checkpoints[key]
-        elif sql.startswith("UPDATE madlib.automl_runs SET finished"):
-            self.run["status"] = values[3]
+        elif sql.startswith("DELETE FROM madlib.automl_checkpoint_versions"):
+            self.checkpoint_versions.clear()
         else:
-            assert sql.startswith(("UPDATE madlib.automl_runs SET best", "UPDATE madlib.automl_trials SET status = '"))
+            assert sql.startswith(("SELECT 1 / pg_catalog.count(*) AS there", "SELECT madlib.automl_tidy()"))
 
     def _insert(self, name: str, row: dict[str, Any]) -> None:
-        table, key = getattr(self, name), tuple(row[column] for column in KEYS[name])
-        assert key not in table
-        table[key] = {**NEW.get(name, {}), **row}
+        key = tuple(row[column] for column in KEYS[name])
+        getattr(self, name).setdefault(key, row)
 
 
 # --- sessions in memory -------------------------------------------------------------------------------------------------
@@ -203,13 +224,20 @@ class Caller:
     dialect = PostgreSQL()
     elapsed = 0.0
 
-    def __init__(self, rows: str = "1 0x1", said: list[str] | None = None) -> None:
+    def __init__(self, record: Record, rows: str = "1 0x1", said: list[str] | None = None) -> None:
+        self.record = record
         self.rows = rows
         self.said = [] if said is None else said
 
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        setting = {"name": "plan_cache_mode", "setting": "force_generic_plan"}
-        return [{"free": True, "t": "now", "fingerprint": self.rows, "yes": False, **setting}]
+        if "madlib.automl_" in sql:
+            self.record.write(sql, values)
+        if "pg_settings" in sql:
+            return []
+        return [{"free": True, "t": "now", "fingerprint": self.rows, "yes": False, "value": ""}]
+
+    def subtransaction(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def info(self, message: str) -> None:
         self.said.append(message)
@@ -311,16 +339,16 @@ class World:
             yield sessions, self.record
 
         class Crashing(Lagging):
-            def end(self, end: End) -> None:
-                if end.status == RunStatus.FINISHED or not crash:
-                    super().end(end)
+            def break_off(self, end: End) -> None:
+                if not crash:
+                    super().break_off(end)
 
         Crashing.timing = self.timing
         monkeypatch.setattr(under_test, "open_cluster", opened)
         monkeypatch.setattr(under_test, "RunRecord", Crashing)
         interrupted = InterruptedRun(1, "then", self.record.run["inputs"]) if resumed else None
         try:
-            caller = Caller(self.rows, self.said)
+            caller = Caller(self.record, self.rows, self.said)
             under_test.execute(caller, self.request, self.found, {}, interrupted)  # type: ignore[arg-type]
         except Stopped:
             return False
@@ -428,7 +456,7 @@ def test_elapsed_time_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_trials_that_differ_from_the_record_are_an_error_and_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(request_of(*PLANS["hyperband"], memory=2**20), random.Random(1))
     assert not world.go(monkeypatch, stop=20)
-    world.record.trials[3,]["compile_params"] = "loss='mae'"
+    world.record.configurations[3,]["compile_params"] = "loss='mae'"
     before = repr(world.record)
     with pytest.raises(AutomlError, match=r"the run cannot be resumed: its mst_key 3 is \(1, loss='mae', batch_size=8.*\) now"):
         world.go(monkeypatch, resumed=True)
@@ -444,7 +472,7 @@ def test_a_trial_that_begins_later_now_is_an_error_and_nothing_is_touched(monkey
     few = parse_space([1], space % f"[{', '.join(rates)}]", "{'batch_size': [8], 'epochs': [1]}")
     plan = hyperband.parse_params("R=9, eta=3").plan(few, SEED, PARTITIONS)
     for number, each in plan.scheduler().start().trials:
-        world.record.trials[number,]["compile_params"] = each.compile_params
+        world.record.configurations[number,]["compile_params"] = each.compile_params
     world.request = request_of(plan, None, 2**20)
     before = repr(world.record)
     with pytest.raises(AutomlError, match="its mst_key 1 began with iteration 1, and would begin with iteration 2 now"):
@@ -506,7 +534,7 @@ def test_stops_behind_a_position(position: Position, known: Sequence[int], expec
 
 
 def trial(number: int, status: str = "stopped", error: str | None = None) -> TrialRow:
-    return TrialRow(number, 1, "c", "f", {}, status, 0, None, 1.5, error)
+    return TrialRow(number, 1, "c", "f", status, {}, 0, None, 1.5, error)
 
 
 def evaluated(number: int, iteration: int, loss: float) -> MetricRow:

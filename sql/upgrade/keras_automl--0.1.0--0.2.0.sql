@@ -1,20 +1,199 @@
 -- From 0.1.0 to 0.2.0. sql/Makefile puts begin.sql and 05_load.sql before this and end.sql behind it.
 
--- Where a method has put a trial became an object of the columns that the method has, in the place of the two of Hyperband.
-ALTER TABLE madlib.automl_trial_log ADD COLUMN place json NOT NULL DEFAULT '{}';
-UPDATE madlib.automl_trial_log SET place = ('{' || concat_ws(', ', '"s": ' || s, '"i": ' || i) || '}')::json;
-CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
-    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params, (place ->> 's')::integer AS s,
-        (place ->> 'i')::integer AS i, status, iteration, loss, seconds, error, place
-    FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
-ALTER TABLE madlib.automl_trial_log DROP COLUMN s, DROP COLUMN i;
+-- The record came to be added to only: what is said of a run or a trial is a row of its own.
+CREATE TABLE madlib.automl_state_log (
+    run_id bigint NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    n bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    status text NOT NULL,
+    executor text,
+    sessions integer,
+    backend integer,
+    best_mst_key integer,
+    best_loss double precision,
+    error text,
+    versions text,
+    PRIMARY KEY (run_id, owner, n)
+);
+COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
+INSERT INTO madlib.automl_state_log
+    (run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, error, versions)
+    SELECT run_id, owner, 1, coalesce(finished, started), status, executor, sessions, backend, best_mst_key, best_loss, error,
+        versions FROM madlib.automl_run_log;
+CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
+    SELECT r.run_id, r.owner,
+        coalesce((SELECT s.status FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') AS status,
+        r.started,
+        (SELECT CASE WHEN s.status <> 'running' THEN s.at END FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS finished,
+        r.method, r.params, r.source_table, r.model_output_table, r.arguments, r.inputs, r.random_state,
+        (SELECT s.executor FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS executor,
+        (SELECT s.sessions FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS sessions,
+        r.threads, r.partitions,
+        (SELECT s.versions FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS versions,
+        (SELECT s.backend FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS backend,
+        (SELECT s.best_mst_key FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_mst_key,
+        (SELECT s.best_loss FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_loss,
+        (SELECT s.error FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS error,
+        coalesce((SELECT s.status FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') = 'running'
+            AND r.run_id % 2147483648 = ANY (ARRAY(SELECT l.objid::bigint FROM pg_catalog.pg_locks l
+                WHERE l.locktype = 'advisory' AND l.classid = 27491 AND l.objsubid = 2 AND l.granted AND l.database =
+                    (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))) AS alive
+    FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
+ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP COLUMN executor, DROP COLUMN sessions,
+    DROP COLUMN versions, DROP COLUMN backend, DROP COLUMN best_mst_key, DROP COLUMN best_loss, DROP COLUMN error;
+COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what was called; read it through the view automl_runs';
+CREATE VIEW madlib.automl_states WITH (security_barrier) AS
+    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, error, versions
+    FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
--- A state became one row or several: a value of PostgreSQL ends at 1 GB.
-ALTER TABLE madlib.automl_checkpoint_log ADD COLUMN part integer NOT NULL DEFAULT 0;
+-- Where a method has put a trial became an object of the columns that the method has, in the place of the two of Hyperband.
+CREATE TABLE madlib.automl_progress_log (
+    run_id bigint NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    mst_key integer NOT NULL,
+    n bigint NOT NULL,
+    status text NOT NULL,
+    place json NOT NULL DEFAULT '{}',
+    iteration integer NOT NULL DEFAULT 0,
+    loss double precision,
+    seconds double precision NOT NULL DEFAULT 0,
+    error text,
+    rewritten boolean,
+    PRIMARY KEY (run_id, mst_key, n),
+    FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
+);
+COMMENT ON TABLE madlib.automl_progress_log IS 'How far the trials of any role are, step by step; read it through the view automl_progress';
+COMMENT ON COLUMN madlib.automl_progress_log.rewritten IS 'Always NULL: automl_tidy alters its type, which copies the rows that count';
+INSERT INTO madlib.automl_progress_log (run_id, owner, mst_key, n, status, place, iteration, loss, seconds, error)
+    SELECT run_id, owner, mst_key, 1, status, ('{' || concat_ws(', ', '"s": ' || s, '"i": ' || i) || '}')::json, iteration, loss,
+        seconds, error FROM madlib.automl_trial_log;
+CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
+    SELECT t.run_id, t.owner, t.mst_key, t.model_id, t.compile_params, t.fit_params, (p.place ->> 's')::integer AS s,
+        (p.place ->> 'i')::integer AS i,
+        CASE WHEN r.status IN ('cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
+            THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
+        coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
+        coalesce(p.place, '{}') AS place
+    FROM madlib.automl_trial_log t
+    LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
+        ORDER BY run_id, mst_key, owner, n DESC) p ON p.run_id = t.run_id AND p.mst_key = t.mst_key AND p.owner = t.owner
+    LEFT JOIN (SELECT DISTINCT ON (run_id, owner) * FROM madlib.automl_state_log
+        ORDER BY run_id, owner, n DESC) r ON r.run_id = t.run_id AND r.owner = t.owner
+    WHERE t.owner = current_user;
+ALTER TABLE madlib.automl_trial_log DROP COLUMN s, DROP COLUMN i, DROP COLUMN status, DROP COLUMN iteration, DROP COLUMN loss,
+    DROP COLUMN seconds, DROP COLUMN error;
+COMMENT ON TABLE madlib.automl_trial_log IS 'One row a trial of any role: its configuration; read it through the view automl_trials';
+CREATE VIEW madlib.automl_configurations WITH (security_barrier) AS
+    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params
+    FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_configurations IS 'Internal: the configurations of the trials of your searches, which automl_trials shows';
+CREATE VIEW madlib.automl_progress WITH (security_barrier) AS
+    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, seconds, error
+    FROM madlib.automl_progress_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_progress IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
+
+-- A state became one row or several, since a value of PostgreSQL ends at 1 GB, and a later one stands beside it.
+ALTER TABLE madlib.automl_checkpoint_log ADD COLUMN part integer NOT NULL DEFAULT 0, ADD COLUMN rewritten boolean;
 ALTER TABLE madlib.automl_checkpoint_log DROP CONSTRAINT automl_checkpoint_log_pkey;
-ALTER TABLE madlib.automl_checkpoint_log ADD PRIMARY KEY (run_id, mst_key, part);
+ALTER TABLE madlib.automl_checkpoint_log ADD PRIMARY KEY (run_id, mst_key, visits, part);
+COMMENT ON TABLE madlib.automl_checkpoint_log IS
+'The states of each trial under way, of any role; read it through the view automl_checkpoints';
+COMMENT ON COLUMN madlib.automl_checkpoint_log.rewritten IS 'Always NULL: automl_tidy alters its type, which copies the rows that count';
 CREATE OR REPLACE VIEW madlib.automl_checkpoints WITH (security_barrier) AS
-    SELECT * FROM madlib.automl_checkpoint_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+    SELECT run_id, owner, mst_key, iteration, visits, state, part FROM madlib.automl_checkpoint_log
+    WHERE owner = current_user
+        AND (run_id, mst_key, visits) IN (SELECT l.run_id, l.mst_key, max(l.visits) FROM madlib.automl_checkpoint_log l
+            WHERE l.owner = current_user GROUP BY l.run_id, l.mst_key)
+        AND run_id NOT IN (SELECT s.run_id FROM madlib.automl_state_log s
+            WHERE s.owner = current_user AND s.status = 'finished');
+CREATE VIEW madlib.automl_checkpoint_versions WITH (security_barrier) AS
+    SELECT run_id, owner, mst_key, iteration, visits, state, part
+    FROM madlib.automl_checkpoint_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_checkpoint_versions IS 'Internal: the states of your trials that were written and not tidied away yet; automl_checkpoints shows the latest';
+
+REVOKE INSERT, UPDATE ON madlib.automl_checkpoints FROM PUBLIC;
+REVOKE INSERT, UPDATE, DELETE ON madlib.automl_trials FROM PUBLIC;
+GRANT SELECT, INSERT, DELETE
+    ON madlib.automl_states, madlib.automl_configurations, madlib.automl_progress, madlib.automl_checkpoint_versions TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_state_log', '');
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_progress_log', '');
+
+CREATE FUNCTION madlib.automl_tidy() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    least CONSTANT bigint := 16 * 1024 * 1024;
+    live bigint;
+BEGIN
+    BEGIN
+        SELECT coalesce(sum(octet_length(state)), 0) INTO live FROM madlib.automl_checkpoint_log
+        WHERE (run_id, owner, mst_key, visits) IN
+                (SELECT run_id, owner, mst_key, max(visits) FROM madlib.automl_checkpoint_log GROUP BY run_id, owner, mst_key)
+            AND (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_state_log WHERE status = 'finished');
+        IF pg_total_relation_size('madlib.automl_checkpoint_log') > 2 * live + least THEN
+            LOCK TABLE madlib.automl_checkpoint_log IN ACCESS EXCLUSIVE MODE;
+            DELETE FROM madlib.automl_checkpoint_log
+            WHERE (run_id, owner, mst_key, visits) NOT IN
+                    (SELECT run_id, owner, mst_key, max(visits) FROM madlib.automl_checkpoint_log GROUP BY run_id, owner, mst_key)
+                OR (run_id, owner) IN (SELECT run_id, owner FROM madlib.automl_state_log WHERE status = 'finished')
+                OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
+            ALTER TABLE madlib.automl_checkpoint_log ALTER COLUMN rewritten TYPE boolean USING NULL::boolean;
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;  -- the next time
+    END;
+    BEGIN
+        SELECT 500 * count(*) INTO live FROM madlib.automl_trial_log;
+        IF pg_total_relation_size('madlib.automl_progress_log') > 2 * live + least THEN
+            LOCK TABLE madlib.automl_progress_log IN ACCESS EXCLUSIVE MODE;
+            DELETE FROM madlib.automl_progress_log
+            WHERE (run_id, owner, mst_key, n) NOT IN
+                    (SELECT run_id, owner, mst_key, max(n) FROM madlib.automl_progress_log GROUP BY run_id, owner, mst_key)
+                OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
+            ALTER TABLE madlib.automl_progress_log ALTER COLUMN rewritten TYPE boolean USING NULL::boolean;
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
+    BEGIN
+        SELECT count(*) INTO live FROM madlib.automl_run_log;
+        IF (SELECT count(*) FROM madlib.automl_state_log) > 2 * live + 1000 THEN
+            DELETE FROM madlib.automl_state_log
+            WHERE (run_id, owner, n) NOT IN (SELECT run_id, owner, max(n) FROM madlib.automl_state_log GROUP BY run_id, owner)
+                OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
+END
+$$;
+COMMENT ON FUNCTION madlib.automl_tidy() IS
+'Deletes what does not count any more of the record of everybody''s runs, where that has become much; searches call it.';
+
+-- Where 90_dialect.sql has put rules in the place of foreign keys.
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite WHERE rulename = 'automl_trial_log_too') THEN
+        EXECUTE 'ALTER TABLE madlib.automl_checkpoint_log SET DISTRIBUTED BY (run_id, mst_key)';
+        EXECUTE 'ALTER TABLE madlib.automl_progress_log SET DISTRIBUTED BY (run_id, mst_key)';
+        EXECUTE 'ALTER TABLE madlib.automl_state_log SET DISTRIBUTED BY (run_id)';
+        CREATE RULE automl_progress_log_too AS ON DELETE TO madlib.automl_run_log
+            DO ALSO DELETE FROM madlib.automl_progress_log WHERE run_id = OLD.run_id;
+    END IF;
+END
+$$;
 COMMENT ON FUNCTION madlib.automl_put(bytea, boolean) IS
 'Internal: takes a part of a large state or of large weights; automl_visit or automl_define takes the last part.';
 

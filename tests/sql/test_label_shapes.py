@@ -55,7 +55,7 @@ def pack(db: Session, dependent: str) -> None:
 def predicted(db: Session, dependent: str, pred_type: str = "'prob'") -> tuple[np.ndarray, np.ndarray]:
     db.run(f"SELECT madlib.madlib_keras_predict('m', 'd', 'id', 'x', 'o', {pred_type})")
     db.run("SET extra_float_digits = 3")  # all digits
-    rows = db.fetch(f"SELECT o.{dependent}, d.{dependent} FROM o JOIN d USING (id)")
+    rows = db.fetch(f"SELECT o.{dependent}, d.{dependent} FROM o JOIN d USING (id) ORDER BY id")
     db.run("RESET extra_float_digits")
     return np.array([ours for ours, _ in rows]), np.array([truth for _, truth in rows])
 

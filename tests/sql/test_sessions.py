@@ -8,13 +8,18 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
 import pytest
 
-from automl.cluster.connection import Address, Connection
+from automl.cluster.channel import Channel
+from automl.cluster.connection import Address
 from automl.cluster.driver import psycopg
+from automl.cluster.outbox import Outbox
+from automl.training.rows import Integer, Row
+from automl.training.statements import Table
 from fix_db import Session
 from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, load, make_iris, search, sequential
 from keras_seg.protocol.variables import Variable, Variables
@@ -27,6 +32,13 @@ TWO_LAYERS = sequential(
 )
 MD5 = "SELECT md5(string_agg(md5(model_weights), ',' ORDER BY mst_key)) FROM {}"
 CURVES = "SELECT md5(string_agg(training_loss::text || validation_metrics::text, ',' ORDER BY mst_key)) FROM {}_info"
+
+
+@dataclass(frozen=True)
+class Noted(Row):
+    """A row of a table of a test."""
+
+    number: Integer
 
 
 def small_search(session: Session, name: str, **arguments: object) -> tuple[str, str]:
@@ -138,23 +150,25 @@ def test_a_session_that_is_killed_is_replaced(prepared: Session, connect: Callab
     assert prepared.value("SELECT status FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == "finished"
 
 
-def test_a_batch_whose_answer_was_lost_is_not_written_twice(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    db.run("CREATE TABLE noted (number integer PRIMARY KEY)")
-    at = db.info
-    record = Connection(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test")
-    batch = record._batch
+def test_what_was_written_is_not_written_twice_where_the_answer_was_lost(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    db.run("CREATE TABLE noted (run_id bigint, number integer PRIMARY KEY)")
+    at, written = db.info, list[str]()
+    outbox = Outbox(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test", lambda: None)
+    transaction = Channel.transaction
 
-    def committed_and_lost(statements: Any) -> None:
-        monkeypatch.setattr(record, "_batch", batch)
-        batch(statements)
-        record._connection.close()
+    def committed_and_lost(channel: Channel, statements: Any) -> Any:
+        yield from transaction(channel, statements)
+        monkeypatch.setattr(Channel, "transaction", transaction)
+        channel.close()
         raise psycopg.OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(record, "_batch", committed_and_lost)
-    noted = f"INSERT INTO {db.value('SELECT current_schema()')}.noted VALUES ($1::integer)"
-    record.batch([(noted, (1,)), (noted, (2,))])
-    record.close()
-    assert db.fetch("SELECT number FROM noted ORDER BY number") == [(1,), (2,)]
+    monkeypatch.setattr(Channel, "transaction", committed_and_lost)
+    noted = Table(f"{db.value('SELECT current_schema()')}.noted", ("number",))
+    outbox.post(noted.insert(7, [Noted(1), Noted(2)]), lambda: written.append("once"))
+    outbox.finish()
+    outbox.close()
+    assert db.fetch("SELECT run_id, number FROM noted ORDER BY number") == [(7, 1), (7, 2)]
+    assert written == ["once"]
 
 
 @pytest.mark.postgresql("Greenplum keeps no foreign keys, and refuses WITH ... DELETE where there are rules")

@@ -8,7 +8,10 @@ In reading order:
     resources   what the sessions of a call may use
     statements  what is said on a session to have one piece of work done
     driver      psycopg, for use inside a server
+    waits       waiting without being deaf
     connection  connecting back to the server that called us
+    channel     a connection on which statements are sent without waiting for answers
+    outbox      the session that keeps the record, and writes it while its caller goes on
     sessions    one database connection a session, all of them at work at the same time
     prepared    statements in the form that runs on one segment of Greenplum
     segments    a session for each partition, at work on its segment; the same from the caller's own session

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias
 
-from automl.cluster.driver import BytesBinaryDumper, dict_row, psycopg, sql
-from automl.database.session import Database, Row
-from automl.errors import OperatorError, RunDeleted
-from keras_seg.protocol.parts import PART
+from automl.cluster.driver import make_conninfo, pq, psycopg, sql
+from automl.cluster.waits import READ, WRITE, Wait, Waiting, run_through
+from automl.database.session import Database
 
-Result = TypeVar("Result")
+Connected: TypeAlias = "psycopg.Connection[tuple[object, ...]]"
+
+_CONNECTS_WITHIN = 5.0  # seconds
 
 # Given at the start: a SET that comes later makes a process on every segment of Greenplum.
 _SESSION_SETTINGS = {
@@ -94,117 +95,74 @@ def _settings(db: Database) -> str:
     return " ".join(f"-c {row['name']}={_SESSION_SETTINGS[row['name']]}" for row in known)
 
 
-def connect(address: Address, name: str) -> psycopg.Connection[tuple[object, ...]]:
+def connect(address: Address, name: str, interrupt: Callable[[], None] = lambda: None) -> Connected:
     """Connect as the calling role.
 
     Args:
         name: shown as the application_name in pg_stat_activity.
+        interrupt: raises a cancellation that is pending.
 
     Raises:
         Unreachable: the server does not let us; the text is the server's, and what would allow it.
     """
+    return run_through(logging_in(address, name), interrupt)
+
+
+def logging_in(address: Address, name: str) -> Waiting[Connected]:
+    """Connect as `connect` does, for those who do something else meanwhile."""
     owner = pwd.getpwuid(os.geteuid()).pw_name
     problem: Exception | None = None
     for role in dict.fromkeys((address.role, owner) if address.superuser else (address.role,)):
         try:
-            connection = _login(address, role, name)
+            pgconn = yield from _dialling(address, role, name)
+            if role != address.role:
+                yield from _saying(pgconn, sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(address.role)))
         except psycopg.OperationalError as error:
             problem = error
             continue
-        if role != address.role:
-            connection.execute(sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(address.role)))
+        connection = psycopg.Connection[tuple[object, ...]](pgconn)
+        connection.autocommit = True
         return connection
     raise Unreachable(_sentence(problem))
 
 
-def _login(address: Address, role: str, name: str) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(
-        host=address.directory,
-        port=address.port,
-        dbname=address.database,
-        user=role,
-        application_name=name,
-        client_encoding="utf8",
-        connect_timeout=5,
-        options=address.settings,
-        autocommit=True,
+def _dialling(address: Address, role: str, name: str) -> Waiting[pq.abc.PGconn]:
+    pgconn = pq.PGconn.connect_start(
+        make_conninfo(
+            host=address.directory,
+            port=address.port,
+            dbname=address.database,
+            user=role,
+            application_name=name,
+            client_encoding="utf8",
+            options=address.settings,
+        ).encode()
     )
+    until = time.monotonic() + _CONNECTS_WITHIN
+    try:
+        while (status := pgconn.connect_poll()) != pq.PollingStatus.OK:
+            if status == pq.PollingStatus.FAILED:
+                raise psycopg.OperationalError(pgconn.get_error_message())
+            if time.monotonic() >= until:
+                raise psycopg.OperationalError(f"the server did not answer within {_CONNECTS_WITHIN:.0f} s")
+            yield Wait(pgconn.socket, READ if status == pq.PollingStatus.READING else WRITE, until)
+    except BaseException:
+        pgconn.finish()
+        raise
+    return pgconn
+
+
+def _saying(pgconn: pq.abc.PGconn, statement: sql.Composed) -> Waiting[None]:
+    """Execute a short statement."""
+    pgconn.send_query(statement.as_bytes(None))
+    while pgconn.is_busy():
+        yield Wait(pgconn.socket, READ)
+        pgconn.consume_input()
+    while (result := pgconn.get_result()) is not None:
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result)
 
 
 def _sentence(error: Exception | None) -> str:
     lines = [line for line in str(error).splitlines() if line]
     return lines[-1].strip() if lines else "unknown"
-
-
-class Connection:
-    """A session of our own for short statements: each is committed at once, and other sessions see it.
-
-    One that dies is opened again, and what it was doing is done again.
-
-    Args:
-        address: of the server.
-        name: shown in pg_stat_activity.
-    """
-
-    def __init__(self, address: Address, name: str) -> None:
-        self._address = address
-        self._name = name
-        self._open()
-
-    def execute(self, statement: str, *values: object) -> list[Row]:
-        """Run a statement with parameters `$1`, `$2`, ... and return its rows."""
-        return self._kept(lambda: self._execute(statement, values))
-
-    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        """Run statements in one transaction, without waiting for one before the next is sent unless they are large.
-
-        Raises:
-            RunDeleted: rows refer to a run that is not there any more.
-        """
-        try:
-            self._kept(lambda: self._batch(statements), lambda: self._again(statements))
-        except psycopg.errors.ForeignKeyViolation:
-            raise RunDeleted from None
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _open(self) -> None:
-        self._connection = connect(self._address, self._name)
-        # A server that crashes may lose the last moments of these rows: their results can be computed again.
-        self._connection.execute("SET synchronous_commit TO off")
-        self._cursor = psycopg.RawCursor(self._connection, row_factory=dict_row)
-        for raw in (bytes, bytearray, memoryview):
-            self._connection.adapters.register_dumper(raw, BytesBinaryDumper)
-
-    def _kept(self, work: Callable[[], Result], again: Callable[[], Result] | None = None) -> Result:
-        """Do a piece of work, once more on a new connection if this one has died: by `again` where that is another thing."""
-        try:
-            return work()
-        except psycopg.OperationalError as error:
-            # One that died in the middle of a pipeline may not know it yet; then the error is psycopg's own, without SQLSTATE.
-            why = error.diag.message_primary or _sentence(error)
-            if error.sqlstate is not None and not self._connection.closed:
-                raise OperatorError(f"the record cannot be written: {why}", sqlstate=error.sqlstate) from None
-        self._connection.close()
-        try:
-            self._open()
-        except Unreachable as problem:
-            raise OperatorError(f"the session that keeps the record died ({why}) and cannot be replaced: {problem}") from None
-        return (again or work)()
-
-    def _execute(self, statement: str, values: tuple[object, ...]) -> list[Row]:
-        self._cursor.execute(statement.encode(), values or None, binary=True)
-        return self._cursor.fetchall() if self._cursor.description else []
-
-    def _batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        # Without waiting libpq would keep all parts of a large state in its memory until they are sent.
-        waits = any(isinstance(value, memoryview) and len(value) == PART for _, values in statements for value in values)
-        with nullcontext() if waits else self._connection.pipeline(), self._connection.transaction():
-            for statement, values in statements:
-                self._cursor.execute(statement.encode(), values)
-
-    def _again(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        """Run statements once more, unless they have been committed and only the answer was lost."""
-        with suppress(psycopg.errors.UniqueViolation):  # they have
-            self._batch(statements)

@@ -14,9 +14,10 @@ sys.setdlopenflags(_flags | os.RTLD_DEEPBIND)
 try:
     import psycopg
     from psycopg import pq, sql
-    from psycopg.rows import dict_row
+    from psycopg.adapt import PyFormat, Transformer
+    from psycopg.conninfo import make_conninfo
     from psycopg.types.string import BytesBinaryDumper
 finally:
     sys.setdlopenflags(_flags)
 
-__all__ = ["BytesBinaryDumper", "dict_row", "pq", "psycopg", "sql"]
+__all__ = ["BytesBinaryDumper", "PyFormat", "Transformer", "make_conninfo", "pq", "psycopg", "sql"]

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from automl.cluster.caller import CallerSession
-from automl.cluster.connection import Connection, Unreachable, own_address
+from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.interface import Cluster
 from automl.cluster.orders import Setup
+from automl.cluster.outbox import Outbox
 from automl.cluster.resources import Resources
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Invisible, Sessions
@@ -66,7 +67,7 @@ def open_cluster(
         fingerprints=_fingerprint_queries(needs),
     )
     cluster: Cluster
-    journal: Connection | None = None
+    journal: Outbox | None = None
     where = segment_map(db, needs.datasets, needs.caching) if db.dialect.segmented else None
     wanted = min(needs.resources.sessions, count)
     if wanted:
@@ -100,11 +101,11 @@ def _fingerprint_queries(needs: SessionNeeds) -> tuple[str, ...]:
 
 def _connected(
     db: CallerDatabase, setup: Setup, count: int, where: SegmentMap | None, expected: Sequence[str]
-) -> tuple[Connection, Cluster]:
+) -> tuple[Outbox, Cluster]:
     if count == 0:
         raise Unreachable("keras_automl.sessions is 0")
     address = own_address(db)
-    journal = Connection(address, "keras_automl record")
+    journal = Outbox(address, "keras_automl record", db.interrupt, db.warning)
     try:
         journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
         if where is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from automl.cluster.opening import SessionNeeds, fingerprints
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Journal
-from automl.database.transaction import sees_others
+from automl.database.transaction import keeps_its_snapshot
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError
 
 
@@ -23,7 +23,7 @@ def require_same_rows(db: CallerDatabase, journal: Journal, needs: SessionNeeds,
     Raises:
         AutomlError: what has been trained, or computed, is of some rows as they were and others as they are.
     """
-    looks: Journal = db if sees_others(db) else journal
+    looks: Journal = journal if keeps_its_snapshot(db) else db
     names = [table.relation.name for table in needs.datasets.values()]
     if needs.functions is not None:
         names.append(needs.functions.name)

@@ -41,7 +41,8 @@ def holder_of_run(db: Database, run_id: int) -> int | None:
     """Return the process that keeps a run; None if none does any more."""
     rows = db.execute(
         "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = ($1::bigint)::oid"
-        " AND objid = ($2::bigint)::oid AND objsubid = 2 AND granted",
+        " AND objid = ($2::bigint)::oid AND objsubid = 2 AND granted AND database ="
+        " (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
         int(Lock.RUN),
         _key_of_run(run_id),
     )

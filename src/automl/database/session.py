@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any, Protocol
 
 from automl.database.dialect import Dialect, dialect_of
 from automl.errors import AutomlError
+from keras_seg.protocol.sqlstates import QUERY_CANCELED
 from keras_seg.server.failure import failure, failure_again, words_of
 from keras_seg.server.interrupts import careful, is_cancellation, look
 
 Row = dict[str, Any]
+Statement = tuple[str, tuple[object, ...]]
 
 # Quoted names and texts are passed over: what stands in them is a name, whatever it looks like.
 _PARAMETER = re.compile(
@@ -41,13 +43,26 @@ class Database(Protocol):
 
 
 class Journal(Protocol):
-    """A session that keeps a record: the caller's, or one that commits as it goes."""
+    """A session that keeps a record: the caller's, or one that commits as it goes, while the caller goes on."""
 
     def execute(self, sql: str, *values: object) -> list[Row]:
         """Run one statement and return its rows."""
 
-    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        """Run statements together: all of them take effect, or none."""
+    def post(self, statements: Sequence[Statement], written: Callable[[], None]) -> None:
+        """Have statements executed together: all of them take effect, or none.
+
+        Args:
+            written: is called when they have; only then may others be posted.
+        """
+
+    def poll(self) -> bool:
+        """Go on with what was posted without waiting for anything; return whether it has been written."""
+
+    def finish(self, patience: float = ...) -> None:
+        """Wait until what was posted has been written; an error if that does not get on for so many seconds."""
+
+    def leave(self, statements: Sequence[Statement], seconds: float) -> None:
+        """Write the last words of a call that fails, if that is possible in so many seconds."""
 
 
 def session_random(db: Database) -> float:
@@ -100,10 +115,20 @@ class CallerDatabase:
         finally:
             cursor.close()
 
-    def batch(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+    def post(self, statements: Sequence[Statement], written: Callable[[], None]) -> None:
         with self.subtransaction():
             for sql, values in statements:
                 self.execute(sql, *values)
+        written()
+
+    def poll(self) -> bool:
+        return True
+
+    def finish(self, patience: float = 0.0) -> None:
+        """Nothing is under way: whatever was posted has been executed."""
+
+    def leave(self, statements: Sequence[Statement], seconds: float) -> None:
+        """The call's error takes back whatever would be written."""
 
     def subtransaction(self) -> AbstractContextManager[object]:
         """Statements that are undone together where one of them fails, so that the error can be caught."""
@@ -134,7 +159,7 @@ class CallerDatabase:
         """
         if isinstance(error, AutomlError):
             return failure(self._plpy, error.message, error.sqlstate, error.hint)
-        if not isinstance(error, self._plpy.SPIError) or not hasattr(error, "spidata"):
-            return None
         said = words_of(error)
+        if not isinstance(error, self._plpy.SPIError) or not hasattr(error, "spidata"):
+            return failure(self._plpy, f"{said}: {function}", QUERY_CANCELED) if is_cancellation(error) else None
         return failure_again(self._plpy, error, f"{said}: {function}" if is_cancellation(error) else said)

@@ -10,9 +10,9 @@ _KIND = (
 )
 
 
-def sees_others(db: Database) -> bool:
-    """Return whether a statement sees what other transactions have committed up to then."""
-    sql = "SELECT pg_catalog.current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') AS yes"
+def keeps_its_snapshot(db: Database) -> bool:
+    """Return whether statements do not see what other transactions have committed since it began."""
+    sql = "SELECT pg_catalog.current_setting('transaction_isolation') IN ('repeatable read', 'serializable') AS yes"
     return bool(db.execute(sql)[0]["yes"])
 
 

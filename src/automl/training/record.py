@@ -1,16 +1,21 @@
 """What a run remembers while it goes, in tables that other sessions can read: its trials, their metrics and checkpoints.
 
-Rows are gathered and written together, some times a second, through a session that commits at once: a search that dies leaves
-all but its last moments. The states of trials rest here too when they are too large to rest in memory.
+Rows are gathered and written together, some times a second, through a session that commits at once and that nobody waits for:
+a search that dies leaves all but its last moments. The states of trials rest here too when they are too large for the memory.
+
+Rows are added and never changed, so that no lock on a row can stop a run. That a run has finished is written in the caller's
+own transaction, with the tables that it has made: both are there, or neither is, and then it can go on.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 
-from automl.database.session import Database, Journal
+from automl.database.session import CallerDatabase, Database, Journal, Statement
+from automl.database.settings import settings
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, RunDeleted
 from automl.training.curves import Evaluation
 from automl.training.history import History, remembered
@@ -20,49 +25,53 @@ from automl.training.rows import (
     Call,
     Checkpoint,
     End,
-    MetricKey,
     MetricRow,
     NewTrial,
     Progress,
+    ProgressRow,
     RunRow,
     RunStatus,
+    State,
     TrialRow,
     TrialStatus,
     Where,
 )
 from automl.training.statements import (
     CHECKPOINTS,
+    CONFIGURATIONS,
     METRICS,
+    PROGRESS,
     RUNS,
+    STATES,
     TRIALS,
-    Statement,
-    assigned,
-    names,
-    parameters,
+    VERSIONS,
     read,
     values,
 )
-from automl.training.states import RestingStates
+from automl.training.states import Allowance, RestingStates
 from keras_seg.protocol.parts import PART, Raw
+from keras_seg.server.interrupts import is_cancellation
 
 _INTERVAL = 0.2  # seconds between two writings
-_SHARE = 20  # and at least this many times as long as the last writing took, so that it stays below 5 % of the time
+_SHARE = 20  # and at least this many times as long as the last one took us, so that it stays below 5 % of the time
+_TRIES = 2**32  # rows that a run can have from one resume to the next
+_LAST_WORDS = 0.5  # seconds, where the caller waits for nothing else
+_PATIENCE = 10.0  # seconds without getting on, where a run has failed that can go on
+_FULL = 60.0  # the same, where there is no memory left for states
+_TIDY_LEAST = 16 * 2**20  # bytes; madlib.automl_tidy has the same
+_ROW = 200  # bytes of a row, about
 
 _OF_RUN = "WHERE run_id = $1::bigint"
-_BEGIN = f"INSERT INTO {RUNS.name} ({names(Call, Where)}) VALUES ({parameters(Call, Where)}) RETURNING run_id"
-_RESUME = f"""UPDATE {RUNS.name} SET status = '{RunStatus.RUNNING}', finished = NULL, error = NULL, {assigned(Where)}
-    {_OF_RUN} AND status <> '{RunStatus.FINISHED}' RETURNING run_id"""
-_BEST = f"UPDATE {RUNS.name} SET {assigned(Best)} {_OF_RUN}"
-_END = f"UPDATE {RUNS.name} SET finished = pg_catalog.clock_timestamp(), {assigned(End)} {_OF_RUN}"
-_THERE = f"SELECT run_id FROM {RUNS.name} {_OF_RUN}"
-_WAIT = f"""UPDATE {TRIALS.name} SET status = '{TrialStatus.WAITING}'
-    {_OF_RUN} AND status IN ('{TrialStatus.RUNNING}', '{TrialStatus.STOPPED}')"""
-_STOP = f"""UPDATE {TRIALS.name} SET status = '{TrialStatus.STOPPED}'
-    {_OF_RUN} AND status IN ('{TrialStatus.WAITING}', '{TrialStatus.RUNNING}')"""
+_NUMBER = "SELECT pg_catalog.nextval('madlib.automl_run_log_run_id_seq') AS run_id"
+_STATUS = f"SELECT status FROM {RUNS.name} {_OF_RUN}"
+_LAST = f"{STATES.select(State)} ORDER BY n DESC LIMIT 1"
+_THERE = f"SELECT 1 / pg_catalog.count(*) AS there FROM {RUNS.name} {_OF_RUN}"  # an error ends the transaction where it is not
 _ANCHORS = f"{CHECKPOINTS.select(Anchor)} AND part = 0"
-_STATE = f"SELECT state FROM {CHECKPOINTS.name} {_OF_RUN} AND mst_key = $2::integer AND part = $3::integer"
-_REPLACED = f"DELETE FROM {CHECKPOINTS.name} {_OF_RUN} AND mst_key = ANY ($2::integer[])"
-_DONE = f"DELETE FROM {CHECKPOINTS.name} {_OF_RUN}"
+_STATE = (
+    f"SELECT state FROM {VERSIONS.name} {_OF_RUN} AND mst_key = $2::integer AND visits = $3::integer AND part = $4::integer"
+)
+_DONE = f"DELETE FROM {VERSIONS.name} {_OF_RUN}"
+_TIDY: Statement = ("SELECT madlib.automl_tidy() AS tidied", ())
 
 
 def run_of(db: Database, run: int) -> RunRow | None:
@@ -76,22 +85,26 @@ class RunRecord:
     Args:
         journal: the session that writes.
         memory: bytes of resting states that may stay in memory.
+        hourly: bytes of states that may be written in an hour though they could stay there.
         durable: whether what is written outlives a crash, so that checkpoints are worth writing.
-        has_foreign_keys: whether the server keeps rows of runs that are not there out; otherwise it is asked for each time.
     """
 
-    def __init__(self, journal: Journal, memory: int, *, durable: bool, has_foreign_keys: bool) -> None:
+    def __init__(self, journal: Journal, memory: int, hourly: int, *, durable: bool) -> None:
         self._journal = journal
         self._durable = durable
-        self._has_foreign_keys = has_foreign_keys
         self._run = 0
-        self._open = False
+        self._state: State | None = None
+        self._said: State | None = None
+        self._n = 0
         self._trials: list[NewTrial] = []
         self._metrics: list[MetricRow] = []
-        self._best: list[Statement] = []
         self._progress: dict[int, Progress] = {}
-        self._states = RestingStates(memory, self._write_checkpoints, self._read_state)
+        self._interrupted: list[TrialRow] = []
+        self._known: set[tuple[int, int]] = set()
+        self._states = RestingStates(memory, Allowance(hourly), self._read_state)
+        self._grown = 0
         self._next = 0.0
+        self._spent = 0.0
 
     @property
     def run(self) -> int:
@@ -103,10 +116,17 @@ class RunRecord:
         """Whether it is there when the run has failed, so that it can go on."""
         return self._durable
 
-    def begin(self, call: Call, where: Where) -> int:
-        """Open the record of a run and return its number."""
-        self._run = int(self._journal.execute(_BEGIN, *values(call, where))[0]["run_id"])
-        self._open = True
+    def begin(self, call: Call, where: Where, keep: Callable[[int], object]) -> int:
+        """Open the record of a run and return its number.
+
+        Args:
+            keep: is called with the number before anybody sees it: whoever has seen a run can ask whether it is kept.
+        """
+        self._run = int(self._journal.execute(_NUMBER)[0]["run_id"])
+        keep(self._run)
+        self._state = State(*values(where), None, None, RunStatus.RUNNING, None, None)
+        self._write([*RUNS.insert(self._run, [call]), *self._new_state()])
+        self._tidy()
         return self._run
 
     def recall(self, run: int, partitions: int) -> History:
@@ -121,19 +141,28 @@ class RunRecord:
         trials = read(TrialRow, self._journal.execute(TRIALS.select(TrialRow), run))
         metrics = read(MetricRow, self._journal.execute(METRICS.select(MetricRow), run))
         anchors = read(Anchor, self._journal.execute(_ANCHORS, run))
-        self._states.recall(anchor.mst_key for anchor in anchors)
+        self._states.recall(anchors)
+        self._known = {(row.mst_key, row.iteration) for row in metrics}
+        self._interrupted = [row for row in trials if row.status in (TrialStatus.RUNNING, TrialStatus.STOPPED)]
         return remembered(partitions, trials, metrics, anchors)
 
-    def resume(self, where: Where, history: History) -> None:
+    def resume(self, where: Where) -> None:
         """Let the record of the recalled run go on."""
-        if not self._journal.execute(_RESUME, self._run, *values(where)):
+        rows = self._journal.execute(_STATUS, self._run)
+        if not rows or rows[0]["status"] == RunStatus.FINISHED:
             raise AutomlError(
                 f"run {self._run} has finished, or was deleted, while it was to be resumed",
                 sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
             )
-        self._open = True
-        stale = [MetricKey(trial, iteration) for trial, iteration in history.stale]
-        self._journal.batch([(_WAIT, (self._run,)), *METRICS.delete(self._run, stale)])
+        last = next(iter(read(State, self._journal.execute(_LAST, self._run))), None)
+        # What a process of the last time may still be writing comes before, whenever it comes.
+        self._n = ((0 if last is None else last.n) // _TRIES + 1) * _TRIES
+        best = (None, None) if last is None else (last.best_mst_key, last.best_loss)
+        self._state = State(*values(where), *best, RunStatus.RUNNING, None, None if last is None else last.versions)
+        for trial in self._interrupted:
+            self.progress(replace(trial.progress, status=TrialStatus.WAITING))
+        self._write([*self._new_state(), *self._rows()])
+        self._tidy()
 
     def trials(self, rows: Sequence[NewTrial]) -> None:
         """Note new trials."""
@@ -144,85 +173,168 @@ class RunRecord:
         self._progress[progress.mst_key] = progress
 
     def evaluated(self, trial: int, evaluation: Evaluation) -> None:
-        """Note a trial's loss and metrics."""
-        self._metrics.append(MetricRow.of(trial, evaluation))
+        """Note a trial's loss and metrics; a run that goes on may find again what its record has."""
+        if (trial, evaluation.iteration) not in self._known:
+            self._metrics.append(MetricRow.of(trial, evaluation))
 
     def best(self, best: Best) -> None:
         """Note the best trial so far."""
-        self._best = [(_BEST, (self._run, *values(best)))]
+        if self._state is not None:
+            self._state = replace(self._state, best_mst_key=best.best_mst_key, best_loss=best.best_loss)
 
     def put(self, checkpoint: Checkpoint) -> None:
-        """Let a trial's state rest here."""
+        """Let a trial's state rest here.
+
+        Raises:
+            OperatorError: there is no memory left for it, and the record cannot be written.
+        """
         self._states.put(checkpoint)
+        while first := self._states.in_the_way():
+            self._journal.finish(_FULL)
+            self._post(first)
+            self._journal.finish(_FULL)
 
     def state_of(self, trial: int) -> Raw | None:
         """Return a trial's state; None if it has not begun."""
         return self._states.get(trial)
 
     def flush(self, *, now: bool = False) -> None:
-        """Write what has been gathered, if it is time to.
+        """Go on writing what has been gathered, and begin with what has been since, if it is time to; nobody waits for it.
 
         Raises:
             RunDeleted: somebody deleted the run's row.
         """
         begin = time.monotonic()
-        if not now and begin < self._next:
-            return
-        self._write_rows()
-        if self._durable:
-            self._states.save()
-        end = time.monotonic()
-        self._next = end + max(_INTERVAL, _SHARE * (end - begin))
+        if now:
+            self._next = begin
+        if self._journal.poll() and begin >= self._next:
+            if self._durable and self._grown > (self._states.live + _TIDY_LEAST) / 8:
+                self._tidy()
+            else:
+                self._post(self._states.to_write() if self._durable else [])
+                self._next, self._spent = begin + max(_INTERVAL, _SHARE * self._spent), 0.0
+        self._spent += time.monotonic() - begin
 
     def settle(self, trial: int) -> None:
-        """Write a trial's state before it is noted that the trial failed: one that failed has its last state in the record."""
-        if self._durable:
-            self._states.save_one(trial)
+        """Have a trial's state written with the word that it failed: one that failed has its last state in the record."""
+        self._states.urge(trial)
 
-    def end(self, end: End) -> None:
-        """Close the record of the run, if it is open; the checkpoints of one that came to its end are not needed any more."""
-        if not self._open:
+    def finish(self, db: CallerDatabase, end: End) -> None:
+        """Write that the run has finished, in the caller's transaction: its checkpoints are not needed any more.
+
+        Args:
+            db: the caller's session.
+        """
+        self._journal.finish()
+        self._write(self._rows())
+        self._say(end)
+        with settings(db, {"lock_timeout": "0"}):
+            for text, given in self._new_state():
+                db.execute(text, *given)
+        if not db.dialect.segmented:  # there a DELETE locks the whole table; automl_tidy does it
+            _try(db, _DONE, self._run)
+
+    def break_off(self, end: End) -> None:
+        """Write that the run has ended before its time, if its record is open: the states too, where there is time for that."""
+        if self._state is None:
             return
-        finished = end.status == RunStatus.FINISHED
-        if finished:
-            self._states.forget_unsaved()
-        self.flush(now=True)
-        self._journal.batch([(_END, (self._run, *values(end))), (_DONE if finished else _STOP, (self._run,))])
+        seconds = _LAST_WORDS
+        if end.status != RunStatus.CANCELLED and self._durable and self._save():
+            seconds = _PATIENCE
+        self._say(end)
+        self._journal.leave([(_THERE, (self._run,)), *self._new_state()], seconds)
 
-    def _write_rows(self) -> None:
-        new = [*TRIALS.insert(self._run, self._trials), *METRICS.insert(self._run, self._metrics)]
-        statements = [*new, *self._best, *TRIALS.update(self._run, list(self._progress.values()))]
+    # --- writing ------------------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[Statement]:
+        """Return the statements of the rows that have been gathered, which count as written then."""
+        progress = [ProgressRow.of(each, self._number()) for each in self._progress.values()]
+        statements = [
+            *CONFIGURATIONS.insert(self._run, self._trials),
+            *METRICS.insert(self._run, self._metrics),
+            *PROGRESS.insert(self._run, progress),
+            *(self._new_state() if self._state != self._said else ()),
+        ]
+        self._grown += _ROW * len(progress)
+        self._trials, self._metrics, self._progress = [], [], {}
+        return statements
+
+    def _new_state(self) -> list[Statement]:
+        """Return the statement that says what the run is."""
+        assert self._state is not None
+        self._said = self._state
+        return STATES.insert(self._run, [replace(self._state, n=self._number())])
+
+    def _say(self, end: End) -> None:
+        assert self._state is not None
+        self._state = State(self._state.executor, self._state.sessions, self._state.backend, *values(end))
+
+    def _number(self) -> int:
+        self._n += 1
+        return self._n
+
+    def _post(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Write the rows that have been gathered, and behind them checkpoints, together.
+
+        A run that is resumed makes no evaluation again that lies before a checkpoint.
+        """
+        parts = [part for checkpoint in checkpoints for part in checkpoint.parts()]
+        together = VERSIONS.insert(self._run, [part for part in parts if len(part.state) < PART])
+        large = [statement for part in parts if len(part.state) == PART for statement in VERSIONS.insert(self._run, [part])]
+        statements = [*self._rows(), *together, *large]
+        self._grown += sum(len(part.state) for part in parts)
         if statements:
-            self._require_run()
-            self._journal.batch(statements)
-        # Written is written, also where a checkpoint fails then: the end of the run must not write it again.
-        self._trials, self._metrics, self._best, self._progress = [], [], [], {}
+            self._journal.post([(_THERE, (self._run,)), *statements], lambda: self._states.written(checkpoints))
 
-    def _require_run(self) -> None:
-        """Without foreign keys rows of a run that is not there any more could be written."""
-        if not self._has_foreign_keys and not self._journal.execute(_THERE, self._run):
-            raise RunDeleted
+    def _write(self, statements: Sequence[Statement]) -> None:
+        """Write something and wait until it is written."""
+        if statements:
+            self._journal.post(statements, lambda: None)
+            self._journal.finish()
 
-    def _write_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
-        self._write_rows()  # a run that is resumed makes no evaluation again that lies before a checkpoint
-        replaced = _REPLACED, (self._run, [checkpoint.mst_key for checkpoint in checkpoints])
-        rows = [part for checkpoint in checkpoints for part in checkpoint.parts()]
-        together = [row for row in rows if len(row.state) < PART]
-        large = [statement for row in rows if len(row.state) == PART for statement in CHECKPOINTS.insert(self._run, [row])]
-        self._journal.batch([replaced, *CHECKPOINTS.insert(self._run, together), *large])
+    def _save(self) -> bool:
+        """Write what has not been written, states too, as long as that gets on; return whether it did."""
+        try:
+            self._journal.finish(_PATIENCE)
+            self._post([])
+            self._journal.finish(_PATIENCE)
+            while checkpoints := self._states.to_write(all_of_them=True):
+                self._post(checkpoints)
+                self._journal.finish(_PATIENCE)
+        except Exception:  # the caller hears of what made the run end
+            return False
+        return True
 
-    def _read_state(self, trial: int) -> Raw:
+    def _tidy(self) -> None:
+        """Have what does not count any more deleted, if it is much: nothing is kept waiting for that."""
+        self._grown = 0
+        if self._durable:
+            self._journal.post([_TIDY], lambda: None)
+
+    # --- states in the record -----------------------------------------------------------------------------------------------
+
+    def _read_state(self, trial: int, visits: int) -> Raw:
         state = bytearray()
-        for part in self._parts_of(trial):
+        for part in self._parts_of(trial, visits):
             state += part
         if not state:
             raise RunDeleted
         return state
 
-    def _parts_of(self, trial: int) -> Iterator[Raw]:
+    def _parts_of(self, trial: int, visits: int) -> Iterator[Raw]:
         """Read a state part by part: read as a whole, a large one would be in memory several times."""
         for part in count():
-            rows = self._journal.execute(_STATE, self._run, trial, part)
+            rows = self._journal.execute(_STATE, self._run, trial, visits, part)
             yield rows[0]["state"] if rows else b""
             if not rows or len(rows[0]["state"]) != PART:  # it was the last; 0.1.0 wrote one, of any size
                 return
+
+
+def _try(db: CallerDatabase, sql: str, *given: object) -> None:
+    """Execute a statement that may be left out where somebody is in its way."""
+    try:
+        with db.subtransaction(), settings(db, {"lock_timeout": "200"}):
+            db.execute(sql, *given)
+    except Exception as error:
+        if is_cancellation(error):
+            raise

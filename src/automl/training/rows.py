@@ -1,13 +1,13 @@
 """The rows of the record: each field is a column, named once; statements are made of them.
 
-A row is taken apart into what is written together: a run's call once, where it runs again by each resume, its end at its end.
+Rows are added and never changed: what is said of a run, or of a trial, is a row of its own each time, and the last one counts.
 Every row belongs to a run, whose number stands before its other columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -102,13 +102,25 @@ class End(Best):
     """How a run ended.
 
     Attributes:
+        status: a RunStatus.
         error: why, unless it finished.
         versions: what the first session said about itself, as JSON.
     """
 
     status: Text
     error: Text | None
-    versions: Text
+    versions: Text | None
+
+
+@dataclass(frozen=True)
+class State(End, Where):
+    """What a run is, from here on: the last one counts.
+
+    Attributes:
+        n: which of the rows of the run this is; they grow.
+    """
+
+    n: BigInteger = 0
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,6 @@ class NewTrial(Row):
     model_id: Integer
     compile_params: Text
     fit_params: Text
-    place: Json
 
 
 @dataclass(frozen=True)
@@ -153,21 +164,36 @@ class Progress(Row):
 
 @dataclass(frozen=True)
 class TrialRow(Progress, NewTrial):
-    """A whole row of a trial."""
+    """A trial as it is shown."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(*(getattr(self, each.name) for each in fields(Progress)))
 
 
 @dataclass(frozen=True)
-class MetricKey(Row):
-    """Which evaluation."""
+class ProgressRow(Progress):
+    """How far a trial is, from here on.
+
+    Attributes:
+        n: which of the rows of the run this is; they grow.
+    """
+
+    n: BigInteger = 0
+
+    @classmethod
+    def of(cls, progress: Progress, n: int) -> ProgressRow:
+        """Return the row of a trial's progress."""
+        return cls(*(getattr(progress, each.name) for each in fields(Progress)), n=n)
+
+
+@dataclass(frozen=True)
+class MetricRow(Row):
+    """An evaluation of a trial."""
 
     mst_key: Integer
     iteration: Integer
-
-
-@dataclass(frozen=True)
-class MetricRow(MetricKey):
-    """An evaluation of a trial."""
-
     elapsed: Double
     training_loss: Double
     training_metrics: Doubles

@@ -12,6 +12,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from automl.cluster.hopper import Hopper, Visit
@@ -23,7 +24,7 @@ from automl.cluster.same_rows import require_same_rows
 from automl.cluster.visits import TRIES, Lost, Visits, fault_of
 from automl.database import locks
 from automl.database.session import CallerDatabase
-from automl.database.settings import OF_LARGE_VALUES, settings
+from automl.database.settings import CHECKPOINT_BYTES, OF_LARGE_VALUES, read_setting, settings
 from automl.errors import AutomlError, OperatorError
 from automl.search.scheduler import Milestone, Scheduler, Step, Task
 from automl.training import caveats, results, trials
@@ -75,27 +76,27 @@ def execute(
     if interrupted:
         interrupted.require_same(inputs)
     with open_cluster(db, needs, count, "the search", rows) as (cluster, journal):
-        memory, foreign_keys = request.resources.memory, not db.dialect.segmented
-        record = RunRecord(journal, memory, durable=journal is not db, has_foreign_keys=foreign_keys)
+        hourly = read_setting(db, CHECKPOINT_BYTES)
+        record = RunRecord(journal, request.resources.memory, hourly, durable=journal is not db)
         history = record.recall(interrupted.run_id, request.training.partitions) if interrupted else History()
         run = Run(db, request, scheduler, cluster, record, history)
         try:
             if interrupted:
                 run.set_out()
-                record.resume(_where(cluster), history)  # a replay that goes wrong has done so by now: nothing is written yet
+                record.resume(_where(cluster))  # a replay that goes wrong has done so by now: nothing is written yet
                 known = len(history.trials)
                 db.info(f"run {record.run} goes on after {history.elapsed:.1f} s of training; trials known: {known}")
             else:
-                locks.claim_run(db, record.begin(_call(request, arguments, inputs), _where(cluster)))
+                record.begin(_call(request, arguments, inputs), _where(cluster), partial(locks.claim_run, db))
                 run.set_out()
             found = run.train()
             require_same_rows(db, journal, needs, rows, "the search")
             with settings(db, OF_LARGE_VALUES):
                 tables.fill(db, found, interrupted.started if interrupted else run.started, record.state_of)
+            record.finish(db, _end(run.best, RunStatus.FINISHED, None, cluster))
         except BaseException as error:
             _close_quietly(record, run.best, error, cluster)
             raise
-        record.end(_end(run.best, RunStatus.FINISHED, None, cluster))
 
 
 class Run:
@@ -267,7 +268,10 @@ class Run:
             self._trials.add(TrialUnderWay(trial, task, curve, OpenEvaluation(self._datasets)))
         for number, task in tasks.items():
             self._trials[number].task = task
-        self._record.trials([self._trials[trial.number].row for trial in new if not self._replay.knows(trial)])
+        unknown = [self._trials[trial.number] for trial in new if not self._replay.knows(trial)]
+        self._record.trials([each.row for each in unknown])
+        for each in unknown:
+            self._record.progress(each.progress(TrialStatus.WAITING))
 
     def _set_out(self, task: Task) -> list[Step]:
         """Let a trial set out on a task; where the record knows how that ended, return what the scheduler says to it."""
@@ -352,6 +356,6 @@ def _close_quietly(record: RunRecord, best: Best, error: BaseException, cluster:
     status = RunStatus.CANCELLED if is_cancellation(error) else RunStatus.FAILED
     why = next(iter(words_of(error).splitlines()), type(error).__name__)
     try:
-        record.end(_end(best, status, why, cluster))
+        record.break_off(_end(best, status, why, cluster))
     except Exception:
         return

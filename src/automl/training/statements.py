@@ -10,11 +10,11 @@ from functools import cache
 from itertools import chain, count
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
+from automl.database.session import Statement
 from automl.training.rows import Row
 
 _MOST_ROWS = 100  # of one statement
 Kind = TypeVar("Kind", bound=Row)
-Statement = tuple[str, tuple[object, ...]]
 
 
 @dataclass(frozen=True)
@@ -36,43 +36,29 @@ class Table:
         return f"SELECT {', '.join(each.shown for each in _columns(kind))} FROM {self.name} WHERE run_id = $1::bigint"
 
     def insert(self, run: int, rows: Sequence[Row]) -> list[Statement]:
-        """Return the statements that write new rows."""
-        return _of_many(rows, run, f"INSERT INTO {self.name} ({{names}}) VALUES {{values}}")
+        """Return the statements that write new rows; one whose key is there already is left as it is."""
+        return [self._insert(rows[at : at + _MOST_ROWS], run) for at in range(0, len(rows), _MOST_ROWS)]
 
-    def update(self, run: int, rows: Sequence[Row]) -> list[Statement]:
-        """Return the statements that write these rows into those that are there, which may have more columns."""
-        names = [each.name for each in _columns(type(rows[0])) if each.name not in self.key] if rows else []
-        changed = ", ".join(f"{name} = v.{name}" for name in names)
-        return _of_many(rows, run, f"UPDATE {self.name} t SET {changed} FROM (VALUES {{values}}) v ({{names}}) {self._same}")
-
-    def delete(self, run: int, keys: Sequence[Row]) -> list[Statement]:
-        """Return the statements that delete the rows of these keys."""
-        return _of_many(keys, run, f"DELETE FROM {self.name} t USING (VALUES {{values}}) v ({{names}}) {self._same}")
-
-    @property
-    def _same(self) -> str:
-        return "WHERE " + " AND ".join(f"t.{name} = v.{name}" for name in ("run_id", *self.key))
+    def _insert(self, rows: Sequence[Row], run: int) -> Statement:
+        columns, numbers = (_RUN, *_columns(type(rows[0]))), count(1)
+        numbered = ", ".join(f"({_numbered(columns, numbers)})" for _ in rows)
+        named = ", ".join(each.name for each in columns)
+        same = " AND ".join(f"t.{name} = v.{name}" for name in ("run_id", *self.key))
+        text = (
+            f"INSERT INTO {self.name} ({named}) SELECT * FROM (VALUES {numbered}) v ({named})"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {self.name} t WHERE {same})"
+        )
+        return text, tuple(chain(*((run, *values(row)) for row in rows)))
 
 
 RUNS = Table("madlib.automl_runs")
-TRIALS = Table("madlib.automl_trials", ("mst_key",))
+STATES = Table("madlib.automl_states", ("n",))
+TRIALS = Table("madlib.automl_trials", ("mst_key",))  # they show what the next two have; nobody writes there
+CONFIGURATIONS = Table("madlib.automl_configurations", ("mst_key",))
+PROGRESS = Table("madlib.automl_progress", ("mst_key", "n"))
 METRICS = Table("madlib.automl_metrics", ("mst_key", "iteration"))
-CHECKPOINTS = Table("madlib.automl_checkpoints", ("mst_key",))
-
-
-def names(*kinds: type[Row]) -> str:
-    """Return the columns of these kinds of rows, as an INSERT names them."""
-    return ", ".join(each.name for kind in kinds for each in _columns(kind))
-
-
-def parameters(*kinds: type[Row]) -> str:
-    """Return a parameter for each of their columns, from $1."""
-    return _numbered([each for kind in kinds for each in _columns(kind)], count(1))
-
-
-def assigned(kind: type[Row]) -> str:
-    """Return what an UPDATE sets, from $2: the first parameter is the number of the run."""
-    return ", ".join(f"{each.name} = ${at}::{each.kind}" for at, each in enumerate(_columns(kind), 2))
+CHECKPOINTS = Table("madlib.automl_checkpoints", ("mst_key", "part"))  # shows the latest of the next one
+VERSIONS = Table("madlib.automl_checkpoint_versions", ("mst_key", "visits", "part"))
 
 
 def values(*rows: Row) -> tuple[object, ...]:
@@ -117,23 +103,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return json.dumps(dict(value))
     return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, StrEnum) else value
-
-
-def _of_many(rows: Sequence[Row], run: int, text: str) -> list[Statement]:
-    """Return statements for some rows each, with the number of their run before each of them.
-
-    Args:
-        text: of the statement, with {names} and {values} where these stand.
-    """
-    parts = [rows[at : at + _MOST_ROWS] for at in range(0, len(rows), _MOST_ROWS)]
-    return [_of_some(part, run, text) for part in parts]
-
-
-def _of_some(rows: Sequence[Row], run: int, text: str) -> Statement:
-    columns, numbers = (_RUN, *_columns(type(rows[0]))), count(1)
-    numbered = ", ".join(f"({_numbered(columns, numbers)})" for _ in rows)
-    named = ", ".join(each.name for each in columns)
-    return text.format(names=named, values=numbered), tuple(chain(*((run, *values(row)) for row in rows)))
 
 
 def _numbered(columns: Sequence[_Column], numbers: Iterator[int]) -> str:

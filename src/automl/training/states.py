@@ -1,14 +1,50 @@
-"""The states of trials that rest: in memory as far as it goes, the ones that have rested longest in the record."""
+"""The states of trials that rest: in memory as far as it goes, the ones that have rested longest in the record.
+
+A state leaves memory only when its writing has been committed.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
-from automl.training.rows import Checkpoint
+from automl.training.rows import Anchor, Checkpoint
 from keras_seg.protocol.parts import Raw
 
 _TOGETHER = 4 * 2**20  # bytes of states that are written together
+_SAVED_UP = 1 / 20  # of what may be written in an hour
+
+
+class Allowance:
+    """Bytes that may be written: so many an hour; some minutes' worth can be saved up, and used up ahead.
+
+    Args:
+        hourly: bytes an hour.
+        clock: tells the time in seconds.
+    """
+
+    def __init__(self, hourly: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._hourly = hourly
+        self._clock = clock
+        self._left = self._most
+        self._counted = clock()
+
+    @property
+    def reaches(self) -> bool:
+        """Whether anything may be written now."""
+        now = self._clock()
+        self._left = min(self._most, self._left + self._hourly * (now - self._counted) / 3600)
+        self._counted = now
+        return self._left > 0
+
+    def spend(self, size: int) -> None:
+        """Count bytes as written."""
+        self._left -= size
+
+    @property
+    def _most(self) -> float:
+        return self._hourly * _SAVED_UP
 
 
 class RestingStates:
@@ -16,71 +52,84 @@ class RestingStates:
 
     Args:
         memory: bytes of states that may stay in memory.
-        write: puts checkpoints into the record, in place of those of the same trials.
-        read: takes the state of a trial out of it.
+        allowance: of bytes that are written though they could stay there.
+        read: takes the state that an anchor tells of out of the record.
     """
 
-    def __init__(self, memory: int, write: Callable[[Sequence[Checkpoint]], None], read: Callable[[int], Raw]) -> None:
+    def __init__(self, memory: int, allowance: Allowance, read: Callable[[int, int], Raw]) -> None:
         self._memory = memory
-        self._write = write
+        self._allowance = allowance
         self._read = read
         self._resting: OrderedDict[int, Checkpoint] = OrderedDict()
         self._unsaved: dict[int, None] = {}
-        self._spilled: set[int] = set()
+        self._spilled: dict[int, int] = {}  # after how many visits
+        self._urgent: set[int] = set()
+        self._sizes: dict[int, int] = {}
 
-    def recall(self, trials: Iterable[int]) -> None:
-        """Note that the record has states of these trials: they stay there until they are asked for."""
-        self._spilled.update(trials)
+    @property
+    def live(self) -> int:
+        """Bytes of the latest states of all trials, wherever they are."""
+        return sum(self._sizes.values())
+
+    @property
+    def excess(self) -> bool:
+        """Whether there are more than may stay in memory."""
+        return len(self._resting) > 1 and sum(len(each.state) for each in self._resting.values()) > self._memory
+
+    def recall(self, anchors: Iterable[Anchor]) -> None:
+        """Note that the record has these states: they stay there until they are asked for."""
+        self._spilled.update({anchor.mst_key: anchor.visits for anchor in anchors})
 
     def put(self, checkpoint: Checkpoint) -> None:
         """Let a trial's state rest here, in place of the one before."""
         trial = checkpoint.mst_key
         self._resting[trial] = checkpoint
         self._resting.move_to_end(trial)
+        self._sizes[trial] = len(checkpoint.state)
         self._unsaved[trial] = None
-        if self._size() > self._memory:
-            self._spill()
+        self._spilled.pop(trial, None)
 
     def get(self, trial: int) -> Raw | None:
         """Return a trial's state; None if it has not begun."""
         if trial in self._resting:
             return self._resting[trial].state
-        return self._read(trial) if trial in self._spilled else None
+        return self._read(trial, self._spilled[trial]) if trial in self._spilled else None
 
-    def save(self) -> None:
-        """Write the states that have not been written; some together, as far as that takes little memory."""
-        together: list[Checkpoint] = []
-        size = 0
-        for trial in list(self._unsaved):
-            together.append(self._saved(trial))
-            size += len(together[-1].state)
-            if size > _TOGETHER:
-                self._write(together)
-                together, size = [], 0
-        if together:
-            self._write(together)
+    def urge(self, trial: int) -> None:
+        """Have a trial's state written with what is written next."""
+        self._urgent.add(trial)
 
-    def save_one(self, trial: int) -> None:
-        """Write the state of a trial, if it has not been written."""
-        if trial in self._unsaved:
-            self._write([self._saved(trial)])
+    def to_write(self, *, all_of_them: bool = False) -> list[Checkpoint]:
+        """Return states to be written next, which are some together, as far as that takes little memory.
 
-    def forget_unsaved(self) -> None:
-        """Let the states that have not been written never be."""
-        self._unsaved.clear()
+        Args:
+            all_of_them: whatever the allowance.
+        """
+        chosen = [trial for trial in self._unsaved if trial in self._urgent]
+        size = sum(self._sizes[trial] for trial in chosen)
+        if all_of_them or self._allowance.reaches:
+            for trial in self._unsaved:
+                if size > _TOGETHER:
+                    break
+                if trial not in self._urgent:
+                    chosen.append(trial)
+                    size += self._sizes[trial]
+        self._urgent.clear()
+        self._allowance.spend(size)
+        return [self._resting[trial] for trial in chosen]
 
-    def _size(self) -> int:
-        return sum(len(checkpoint.state) for checkpoint in self._resting.values())
-
-    def _spill(self) -> None:
-        """Drop the states from memory that have rested longest, written out first."""
-        while len(self._resting) > 1 and self._size() > self._memory:
+    def in_the_way(self) -> list[Checkpoint]:
+        """Drop the states from memory that have rested longest and are saved; return one that must be written first."""
+        while self.excess:
             trial = next(iter(self._resting))
-            self.save_one(trial)
-            del self._resting[trial]
-            self._spilled.add(trial)
+            if trial in self._unsaved:
+                self._allowance.spend(self._sizes[trial])
+                return [self._resting[trial]]
+            self._spilled[trial] = self._resting.pop(trial).visits
+        return []
 
-    def _saved(self, trial: int) -> Checkpoint:
-        """Return a trial's state, and count it as written."""
-        del self._unsaved[trial]
-        return self._resting[trial]
+    def written(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Note that states have been written and committed; there may be later ones by now."""
+        for checkpoint in checkpoints:
+            if self._resting.get(checkpoint.mst_key) is checkpoint:
+                self._unsaved.pop(checkpoint.mst_key, None)

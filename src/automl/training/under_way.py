@@ -36,13 +36,7 @@ class TrialUnderWay:
     def row(self) -> NewTrial:
         """What the record has of it from its beginning."""
         configuration = self.trial.configuration
-        return NewTrial(
-            self.trial.number,
-            configuration.model_id,
-            configuration.compile_params,
-            configuration.fit_params,
-            self.task.place,
-        )
+        return NewTrial(self.trial.number, configuration.model_id, configuration.compile_params, configuration.fit_params)
 
     def progress(self, status: TrialStatus) -> Progress:
         """Return what the record is to say of it now."""

@@ -118,9 +118,11 @@ def look(plpy: Any) -> None:
 def is_cancellation(error: BaseException) -> bool:
     """Return whether an error says that the statement was cancelled, by somebody or by a timeout.
 
-    Told by the name of its class: PL/Python, psycopg and `look` each have one of their own.
+    Told by the name of its class: PL/Python, psycopg and `look` each have one of their own. One that strikes where a message is
+    sent to the client has that of any error, and its SQLSTATE.
     """
-    return type(error).__name__ in (_CLASS, "KeyboardInterrupt")
+    name = type(error).__name__
+    return name in (_CLASS, "KeyboardInterrupt") or (name == "Error" and getattr(error, "sqlstate", None) == QUERY_CANCELED)
 
 
 class _Careful:
