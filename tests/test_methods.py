@@ -20,7 +20,7 @@ from automl.search.scheduler import MethodColumn, Plan, Scheduler, Step, Task
 from automl.search.space import Configuration, Space
 from automl.training.request import Outputs, Search
 from automl.training.search_tables import SearchTables
-from test_replay import PARTITIONS, SEED, SPACE, Caller, World, request_of
+from test_replay import PARTITIONS, SEED, SPACE, Caller, Record, World, request_of
 
 # --- a method, as its file would have it --------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Written(Caller):
     """A caller's session that keeps what it is told to do."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Record())
         self.statements: list[str] = []
 
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:

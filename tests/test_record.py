@@ -252,7 +252,7 @@ def test_the_table_of_states_is_tidied_when_much_was_written() -> None:
         record.put(state(1, b"s" * 2**20, visits))
         record.flush(now=True)
     record.flush(now=True)
-    assert count(journal, "SELECT madlib.automl_tidy()") == 1 + 3  # each time after an eighth of 17 MB
+    assert count(journal, "SELECT madlib.automl_tidy()") == 1 + 2  # each time after three MB, an eighth of 17 MB
 
 
 # --- statements ---------------------------------------------------------------------------------------------------------
@@ -306,7 +306,8 @@ def test_the_statements_of_a_record() -> None:
             inserted(
                 "metrics",
                 "run_id mst_key iteration elapsed training_loss training_metrics validation_loss validation_metrics",
-                "bigint integer integer double_precision double_precision double_precision[] double_precision double_precision[]",
+                "bigint integer integer double_precision double_precision double_precision[] double_precision"
+                " double_precision[]",
                 "run_id mst_key iteration",
             ),
             (1, 3, 1, 0.1, 0.5, [0.9], 0.6, [0.8, 0.7]),

@@ -123,7 +123,7 @@ def caller(dsn: str, watcher: Session) -> Iterator[Session]:
     yield session
     watcher.run("SELECT pg_terminate_backend(%s)", session.info.backend_pid)
     watcher.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}")
-    watcher.run("UPDATE madlib.automl_runs SET status = 'lost' WHERE status = 'running'")
+    watcher.run("DELETE FROM madlib.automl_runs WHERE status = 'running'")
     watcher.run("DROP TABLE IF EXISTS predicted")
 
 
@@ -202,7 +202,7 @@ def test_the_sessions_of_a_caller_that_is_gone_go_too(watcher: Session, caller: 
     assert call.error is not None
     assert waited(lambda: not left(watcher), GONE_WITHIN), left(watcher)
     assert made(watcher) == []
-    watcher.run("UPDATE madlib.automl_runs SET status = 'lost' WHERE status = 'running'")  # nobody was left to close it
+    watcher.run("DELETE FROM madlib.automl_runs WHERE status = 'running'")  # nobody was left to close it
 
 
 def test_a_session_in_a_long_visit_goes_with_its_caller(watcher: Session, caller: Session) -> None:
@@ -212,7 +212,7 @@ def test_a_session_in_a_long_visit_goes_with_its_caller(watcher: Session, caller
     watcher.run("SELECT pg_terminate_backend(%s)", caller.info.backend_pid)
     call.join(PATIENCE)
     assert waited(lambda: not left(watcher), GONE_WITHIN), left(watcher)
-    watcher.run("UPDATE madlib.automl_runs SET status = 'lost' WHERE status = 'running'")
+    watcher.run("DELETE FROM madlib.automl_runs WHERE status = 'running'")
     watcher.run("DROP TABLE IF EXISTS predicted")
 
 

@@ -138,13 +138,18 @@ $do$ LANGUAGE plpython3u""")
     caller.run("ROLLBACK")
 
 
-RUN = """INSERT INTO madlib.automl_runs (method, params, source_table, status, random_state) VALUES
-    ('hyperband', 'R=9', 'train', 'finished', 7) RETURNING run_id"""
-TRIAL = "INSERT INTO madlib.automl_trials (run_id, mst_key, compile_params) VALUES (%s, 1, 'optimizer=''SGD()''')"
+RUN = """INSERT INTO madlib.automl_runs (method, params, source_table, random_state) VALUES
+    ('hyperband', 'R=9', 'train', 7) RETURNING run_id"""
+TRIAL = "INSERT INTO madlib.automl_configurations (run_id, mst_key, compile_params) VALUES (%s, 1, 'optimizer=''SGD()''')"
+STATE = "INSERT INTO madlib.automl_states (run_id, n, status, best_mst_key) VALUES (%s, 1, 'failed', 1)"
+PROGRESS = "INSERT INTO madlib.automl_progress (run_id, mst_key, n, status, iteration) VALUES (%s, 1, 2, 'finished', 3)"
 METRIC = "INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, training_loss) VALUES (%s, 1, 1, 0.25)"
-CHECKPOINT = """INSERT INTO madlib.automl_checkpoints (run_id, mst_key, iteration, visits, state)
+CHECKPOINT = """INSERT INTO madlib.automl_checkpoint_versions (run_id, mst_key, iteration, visits, state)
     VALUES (%s, 1, 1, 1, '\\x00ff')"""
+WRITTEN = (STATE, TRIAL, PROGRESS, METRIC, CHECKPOINT)
+LOGS = tuple(f"automl_{log}_log" for log in ("run", "state", "trial", "progress", "metric", "checkpoint"))
 VIEWS = ("automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints")
+BEHIND = ("automl_states", "automl_configurations", "automl_progress", "automl_checkpoint_versions")
 
 
 @pytest.mark.postgresql("pg_dump is that of PostgreSQL")
@@ -156,7 +161,7 @@ def test_a_dump_keeps_the_runs_of_every_role(server: str, role: str) -> None:
             if not user:
                 session.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
             last = session.value(RUN)
-            for statement in (TRIAL, METRIC, CHECKPOINT):
+            for statement in WRITTEN:
                 session.run(statement, last)
             rows[user] = [session.fetch(f"SELECT * FROM madlib.{view}") for view in VIEWS]
             session.close()
@@ -229,8 +234,9 @@ def test_defaults_are_the_same_in_sql_and_in_python(db: Session) -> None:
     assert in_python == in_sql
 
 
-def test_no_function_runs_with_its_owner_s_rights(db: Session) -> None:
-    assert db.value(f"SELECT count(*) FROM pg_proc WHERE pronamespace = {MADLIB} AND prosecdef") == 0
+def test_one_function_runs_with_its_owner_s_rights_and_takes_nothing_from_its_caller(db: Session) -> None:
+    found = db.fetch(f"SELECT proname, pronargs, proconfig FROM pg_proc WHERE pronamespace = {MADLIB} AND prosecdef")
+    assert found == [("automl_tidy", 0, ["search_path=pg_catalog, pg_temp", "lock_timeout=200ms"])]
 
 
 # --- ordinary roles -----------------------------------------------------------------------------------------------------
@@ -262,15 +268,16 @@ def test_an_ordinary_role_searches_from_beginning_to_end(db: Session, role: str,
 def test_roles_do_not_see_each_other_s_runs(db: Session, role: str, other: str, connect: Callable[..., Session]) -> None:
     first, second = connect(user=role), connect(user=other)
     run = first.value(RUN)
-    for statement in (TRIAL, METRIC, CHECKPOINT):
+    for statement in WRITTEN:
         first.run(statement, run)
-    for view in VIEWS:
+    for view in (*VIEWS, *BEHIND):
         assert first.value(f"SELECT count(*) FROM madlib.{view} WHERE run_id = %s", run) == 1
         for session in (second, db):
             assert session.value(f"SELECT count(*) FROM madlib.{view} WHERE run_id = %s", run) == 0
-            with session.cursor() as cursor:
-                cursor.execute(f"DELETE FROM madlib.{view} WHERE run_id = %s", (run,))
-                assert cursor.rowcount == 0
+            if view != "automl_trials":  # which is only read
+                with session.cursor() as cursor:
+                    cursor.execute(f"DELETE FROM madlib.{view} WHERE run_id = %s", (run,))
+                    assert cursor.rowcount == 0
     second.run("SET ROLE NONE")
     assert second.error_of(f"SET SESSION AUTHORIZATION {role}").sqlstate == "42501"
 
@@ -279,9 +286,13 @@ def test_no_role_writes_into_another_one_s_run(db: Session, role: str, other: st
     first, second = connect(user=role), connect(user=other)
     run = first.value(RUN)
     first.run(TRIAL, run)
-    for statement in () if db.is_greenplum else (TRIAL.replace("1,", "2,"), METRIC, CHECKPOINT):  # it has no foreign keys
+    for statement in (
+        () if db.is_greenplum else (TRIAL.replace("1,", "2,"), PROGRESS, METRIC, CHECKPOINT)
+    ):  # it has no foreign keys
         assert second.error_of(statement, run).sqlstate == "23503"  # the run is not one of this owner
-    forged = "INSERT INTO madlib.automl_trials (run_id, mst_key, owner) VALUES (%s, 3, %s)"
+    second.run(STATE, run)  # says nothing of the run of somebody else
+    assert first.value("SELECT status FROM madlib.automl_runs WHERE run_id = %s", run) == "running"
+    forged = "INSERT INTO madlib.automl_configurations (run_id, mst_key, owner) VALUES (%s, 3, %s)"
     assert second.error_of(forged, run, role).sqlstate == "44000"  # WITH CHECK OPTION
     assert second.error_of("INSERT INTO madlib.automl_runs (owner) VALUES (%s)", role).sqlstate == "44000"
     mine = second.value(RUN)
@@ -289,7 +300,7 @@ def test_no_role_writes_into_another_one_s_run(db: Session, role: str, other: st
     assert first.value("SELECT count(*) FROM madlib.automl_trials WHERE run_id = %s", run) == 1
 
 
-@pytest.mark.parametrize("log", ["automl_run_log", "automl_trial_log", "automl_metric_log", "automl_checkpoint_log"])
+@pytest.mark.parametrize("log", LOGS)
 def test_the_tables_behind_the_views_are_closed(role: str, connect: Callable[..., Session], log: str) -> None:
     session = connect(user=role)
     for statement in (

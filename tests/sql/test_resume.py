@@ -342,7 +342,7 @@ def test_an_edited_record_is_refused_and_left_as_it_is(caller: Session, cancelle
             f"run_id: the record of run {cancelled} does not say what was called",
         )
         caller.run("UPDATE madlib.automl_runs SET (arguments, threads, method) = (%s, %s, %s)", *kept[0])
-    caller.run("UPDATE madlib.automl_trials SET fit_params = 'x' WHERE mst_key = 4")
+    caller.run("UPDATE madlib.automl_trial_log SET fit_params = 'x' WHERE mst_key = 4")
     everything = "SELECT r.*, t.* FROM madlib.automl_runs r JOIN madlib.automl_trials t USING (run_id) ORDER BY mst_key"
     before = caller.fetch(everything)
     failure = caller.error_of(resume)

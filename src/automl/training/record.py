@@ -46,7 +46,6 @@ from automl.training.statements import (
     TRIALS,
     VERSIONS,
     read,
-    values,
 )
 from automl.training.states import Allowance, RestingStates
 from keras_seg.protocol.parts import PART, Raw
@@ -124,7 +123,7 @@ class RunRecord:
         """
         self._run = int(self._journal.execute(_NUMBER)[0]["run_id"])
         keep(self._run)
-        self._state = State(*values(where), None, None, RunStatus.RUNNING, None, None)
+        self._state = _running(where, Best(None, None))
         self._write([*RUNS.insert(self._run, [call]), *self._new_state()])
         self._tidy()
         return self._run
@@ -157,8 +156,7 @@ class RunRecord:
         last = next(iter(read(State, self._journal.execute(_LAST, self._run))), None)
         # What a process of the last time may still be writing comes before, whenever it comes.
         self._n = ((0 if last is None else last.n) // _TRIES + 1) * _TRIES
-        best = (None, None) if last is None else (last.best_mst_key, last.best_loss)
-        self._state = State(*values(where), *best, RunStatus.RUNNING, None, None if last is None else last.versions)
+        self._state = _running(where, last or Best(None, None))
         for trial in self._interrupted:
             self.progress(replace(trial.progress, status=TrialStatus.WAITING))
         self._write([*self._new_state(), *self._rows()])
@@ -267,7 +265,7 @@ class RunRecord:
 
     def _say(self, end: End) -> None:
         assert self._state is not None
-        self._state = State(self._state.executor, self._state.sessions, self._state.backend, *values(end))
+        self._state = replace(self._state, **vars(end))
 
     def _number(self) -> int:
         self._n += 1
@@ -328,6 +326,10 @@ class RunRecord:
             yield rows[0]["state"] if rows else b""
             if not rows or len(rows[0]["state"]) != PART:  # it was the last; 0.1.0 wrote one, of any size
                 return
+
+
+def _running(where: Where, best: Best) -> State:
+    return State(**vars(where), best_mst_key=best.best_mst_key, best_loss=best.best_loss, status=RunStatus.RUNNING)
 
 
 def _try(db: CallerDatabase, sql: str, *given: object) -> None:

@@ -108,8 +108,8 @@ class End(Best):
     """
 
     status: Text
-    error: Text | None
-    versions: Text | None
+    error: Text | None = None
+    versions: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class ProgressRow(Progress):
     @classmethod
     def of(cls, progress: Progress, n: int) -> ProgressRow:
         """Return the row of a trial's progress."""
-        return cls(*(getattr(progress, each.name) for each in fields(Progress)), n=n)
+        return cls(**vars(progress), n=n)
 
 
 @dataclass(frozen=True)
