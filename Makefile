@@ -20,19 +20,24 @@ demo:  ## set everything up and run examples/demo on real data
 	@$(with_dsn) examples/demo
 
 .PHONY: test
-test:  ## set everything up and run the tests
+test:  ## set everything up and run the tests, without those that take long by their nature
 	@deploy/install --with-tests
 ifdef ARGS
 	@$(with_dsn) python -m pytest $(ARGS)
 else
-	@$(with_dsn) python -m pytest -n 2 --dist loadfile -m 'not alone'
-	@$(with_dsn) python -m pytest -m alone
+	@$(with_dsn) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not soak'
+	@$(with_dsn) python -m pytest -m 'alone and not soak'
 endif
 
 .PHONY: soak
-soak:  ## searches and faults drawn from SOAK_SEED for SOAK_MINUTES (10), in a server of their own; prints what became of them
+soak:  ## searches and faults drawn from SOAK_SEED for SOAK_MINUTES (10), then the tests that make test leaves out as too long
 	@deploy/install --with-tests
+ifdef ARGS
+	@$(with_dsn) python -m pytest -m soak $(ARGS)
+else
 	@$(with_dsn) env PYTHONPATH=src:tests:tests/sql python tests/soak.py
+	@$(with_dsn) python -m pytest -m soak
+endif
 
 .PHONY: bench
 bench:  ## run the benchmarks, one after the other

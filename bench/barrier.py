@@ -21,6 +21,7 @@ from automl.cluster.connection import Address
 from automl.cluster.hopper import Hopper, Layout, Leg, Visit
 from automl.cluster.orders import Setup, VisitWork, Work
 from automl.cluster.sessions import Sessions
+from automl.cluster.terms import Terms
 from keras_seg.protocol.orders import Definition, FitOrder, SessionSetup, VisitOrder
 from keras_seg.protocol.variables import Variable, Variables
 
@@ -93,7 +94,7 @@ def opened(connection: Connection) -> Sessions:
     definitions = (Definition("slow", cnn().to_json()), Definition("fast", mlp().to_json()))
     info = psycopg2.extensions.ConnectionInfo(connection)
     address = Address(info.host, info.port, info.dbname, info.user, True, "")
-    sessions = Sessions(address, Setup(common, definitions=definitions), 2, (), lambda: None, "keras_automl bench")
+    sessions = Sessions(address, Setup(common, definitions=definitions), 2, (), Terms("keras_automl bench", lambda: None))
     while len(sessions.idle()) < 2:
         sessions.wait()
     return sessions

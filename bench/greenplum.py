@@ -37,7 +37,7 @@ from common import (
 
 from automl.cluster.driver import pq, psycopg
 from automl.cluster.prepared import Execution
-from automl.cluster.sessions import saying
+from automl.cluster.session import saying
 from automl.cluster.statements import Statement, defining, opening, run_to_end
 from keras_seg.protocol.orders import Definition, SessionSetup
 from keras_seg.protocol.variables import Variable, Variables

@@ -19,6 +19,7 @@ from automl.cluster.orders import Order, Setup, VisitWork, Work
 from automl.cluster.outbox import Outbox
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Sessions
+from automl.cluster.terms import Terms
 from automl.cluster.visits import Lost, Visits
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable, read
@@ -207,13 +208,14 @@ def opened(kind: str, packed: Packed, name: str, caller: Caller) -> Cluster:
     """Open a cluster; what does not fit the database skips the test."""
     if ("segments" in kind) != (packed.where is not None):
         pytest.skip("only where rows lie on segments" if "segments" in kind else "not where rows lie on segments")
+    terms = Terms(name, caller.interrupt)
     if kind == "segments" and packed.where:
-        return SegmentSessions(packed.address, packed.setup, packed.where, packed.expected, caller.interrupt, name)
+        return SegmentSessions(packed.address, packed.setup, packed.where, packed.expected, terms)
     if kind == "caller segments" and packed.where:
         return CallerSegments(Client(packed.address, name, caller), packed.setup, packed.where)
     if kind == "caller":
         return CallerSession(Client(packed.address, name, caller), packed.setup)
-    return Sessions(packed.address, packed.setup, int(kind[0]), packed.expected, caller.interrupt, name)
+    return Sessions(packed.address, packed.setup, int(kind[0]), packed.expected, terms)
 
 
 # --- orders and what comes of them ---------------------------------------------------------------------------------------

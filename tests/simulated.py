@@ -67,6 +67,10 @@ class SimulatedCluster:
     _begun: int = 0
     _ahead: list[tuple[float, int, int, float, Work]] = field(default_factory=list)
 
+    @property
+    def present(self) -> int:
+        return len(self.reaches)
+
     def idle(self) -> list[int]:
         working = {session for _, _, session, _, _ in self._ahead}
         return [session for session in range(len(self.reaches)) if session not in working]

@@ -166,6 +166,8 @@ def test_sql_of_the_cluster_is_where_calls_are_spelled() -> None:
         "sessions.py",  # transactions, and locks on the packed tables
         "connection.py",  # who calls, and where the server is
         "channel.py",  # transactions
+        "login.py",  # as whom
+        "turns.py",  # locks of sessions
         "opening.py",  # whether the record can be written
     }
 

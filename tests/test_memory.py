@@ -12,7 +12,7 @@ from automl.training.memory import OutOfMemory
 from fix_search import sequential
 from keras_seg.protocol.estimates import Footprint, Load, Shortage
 from keras_seg.protocol.orders import CompileOrder, Definition, NetworkCheck
-from keras_seg.server.memory import free_memory, free_with_swap
+from keras_seg.server.memory import free_memory, free_with_swap, whole_memory
 from keras_seg.session import shortage as under_test
 from keras_seg.session.cache import Cache
 from keras_seg.training.optimizers import slots
@@ -103,6 +103,18 @@ OLD_GROUP, NEW_GROUP = old_group("docker/a", 1000, 500), new_group("pod/a", "100
 )
 def test_swap_is_free_as_far_as_control_groups_leave_it(tmp_path: Path, groups: str, limits: dict[str, str], free: int) -> None:
     assert free_with_swap(files(tmp_path, {"proc/meminfo": HOST, "proc/self/cgroup": groups, **limits})) == free
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "whole"),
+    [
+        ("", {}, 8192 * 1024),
+        (OLD, {**old_group("docker/a", 2**63 - 4096, 500), **old_group("docker", 6000, 550)}, 6000),
+        (NEW, {**new_group("pod/a", "1000\n", 900), **new_group("pod", "max\n", 900)}, 1000),
+    ],
+)
+def test_what_is_taken_counts_as_memory(tmp_path: Path, groups: str, limits: dict[str, str], whole: int) -> None:
+    assert whole_memory(files(tmp_path, {"proc/meminfo": HOST, "proc/self/cgroup": groups, **limits})) == whole
 
 
 def test_a_kernel_that_tells_nothing_has_free_pages(tmp_path: Path) -> None:

@@ -174,6 +174,10 @@ class Sessions:
         self._short = short
         self._working: dict[int, Outcome] = {}
 
+    @property
+    def present(self) -> int:
+        return len(self.reaches)
+
     def idle(self) -> list[int]:
         return [session for session in range(len(self.reaches)) if session not in self._working]
 
@@ -238,6 +242,9 @@ class Caller:
 
     def subtransaction(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def away(self, work: Callable[[], Any]) -> Any:
+        return work()
 
     def info(self, message: str) -> None:
         self.said.append(message)
@@ -308,7 +315,7 @@ def request_of(plan: Plan, frequency: int | None, memory: int) -> Request:
     return Request(
         training=packed("train"), validation=packed("val"), model=Name("m", "public"), architecture_table="lib",
         architectures={1: Definition("net", "{}")}, plan=plan, method="any", params="", seed=SEED, frequency=frequency,
-        name=None, description=None, caching=False, resources=Resources(2, 1, memory, 0),
+        name=None, description=None, caching=False, resources=Resources(2, 1, memory, 0, 2),
         class_weights=ClassWeights(packed("train")),
     )  # fmt: skip
 

@@ -30,3 +30,13 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Append-only tables, which a role or database of Greenplum may have as its default, have no keys: those of the extension are
+-- none, as in 00_schema.sql.
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_catalog.pg_settings WHERE name = 'gp_default_storage_options') THEN
+        EXECUTE 'SET LOCAL gp_default_storage_options = ''appendonly=false''';
+    END IF;
+END
+$$;

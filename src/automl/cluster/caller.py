@@ -32,6 +32,10 @@ class CallerSession:
     def reaches(self) -> Sequence[frozenset[int] | None]:
         return (None,)
 
+    @property
+    def present(self) -> int:
+        return 1
+
     def idle(self) -> list[int]:
         return [] if self._done else [0]
 

@@ -27,13 +27,30 @@ Connected: TypeAlias = "psycopg.Connection[tuple[object, ...]]"
 
 _CONNECTS_WITHIN = 5.0  # seconds
 
-# Given at the start: a SET that comes later makes a process on every segment of Greenplum.
+# Given at the start, where they go before what a role or database carries, and not SET, which makes a process on every segment
+# of Greenplum. A server gets those that it knows.
 _SESSION_SETTINGS = {
     "search_path": "pg_catalog",
     "statement_timeout": "0",  # the caller's own ends the search
     "lock_timeout": "2s",  # a lock of the caller's own transaction would never be given back
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "default_transaction_read_only": "off",  # the record is written whatever a role may write by default
+    "default_transaction_deferrable": "off",
+    "default_transaction_isolation": "read committed",  # who keeps a record sees what others write meanwhile
+    "synchronous_commit": "off",  # a server that crashes may lose the last moments of the record: they can be computed again
+    "row_security": "on",  # with it off a table with policies is an error, not its rows
+    "restrict_nonsystem_relation_kind": "",  # the record is read through views
+    "exit_on_error": "off",
+    "DateStyle": "ISO",  # these and those that follow change what a statement means, or how a value is written
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "3",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
     "client_connection_check_interval": "200ms",  # a session whose coordinator is gone ends itself
     "client_min_messages": "error",
     "jit": "off",  # a hop reads some buffers: compiling its query costs more than it saves
@@ -92,7 +109,8 @@ def _settings(db: Database) -> str:
         " WHERE name::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])",
         list(_SESSION_SETTINGS),
     )
-    return " ".join(f"-c {row['name']}={_SESSION_SETTINGS[row['name']]}" for row in known)
+    values = {row["name"]: _SESSION_SETTINGS[row["name"]].replace(" ", r"\ ") for row in known}
+    return " ".join(f"-c {name}={value}" for name, value in values.items())
 
 
 def connect(address: Address, name: str, interrupt: Callable[[], None] = lambda: None) -> Connected:

@@ -32,8 +32,8 @@ class Outcome:
 class Cluster(Protocol):
     """Sessions that work at the same time.
 
-    A session is a number from 0. All are opened by the constructor of the implementation; which are ready comes to light in
-    `idle`.
+    A session is a number from 0. They are opened by the constructor of the implementation; which are ready comes to light in
+    `idle`. One that is missing, or lost, is never idle until it was opened again.
     """
 
     kind: str
@@ -41,6 +41,10 @@ class Cluster(Protocol):
     @property
     def reaches(self) -> Sequence[frozenset[int] | None]:
         """For each session the partitions that it reaches, None for all."""
+
+    @property
+    def present(self) -> int:
+        """How many sessions are there now: others may be lost, or still be missing."""
 
     def idle(self) -> list[int]:
         """Return the sessions that can take work now."""

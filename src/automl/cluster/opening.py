@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from automl.cluster.caller import CallerSession
-from automl.cluster.connection import Unreachable, own_address
+from automl.cluster.connection import Address, Unreachable, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.interface import Cluster
 from automl.cluster.orders import Setup
@@ -15,9 +15,12 @@ from automl.cluster.outbox import Outbox
 from automl.cluster.resources import Resources
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Invisible, Sessions
+from automl.cluster.terms import Terms
+from automl.cluster.turns import Turns
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable
 from automl.database.session import CallerDatabase, Journal
+from automl.database.settings import TOTAL_SESSIONS
 from automl.hosts.assignment import Host, of_sessions
 from automl.models.custom_functions import FunctionTable
 from keras_seg.protocol.orders import TRAINING, Definition, SessionSetup
@@ -33,6 +36,7 @@ class SessionNeeds:
         caching: whether a session keeps decoded partitions in memory.
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
         functions: the table of custom functions, if there is one.
+        trains: whether they count among those that train on the server, and wait for their turn.
     """
 
     datasets: Mapping[str, PackedTable]
@@ -41,6 +45,7 @@ class SessionNeeds:
     caching: bool = False
     hosts: tuple[Host, ...] | None = None
     functions: FunctionTable | None = None
+    trains: bool = True
 
 
 @contextmanager
@@ -69,14 +74,8 @@ def open_cluster(
     cluster: Cluster
     journal: Outbox | None = None
     where = segment_map(db, needs.datasets, needs.caching) if db.dialect.segmented else None
-    wanted = min(needs.resources.sessions, count)
-    if wanted:
-        number = wanted if where is None else len(where.places)
-        db.info(
-            f"{what} opens {number} {'session' if number == 1 else 'sessions'} and waits for TensorFlow to be imported there"
-        )
     try:
-        journal, cluster = _connected(db, setup, wanted, where, expected)
+        journal, cluster = _Opening(db, setup, needs, min(needs.resources.sessions, count), where, what, expected).connected()
     except (Unreachable, Invisible) as problem:
         turn = "one hop after the other" if where is None else "one hop of each segment at a time"
         db.notice(f"{what} runs in this session, {turn}: {problem}")
@@ -99,21 +98,77 @@ def _fingerprint_queries(needs: SessionNeeds) -> tuple[str, ...]:
     return (*(fingerprint(table) for table in needs.datasets.values()), *functions)
 
 
-def _connected(
-    db: CallerDatabase, setup: Setup, count: int, where: SegmentMap | None, expected: Sequence[str]
-) -> tuple[Outbox, Cluster]:
-    if count == 0:
-        raise Unreachable("keras_automl.sessions is 0")
-    address = own_address(db)
-    journal = Outbox(address, "keras_automl record", db.interrupt, db.warning)
-    try:
-        journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
-        if where is not None:
-            return journal, SegmentSessions(address, setup, where, expected, db.interrupt, "keras_automl")
-        return journal, Sessions(address, setup, count, expected, db.interrupt, "keras_automl")
-    except psycopg.Error as problem:
-        journal.close()
-        raise Invisible(str(problem).splitlines()[0]) from None
-    except BaseException:
-        journal.close()
-        raise
+@dataclass(frozen=True)
+class _Opening:
+    """The connections of a call back to the server, about to be opened; arguments as those of `open_cluster`.
+
+    Attributes:
+        count: how many sessions are wanted.
+        where: the partitions lie, on segments.
+    """
+
+    db: CallerDatabase
+    setup: Setup
+    needs: SessionNeeds
+    count: int
+    where: SegmentMap | None
+    what: str
+    expected: Sequence[str]
+
+    def connected(self) -> tuple[Outbox, Cluster]:
+        """Open the record and the sessions, when it is their turn.
+
+        Raises:
+            Unreachable, Invisible: they are of no use.
+        """
+        if self.count == 0:
+            raise Unreachable("keras_automl.sessions is 0")
+        at_once = self._at_once()
+        address = own_address(self.db)
+        if not self.needs.trains:
+            self._say(self._number)
+            return self._open(address, Terms("keras_automl", self.db.interrupt, at_once=at_once, warn=self.db.warning))
+        total, least = self.needs.resources.total, self._number if self.where else 1
+        turns = Turns(address, self.what, self.db.interrupt, self.db.info, total, least)
+        with turns.turn() as room:
+            self._say(room)
+            return self._open(address, Terms("keras_automl", self.db.interrupt, turns, at_once, self.db.warning))
+
+    @property
+    def _number(self) -> int:
+        return self.count if self.where is None else len(self.where.places)
+
+    def _say(self, room: int) -> None:
+        sessions = f"{self._number} {'session' if self._number == 1 else 'sessions'}"
+        if room < self._number:
+            sessions = f"{room} of {sessions}, for {TOTAL_SESSIONS.name} is {self.needs.resources.total},"
+        self.db.info(f"{self.what} opens {sessions} and waits for TensorFlow to be imported there")
+
+    def _at_once(self) -> int | None:
+        """Return how many sessions may do something at the same time; None for all."""
+        queue = self.db.dialect.queue(self.db)
+        if queue is None:
+            return None
+        if queue.statements == 1:
+            raise Unreachable(f'resource queue "{queue.name}" lets one statement be active, which is this one')
+        at_once = max(1, queue.statements - 2)  # beside this statement and those of the record
+        if at_once < self._number:
+            self.db.notice(
+                f"{at_once} of {self._number} sessions {'works' if at_once == 1 else 'work'} at a time: resource queue"
+                f' "{queue.name}" lets {queue.statements} statements be active, with this one and those of the record'
+            )
+        return at_once
+
+    def _open(self, address: Address, terms: Terms) -> tuple[Outbox, Cluster]:
+        journal = Outbox(address, "keras_automl record", terms.interrupt, self.db.warning)
+        try:
+            journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
+            if self.where is not None:
+                return journal, SegmentSessions(address, self.setup, self.where, self.expected, terms)
+            return journal, Sessions(address, self.setup, self.count, self.expected, terms)
+        except psycopg.Error as problem:
+            journal.close()
+            raise Invisible(str(problem).splitlines()[0]) from None
+        except BaseException:
+            journal.close()
+            raise

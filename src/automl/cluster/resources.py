@@ -9,7 +9,7 @@ from automl.data import packed_queries
 from automl.data.packed_table import PackedTable
 from automl.data.placement import segments_of
 from automl.database.session import Database
-from automl.database.settings import CACHE_MEMORY, SESSIONS, STATE_MEMORY, THREADS, read_setting
+from automl.database.settings import CACHE_MEMORY, SESSIONS, STATE_MEMORY, THREADS, TOTAL_SESSIONS, read_setting
 from automl.errors import INSUFFICIENT_RESOURCES, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host, default_sessions
@@ -28,12 +28,14 @@ class Resources:
         threads: threads of TensorFlow in a session.
         memory: bytes of resting states in the coordinator's memory.
         cache: bytes of decoded rows in the memory of all sessions together.
+        total: how many sessions train at the same time for all callers together, at most.
     """
 
     sessions: int
     threads: int
     memory: int
     cache: int
+    total: int
 
 
 def available(db: Database, machine: Machine, hosts: Sequence[Host] | None = None, threads: int | None = None) -> Resources:
@@ -53,6 +55,7 @@ def available(db: Database, machine: Machine, hosts: Sequence[Host] | None = Non
         threads=read_setting(db, THREADS) if threads is None else threads,
         memory=read_setting(db, STATE_MEMORY),
         cache=read_setting(db, CACHE_MEMORY, machine.memory // 2),
+        total=read_setting(db, TOTAL_SESSIONS, machine.total_sessions * _hosts(db)),
     )
 
 
@@ -71,8 +74,13 @@ def load_of(db: Database, sessions: int, resources: Resources) -> Load:
     Args:
         sessions: that were opened.
     """
-    hosts = len({segment.host for segment in db.dialect.segments(db)}) or 1
+    hosts = _hosts(db)
     return Load(max(1, sessions // hosts), resources.memory if hosts == 1 else 0)  # states rest where the caller's session is
+
+
+def _hosts(db: Database) -> int:
+    """Return on how many hosts sessions train."""
+    return len({segment.host for segment in db.dialect.segments(db)}) or 1
 
 
 def require_cache(db: Database, tables: Sequence[PackedTable | None], resources: Resources) -> None:

@@ -11,16 +11,18 @@ the search caches, else each time. States go in and out with the visit, through 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from automl.cluster.connection import Address
 from automl.cluster.driver import pq
 from automl.cluster.interface import Outcome
+from automl.cluster.login import Complaint
 from automl.cluster.orders import Setup, VisitWork, Work
 from automl.cluster.prepared import Execution
-from automl.cluster.sessions import Complaint, Session, Sessions, Step, saying
+from automl.cluster.session import Session, Step, saying
+from automl.cluster.sessions import Sessions
 from automl.cluster.statements import (
     CLOSE,
     OPEN,
@@ -35,6 +37,7 @@ from automl.cluster.statements import (
     selected,
     spelled,
 )
+from automl.cluster.terms import Terms
 from automl.data.packed_queries import feed_statement
 from automl.data.packed_table import PackedTable
 from automl.data.placement import Place, placement
@@ -112,6 +115,7 @@ class SegmentSessions(Sessions):
     """One session for each partition of the training table; see the module. Arguments as those of Sessions."""
 
     kind = "segments"
+    _patience = 60.0  # a segment may be recovering
 
     def __init__(
         self,
@@ -119,13 +123,12 @@ class SegmentSessions(Sessions):
         setup: Setup,
         where: SegmentMap,
         expected: Sequence[str],
-        interrupt: Callable[[], None],
-        name: str,
+        terms: Terms,
     ) -> None:
         self._where = where
         self._there: dict[int, set[str]] = {}
         self._executions: dict[int, Execution] = {}
-        super().__init__(address, setup, len(where.places), expected, interrupt, name)
+        super().__init__(address, setup, len(where.places), expected, terms)
 
     @property
     def reaches(self) -> Sequence[frozenset[int] | None]:
@@ -144,7 +147,7 @@ class SegmentSessions(Sessions):
         feeds: list[Statement] = []
         if isinstance(work.order, VisitWork):
             feeds = self._where.feeding(session.number, work.order.order, self._there[session.number])
-        return [*(Step(work.task, self._prepared(session, feed)) for feed in feeds), *super()._steps(session, work)]
+        return [*(Step(self._prepared(session, feed)) for feed in feeds), *super()._steps(session, work)]
 
     def _prepared(self, session: Session, statement: Statement) -> Exchange[Statement]:
         return self._executions[session.number].of(saying(statement))
@@ -156,11 +159,14 @@ class SegmentSessions(Sessions):
     def _all_needed(self) -> bool:
         return True
 
-    def _failed(self, session: Session, step: Step, complaint: Complaint) -> list[Outcome]:
-        if not session.ready and not complaint.sqlstate.startswith(_PROCESS_GONE):
-            return super()._failed(session, step, complaint)
+    @property
+    def _is_short(self) -> bool:
+        return self.present < len(self._where.places)
+
+    def _failed(self, session: Session, complaint: Complaint) -> list[Outcome]:
+        if not session.working and not complaint.sqlstate.startswith(_PROCESS_GONE):
+            return super()._failed(session, complaint)
         # After an error on a segment its process may answer the next call with KeyboardInterrupt: it is not used again.
-        session.current = step
         return self._died(session, complaint.message)
 
 
@@ -187,6 +193,10 @@ class CallerSegments:
     @property
     def reaches(self) -> Sequence[frozenset[int] | None]:
         return self._where.reaches
+
+    @property
+    def present(self) -> int:
+        return len(self._where.places)
 
     def idle(self) -> list[int]:
         return [place.partition for place in self._where.places if place.partition not in self._begun]

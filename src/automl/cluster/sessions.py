@@ -5,6 +5,9 @@ speaks to libpq directly, because an order and its answer are two messages and n
 
 A session keeps one transaction open, so that it holds its (weakest) lock on the tables: nobody can drop them while a search
 reads them, and no lock that queues up behind ours can stop it in the middle.
+
+A session that is lost is replaced: at once, and if that cannot be, or the next one is lost as well, after pauses that grow. The
+others go on meanwhile. It is the end when none is left.
 """
 
 from __future__ import annotations
@@ -12,93 +15,28 @@ from __future__ import annotations
 import selectors
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from automl.cluster.connection import Address, Unreachable, connect
+from automl.cluster.connection import Address, Unreachable
 from automl.cluster.driver import pq, psycopg
 from automl.cluster.interface import Outcome
+from automl.cluster.login import Complaint, cancel, login, said
 from automl.cluster.orders import Setup, Work
+from automl.cluster.session import Place, Session, Step, saying
 from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, selected, spelled
-from automl.errors import EXTERNAL_ROUTINE_EXCEPTION, OperatorError
-from keras_seg.protocol.parts import Raw
-from keras_seg.server.failure import without_class
+from automl.cluster.terms import Refused, Terms
+from automl.errors import OperatorError
 
 _LOOK_FOR_CANCEL = 0.1  # seconds
 _LONGEST_WAIT = 1.0  # seconds, after which whoever waits may look at other things
-_MOST_REPLACEMENTS = 8  # of sessions that died, over the whole run
+_MOST_LOST = 8  # sessions one after the other, none of which has worked
+_CANCELLING = 0.5  # seconds that the server has to cancel what sessions do at the end
 _WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
 
 
 class Invisible(Exception):
     """A session does not see the rows that the caller sees: the caller's transaction has not committed them."""
-
-
-@dataclass
-class Step:
-    """Something that a session does: an exchange of statements.
-
-    Attributes:
-        task: of the work that it belongs to; None for what a session does before its first order.
-        exchange: what is said, and what makes the answer.
-        introduces: whether the answer is what the session says about itself.
-    """
-
-    task: Any
-    exchange: Exchange[Statement]
-    introduces: bool = False
-
-
-@dataclass
-class Session:
-    """One connection: what it is doing, and what it still has to do."""
-
-    number: int
-    connection: psycopg.Connection[Any]
-    pending: deque[Step] = field(default_factory=deque)
-    current: Step | None = None
-    begun: float = 0.0
-    ready: bool = False
-    broken: str | None = None
-
-    @property
-    def pgconn(self) -> pq.abc.PGconn:
-        return self.connection.pgconn
-
-    def send(self, statement: Statement) -> None:
-        """Send a statement without waiting for anything."""
-        values = [_plain(value) for value in statement.values]
-        formats = [pq.Format.BINARY if isinstance(value, Raw) else pq.Format.TEXT for value in statement.values]
-        self.pgconn.send_query_params(statement.sql.encode(), values, None, formats, pq.Format.BINARY)
-
-
-@dataclass(frozen=True)
-class Complaint:
-    """What a server says of a statement that failed."""
-
-    message: str
-    hint: str | None
-    sqlstate: str
-
-    @classmethod
-    def of(cls, result: pq.abc.PGresult) -> Complaint:
-        """Take a result apart; one that says nothing is of a connection that is gone."""
-        message, hint, sqlstate = (
-            (result.error_field(field) or b"").decode()
-            for field in (
-                pq.DiagnosticField.MESSAGE_PRIMARY,
-                pq.DiagnosticField.MESSAGE_HINT,
-                pq.DiagnosticField.SQLSTATE,
-            )
-        )
-        return cls(without_class(message), hint or None, sqlstate or EXTERNAL_ROUTINE_EXCEPTION)
-
-
-def saying(statement: Statement) -> Exchange[Statement]:
-    """Return the exchange of one statement."""
-    return (yield statement)
 
 
 class Sessions:
@@ -107,10 +45,9 @@ class Sessions:
     Args:
         address: of the server.
         setup: what each session is told before its first order.
-        count: how many sessions to open.
+        count: how many sessions to open; fewer do as well, and others are opened when they can be.
         expected: for each of the setup's fingerprints what the caller's own session sees.
-        interrupt: raises a cancellation of the caller's statement that is pending.
-        name: shown in pg_stat_activity.
+        terms: on which they are opened.
 
     Raises:
         Unreachable: not even one session could be opened.
@@ -118,6 +55,7 @@ class Sessions:
     """
 
     kind = "sessions"
+    _patience = 5.0  # seconds without a session, after which none is expected any more
 
     def __init__(
         self,
@@ -125,47 +63,58 @@ class Sessions:
         setup: Setup,
         count: int,
         expected: Sequence[str],
-        interrupt: Callable[[], None],
-        name: str,
+        terms: Terms,
     ) -> None:
         self._address = address
         self._setup = setup
         self._expected = tuple(expected)
-        self._interrupt = interrupt
-        self._name = name
-        self._replaced = 0
+        self._terms = terms
         self._versions = ""
+        self._lost = 0  # since one has worked
+        self._why = self._problem = ""
+        self._missing_since: float | None = None
         self._selector = selectors.DefaultSelector()
-        self._sessions: list[Session] = []
+        self._places = [Place() for _ in range(count)]
         try:
-            self._open_all(count)
+            self._open_all()
         except BaseException:
             self.close()
             raise
 
     @property
     def reaches(self) -> Sequence[frozenset[int] | None]:
-        return [None] * len(self._sessions)
+        return [None] * len(self._places)
+
+    @property
+    def present(self) -> int:
+        return len(list(self._sessions))
 
     def idle(self) -> list[int]:
-        return [session.number for session in self._sessions if session.ready and session.current is None]
+        idle = [session for session in self._sessions if session.idle]
+        if self._terms.at_once is None:
+            return [session.number for session in idle]
+        # Who has waited longest goes first, where not all can.
+        return [session.number for session in sorted(idle, key=lambda session: session.begun)[: self._room]]
 
     def begin(self, session: int, work: Work) -> None:
-        self._sessions[session].begun = time.monotonic()
-        first, *rest = self._steps(self._sessions[session], work)
-        self._sessions[session].pending = deque(rest)
-        self._start(self._sessions[session], first)
+        chosen = self._places[session].session
+        assert chosen is not None
+        chosen.task, chosen.begun, chosen.working = work.task, time.monotonic(), True
+        chosen.pending = deque(self._steps(chosen, work))
+        self._start(chosen)
 
     def wait(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
         end = time.monotonic() + _LONGEST_WAIT
         while not outcomes and time.monotonic() < end:
-            self._interrupt()
+            self._terms.interrupt()
             idle_before = len(self.idle())
             for session in [each for each in self._sessions if each.broken]:
                 outcomes += self._died(session, str(session.broken))
+            self._fill_places()
             for key, _ in self._selector.select(0 if outcomes else _LOOK_FOR_CANCEL):
                 outcomes += self._serve(key.data)
+            self._start_waiting()
             if len(self.idle()) > idle_before:
                 break
         return outcomes
@@ -174,80 +123,110 @@ class Sessions:
         return self._versions or "{}"
 
     def close(self) -> None:
+        until = time.monotonic() + _CANCELLING
         for session in self._sessions:
             if session.current is not None:
-                _cancel(session)
+                cancel(session.pgconn, until)
         for session in self._sessions:
-            session.connection.close()
+            session.pgconn.finish()
         self._selector.close()
 
-    def _open_all(self, count: int) -> None:
-        for number in range(count):
+    @property
+    def _sessions(self) -> Iterator[Session]:
+        return (place.session for place in self._places if place.session is not None)
+
+    # --- opening --------------------------------------------------------------------------------------------------------
+
+    def _open_all(self) -> None:
+        for number, place in enumerate(self._places):
             try:
-                session = self._open(number)
+                place.session = self._open(number)
             except Unreachable:
-                if not self._sessions or self._all_needed():
+                if number == 0 or self._all_needed():
                     raise
-                return  # fewer sessions (max_connections, CONNECTION LIMIT) do as well
-            self._sessions.append(session)
+                for later in self._places[number:]:  # max_connections, CONNECTION LIMIT
+                    later.put_off()
+                break
             if number == 0:
-                self._compare(session)
-            self._prepare_session(session)
+                self._compare(place.session)
+            self._prepare(place.session, self._first_steps(place.session))
 
     def _all_needed(self) -> bool:
         """Whether fewer sessions than asked for are of no use."""
         return False
 
     def _open(self, number: int) -> Session:
-        connection = connect(self._address, f"{self._name} session {number + 1}")
-        connection.pgconn.nonblocking = 1
-        session = Session(number, connection)
-        self._selector.register(connection.pgconn.socket, selectors.EVENT_READ, session)
+        pgconn = login(self._address, f"{self._terms.name} session {number + 1}", self._terms.interrupt)
+        try:
+            if self._terms.gate is not None:
+                self._terms.gate.admit(pgconn)
+        except psycopg.Error as problem:
+            pgconn.finish()
+            raise Unreachable(str(problem)) from None
+        except BaseException:
+            pgconn.finish()
+            raise
+        session = Session(number, pgconn)
+        self._selector.register(pgconn.socket, selectors.EVENT_READ, session)
         return session
 
     def _compare(self, session: Session) -> None:
-        session.pgconn.nonblocking = 0
         try:
-            rows = [session.connection.execute(statement).fetchall() for statement in self._setup.fingerprints]
+            results = [said(session.pgconn, statement, self._terms.interrupt) for statement in self._setup.fingerprints]
         except psycopg.Error as error:
-            raise Invisible(str(error).splitlines()[0]) from None
-        finally:
-            session.pgconn.nonblocking = 1
-        if [str(row[0]) for ((row),) in rows] != list(self._expected):
+            raise Invisible(str(error)) from None
+        if [(result.get_value(0, 0) or b"").decode() for result in results] != list(self._expected):
             raise Invisible("another session sees other rows")
 
-    def _prepare_session(self, session: Session) -> None:
-        """Queue what a session does before its first order."""
-        session.ready = False
-        session.pending = deque(self._first_steps(session))
-        self._start(session, session.pending.popleft())
+    def _prepare(self, session: Session, steps: Iterable[Step]) -> None:
+        """Let a session do something before its next order."""
+        session.ready, session.working = False, False
+        session.pending = deque(steps)
+        self._start_waiting()
 
     def _first_steps(self, session: Session) -> list[Step]:
         """Return what a session does before its first order: the transaction, the locks, TensorFlow, the architectures."""
         setup = self._setup
         return [
-            Step(None, saying(Statement("BEGIN"))),
-            *(Step(None, lock) for lock in self._locks(session)),
-            Step(None, self._spelled(session, opening(setup.of_session(session.number))), introduces=True),
-            *(Step(None, self._spelled(session, defining(each))) for each in setup.definitions),
+            *self._transaction(session),
+            Step(self._spelled(session, opening(setup.of_session(session.number))), introduces=True),
+            *(Step(self._spelled(session, defining(each))) for each in setup.definitions),
         ]
+
+    def _transaction(self, session: Session) -> list[Step]:
+        """Return what begins a session's transaction, which holds its locks."""
+        return [Step(saying(Statement("BEGIN"))), *map(Step, self._locks(session))]
 
     def _locks(self, session: Session) -> list[Exchange[Statement]]:
         """Return the exchanges by which a session takes its locks on the packed tables."""
         queries = self._setup.common.datasets.values()
         return [saying(Statement(f"SELECT 1 FROM ({query}) q LIMIT 0", (0,))) for query in queries]
 
+    # --- what is said ---------------------------------------------------------------------------------------------------
+
     def _steps(self, session: Session, work: Work) -> list[Step]:
         """Return what a session does to have a piece of work done."""
-        return [Step(work.task, self._spelled(session, exchange(work.order)))]
+        return [Step(self._spelled(session, exchange(work.order)))]
 
     def _spelled(self, session: Session, calls: Exchange[Call]) -> Exchange[Statement]:
         """Return calls as the statements that this session makes of them."""
         return spelled(calls, selected)
 
-    def _start(self, session: Session, step: Step) -> None:
-        session.current = step
-        self._say(session, next(step.exchange))
+    @property
+    def _room(self) -> int:
+        """How many sessions more may do something now."""
+        busy = sum(session.current is not None for session in self._sessions)
+        return len(self._places) if self._terms.at_once is None else max(0, self._terms.at_once - busy)
+
+    def _start_waiting(self) -> None:
+        """Start what waits, as far as it may."""
+        for session in self._sessions:
+            if session.waits and self._room:
+                self._start(session)
+
+    def _start(self, session: Session) -> None:
+        session.current = session.pending.popleft()
+        self._say(session, next(session.current.exchange))
 
     def _say(self, session: Session, statement: Statement) -> None:
         try:
@@ -259,6 +238,8 @@ class Sessions:
     def _flush(self, session: Session) -> None:
         events = _WRITE if session.pgconn.flush() else selectors.EVENT_READ
         self._selector.modify(session.pgconn.socket, events, session)
+
+    # --- what comes -----------------------------------------------------------------------------------------------------
 
     def _serve(self, session: Session) -> list[Outcome]:
         """Take what came on a session's socket."""
@@ -276,14 +257,11 @@ class Sessions:
             return self._died(session, str(error).strip())
         if result is None:
             return self._died(session, "the connection is closed")
-        return self._finished(session, result)
+        return self._ended(session, session.current, result)
 
-    def _finished(self, session: Session, result: pq.abc.PGresult) -> list[Outcome]:
-        step = session.current
-        assert step is not None
+    def _ended(self, session: Session, step: Step, result: pq.abc.PGresult) -> list[Outcome]:
         if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-            session.current = None
-            return self._failed(session, step, Complaint.of(result))
+            return self._failed(session, Complaint.of(result))
         answer: Any = result.get_value(0, 0) if result.ntuples and result.nfields else None
         try:
             following = step.exchange.send(answer)
@@ -295,59 +273,106 @@ class Sessions:
         if step.introduces and not self._versions:
             self._versions = bytes(answer).decode()
         if session.pending:
-            self._start(session, session.pending.popleft())
+            self._start(session)
             return []
-        if session.ready:
-            return [Outcome(session.number, step.task, answer, None, time.monotonic() - session.begun)]
-        session.ready = True
-        return []
+        return self._done(session, answer)
 
-    def _failed(self, session: Session, step: Step, complaint: Complaint) -> list[Outcome]:
+    def _done(self, session: Session, answer: Any) -> list[Outcome]:
+        """Note that a session has done all that it had to do."""
+        if not session.working:
+            session.ready = True
+            return []
+        self._lost = 0
+        self._places[session.number].has_worked()
+        return [_outcome(session, answer=answer)]
+
+    def _failed(self, session: Session, complaint: Complaint) -> list[Outcome]:
         if session.pgconn.status == pq.ConnStatus.BAD:
-            session.current = step
             return self._died(session, complaint.message)
-        if not session.ready:
+        if not session.working:
+            return self._not_ready(session, complaint)
+        # The statement failed as a whole, so its transaction did too.
+        outcome = _outcome(session, lost=complaint.message)
+        session.current = None
+        self._prepare(session, [Step(saying(Statement("ROLLBACK"))), *self._transaction(session)])
+        return [outcome]
+
+    def _not_ready(self, session: Session, complaint: Complaint) -> list[Outcome]:
+        """Do without a session that cannot get ready, if there are others, or were."""
+        self._leave(session, f"it could not be prepared: {complaint.message}")
+        if not self.present and not self._versions:
             raise OperatorError(
                 f"a session of the search could not be prepared: {complaint.message}",
                 hint=complaint.hint,
                 sqlstate=complaint.sqlstate,
             )
-        # The statement failed as a whole, so its transaction did too.
-        session.pgconn.nonblocking = 0
-        session.pgconn.exec_(b"ROLLBACK")
-        session.pgconn.exec_(b"BEGIN")
-        session.pgconn.nonblocking = 1
-        return [Outcome(session.number, step.task, None, complaint.message, time.monotonic() - session.begun)]
+        return []
+
+    # --- sessions that are lost -----------------------------------------------------------------------------------------
 
     def _died(self, session: Session, why: str) -> list[Outcome]:
-        """Replace a session that died; its work comes back as lost."""
-        self._replaced += 1
-        step, was_ready = session.current, session.ready
+        """Let a session go that died; its work comes back as lost."""
+        outcomes = [_outcome(session, lost=f"the session died: {why}")] if session.working else []
+        self._leave(session, why)
+        return outcomes
+
+    def _leave(self, session: Session, why: str) -> None:
         self._selector.unregister(_key(self._selector, session))
-        session.connection.close()
-        if self._replaced > _MOST_REPLACEMENTS:
+        session.pgconn.finish()
+        self._places[session.number].leave()
+        self._lost, self._why = self._lost + 1, why
+
+    def _fill_places(self) -> None:
+        """Open the sessions that are missing, where it is time to try.
+
+        Raises:
+            OperatorError: none is left.
+        """
+        for number, place in enumerate(self._places):
+            if place.is_due:
+                try:
+                    place.session = self._open(number)
+                except Unreachable as problem:
+                    self._miss(place, problem)
+                else:
+                    self._prepare(place.session, self._first_steps(place.session))
+        self._require_some()
+
+    def _miss(self, place: Place, problem: Unreachable) -> None:
+        """Note that a place cannot be filled now."""
+        self._problem = str(problem)
+        if isinstance(problem, Refused):
+            self._missing_since = None  # its turn will come
+        elif place.was_lost:
+            others = f"it goes on with {self.present} and" if self.present else "it"
+            self._terms.warn(
+                f"a session of the search was lost ({self._why}) and cannot be replaced now ({problem}): {others} tries again"
+            )
+        place.put_off()
+
+    def _require_some(self) -> None:
+        """Raise when no session is left, nor to be expected."""
+        now = time.monotonic()
+        self._missing_since = (self._missing_since or now) if self._is_short else None
+        in_vain = self._lost > _MOST_LOST and not any(session.ready for session in self._sessions)
+        if in_vain or (self._missing_since is not None and now - self._missing_since > self._patience):
+            cannot = "" if in_vain else f", and cannot be replaced: {self._problem}"
             raise OperatorError(
-                f"{self._replaced} sessions of the search died, the last with: {why}",
+                f"{'no' if not self.present else 'too few'} sessions of the search are left; the last was lost with:"
+                f" {self._why}{cannot}",
                 hint="The server's log says why; memory is the usual reason: lower keras_automl.sessions.",
             )
-        try:
-            fresh = self._open(session.number)
-        except Unreachable as problem:
-            raise OperatorError(f"a session of the search died ({why}) and cannot be replaced: {problem}") from None
-        self._sessions[session.number] = fresh
-        self._prepare_session(fresh)
-        if step is None or not was_ready:
-            return []
-        return [Outcome(session.number, step.task, None, f"the session died: {why}", time.monotonic() - session.begun)]
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether the search cannot go on with the sessions that are there."""
+        return not self.present
 
 
-def _plain(value: object) -> Any:
-    return value if value is None or isinstance(value, Raw) else str(value).encode()
-
-
-def _cancel(session: Session) -> None:
-    with suppress(psycopg.Error):  # it may have ended by itself
-        session.pgconn.get_cancel().cancel()
+def _outcome(session: Session, answer: Any = None, lost: str | None = None) -> Outcome:
+    """Return what has become of a session's work, which it has no more."""
+    session.working = False
+    return Outcome(session.number, session.task, answer, lost, time.monotonic() - session.begun)
 
 
 def _key(selector: selectors.BaseSelector, session: Session) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from automl.data.packed_table import PackedTable
+from automl.database.catalog import Relation
 from automl.database.dialect import KEY
 from automl.database.names import quoted
 from automl.database.session import Database
@@ -32,11 +33,22 @@ def _columns(table: PackedTable) -> tuple[str, ...]:
 
 def fingerprint(table: PackedTable) -> str:
     """Return a statement whose result tells whether two sessions see the same rows of a packed table."""
-    version = "ctid::text || ' ' || xmin::text" if table.relation.kind in ("r", "m") else "''"
+    of_row, of_table = _versions(table.relation)
     return (
-        "SELECT pg_catalog.count(*)::text || ' ' || coalesce(pg_catalog.md5(pg_catalog.string_agg("
-        f"buffer_id::text || ' ' || {version}, ',' ORDER BY buffer_id)), '') AS fingerprint FROM {table.relation.sql}"
+        f"SELECT {of_table}pg_catalog.count(*)::text || ' ' || coalesce(pg_catalog.md5(pg_catalog.string_agg("
+        f"buffer_id::text || ' ' || {of_row}, ',' ORDER BY buffer_id)), '') AS fingerprint FROM {table.relation.sql}"
     )
+
+
+def _versions(relation: Relation) -> tuple[str, str]:
+    """Return the SQL of what tells that a row was written again, and that a table was."""
+    if relation.kind not in ("r", "m"):
+        return "''", ""
+    if not relation.append_only:
+        return "ctid::text || ' ' || xmin::text", ""
+    # A row that is written again lies elsewhere, unless the table was emptied before: then that is another file.
+    file = f"SELECT relfilenode::text FROM pg_catalog.pg_class WHERE oid = {relation.oid}"
+    return "gp_segment_id::text || ' ' || ctid::text", f"({file}) || ' ' || "
 
 
 def decoded_bytes(db: Database, table: PackedTable) -> int:

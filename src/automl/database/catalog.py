@@ -36,11 +36,13 @@ class Relation:
         oid: its number.
         name: its name with its schema, exactly as the catalog spells both.
         kind: `pg_class.relkind`: r, p, v, m or f.
+        append_only: whether its rows do not tell which transaction has written them.
     """
 
     oid: int
     name: Name
     kind: str
+    append_only: bool = False
 
     @property
     def sql(self) -> str:
@@ -237,11 +239,15 @@ def _relation(db: Database, name: Name) -> Relation | None:
     )
     values = [name.table] if "$2" not in where else [name.table, name.schema]
     rows = db.execute(
-        "SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relkind::text AS kind FROM pg_catalog.pg_class c"
+        "SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relkind::text AS kind,"
+        f" {db.dialect.append_only} AS append_only FROM pg_catalog.pg_class c"
         f" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = $1::text AND {where}",
         *values,
     )
-    return Relation(rows[0]["oid"], Name(name.table, rows[0]["schema"]), rows[0]["kind"]) if rows else None
+    if not rows:
+        return None
+    row = rows[0]
+    return Relation(row["oid"], Name(name.table, row["schema"]), row["kind"], row["append_only"])
 
 
 def _type(db: Database, oid: int) -> ColumnType:

@@ -48,6 +48,18 @@ class Segment:
     up: bool
 
 
+@dataclass(frozen=True)
+class Queue:
+    """A queue that statements of a role stand in before they begin.
+
+    Attributes:
+        statements: how many of them may be active at the same time.
+    """
+
+    name: str
+    statements: int
+
+
 class Dialect(Protocol):
     """What one kind of database has otherwise than others.
 
@@ -56,6 +68,8 @@ class Dialect(Protocol):
             on the segments, not in sessions that reach every row.
         segment_of_row: the SQL of the number of the segment where a row lies.
         replicated: the end of a CREATE TABLE whose rows lie on every segment as a whole.
+        keyed: the end of a CREATE TABLE that has a key, before what says where its rows lie.
+        append_only: the SQL that tells of the row `c` of pg_class whether its rows have no `xmin`.
         planner: settings under which a function is called where the rows lie that are handed to it.
         segments_shown: a statement for people, which shows the segments.
     """
@@ -63,6 +77,8 @@ class Dialect(Protocol):
     segmented: bool
     segment_of_row: str
     replicated: str
+    keyed: str
+    append_only: str
     planner: Mapping[str, str]
     segments_shown: str | None
 
@@ -87,6 +103,9 @@ class Dialect(Protocol):
             which: the rest of a condition on the segment's number, as in `= 3`.
         """
 
+    def queue(self, db: Session) -> Queue | None:
+        """Return the queue that the statements of the calling role stand in; None where they begin at once."""
+
     def keep(self, db: Session, extension: str) -> None:
         """Keep an extension from being dropped until the end of the transaction: who drops it waits.
 
@@ -107,6 +126,8 @@ class PostgreSQL:
     segmented = False
     segment_of_row = "-1"
     replicated = ""
+    keyed = ""
+    append_only = "false"
     planner: Mapping[str, str] = {}
     segments_shown: str | None = None
 
@@ -121,6 +142,9 @@ class PostgreSQL:
 
     def on_segments(self, call: str, which: str) -> str:
         return f"SELECT {self.segment_of_row} AS segment, {call} AS found WHERE {self.segment_of_row} {which}"
+
+    def queue(self, db: Session) -> Queue | None:
+        return None
 
     def keep(self, db: Session, extension: str) -> None:
         address = "pg_catalog.pg_get_object_address('extension', ARRAY[$1::text], ARRAY[]::pg_catalog.text[])"
@@ -142,6 +166,8 @@ class Greenplum6:
     segmented = True
     segment_of_row = "gp_segment_id"
     replicated = " DISTRIBUTED REPLICATED"
+    keyed = " WITH (appendonly=false)"  # append-only tables, which a role or database may have as its default, have no keys
+    append_only = "c.relstorage IN ('a', 'c')"
     planner: Mapping[str, str] = {"optimizer": "off"}  # the planner of PostgreSQL, not Greenplum's own
     segments_shown: str | None = f"SELECT dbid, content, hostname FROM {_PRIMARY_SEGMENTS}"
 
@@ -162,6 +188,16 @@ class Greenplum6:
     def on_segments(self, call: str, which: str) -> str:
         # A row on each segment.
         return f"SELECT gp_segment_id AS segment, {call} AS found FROM gp_dist_random('gp_id') WHERE gp_segment_id {which}"
+
+    def queue(self, db: Session) -> Queue | None:
+        # Superusers stand in none, and there are none where resources are those of groups.
+        rows = db.execute(
+            "SELECT q.rsqname::text AS name, q.rsqcountlimit::integer AS statements FROM pg_catalog.pg_roles r"
+            " JOIN pg_catalog.pg_resqueue q ON q.oid = r.rolresqueue"
+            " WHERE r.rolname::pg_catalog.text OPERATOR(pg_catalog.=) current_user::pg_catalog.text AND NOT r.rolsuper"
+            " AND q.rsqcountlimit > 0 AND pg_catalog.current_setting('gp_resource_manager') = 'queue'"
+        )
+        return Queue(rows[0]["name"], rows[0]["statements"]) if rows else None
 
     def keep(self, db: Session, extension: str) -> None:
         rows = db.execute(

@@ -14,6 +14,9 @@ class Lock(IntEnum):
     LIBRARY = 0x6B61  # taking an id from a library of architectures, which may not be there yet; the other half is its name
     NAME = 0x6B62  # making a table of this name
     RUN = 0x6B63  # training this run
+    TURN = 0x6B64  # opening sessions; the other half is 0
+    SESSION = 0x6B65  # being a session that trains, which all of them share; the other half is 0
+    TICKET = 0x6B66  # waiting for the turn to open sessions; the other half is the place in line
 
 
 def key_of(text: str) -> int:

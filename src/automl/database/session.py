@@ -11,16 +11,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from automl.database.dialect import Dialect, dialect_of
 from automl.errors import AutomlError
 from keras_seg.protocol.sqlstates import QUERY_CANCELED
+from keras_seg.server.background import away
 from keras_seg.server.failure import failure, failure_again, words_of
 from keras_seg.server.interrupts import careful, is_cancellation, look
 
 Row = dict[str, Any]
 Statement = tuple[str, tuple[object, ...]]
+Answer = TypeVar("Answer")
 
 # Quoted names and texts are passed over: what stands in them is a name, whatever it looks like.
 _PARAMETER = re.compile(
@@ -137,6 +139,10 @@ class CallerDatabase:
 
     def interrupt(self) -> None:
         look(self._plpy)
+
+    def away(self, work: Callable[[], Answer]) -> Answer:
+        """Have something computed, or imported, that takes long and needs no database, so that it can be cancelled."""
+        return away(work, "keras_automl", self.interrupt)
 
     def info(self, message: str) -> None:
         self._plpy.info(message)

@@ -104,7 +104,7 @@ def _search_type(value: str | None) -> str:
 
 def _everything(db: CallerDatabase, space: Space, there: Container[Configuration]) -> list[Configuration]:
     """Return all configurations of a space but for those that are there."""
-    wanted = space.everything()
+    wanted = db.away(space.everything)
     fresh = [each for each in wanted if each not in there]
     if len(fresh) < len(wanted):
         db.notice(f"{len(wanted) - len(fresh)} of {len(wanted)} configurations are in the table already")
@@ -116,7 +116,7 @@ def _drawn(
 ) -> list[Configuration]:
     """Return `count` configurations drawn from a space, fewer if it holds fewer that are not there."""
     seed = seeds.given_or_drawn(random_state, lambda: session_random(db))
-    fresh = [point.configuration for point in space.sample_points(count, seed, there)]
+    fresh = [point.configuration for point in db.away(lambda: space.sample_points(count, seed, there))]
     if len(fresh) < count:
         db.notice(f"the search space holds {len(fresh)} different configurations where {count} are asked for")
     return fresh
@@ -224,6 +224,7 @@ def _make(db: CallerDatabase, table: Name, architecture_table: str, functions: F
     name, summary = catalog.require_absent(db, _ARGUMENT, table, table.with_suffix("_summary"))
     db.execute(
         f"CREATE TABLE {name.sql} (mst_key serial PRIMARY KEY, model_id integer, compile_params varchar, fit_params varchar)"
+        + db.dialect.keyed
     )
     db.execute(f"CREATE TABLE {summary.sql} (model_arch_table varchar, object_table varchar){db.dialect.distributed_by()}")
     db.execute(

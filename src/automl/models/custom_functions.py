@@ -270,6 +270,7 @@ def _make(db: CallerDatabase, table: Name) -> None:
     catalog.require_absent(db, _ARGUMENT, table)
     db.execute(
         f"CREATE TABLE {table.sql} (id serial, name text PRIMARY KEY, description text, object bytea)"
+        + db.dialect.keyed
         # A session on a segment reads the whole table.
         + db.dialect.replicated
     )

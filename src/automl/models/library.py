@@ -110,7 +110,7 @@ def _create(db: CallerDatabase, library: Name) -> Name:
     (name,) = require_absent(db, _ARGUMENT, library)
     db.execute(
         f"CREATE TABLE {name.sql} (model_id integer PRIMARY KEY, model_arch json, model_weights bytea, name text,"
-        " description text, __internal_madlib_id__ text)"
+        " description text, __internal_madlib_id__ text)" + db.dialect.keyed
     )
     db.execute(f"ALTER TABLE {name.sql} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
     db.info(f"Keras Model Arch: Created new keras model arch table {name}.")

@@ -70,7 +70,7 @@ def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Na
     # On Greenplum the first dataset is the one whose segments the sessions reach.
     resources = available(db, this_machine(), hosts)
     definitions = (Definition(KEY, model.architecture),)
-    needs = SessionNeeds({TRAINING: table}, definitions, resources, hosts=hosts, functions=model.functions)
+    needs = SessionNeeds({TRAINING: table}, definitions, resources, hosts=hosts, functions=model.functions, trains=False)
     rows = fingerprints(db, needs)
     with open_cluster(db, needs, table.partitions, "the evaluation", rows) as (cluster, journal):
         _require_fit(cluster, model)

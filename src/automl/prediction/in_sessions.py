@@ -13,6 +13,7 @@ from automl.cluster.interface import Cluster, Outcome, ask
 from automl.cluster.orders import CheckWork, PredictionWork, Setup, Work
 from automl.cluster.resources import available
 from automl.cluster.sessions import Sessions
+from automl.cluster.terms import Terms
 from automl.database.names import quoted
 from automl.database.session import CallerDatabase, Row
 from automl.errors import OperatorError
@@ -49,7 +50,7 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
     try:
         if count == 0:
             raise Unreachable("keras_automl.sessions is 0")
-        return Sessions(own_address(db), setup, count, (), db.interrupt, "keras_automl predict")
+        return Sessions(own_address(db), setup, count, (), Terms("keras_automl predict", db.interrupt, warn=db.warning))
     except Unreachable as problem:
         db.notice(f"the prediction runs in this session: {problem}")
         return CallerSession(db, setup)

@@ -17,7 +17,7 @@ from automl.training.results import Result
 from automl.training.trials import Trial
 from keras_seg.protocol.orders import TRAINING, VALIDATION
 
-_MODELS = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json)"
+_MODELS = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_weights bytea, model_arch json){keyed}"
 
 Source = TypeVar("Source")
 
@@ -41,7 +41,7 @@ class Column(Generic[Source]):
 def create(db: Database, name: Name, columns: Sequence[Column[Any]], key: str | None = None) -> None:
     """Make a table of these columns."""
     kinds = (f"{quoted(each.name)} {each.kind}{' PRIMARY KEY' if each.name == key else ''}" for each in columns)
-    db.execute(f"CREATE TABLE {name.sql} ({', '.join(kinds)})" + ("" if key else db.dialect.distributed_by()))
+    db.execute(f"CREATE TABLE {name.sql} ({', '.join(kinds)})" + (db.dialect.keyed if key else db.dialect.distributed_by()))
 
 
 def insert(db: Database, name: Name, columns: Sequence[Column[Source]], source: Source) -> None:
@@ -56,7 +56,7 @@ def insert(db: Database, name: Name, columns: Sequence[Column[Source]], source: 
 
 def make_models(db: Database, name: Name) -> None:
     """Make a model table, empty."""
-    db.execute(_MODELS.format(name=name.sql))
+    db.execute(_MODELS.format(name=name.sql, keyed=db.dialect.keyed))
     db.execute(f"ALTER TABLE {name.sql} ALTER COLUMN model_weights SET STORAGE EXTERNAL")
 
 

@@ -11,7 +11,7 @@ from automl.data.class_weights import ClassWeights, class_weights
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.names import Name, table_name
-from automl.database.session import Database, session_random
+from automl.database.session import CallerDatabase, Database, session_random
 from automl.errors import Problems, UsageError
 from automl.hosts.assignment import Host
 from automl.hosts.machine import Machine
@@ -166,7 +166,7 @@ class Arguments:
     use_caching: bool | None = False
 
 
-def parse(db: Database, given: Arguments, machine: Machine, origin: Origin | None = None) -> tuple[Request, Search]:
+def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin | None = None) -> tuple[Request, Search]:
     """Check everything that can be checked without Keras and return the request, and what is special to a search.
 
     Args:
@@ -205,7 +205,7 @@ def parse(db: Database, given: Arguments, machine: Machine, origin: Origin | Non
         model=outputs.value.model,
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models.value,
-        plan=params.value.plan(space.value, seed, training.value.partitions),
+        plan=db.away(lambda: params.value.plan(space.value, seed, training.value.partitions)),
         method=method.value.name,
         params=given.automl_params or str(params.value),
         seed=seed,

@@ -64,7 +64,7 @@ def execute(
         AutomlError: a model cannot be built or compiled, no trial came to an end, or what is trained on was written meanwhile;
             nothing has been made.
     """
-    scheduler = request.plan.scheduler()
+    scheduler = db.away(request.plan.scheduler)
     planned, count = request.plan.planned_trials, scheduler.count
     if count < planned:
         db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
@@ -140,7 +140,7 @@ class Run:
 
     def set_out(self) -> None:
         """Get ready to train: check what is to be trained, and replay what is known. Nothing is written yet."""
-        first = self._scheduler.start()  # while the sessions import TensorFlow
+        first = self._db.away(self._scheduler.start)  # hyperopt is imported, while the sessions import TensorFlow
         request = self._request
         load = None if request.hosts else load_of(self._db, len(self._cluster.reaches), request.resources)
         require_trainable(self._cluster, self._request, first, load)
@@ -261,7 +261,7 @@ class Run:
     def _enter(self, step: Step) -> None:
         """Take in the trials and tasks of a step; trials that are in the record must be the same."""
         tasks = {task.trial: task for task in step.tasks}
-        new = trials.make_trials(self._request, step.trials)
+        new = self._db.away(lambda: trials.make_trials(self._request, step.trials))
         for trial in new:
             task = tasks[trial.number]
             curve = self._replay.curve(trial, task)
@@ -344,7 +344,7 @@ def _call(request: Request, arguments: Mapping[str, Any], inputs: str) -> Call:
 
 
 def _where(cluster: Cluster) -> Where:
-    return Where(executor=cluster.kind, sessions=len(cluster.reaches), backend=os.getpid())
+    return Where(executor=cluster.kind, sessions=cluster.present, backend=os.getpid())
 
 
 def _end(best: Best, status: RunStatus, error: str | None, cluster: Cluster) -> End:

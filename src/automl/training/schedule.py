@@ -22,7 +22,7 @@ def hyperband_schedule(
     """
     rungs = schedule_params(r, eta, skip_last).rungs
     (name,) = require_absent(db, "schedule_table", table_name("schedule_table", schedule_table))
-    db.execute(f"CREATE TABLE {name.sql} (s integer, i integer, n_i integer, r_i integer, UNIQUE (s, i))")
+    db.execute(f"CREATE TABLE {name.sql} (s integer, i integer, n_i integer, r_i integer, UNIQUE (s, i)){db.dialect.keyed}")
     for rung in rungs:
         db.execute(
             f"INSERT INTO {name.sql} VALUES ($1::integer, $2::integer, $3::integer, $4::integer)",

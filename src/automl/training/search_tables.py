@@ -31,7 +31,7 @@ from automl.training.columns import (
 from automl.training.request import Request, Search
 from automl.training.results import Result, StateOf, best, now, weights_of
 
-_SELECTION = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_id integer, compile_params text, fit_params text)"
+_SELECTION = "CREATE TABLE {name} (mst_key integer PRIMARY KEY, model_id integer, compile_params text, fit_params text){keyed}"
 _SELECTION_SUMMARY = "CREATE TABLE {name} (model_arch_table varchar, object_table varchar)"
 
 
@@ -47,7 +47,7 @@ class SearchTables:
         make_models(db, out.model)
         create(db, out.info, self._info, key="mst_key")
         create(db, out.summary, self._summary)
-        db.execute(_SELECTION.format(name=out.selection.sql))
+        db.execute(_SELECTION.format(name=out.selection.sql, keyed=db.dialect.keyed))
         db.execute(_SELECTION_SUMMARY.format(name=out.selection_summary.sql) + db.dialect.distributed_by())
 
     def fill(self, db: CallerDatabase, results: Sequence[Result], started: str, state_of: StateOf) -> None:

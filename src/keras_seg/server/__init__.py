@@ -3,7 +3,9 @@
 In reading order:
 
     failure      errors in one line, with SQLSTATE and hint
+    postmaster   whose end is that of all its backends
     interrupts   a cancellation that comes at any moment, in Greenplum
+    background   work that a thread does while the backend looks for a cancellation
     object_lock  what keeps the extension from being dropped, in Greenplum
     memory       how much of it can be taken here
     gpus         the GPUs of this host

@@ -25,7 +25,8 @@ from contextlib import contextmanager
 from functools import cache, wraps
 from typing import Any, NamedTuple, TypeVar
 
-from keras_seg.protocol.sqlstates import QUERY_CANCELED
+from keras_seg.protocol.sqlstates import ADMIN_SHUTDOWN, QUERY_CANCELED
+from keras_seg.server import postmaster
 from keras_seg.server.failure import fail
 
 Answer = TypeVar("Answer")
@@ -108,7 +109,9 @@ def protected(function: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 def look(plpy: Any) -> None:
-    """Raise a cancellation that is pending."""
+    """Raise a cancellation that is pending, and end a backend whose postmaster has died."""
+    if postmaster.is_gone():
+        fail(plpy, postmaster.DIED, ADMIN_SHUTDOWN)  # the server ends the backend when it waits for its client
     if isinstance(plpy, _Careful):
         plpy.look()
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -59,6 +59,11 @@ def free_memory(root: Path = _ROOT) -> int:
     return max(0, min((_of_host(root), *_of_groups(root, "memory"))))
 
 
+def whole_memory(root: Path = _ROOT) -> int:
+    """Return the bytes that there are, whoever has taken them."""
+    return min((_meminfo(root).get("MemTotal", 0), *_of_groups(root, "memory", _allowed)))
+
+
 def free_with_swap(root: Path = _ROOT) -> int:
     """Return the bytes that could be taken now before the kernel ends a process."""
     swap = max(0, min((_meminfo(root).get("SwapFree", 0), *_of_groups(root, "swap"))))
@@ -77,15 +82,19 @@ def _meminfo(root: Path) -> dict[str, int]:
     return {}
 
 
-def _of_groups(root: Path, what: str) -> Iterator[int]:
-    """Yield what each control group that this process is in leaves of a limit; those without one are left out."""
+def _of_groups(root: Path, what: str, look: Callable[[Path, _Limit], Iterator[int]] | None = None) -> Iterator[int]:
+    """Yield what each control group that this process is in leaves of a limit; those without one are left out.
+
+    Args:
+        look: yields something else of a limit.
+    """
     with suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             version = _VERSIONS.get("memory" if "memory" in controllers.split(",") else controllers)
             if version is not None and what in version.limits:
                 for group in _with_parents(path):
-                    yield from _room(root / version.mount / group, version.limits[what])
+                    yield from (look or _room)(root / version.mount / group, version.limits[what])
 
 
 def _with_parents(path: str) -> tuple[Path, ...]:
@@ -98,6 +107,11 @@ def _room(group: Path, limit: _Limit) -> Iterator[int]:
     with suppress(OSError, ValueError):  # a group that is not there, or a limit that says "max"
         allowed, taken = (int((group / name).read_text()) for name in (limit.limit, limit.taken))
         yield allowed - taken + sum(_counters(group).get(name, 0) for name in limit.given_back)
+
+
+def _allowed(group: Path, limit: _Limit) -> Iterator[int]:
+    with suppress(OSError, ValueError):
+        yield int((group / limit.limit).read_text())
 
 
 def _counters(group: Path) -> dict[str, int]:

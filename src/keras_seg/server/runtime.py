@@ -1,9 +1,7 @@
 """TensorFlow inside a database backend: importing it, its threads, its signals, its cancel key.
 
-A backend is stopped by signals whose handlers expect the one thread that PostgreSQL knows. So TensorFlow is imported by a
-thread that blocks all signals, and every thread that TensorFlow starts inherits that mask. Meanwhile the backend's own thread
-keeps checking for a cancellation, so that the import (some seconds) can be cancelled; the import itself then goes on when the
-next call waits for it.
+TensorFlow is imported in the background, so every thread that it starts blocks the backend's signals, as the one that imports
+does. The import (some seconds) can be cancelled; it then goes on when the next call waits for it.
 """
 
 from __future__ import annotations
@@ -11,10 +9,8 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_seg.protocol.hosts import Readiness
+from keras_seg.server.background import Background
 from keras_seg.server.gpus import program
 
-_POLL = 0.05  # seconds between two looks for a cancellation
 # scikit-learn and SciPy serve only wrappers of Keras that nothing here uses; they are a fifth of the time of its import.
 _NOT_NEEDED = ("sklearn", "scipy")
 
@@ -57,25 +53,16 @@ class Runtime:
         threads: threads of each of TensorFlow's pools; part of what makes results the same bits.
         gpus: the GPUs that it sees, as CUDA_VISIBLE_DEVICES names them.
         seconds: how long the import took.
-        problem: why it failed.
     """
 
     threads: int
     gpus: tuple[str, ...] = ()
     seconds: float = 0.0
-    problem: BaseException | None = None
-    _thread: threading.Thread | None = field(default=None, repr=False)
+    _under_way: Background[None] | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        """Begin the import in a thread of its own."""
-        if self._thread is not None:
-            return
-        self._thread = threading.Thread(target=self._import, daemon=True, name="import tensorflow")
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            self._thread.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        """Begin the import in the background."""
+        self._under_way = self._under_way or Background(self._import, "import tensorflow")
 
     def wait(self, interrupt: Callable[[], None]) -> None:
         """Wait for the import, looking for a cancellation all the while.
@@ -84,17 +71,8 @@ class Runtime:
             RuntimeProblem: it failed.
         """
         self.start()
-        assert self._thread is not None
-        while self._thread.is_alive():
-            self._thread.join(_POLL)
-            interrupt()
-        if isinstance(self.problem, RuntimeProblem):
-            raise self.problem
-        if self.problem is not None:
-            site = Path(__file__).parents[2]
-            raise RuntimeProblem(
-                f"TensorFlow cannot be imported from {site} by the server's Python {sys.version.split()[0]}: {self.problem}"
-            ) from self.problem
+        assert self._under_way is not None
+        self._under_way.wait(interrupt)
 
     def readiness(self) -> Readiness:
         """Return what a run records about the place where it ran."""
@@ -118,8 +96,13 @@ class Runtime:
         begin = time.perf_counter()
         try:
             _import_tensorflow(self.threads, self.gpus)
+        except RuntimeProblem:
+            raise
         except BaseException as problem:
-            self.problem = problem
+            raise RuntimeProblem(
+                f"TensorFlow cannot be imported from {Path(__file__).parents[2]} by the server's Python"
+                f" {sys.version.split()[0]}: {problem}"
+            ) from problem
         self.seconds = time.perf_counter() - begin
 
 
