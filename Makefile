@@ -30,9 +30,14 @@ else
 endif
 
 .PHONY: soak
-soak:  ## run the tests that take long by their nature, which make test leaves out
+soak:  ## searches and faults drawn from SOAK_SEED for SOAK_MINUTES (10), then the tests that make test leaves out as too long
 	@deploy/install --with-tests
+ifdef ARGS
 	@$(with_dsn) python -m pytest -m soak $(ARGS)
+else
+	@$(with_dsn) env PYTHONPATH=src:tests:tests/sql python tests/soak.py
+	@$(with_dsn) python -m pytest -m soak
+endif
 
 .PHONY: bench
 bench:  ## run the benchmarks, one after the other

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite("cluster_contract")
-pytest_plugins = ["fix_db", "fix_search", "fix_cluster"]
+pytest_plugins = ["fix_db", "fix_search", "fix_cluster", "fix_own_server"]
 
 
 LONGEST = ("sql/test_sessions.py", "sql/test_resume.py", "sql/test_docs.py")

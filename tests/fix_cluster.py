@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -20,7 +20,7 @@ from automl.cluster.outbox import Outbox
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Sessions
 from automl.cluster.terms import Terms
-from automl.cluster.visits import Visits
+from automl.cluster.visits import Lost, Visits
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable, read
 from automl.database.dialect import Dialect, dialect_of
@@ -304,3 +304,6 @@ class Trials:
 
     def repeated(self, trial: int, why: str) -> None:
         raise AssertionError(f"a visit of trial {trial} was lost: {why}")
+
+    def given_up(self, trial: int, lost: Lost) -> NoReturn:
+        raise AssertionError(f"a visit of trial {trial} was lost: {lost.why}")

@@ -10,12 +10,13 @@ import heapq
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from automl.cluster.hopper import Hopper, Layout, Leg, Visit
 from automl.cluster.interface import Outcome
 from automl.cluster.orders import Order, VisitWork, Work
-from automl.cluster.visits import Visits
+from automl.cluster.visits import Lost, Visits
+from automl.errors import AutomlError
 from automl.search.hyperband import HyperbandParams
 from automl.search.ladder import Assignment, Ladder, Rung, allotted
 from keras_seg.protocol.orders import CompileOrder, FitOrder, VisitOrder
@@ -143,6 +144,9 @@ class Simulation:
 
     def repeated(self, trial: int, why: str) -> None:
         pass
+
+    def given_up(self, trial: int, lost: Lost) -> NoReturn:
+        raise AutomlError(lost.why)
 
     def _end(self, trial: int, how: str) -> None:
         self.past[-1] = replace(self.past[-1], how=how)

@@ -82,6 +82,7 @@ EXAMPLES: tuple[Message, ...] = (
         evaluation_seconds=2.5,
         warning="a folder is missing",
         error='ValueError: "x" \n ü',
+        shortage=True,
     ),
     CheckOrder((NetworkCheck("model_id 1", "m", COMPILE, FIT, TENSORBOARD, 20),), Load(4, 2**27)),
     CheckReport(

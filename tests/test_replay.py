@@ -153,6 +153,7 @@ class Sessions:
         reaches: of each session.
         visits: after how many the run is stopped; None for never.
         fails: (trial, iteration) where training raises.
+        short: (trial, iteration) -> for how many visits the machine has too little there.
     """
 
     kind = "memory"
@@ -163,12 +164,14 @@ class Sessions:
         timing: random.Random,
         visits: int | None,
         fails: frozenset[tuple[int, int]],
+        short: dict[tuple[int, int], int],
     ) -> None:
         self.reaches = reaches
         self.made = 0
         self._timing = timing
         self._visits = visits
         self._fails = fails
+        self._short = short
         self._working: dict[int, Outcome] = {}
 
     @property
@@ -208,6 +211,9 @@ class Sessions:
             if isinstance(stop, TrainingStop):
                 if (order.seed[1], stop.iteration) in self._fails:
                     return VisitReport(error=f"ValueError: iteration {stop.iteration}"), b""
+                if self._short.get((order.seed[1], stop.iteration), 0):
+                    self._short[order.seed[1], stop.iteration] -= 1
+                    return VisitReport(error="MemoryError: full", shortage=True), b""
                 state, trained = hashlib.md5(repr((state, order.seed, stop)).encode()).digest(), True
                 continue
             sums[stop.dataset] = [*sums.get(stop.dataset, []), number(state, stop.partition)]
@@ -222,10 +228,10 @@ class Caller:
     dialect = PostgreSQL()
     elapsed = 0.0
 
-    def __init__(self, record: Record, rows: str = "1 0x1") -> None:
+    def __init__(self, record: Record, rows: str = "1 0x1", said: list[str] | None = None) -> None:
         self.record = record
         self.rows = rows
-        self.said: list[str] = []
+        self.said = [] if said is None else said
 
     def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
         if "madlib.automl_" in sql:
@@ -326,12 +332,14 @@ class World:
     found: Found = field(default_factory=Found)
     visits: int = 0
     rows: str = "1 0x1"
+    short: dict[tuple[int, int], int] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
     def go(
         self, monkeypatch: pytest.MonkeyPatch, *, stop: int | None = None, crash: bool = False, resumed: bool = False
     ) -> bool:
         """Call, or resume; return whether it came to its end before it was stopped after so many visits."""
-        sessions = Sessions(self.reaches, self.timing, stop, self.fails)
+        sessions = Sessions(self.reaches, self.timing, stop, self.fails, self.short)
 
         @contextmanager
         def opened(*_: object) -> Iterator[tuple[Cluster, Record]]:
@@ -347,7 +355,8 @@ class World:
         monkeypatch.setattr(under_test, "RunRecord", Crashing)
         interrupted = InterruptedRun(1, "then", self.record.run["inputs"]) if resumed else None
         try:
-            under_test.execute(Caller(self.record, self.rows), self.request, self.found, {}, interrupted)  # type: ignore[arg-type]
+            caller = Caller(self.record, self.rows, self.said)
+            under_test.execute(caller, self.request, self.found, {}, interrupted)  # type: ignore[arg-type]
         except Stopped:
             return False
         finally:
@@ -412,6 +421,32 @@ def test_a_run_that_ended_when_its_tables_were_filled_needs_no_visit(
     visits, world.found.full = world.visits, False
     assert world.go(monkeypatch, resumed=True)
     assert world.visits == visits
+    assert world.found.trials == whole.found.trials
+
+
+def test_a_shortage_that_passes_costs_nothing(monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None]) -> None:
+    whole = World(request_of(*plan, memory=2**20), random.Random(1), fails=FAILS)
+    assert whole.go(monkeypatch)
+    world = World(request_of(*plan, memory=2**20), random.Random(2), fails=FAILS, short={(4, 2): 2, (4, 1): 1})
+    assert world.go(monkeypatch)
+    assert world.found.trials == whole.found.trials
+    assert "the visit of mst_key 4 is repeated: MemoryError: full" in world.said
+
+
+def test_a_shortage_that_lasts_ends_the_run_and_costs_no_trial(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None]
+) -> None:
+    whole = World(request_of(*plan, memory=2**20), random.Random(1), fails=FAILS)
+    assert whole.go(monkeypatch)
+    world = World(request_of(*plan, memory=2**20), random.Random(2), fails=FAILS, short={(4, 1): 3})
+    with pytest.raises(AutomlError, match="a visit of mst_key 4 was lost 3 times, the last with: MemoryError: full") as ended:
+        world.go(monkeypatch)
+    assert ended.value.sqlstate == "53000"
+    assert str(ended.value.hint).startswith("SELECT madlib.automl_resume(1) goes on where it was and tries the trial again.")
+    assert world.record.run["status"] == "failed"
+    failed = {number for (number,), row in world.record.trials.items() if row["status"] == "failed"}
+    assert failed <= {1, 2}  # by themselves
+    assert world.go(monkeypatch, resumed=True)
     assert world.found.trials == whole.found.trials
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 import pytest
 
 from automl.cluster.hopper import Hopper, Layout, Leg, Visit
 from automl.cluster.orders import Order, VisitWork
-from automl.cluster.visits import TRIES, Visits
+from automl.cluster.visits import TRIES, Lost, Visits, fault_of
 from automl.errors import AutomlError
-from keras_seg.protocol.orders import EvaluationStop
+from keras_seg.protocol.orders import EvaluationStop, VisitReport
 from keras_seg.protocol.parts import Raw
 from simulated import ORDER, Reaches, SimulatedCluster, restless_cost
 
@@ -28,11 +30,13 @@ class Told:
 
     Args:
         fails: trials whose visits bring an error.
+        short: for how many visits the machine has too little, from the first on.
         following: trial -> the leg that it gets when it has finished one.
     """
 
     hopper: Hopper
     fails: frozenset[int] = frozenset()
+    short: int = 0
     following: dict[int, Leg] = field(default_factory=dict)
     taken: list[tuple[int, Raw | None]] = field(default_factory=list)
     told: list[tuple[object, ...]] = field(default_factory=list)
@@ -41,6 +45,9 @@ class Told:
         return replace(ORDER, state=f"{visit.trial} at {visit.stops[0].partition}".encode())
 
     def take(self, visit: Visit, answer: VisitWork, seconds: float) -> str | None:
+        if self.short:
+            self.short -= 1
+            raise Lost("MemoryError", "53000")
         self.taken.append((visit.trial, answer.state))
         return "ValueError" if visit.trial in self.fails else None
 
@@ -55,16 +62,25 @@ class Told:
     def repeated(self, trial: int, why: str) -> None:
         self.told.append(("repeated", trial, why))
 
+    def given_up(self, trial: int, lost: Lost) -> NoReturn:
+        self.told.append(("given up", trial, lost.why, lost.sqlstate))
+        raise AutomlError("given up")
+
 
 def made(
-    *legs: Leg, reaches: Reaches = (EVERYWHERE,), dies: frozenset[int] = frozenset(), fails: frozenset[int] = frozenset()
+    *legs: Leg,
+    reaches: Reaches = (EVERYWHERE,),
+    dies: frozenset[int] = frozenset(),
+    fails: frozenset[int] = frozenset(),
+    short: int = 0,
 ) -> Told:
     """What is told of these legs, at their end."""
     cluster, hopper = SimulatedCluster(reaches, lambda visit: 1.0, dies), Hopper(PAIR, reaches)
-    told = Told(hopper, fails)
+    told = Told(hopper, fails, short)
     for each in legs:
         hopper.add(each)
-    Visits(cluster, hopper, told).make()
+    with suppress(AutomlError):
+        Visits(cluster, hopper, told).make()
     return told
 
 
@@ -108,11 +124,33 @@ def test_a_lost_visit_is_repeated_and_nothing_of_it_is_taken() -> None:
     assert told.taken == [(1, b"1 at 0"), (1, b"1 at 1")]
 
 
-def test_a_visit_that_is_always_lost_ends_its_trial() -> None:
+def test_a_visit_that_is_always_lost_ends_everything_at_once() -> None:
     assert TRIES == 3
-    told = made(leg(1), dies=frozenset((0, 1, 2)))
-    assert told.told == [("repeated", 1, "the session died")] * 2 + [("failed", 1, "the session died")]
+    told = made(leg(1), leg(2), dies=frozenset((0, 1, 2)))
+    assert told.told == [("repeated", 1, "the session died")] * 2 + [("given up", 1, "the session died", "38000")]
     assert told.taken == []
+
+
+def test_a_visit_for_which_the_machine_has_too_little_is_repeated() -> None:
+    told = made(leg(1), short=2)
+    assert told.told == [("repeated", 1, "MemoryError")] * 2 + [("finished", 1)]
+    assert told.taken == [(1, b"1 at 0"), (1, b"1 at 1")]
+
+
+def test_a_machine_that_has_always_too_little_ends_everything_at_once() -> None:
+    told = made(leg(1), leg(2), short=3)
+    assert told.told == [("repeated", 1, "MemoryError")] * 2 + [("given up", 1, "MemoryError", "53000")]
+
+
+@pytest.mark.parametrize(("report", "error"), [(VisitReport(), None), (VisitReport(error="ValueError: x"), "ValueError: x")])
+def test_what_a_report_blames_a_trial_for(report: VisitReport, error: str | None) -> None:
+    assert fault_of(report) == error
+
+
+def test_a_report_of_a_shortage_blames_nobody() -> None:
+    with pytest.raises(Lost, match="MemoryError") as lost:
+        fault_of(VisitReport(error="MemoryError", shortage=True))
+    assert lost.value.sqlstate == "53000"
 
 
 def test_each_visit_has_its_own_tries() -> None:
@@ -144,10 +182,13 @@ class Evaluation:
         pass
 
     def failed(self, trial: int, error: str) -> None:
-        raise AutomlError(f"the evaluation of partition {trial} failed: {error}")
+        raise AssertionError(error)
 
     def repeated(self, trial: int, why: str) -> None:
         pass
+
+    def given_up(self, trial: int, lost: Lost) -> NoReturn:
+        raise AutomlError(f"the evaluation of partition {trial} failed: {lost.why}")
 
     def evaluate(self, cluster: SimulatedCluster) -> float:
         """Return the sum of the losses, added in the order of the partitions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import weakref
@@ -14,6 +15,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 import keras  # after the skip
+import tensorflow as tf
 
 from fix_training import (
     FEATURES,
@@ -32,8 +34,11 @@ from fix_training import (
 )
 from keras_seg import transition
 from keras_seg.protocol import state as codec
-from keras_seg.protocol.orders import VisitReport
+from keras_seg.protocol.orders import CheckOrder, NetworkCheck, VisitReport
+from keras_seg.session import programs
 from keras_seg.session.cache import MOST_PROGRAMS, Recent
+from keras_seg.session.shortage import ran_out
+from keras_seg.session.visit import Visit
 from keras_seg.training import buffers
 
 
@@ -85,6 +90,62 @@ def test_a_trial_that_raises_is_reported() -> None:
     trial.visit([train()], compile_with("SGD", loss="no_such_loss"))
     assert trial.report == VisitReport(error='CompileProblem: loss "no_such_loss" is not one of Keras')
     assert trial.state is None
+
+
+def op_error(kind: str, said: str) -> Exception:
+    error: Exception = getattr(tf.errors, kind)(None, None, said)
+    return error
+
+
+SHORT = [
+    MemoryError("Unable to allocate 8 GiB"),
+    op_error("ResourceExhaustedError", "x"),
+    op_error("InternalError", "Dst tensor is not initialized."),
+    op_error("InternalError", "CUDA_ERROR_ILLEGAL_ADDRESS"),
+    op_error("UnknownError", "Out of memory while trying to allocate 80 bytes"),
+    OSError(errno.ENOSPC, "No space left on device"),
+    OSError(errno.EMFILE, "Too many open files"),
+    RuntimeError("can't start new thread"),
+]
+OWN_FAULT = [
+    ValueError("out of memory"),
+    RuntimeError("out of memory"),
+    op_error("InvalidArgumentError", "indices[0] = 7 is not in [0, 2)"),
+    op_error("InternalError", "a bug"),
+    FileNotFoundError(errno.ENOENT, "No such file"),
+    ZeroDivisionError(),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "shortage"), [*((each, True) for each in SHORT), *((each, False) for each in OWN_FAULT)], ids=repr
+)
+def test_a_trial_is_not_blamed_for_what_the_machine_lacks(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, shortage: bool
+) -> None:
+    def train_on(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Visit, "_train", train_on)
+    trial = Trial(PLAIN, ONE_PARTITION).visit([train()], compile_with("SGD"))
+    assert trial.report.shortage == shortage
+    assert str(trial.report.error).startswith(f"{type(error).__name__}: ")
+
+
+def test_a_tensor_that_is_too_large_is_a_shortage() -> None:
+    with pytest.raises(tf.errors.ResourceExhaustedError) as caught:
+        tf.function(lambda size: tf.random.normal((size, size)))(tf.constant(2**22))
+    assert ran_out(caught.value)
+
+
+def test_a_check_blames_no_argument_for_what_the_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def network(*_: object) -> None:
+        raise MemoryError("full")
+
+    monkeypatch.setattr(programs, "network", network)
+    trial = Trial(PLAIN, ONE_PARTITION)
+    with pytest.raises(MemoryError, match="full"):
+        transition.check(trial.server, trial.gd, CheckOrder((NetworkCheck("model_id 1", "m"),)).to_json())
 
 
 def test_a_loss_that_is_not_a_number_is_no_error() -> None:

@@ -11,6 +11,7 @@ from automl import help
 from automl.data import preprocessors, split
 from automl.database.session import CallerDatabase
 from automl.database.settings import settings
+from automl.database.transaction import require_writable
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
 from automl.prediction import byom, evaluate, predict
@@ -24,13 +25,17 @@ _EXTENSION = "keras_automl"
 _AS_WRITTEN = {"quote_all_identifiers": "off"}  # with it the catalog calls a type "bytea" with quotes
 
 
-def _entry(function: Callable[..., Result], arguments: type | None = None) -> Callable[..., Result | None]:
+def _entry(
+    function: Callable[..., Result], arguments: type | None = None, *, writes: bool = True
+) -> Callable[..., Result | None]:
     """Give a function the caller's session, arguments that were not given their defaults, and errors the form of PostgreSQL's.
 
     Args:
         arguments: the class of its arguments, where it does not name them itself.
+        writes: whether it is of no use where nothing can be written.
     """
     defaults = [each.default for each in signature(arguments or function).parameters.values()][0 if arguments else 1 :]
+    work = _writing(function) if writes else function
 
     @wraps(function)
     def called(*given: object) -> Result | None:
@@ -39,13 +44,24 @@ def _entry(function: Callable[..., Result], arguments: type | None = None) -> Ca
             try:
                 with settings(db, _AS_WRITTEN):
                     db.dialect.keep(db, _EXTENSION)
-                    return function(db, *map(_given_or_default, given, defaults))
+                    return work(db, *map(_given_or_default, given, defaults))
             except Exception as error:
                 problem = db.ending(error, function.__name__)
                 if problem is None:
                     raise
         # Here, outside of the handler and of everything else, so that the stack of the error is as short as it can be.
         raise problem
+
+    return called
+
+
+def _writing(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Let a function look before anything else whether something can be written."""
+
+    @wraps(function)
+    def called(db: CallerDatabase, *arguments: object) -> Result:
+        require_writable(db, function.__name__)
+        return function(db, *arguments)
 
     return called
 
@@ -87,7 +103,7 @@ madlib_keras_fit = _entry(fit.madlib_keras_fit, fit.SingleArguments)
 madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
-automl_doctor = _entry(doctor.automl_doctor)
-automl_tensorboard = _entry(_or_help(tensorboard.automl_tensorboard))
-gpu_configuration = _entry(_or_help(gpus.gpu_configuration))
-usage = _entry(help.usage)
+automl_doctor = _entry(doctor.automl_doctor, writes=False)
+automl_tensorboard = _entry(_or_help(_writing(tensorboard.automl_tensorboard)), writes=False)
+gpu_configuration = _entry(_or_help(_writing(gpus.gpu_configuration)), writes=False)
+usage = _entry(help.usage, writes=False)

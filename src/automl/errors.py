@@ -23,6 +23,7 @@ from keras_seg.protocol.sqlstates import NULL_VALUE_NOT_ALLOWED as NULL_VALUE_NO
 from keras_seg.protocol.sqlstates import NUMERIC_VALUE_OUT_OF_RANGE as NUMERIC_VALUE_OUT_OF_RANGE
 from keras_seg.protocol.sqlstates import OBJECT_IN_USE as OBJECT_IN_USE
 from keras_seg.protocol.sqlstates import OBJECT_NOT_IN_PREREQUISITE_STATE as OBJECT_NOT_IN_PREREQUISITE_STATE
+from keras_seg.protocol.sqlstates import READ_ONLY_TRANSACTION as READ_ONLY_TRANSACTION
 from keras_seg.protocol.sqlstates import UNDEFINED_COLUMN as UNDEFINED_COLUMN
 from keras_seg.protocol.sqlstates import UNDEFINED_OBJECT as UNDEFINED_OBJECT
 from keras_seg.protocol.sqlstates import UNDEFINED_TABLE as UNDEFINED_TABLE

@@ -5,8 +5,8 @@ SQL that comes with it are the queries of the setup, which run with the rights o
 only train, evaluate and predict: nothing in it is imported, unpickled or evaluated. It may name a table of custom functions,
 which is looked at here before anything of it is loaded: see `protocol.custom_functions`.
 
-What goes wrong in a trial comes back in the report of its visit and costs that trial alone; a cancellation, a table that
-cannot be read, or an order that is none, is an error of the statement.
+What goes wrong in a trial comes back in the report of its visit and costs that trial alone, unless it says that the machine had
+too little; a cancellation, a table that cannot be read, or an order that is none, is an error of the statement.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from keras_seg.session import opening, programs
 from keras_seg.session.cache import Cache
 from keras_seg.session.check import check as check_networks
 from keras_seg.session.gathering import begin_gathering
+from keras_seg.session.shortage import ran_out
 from keras_seg.session.visit import Visit
 
 __all__ = [
@@ -149,7 +150,7 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     except plpy.SPIError:
         raise  # a cancellation, or a table that cannot be read
     except Exception as error:
-        report = VisitReport(error=f"{type(error).__name__}: {message_of(error)}")
+        report = VisitReport(error=f"{type(error).__name__}: {message_of(error)}", shortage=ran_out(error))
         return parts.envelope(report.to_json(), b"")
     finally:
         if not cache.setup.caching:

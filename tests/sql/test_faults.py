@@ -86,15 +86,25 @@ def dsn(database: str) -> str:
 @pytest.fixture
 def enter(dsn: str) -> Iterator[Callable[[], Session]]:
     """A function that opens a session in the schema; it sends nothing to a segment."""
-    sessions: list[Session] = []
+    sessions: dict[int, Session] = {}
 
     def open_session() -> Session:
-        sessions.append(connect_to(dsn, options=f"-c search_path={ROOM}"))
-        return sessions[-1]
+        session = connect_to(dsn, options=f"-c search_path={ROOM}")
+        return sessions.setdefault(session.info.backend_pid, session)
 
     yield open_session
-    for session in sessions:
+    for session in sessions.values():
         session.close()
+    end(dsn, list(sessions))
+
+
+def end(dsn: str, processes: list[int]) -> None:
+    """End sessions, and what their searches have opened: closing a connection ends no statement that is under way on it."""
+    session = connect_to(dsn)
+    left = f"FROM pg_stat_activity WHERE pid = ANY (%s) OR {OURS}"
+    session.run(f"SELECT pg_terminate_backend(pid) {left}", processes)
+    assert waited(lambda: session.fetch(f"SELECT query {left}", processes) == [], PATIENCE)
+    session.close()
 
 
 def answers(enter: Callable[[], Session]) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
 
-import psycopg2
 import pytest
+from test_cancel import Call
 
 from fix_db import CURRENT_SCHEMA, Session, connect_to
 from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search, sequential
@@ -153,28 +152,27 @@ def interrupted(dsn: str, statement: Statement, moment: Moment, end: End, sessio
     caller, watcher = opened(dsn), opened(dsn)
     caller.run("SET keras_automl.sessions = %s", sessions)
     before = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
-    failed: list[psycopg2.Error] = []
-
-    def call() -> None:
-        try:
-            statement(caller)
-        except psycopg2.Error as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    deadline = time.monotonic() + PATIENCE
-    while watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs") == before or not moment(watcher):
-        assert thread.is_alive(), failed
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    run = watcher.value("SELECT max(run_id) FROM madlib.automl_runs")
-    end(watcher, caller.info.backend_pid)
-    thread.join(PATIENCE)
-    assert failed, "the call came to its end before it was to"
+    call = Call(caller, statement)
+    try:
+        run = reached(moment, call, watcher, before)
+        end(watcher, caller.info.backend_pid)
+        call.join(PATIENCE)
+    finally:  # one whose moment has not come must not go on beside other tests
+        watcher.run("SELECT pg_terminate_backend(%s)", caller.info.backend_pid)
+    assert call.error is not None, "the call came to its end before it was to"
     for session in (caller, watcher):
         session.close()
-    return int(run)
+    return run
+
+
+def reached(moment: Moment, call: Call, watcher: Session, before: int) -> int:
+    """Wait for a moment of a call, and return the number of its run, which is greater than `before`."""
+    deadline = time.monotonic() + PATIENCE
+    while watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs") == before or not moment(watcher):
+        assert call.is_alive(), call.error
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return int(watcher.value("SELECT max(run_id) FROM madlib.automl_runs"))
 
 
 def opened(dsn: str) -> Session:

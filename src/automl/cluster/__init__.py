@@ -21,5 +21,6 @@ In reading order:
     segments    a session for each partition, at work on its segment; the same from the caller's own session
     caller      the caller's own session, where no connection back is possible
     opening     opening these for a call
+    same_rows   whether all that they have read was one and the same
     visits      the loop that gives idle sessions visits, and takes what they bring
 """

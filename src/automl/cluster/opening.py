@@ -88,7 +88,7 @@ def open_cluster(
             journal.close()
 
 
-def fingerprints(db: CallerDatabase, needs: SessionNeeds) -> tuple[str, ...]:
+def fingerprints(db: Journal, needs: SessionNeeds) -> tuple[str, ...]:
     """Return what tells whether two sessions, or two calls, see the same rows."""
     return tuple(str(db.execute(statement)[0]["fingerprint"]) for statement in _fingerprint_queries(needs))
 

@@ -8,4 +8,5 @@ In reading order:
     catalog   what the catalog says of tables, columns and privileges
     settings  the settings of keras_automl, each with default and bounds; holding others
     locks     advisory locks
+    transaction    whether the caller's transaction can write, and sees what others commit
 """

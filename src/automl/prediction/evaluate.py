@@ -8,6 +8,7 @@ from automl.cluster.interface import Cluster, ask
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import CheckWork
 from automl.cluster.resources import available, hosts_of_training
+from automl.cluster.same_rows import require_same_rows
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
@@ -70,9 +71,11 @@ def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Na
     resources = available(db, this_machine(), hosts)
     definitions = (Definition(KEY, model.architecture),)
     needs = SessionNeeds({TRAINING: table}, definitions, resources, hosts=hosts, functions=model.functions, trains=False)
-    with open_cluster(db, needs, table.partitions, "the evaluation", fingerprints(db, needs)) as (cluster, _):
+    rows = fingerprints(db, needs)
+    with open_cluster(db, needs, table.partitions, "the evaluation", rows) as (cluster, journal):
         _require_fit(cluster, model)
         scores = Evaluation(cluster, KEY, compile_order(model.compiled), model.weights, table.partitions).scores()
+        require_same_rows(db, journal, needs, rows, "the evaluation")
     _write(db, output, model.compiled, scores)
 
 

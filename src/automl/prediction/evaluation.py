@@ -6,13 +6,13 @@ of the partitions, whoever was ready first: the result is the same bits on any n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from automl.cluster.hopper import Hopper, Layout, Visit
 from automl.cluster.interface import Cluster
 from automl.cluster.orders import VisitWork
-from automl.cluster.visits import TRIES, Visits
-from automl.errors import AutomlError
+from automl.cluster.visits import TRIES, Lost, Visits, fault_of
+from automl.errors import AutomlError, OperatorError
 from keras_seg.protocol.orders import (
     TRAINING,
     CompileOrder,
@@ -74,20 +74,27 @@ class Evaluation:
         )
         return VisitWork(order, self._weights)
 
-    def take(self, visit: Visit, answer: tuple[VisitReport, bytes], seconds: float) -> None:
+    def take(self, visit: Visit, answer: tuple[VisitReport, bytes], seconds: float) -> str | None:
         """Take the sums of a partition, or the scores."""
         report, _ = answer
-        if report.error is not None:
-            raise AutomlError(f"the evaluation failed: {report.error}")
-        self._sums[visit.trial] = report.sums.get(TRAINING)
-        self._scores.update(report.scores)
+        error = fault_of(report)
+        if error is None:
+            self._sums[visit.trial] = report.sums.get(TRAINING)
+            self._scores.update(report.scores)
+        return error
 
     def finished(self, trial: int) -> None:
         """Nothing follows from a partition that is evaluated."""
 
     def failed(self, trial: int, error: str) -> None:
-        """End the evaluation: a partition is missing."""
-        raise AutomlError(f"the evaluation of partition {trial} failed {TRIES} times: {error}")
+        """End the evaluation."""
+        raise AutomlError(f"the evaluation failed: {error}")
 
     def repeated(self, trial: int, why: str) -> None:
         """It is made again, and nobody need know."""
+
+    def given_up(self, trial: int, lost: Lost) -> NoReturn:
+        """End the evaluation: a partition is missing."""
+        raise OperatorError(
+            f"the evaluation of partition {trial} failed {TRIES} times, the last with: {lost.why}", sqlstate=lost.sqlstate
+        )

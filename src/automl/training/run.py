@@ -13,18 +13,19 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from automl.cluster.hopper import Hopper, Visit
 from automl.cluster.interface import Cluster
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import VisitWork
 from automl.cluster.resources import load_of
-from automl.cluster.visits import Visits
+from automl.cluster.same_rows import require_same_rows
+from automl.cluster.visits import TRIES, Lost, Visits, fault_of
 from automl.database import locks
 from automl.database.session import CallerDatabase
 from automl.database.settings import CHECKPOINT_BYTES, OF_LARGE_VALUES, read_setting, settings
-from automl.errors import AutomlError
+from automl.errors import AutomlError, OperatorError
 from automl.search.scheduler import Milestone, Scheduler, Step, Task
 from automl.training import caveats, results, trials
 from automl.training.check import require_trainable
@@ -41,6 +42,10 @@ from keras_seg.protocol.orders import TRAINING, VALIDATION, StateForm, VisitRepo
 from keras_seg.server.failure import words_of
 from keras_seg.server.interrupts import is_cancellation
 
+_MEMORY_HINT = (
+    "The server's log may say more; memory is the usual reason: lower keras_automl.sessions, or leave out what is too large."
+)
+
 
 def execute(
     db: CallerDatabase,
@@ -56,7 +61,8 @@ def execute(
         interrupted: the run that is to go on, if this is not a new one; the caller keeps it (`locks.claim_run`).
 
     Raises:
-        AutomlError: a model cannot be built or compiled, or no trial came to an end; nothing has been made.
+        AutomlError: a model cannot be built or compiled, no trial came to an end, or what is trained on was written meanwhile;
+            nothing has been made.
     """
     scheduler = db.away(request.plan.scheduler)
     planned, count = request.plan.planned_trials, scheduler.count
@@ -84,6 +90,7 @@ def execute(
                 record.begin(_call(request, arguments, inputs), _where(cluster), partial(locks.claim_run, db))
                 run.set_out()
             found = run.train()
+            require_same_rows(db, journal, needs, rows, "the search")
             with settings(db, OF_LARGE_VALUES):
                 tables.fill(db, found, interrupted.started if interrupted else run.started, record.state_of)
             record.finish(db, _end(run.best, RunStatus.FINISHED, None, cluster))
@@ -167,8 +174,9 @@ class Run:
     def take(self, visit: Visit, answer: tuple[VisitReport, bytes], seconds: float) -> str | None:
         """Take the report of a visit, and the state that came out."""
         report, state = answer
-        if report.error is not None:
-            return report.error
+        error = fault_of(report)
+        if error is not None:
+            return error
         under_way = self._trials[visit.trial]
         curve = under_way.curve
         curve.seconds += seconds
@@ -194,8 +202,17 @@ class Run:
         self._follow(self._told(trial, None))
 
     def repeated(self, trial: int, why: str) -> None:
-        """Say that a session died."""
+        """Say that a visit was lost."""
         self._db.warning(f"the visit of mst_key {trial} is repeated: {why}")
+
+    def given_up(self, trial: int, lost: Lost) -> NoReturn:
+        """End the run at once: what others are to do hangs on this trial, and it can go on where it was."""
+        again = f"SELECT madlib.automl_resume({self._record.run}) goes on where it was and tries the trial again. "
+        raise OperatorError(
+            f"a visit of mst_key {trial} was lost {TRIES} times, the last with: {lost.why}",
+            hint=f"{again if self._record.durable else ''}{_MEMORY_HINT}",
+            sqlstate=lost.sqlstate,
+        )
 
     @property
     def _datasets(self) -> tuple[str, ...]:

@@ -213,6 +213,7 @@ class VisitReport(Message):
         setup_seconds, training_seconds, evaluation_seconds: what it took.
         warning: something that the caller should know, which does not keep the trial from going on.
         error: why the trial failed, if it did.
+        shortage: whether that is no fault of the trial: the machine had too little, memory most often.
     """
 
     size: int = 0
@@ -224,6 +225,7 @@ class VisitReport(Message):
     evaluation_seconds: float = 0.0
     warning: str | None = None
     error: str | None = None
+    shortage: bool = False
 
 
 # --- a check ------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ In reading order:
     opening      its setup, TensorFlow, the custom functions
     cache        what stays in GD from one statement to the next
     programs     what it builds and compiles, each once
-    shortage     whether there is memory for what is to be trained
+    shortage     whether there is memory for what is to be trained, and whether it ran out
     check        building and compiling networks before anything is trained
     visit        one trial trains on partitions and evaluates them
     gathering    getting ready to predict rows that come one by one

@@ -16,7 +16,7 @@ from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
 from keras_seg.session.cache import Cache
-from keras_seg.session.shortage import shortage
+from keras_seg.session.shortage import ran_out, shortage
 
 if TYPE_CHECKING:
     from keras_seg.training.network import Network
@@ -53,8 +53,8 @@ def _found(plpy: Any, cache: Cache, order: CheckOrder) -> Iterator[Problem | Sho
 def _network_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     try:
         programs.network(cache, given.model)
-    except Exception as error:  # whatever Keras raises is the answer here
-        return Problem(Part.ARCHITECTURE, f"{given.name}: {message_of(error)}")
+    except Exception as error:
+        return Problem(Part.ARCHITECTURE, f"{given.name}: {_said(error)}")
     return None
 
 
@@ -62,7 +62,7 @@ def _rows_problem(cache: Cache, given: NetworkCheck) -> Problem | None:
     try:
         unfit = _unfit(cache, programs.network(cache, given.model), given)
     except Exception as error:  # of the loss, which is asked what rows it reads
-        return Problem(Part.COMPILE, message_of(error))
+        return Problem(Part.COMPILE, _said(error))
     return None if unfit is None else Problem(Part.ROWS, f"{given.name}: {unfit}")
 
 
@@ -104,14 +104,21 @@ def _single_checks(cache: Cache, model: str, compiled: Compile) -> list[Callable
 
 
 def _failures(makers: Iterable[Callable[[], object]]) -> list[str]:
-    """Return what these say that fail; whatever Keras raises is the answer here."""
+    """Return what these say that fail."""
     found = []
     for make in makers:
         try:
             make()
         except Exception as error:
-            found.append(message_of(error))
+            found.append(_said(error))
     return found
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says: whatever Keras raises is the answer here, unless the machine had too little."""
+    if ran_out(error):
+        raise error
+    return message_of(error)
 
 
 def _weights_problem(cache: Cache, given: NetworkCheck) -> Problem | None:

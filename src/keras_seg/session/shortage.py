@@ -1,8 +1,10 @@
-"""Whether there is memory for what is to be trained, found out before any is given out."""
+"""Whether there is memory for what is to be trained, found out before any is given out; and whether it ran out."""
 
 from __future__ import annotations
 
+import errno
 import math
+import re
 from typing import TYPE_CHECKING
 
 from keras_seg.protocol.estimates import Footprint, Load, Shortage
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 
 _FLOAT = 4  # bytes
 _LITTLE = 2**28  # bytes: nobody is refused for less
+
+# What a machine has run out of, or cannot read and write any more, as an OSError says it.
+_ERRNOS = frozenset((errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EIO))
+# What TensorFlow says where its class does not tell: of the memory of a GPU, or of a GPU that is gone.
+_OF_TENSORFLOW = re.compile(r"out of memory|\bOOM\b|failed to allocate|Dst tensor is not initialized|CUDA_ERROR_", re.I)
+_NO_THREAD = "can't start new thread"
 
 
 def shortage(cache: Cache, given: NetworkCheck, load: Load | None) -> Shortage | None:
@@ -34,6 +42,18 @@ def shortage(cache: Cache, given: NetworkCheck, load: Load | None) -> Shortage |
     needed = footprint.needed(given.trials, load)
     free = max(_LITTLE, free_with_swap()) if needed > _LITTLE else needed
     return Shortage(given.name, footprint, given.trials, free) if needed > free else None
+
+
+def ran_out(error: BaseException) -> bool:
+    """Return whether an error says that the machine had too little: memory, files, threads, a GPU that answers.
+
+    The classes of TensorFlow are told by their names, so that nothing is imported for it.
+    """
+    if isinstance(error, OSError):
+        return error.errno in _ERRNOS
+    if type(error).__module__.startswith("tensorflow."):
+        return type(error).__name__ == "ResourceExhaustedError" or _OF_TENSORFLOW.search(str(error)) is not None
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) == _NO_THREAD)
 
 
 def _footprint(network: Network, compiled: Compile) -> Footprint:

@@ -1,0 +1,257 @@
+"""What kills a session, a caller or a server in the middle of a search: the run goes on where it was, to the same bits.
+
+All of it in a server of this file's own (fix_own_server), which these tests crash, stop, and replace by its standby.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psycopg2
+import pytest
+from test_cancel import Call, waited
+from test_resume import MADE, NET, contents
+
+from fix_db import Session, connect_to
+from fix_own_server import OwnServer
+from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search
+
+ROOM = "t_crashes"
+PATIENCE = 90.0  # seconds for a moment to come
+LEAVES_WITHIN = 10.0  # seconds, of a process whose server is gone
+FURTHER = 10  # iterations that a run makes between two faults
+RUN = "SELECT max(run_id) FROM madlib.automl_runs"
+OURS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND pid <> pg_backend_pid()"
+
+
+def enter(server: OwnServer) -> Session:
+    """Open a session in the schema of these tests."""
+    return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=2")
+
+
+def long_search(session: Session) -> None:
+    """A search of some eighty iterations."""
+    search(
+        session,
+        "made",
+        compile_params_grid=PAGE_COMPILE,
+        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        automl_params="R=9, eta=3",
+        validation_table="val",
+        metrics_compute_frequency=2,
+        random_state=11,
+    )
+
+
+@pytest.fixture(scope="module")
+def prepared(own_server: OwnServer) -> OwnServer:
+    """The server with a schema that has packed tables and a library."""
+    session = in_schema(own_server.dsn, ROOM)
+    make_iris(session)
+    load(session, "lib", NET)
+    session.close()
+    return own_server
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared: OwnServer) -> dict[str, object]:
+    """What is in the tables of the search where nothing disturbs it."""
+    session = enter(prepared)
+    long_search(session)
+    found = contents(session)
+    session.run(f"DROP TABLE {', '.join(found)}")
+    session.run("DELETE FROM madlib.automl_runs")
+    session.close()
+    return found
+
+
+@pytest.fixture
+def server(prepared: OwnServer) -> Iterator[OwnServer]:
+    """The server, which runs, and runs again afterwards."""
+    yield prepared
+    prepared.mend()
+
+
+# --- faults -------------------------------------------------------------------------------------------------------------
+
+
+def process(watcher: Session, name: str) -> int:
+    """The process of one of our sessions, or of the caller."""
+    return int(watcher.fetch(OURS, name)[0][0])
+
+
+def kill_a_session(server: OwnServer, watcher: Session, caller: int) -> None:
+    os.kill(process(watcher, "^keras_automl session 1"), signal.SIGKILL)
+
+
+def kill_the_caller(server: OwnServer, watcher: Session, caller: int) -> None:
+    os.kill(caller, signal.SIGKILL)
+
+
+def stop_at_once(server: OwnServer, watcher: Session, caller: int) -> None:
+    server.stop("immediate")
+
+
+def kill_the_postmaster(server: OwnServer, watcher: Session, caller: int) -> None:
+    server.kill()
+
+
+Fault = Callable[[OwnServer, Session, int], None]
+FAULTS: list[Fault] = [kill_a_session, kill_the_caller, stop_at_once, kill_the_postmaster]
+
+
+# --- a run that goes from fault to fault --------------------------------------------------------------------------------
+
+
+@dataclass
+class Journey:
+    """A run that is interrupted, and resumed, by each test that wants it.
+
+    Attributes:
+        number: of the run; None before it has begun.
+    """
+
+    number: int | None = None
+
+    def go(self, session: Session) -> None:
+        """Begin the run, or go on with it, to its end."""
+        if self.number is None:
+            long_search(session)
+        else:
+            session.run("SELECT madlib.automl_resume(%s)", self.number)
+
+    def disturb(self, server: OwnServer, fault: Fault) -> None:
+        """Let the run go on for some iterations, and make a fault happen, which the caller hears of."""
+        caller, watcher = enter(server), enter(server)
+        before = self.iterations(watcher)
+        call = Call(caller, self.go)
+        assert waited(lambda: self.iterations(watcher) >= before + FURTHER or not call.is_alive(), PATIENCE)
+        assert call.is_alive(), call.error
+        self.number = watcher.value(RUN)
+        with suppress(psycopg2.Error):
+            fault(server, watcher, caller.info.backend_pid)
+        call.join(PATIENCE)
+        assert call.error is not None
+
+    def iterations(self, watcher: Session) -> int:
+        """How many iterations its trials have made together, as the record has it."""
+        return int(watcher.value("SELECT coalesce(sum(iteration), 0) FROM madlib.automl_trials"))
+
+
+@pytest.fixture(scope="module")
+def journey() -> Journey:
+    """One run for all faults, so that it is interrupted again and again."""
+    return Journey()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_whatever_ends_a_run_nothing_of_it_is_left_and_it_can_go_on(
+    server: OwnServer, undisturbed: dict[str, object], journey: Journey, fault: Fault
+) -> None:
+    postmaster = server.postmaster
+    journey.disturb(server, fault)
+    if fault is kill_the_postmaster:
+        begin = time.monotonic()
+        assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
+        print(f"left after {time.monotonic() - begin:.1f} s")
+    if fault in (stop_at_once, kill_the_postmaster):
+        server.mend()
+        assert server.postmaster != postmaster
+    assert waited(server.answers, PATIENCE)
+    watcher = enter(server)
+    assert waited(lambda: watcher.fetch(OURS, "^keras_automl") == [], LEAVES_WITHIN)
+    assert watcher.fetch(MADE) == []
+    assert watcher.fetch("SELECT run_id, alive FROM madlib.automl_runs") == [(journey.number, False)]
+    watcher.close()
+
+
+def test_a_run_that_was_interrupted_again_and_again_ends_as_one_that_was_not(
+    server: OwnServer, undisturbed: dict[str, object], journey: Journey
+) -> None:
+    session = enter(server)
+    journey.go(session)
+    assert contents(session) == undisturbed
+    assert session.fetch("SELECT status, alive FROM madlib.automl_runs") == [("finished", False)]
+    assert session.value("SELECT count(*) FROM madlib.automl_checkpoints") == 0
+    assert session.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+    session.run(f"DROP TABLE {', '.join(name for (name,) in session.fetch(MADE))}; DELETE FROM madlib.automl_runs")
+    session.close()
+
+
+def long_visits(session: Session) -> None:
+    """A search whose every visit takes minutes."""
+    search(session, "made", fit_params_grid="{'batch_size': [1], 'epochs': [100000]}")
+
+
+def test_sessions_in_a_long_visit_leave_when_their_postmaster_is_killed(server: OwnServer) -> None:
+    caller, watcher = enter(server), enter(server)
+    call = Call(caller, long_visits)
+    training = f"{OURS} AND query ~ 'automl_visit' AND state = 'active'"
+    assert waited(lambda: watcher.fetch(training, "^keras_automl") != [] or not call.is_alive(), PATIENCE)
+    time.sleep(1)
+    assert call.is_alive(), call.error
+    server.kill()
+    assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
+    call.join(PATIENCE)
+    assert call.error is not None
+    server.mend()
+    session = enter(server)
+    session.run("DELETE FROM madlib.automl_runs")
+    session.close()
+
+
+# --- a standby ----------------------------------------------------------------------------------------------------------
+
+WRITES = "keras_automl: {} writes, and this server is a standby, which can only be read"
+CALLS: dict[str, Callable[[Session], None]] = {
+    "madlib_keras_automl": long_search,
+    "automl_resume": lambda session: session.run("SELECT madlib.automl_resume(1)"),
+    "training_preprocessor_dl": lambda session: session.run(
+        "SELECT madlib.training_preprocessor_dl('iris_train', 'packed', 'class_text', 'attributes')"
+    ),
+    "madlib_keras_predict_byom": lambda session: session.run(
+        "SELECT madlib.madlib_keras_predict_byom('lib', 1, 'iris_test', 'id', 'attributes', 'predicted')"
+    ),
+    "gpu_configuration": lambda session: session.run("SELECT madlib.gpu_configuration('gpus')"),
+}
+
+
+def require_reading_only(standby: Session) -> None:
+    """What reads works on a standby; what writes says so before anything else."""
+    standby.run("SELECT madlib.madlib_keras_automl('usage'), madlib.gpu_configuration()")
+    assert standby.value("SELECT count(*) > 0 FROM madlib.automl_doctor()")
+    for view in ("automl_trials", "automl_metrics"):
+        assert standby.value(f"SELECT count(*) > 0 FROM madlib.{view}"), view
+    for function, call in CALLS.items():
+        with pytest.raises(psycopg2.Error) as caught:
+            call(standby)
+        assert caught.value.pgcode == "25006", caught.value
+        assert caught.value.diag.message_primary == WRITES.format(function)
+        assert str(caught.value.diag.message_hint).startswith("Call it on the primary server. ")
+
+
+def has_metrics(reader: Session) -> bool:
+    return bool(reader.value("SELECT count(*) > 0 FROM madlib.automl_metrics"))
+
+
+def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
+    server: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
+) -> None:
+    caller, reader = enter(server), enter(standby)
+    call = Call(caller, long_search)
+    assert waited(lambda: has_metrics(reader), PATIENCE), call.error
+    require_reading_only(reader)
+    assert call.is_alive(), call.error
+    server.stop("immediate")
+    call.join(PATIENCE)
+    standby.promote()
+    run, status, alive = reader.fetch("SELECT run_id, status, alive FROM madlib.automl_runs")[0]
+    assert (status, alive) == ("running", False)
+    reader.run("SELECT madlib.automl_resume(%s)", run)
+    assert contents(reader) == undisturbed
+    reader.close()
