@@ -220,9 +220,9 @@ def test_what_a_role_carries_does_not_reach_sessions_and_record(
         db.run(f"ALTER ROLE {role} SET {name} = {value}")
     carrying = connect(user=role)  # which sets its search_path
     assert carrying.value("SHOW default_transaction_read_only") == "on"
-    carrying.run(
-        "SET default_transaction_read_only = off; SET exit_on_error = off; SET statement_timeout = 0; SET keras_automl.sessions = 2"
-    )
+    for setting in ("default_transaction_read_only = off", "exit_on_error = off", "statement_timeout = 0"):
+        carrying.run(f"SET {setting}")
+    carrying.run("SET keras_automl.sessions = 2")
     assert small_search(carrying, "carried") == plain
     assert [notice for notice in carrying.notices if "runs in this session" in notice] == []
     assert carrying.value("SELECT status FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == "finished"
