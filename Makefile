@@ -20,14 +20,19 @@ demo:  ## set everything up and run examples/demo on real data
 	@$(with_dsn) examples/demo
 
 .PHONY: test
-test:  ## set everything up and run the tests
+test:  ## set everything up and run the tests, without those that take long by their nature
 	@deploy/install --with-tests
 ifdef ARGS
 	@$(with_dsn) python -m pytest $(ARGS)
 else
-	@$(with_dsn) python -m pytest -n 2 --dist loadfile -m 'not alone'
-	@$(with_dsn) python -m pytest -m alone
+	@$(with_dsn) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not soak'
+	@$(with_dsn) python -m pytest -m 'alone and not soak'
 endif
+
+.PHONY: soak
+soak:  ## run the tests that take long by their nature, which make test leaves out
+	@deploy/install --with-tests
+	@$(with_dsn) python -m pytest -m soak $(ARGS)
 
 .PHONY: bench
 bench:  ## run the benchmarks, one after the other

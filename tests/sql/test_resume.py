@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import psycopg2
 import pytest
@@ -27,28 +28,33 @@ End = Callable[[Session, int], None]
 Moment = Callable[[Session], bool]
 
 
-def hyperband(session: Session) -> None:
-    """A search of some seconds: brackets of 27 iterations, one after the other half way."""
+def hyperband(session: Session, params: str = "R=9, eta=3") -> None:
+    """A search of some seconds: three brackets, each of 9 iterations a trial at most."""
     search(
         session,
         "made",
         compile_params_grid=PAGE_COMPILE,
         fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
-        automl_params="R=27, eta=3, skip_last=1",
+        automl_params=params,
         validation_table="val",
         metrics_compute_frequency=2,
         random_state=11,
     )
 
 
+def long_hyperband(session: Session) -> None:
+    """A longer one: brackets of 27 iterations, one after the other half way."""
+    hyperband(session, "R=27, eta=3, skip_last=1")
+
+
 def tpe(session: Session, seed: int | None = None) -> None:
-    """A search by TPE, whose seed is drawn."""
+    """A search by TPE, whose seed is drawn unless it is given."""
     search(
         session,
         "made",
         fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
         automl_method="hyperopt",
-        automl_params="num_configs=8, num_iterations=20",
+        automl_params="num_configs=6, num_iterations=8",
         random_state=seed,
         use_caching=True,
     )
@@ -142,10 +148,10 @@ def terminate(watcher: Session, caller: int) -> None:
     watcher.run("SELECT pg_terminate_backend(%s)", caller)
 
 
-def interrupted(dsn: str, statement: Statement, moment: Moment, end: End) -> int:
+def interrupted(dsn: str, statement: Statement, moment: Moment, end: End, sessions: int = 2) -> int:
     """Begin a call, end it at a moment, and return the number of its run."""
     caller, watcher = opened(dsn), opened(dsn)
-    caller.run("SET keras_automl.sessions = 2")
+    caller.run("SET keras_automl.sessions = %s", sessions)
     before = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
     failed: list[psycopg2.Error] = []
 
@@ -208,8 +214,9 @@ def caller(dsn: str) -> Iterator[Session]:
     cleaner.close()
 
 
+@cache
 def undisturbed(dsn: str, statement: Statement, seed: int) -> dict[str, object]:
-    """Return what is in the tables of a call that nothing disturbs."""
+    """Return what is in the tables of a call that nothing disturbs; it is made once for all tests that compare with it."""
     session = opened(dsn)
     prepare(session, statement)
     session.run("SET keras_automl.sessions = 2")
@@ -219,17 +226,19 @@ def undisturbed(dsn: str, statement: Statement, seed: int) -> dict[str, object]:
     return found
 
 
-CASES: list[tuple[str, Statement, Moment, End]] = [
-    ("cancelled at once", hyperband, at_once, cancel),
-    ("terminated in the middle", hyperband, iterations(60), terminate),
-    ("cancelled at the last rung", hyperband, last_rung, cancel),
-    ("by TPE", tpe, iterations(60), terminate),
-    ("several", several, iterations(35), terminate),
-    ("one", one, iterations(10), cancel),
+SOAK = pytest.mark.soak
+CASES = [
+    pytest.param(hyperband, iterations(25), terminate, id="terminated in the middle"),
+    pytest.param(tpe, iterations(15), cancel, id="by TPE"),
+    pytest.param(long_hyperband, at_once, cancel, id="cancelled at once", marks=SOAK),
+    pytest.param(long_hyperband, iterations(60), terminate, id="terminated in the middle of a long one", marks=SOAK),
+    pytest.param(long_hyperband, last_rung, cancel, id="cancelled at the last rung", marks=SOAK),
+    pytest.param(several, iterations(35), terminate, id="several", marks=SOAK),
+    pytest.param(one, iterations(10), cancel, id="one", marks=SOAK),
 ]
 
 
-@pytest.mark.parametrize(("statement", "moment", "end"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(("statement", "moment", "end"), CASES)
 def test_the_tables_are_those_of_a_run_that_nothing_disturbed(
     dsn: str, caller: Session, statement: Statement, moment: Moment, end: End
 ) -> None:
@@ -249,11 +258,11 @@ def test_the_tables_are_those_of_a_run_that_nothing_disturbed(
 @pytest.fixture
 def cancelled(dsn: str, caller: Session) -> int:
     """The number of a search that was cancelled when it had begun to train."""
-    return interrupted(dsn, hyperband, iterations(5), cancel)
+    return interrupted(dsn, hyperband, iterations(5), cancel, sessions=1)
 
 
 def test_checkpoints_that_are_lost_cost_time_and_nothing_else(dsn: str, caller: Session) -> None:
-    run = interrupted(dsn, hyperband, iterations(60), cancel)
+    run = interrupted(dsn, hyperband, iterations(25), cancel)
     caller.run("DELETE FROM madlib.automl_checkpoints WHERE run_id = %s AND mst_key %% 2 = 0", run)
     caller.run("SELECT madlib.automl_resume(%s)", run)
     assert contents(caller) == undisturbed(dsn, hyperband, 11)
@@ -288,7 +297,7 @@ def test_a_run_under_way_is_left_alone(dsn: str, caller: Session) -> None:
         found.append(watcher.error_of("SELECT madlib.automl_resume(%s)", run))
         cancel(watcher, caller)
 
-    run = interrupted(dsn, hyperband, iterations(5), look_and_cancel)
+    run = interrupted(dsn, hyperband, iterations(5), look_and_cancel, sessions=1)
     assert [(failure.sqlstate, failure.message) for failure in found] == [
         ("55000", f"run_id: run {run} is under way in another session")
     ]
@@ -327,7 +336,7 @@ def test_what_cannot_be_resumed(dsn: str, caller: Session, cancelled: int) -> No
 EDITS = [
     "arguments = '{}'",
     "arguments = NULL",
-    """arguments = replace(arguments, '"R=27, eta=3, skip_last=1"', '{"a": 1}')""",
+    """arguments = replace(arguments, '"R=9, eta=3"', '{"a": 1}')""",
     "threads = 1000",
     "method = 'other'",
 ]

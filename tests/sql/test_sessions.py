@@ -94,15 +94,19 @@ class Stumbling:
 
 
 # sessions (0: the caller's own), whether they cache, whether one of them stumbles
-RUNS = [
+THREE = [(0, False, False), (1, True, False), (2, False, True)]
+TEN = [
     (0, False, False), (0, True, False), (1, False, False), (1, True, True), (2, False, False), (2, True, False),
     (2, False, True), (4, False, False), (4, True, False), (4, False, True),
 ]  # fmt: skip
 
 
-def test_ten_runs_on_any_sessions_give_the_same_bits(prepared: Session, connect: Callable[..., Session]) -> None:
+@pytest.mark.parametrize("runs", [pytest.param(THREE, id="three"), pytest.param(TEN, id="ten", marks=pytest.mark.soak)])
+def test_runs_on_any_sessions_give_the_same_bits(
+    prepared: Session, connect: Callable[..., Session], runs: list[tuple[int, bool, bool]]
+) -> None:
     found, stumbled = set(), 0
-    for number, (sessions, caching, stumbles) in enumerate(RUNS):
+    for number, (sessions, caching, stumbles) in enumerate(runs):
         prepared.run(f"SET keras_automl.sessions = {sessions}")
         with Stumbling(connect()) if stumbles else nullcontext() as stumbling:
             found.add(small_search(prepared, f"found_{number}", use_caching=caching))

@@ -41,8 +41,9 @@ def logs(db: Session) -> Iterator[Path]:
 
 @pytest.fixture
 def packed(db: Session) -> Session:
-    """A session with packed tables and a library."""
+    """A session with packed tables and a library, whose calls train in one session."""
     make_iris(db)
+    db.run("SET keras_automl.sessions = 1")
     load(db, "lib", dense(3))
     return db
 
