@@ -199,7 +199,7 @@ class Sessions:
         return False
 
     def _open(self, number: int) -> Session:
-        connection = connect(self._address, f"{self._name} session {number + 1}")
+        connection = connect(self._address, f"{self._name} session {number + 1}", self._interrupt)
         connection.pgconn.nonblocking = 1
         session = Session(number, connection)
         self._selector.register(connection.pgconn.socket, selectors.EVENT_READ, session)
