@@ -132,8 +132,9 @@ def test_what_cannot_be_the_name_of_a_class_stands_behind_ours(text: str) -> Non
 
 
 def test_a_cancellation_is_told_by_its_class_and_where_a_message_is_sent_by_its_sqlstate() -> None:
-    def raised(name: str, sqlstate: str | None) -> Exception:
-        return type(name, (Exception,), {"sqlstate": sqlstate})("canceling statement due to user request")
+    def raised(name: str, sqlstate: str | None) -> BaseException:
+        kind: type[Exception] = type(name, (Exception,), {"sqlstate": sqlstate})
+        return kind("canceling statement due to user request")
 
     assert is_cancellation(raised("QueryCanceled", None))
     assert is_cancellation(raised("Error", "57014"))  # plpy.Error, of plpy.info
