@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keras_seg.server.failure import failure, failure_again, message_of, packed, words_of
+from keras_seg.server.interrupts import is_cancellation
 
 GRAPH = """Graph execution error:
 
@@ -128,3 +129,14 @@ def test_words_without_the_classes_before_them(message: str, words: str) -> None
 def test_what_cannot_be_the_name_of_a_class_stands_behind_ours(text: str) -> None:
     made = failure(PostgreSQL, text, "22023")
     assert (type(made).__name__, str(made)) == ("keras_automl", text)
+
+
+def test_a_cancellation_is_told_by_its_class_and_where_a_message_is_sent_by_its_sqlstate() -> None:
+    def raised(name: str, sqlstate: str | None) -> BaseException:
+        kind: type[Exception] = type(name, (Exception,), {"sqlstate": sqlstate})
+        return kind("canceling statement due to user request")
+
+    assert is_cancellation(raised("QueryCanceled", None))
+    assert is_cancellation(raised("Error", "57014"))  # plpy.Error, of plpy.info
+    assert not is_cancellation(raised("Error", "38000"))
+    assert not is_cancellation(raised("OperatorError", "57014"))  # what a session of ours says, which somebody cancelled

@@ -45,7 +45,7 @@ def small(session: Session, name: str = "made") -> None:
 
 
 def some_seconds(session: Session, name: str = "made") -> None:
-    search(session, name, automl_params="R=81, eta=3", fit_params_grid="{'batch_size': [1], 'epochs': [2]}", random_state=5)
+    search(session, name, automl_params="R=27, eta=3", fit_params_grid="{'batch_size': [1], 'epochs': [4]}", random_state=5)
 
 
 def long(session: Session) -> None:
@@ -150,7 +150,8 @@ def test_locks_on_the_record_do_not_disturb_a_search(prepared: Session, connect:
         assert call.is_alive() or call.error is None, call.error
         other.run("ROLLBACK")
         time.sleep(0.2)
-    call.join(PATIENCE)
+    call.join(4 * PATIENCE)
+    assert not call.is_alive()
     assert call.error is None, call.error
     assert watcher.fetch(STATUS) == [("finished", False)]
     assert watcher.value(MD5.format("made")) == expected
