@@ -26,6 +26,7 @@ _OWNER = "postgres"
 _CLEAN = ("env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8")
 _PLACE, _PREFIX = Path("/tmp"), "keras_automl_own_"  # a socket's path has 107 bytes at most
 _LONGEST_START = 60  # seconds
+_GONE_WITHIN = 10  # seconds, for what is left of a server that was killed
 _HEARS_WITHIN = 0.3  # seconds, of a process that has crashed
 _CONF = """
 listen_addresses = ''
@@ -128,9 +129,20 @@ class OwnServer:
             if self.answers():
                 return
         self._end_processes()
+        end = time.monotonic() + _GONE_WITHIN
+        while not self._started():
+            if time.monotonic() > end:
+                raise RuntimeError(f"the server cannot be started: {self.log.read_text()[-1000:]}")
+            time.sleep(0.2)
+
+    def _started(self) -> bool:
+        """Start the server; False where that cannot be, as long as threads of a process that has ended have its memory."""
         for lock in (self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
             lock.unlink(missing_ok=True)  # its number may be somebody else's by now, or of one that nobody has asked about
-        self.start()
+        with suppress(RuntimeError):
+            self.start()
+            return True
+        return False
 
     def destroy(self) -> None:
         """End all processes of the server, and delete its folder."""
