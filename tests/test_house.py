@@ -165,9 +165,8 @@ def test_sql_of_the_cluster_is_where_calls_are_spelled() -> None:
         "segments.py",  # from the row of one buffer, or of all
         "sessions.py",  # transactions, and locks on the packed tables
         "connection.py",  # who calls, and where the server is
-        "channel.py",  # transactions
-        "login.py",  # as whom
         "turns.py",  # locks of sessions
+        "channel.py",  # transactions
         "opening.py",  # whether the record can be written
     }
 

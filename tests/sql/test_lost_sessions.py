@@ -20,7 +20,7 @@ from automl.cluster.orders import Work
 from automl.cluster.sessions import Sessions
 from automl.cluster.terms import Terms
 from automl.errors import OperatorError
-from fix_cluster import Caller, Packed, all_idle, outcome_of, training
+from fix_cluster import Caller, Packed, all_idle, training
 from fix_db import Session
 from fix_search import load, make_iris, sequential
 
@@ -115,6 +115,14 @@ def two(packed: Packed, role: str, db: Session) -> Iterator[tuple[Cluster, list[
     assert packed.all_gone("two")
 
 
+def works(cluster: Cluster, session: int) -> bool:
+    """Whether a session makes a visit."""
+    cluster.begin(session, Work("task", training(0)))
+    while not (outcomes := cluster.wait()):
+        pass
+    return outcomes[0].session == session and outcomes[0].lost is None
+
+
 def test_a_session_that_was_lost_comes_back_when_it_can(
     two: tuple[Cluster, list[str]], packed: Packed, role: str, db: Session
 ) -> None:
@@ -124,15 +132,12 @@ def test_a_session_that_was_lost_comes_back_when_it_can(
     kill(db, "two session 1")
     assert waited(lambda: not cluster.wait() and cluster.present == 1, PATIENCE)
     assert waited(lambda: not cluster.wait() and said != [], PATIENCE)
-    assert outcome_of(cluster, training(1), 1).lost is None  # the other one works meanwhile
+    assert works(cluster, 1)  # the other one, meanwhile
     assert cluster.idle() == [1]
     limit(db, role, -1)
     assert all_idle(cluster) == [0, 1]
     assert len(said) == 1
-    cluster.begin(0, Work("task", training(0)))
-    while not (outcomes := cluster.wait()):
-        pass
-    assert outcomes[0].lost is None
+    assert works(cluster, 0)
 
 
 def test_a_lock_that_stops_a_new_session_does_not_end_the_search(
@@ -148,7 +153,7 @@ def test_a_lock_that_stops_a_new_session_does_not_end_the_search(
     while time.monotonic() < end:
         assert cluster.wait() == []
     assert cluster.idle() == [1]
-    assert outcome_of(cluster, training(1), 1).lost is None
+    assert works(cluster, 1)
     other.cancel()
     call.join(PATIENCE)
     assert all_idle(cluster) == [0, 1]

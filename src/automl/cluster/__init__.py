@@ -10,12 +10,12 @@ In reading order:
     driver      psycopg, for use inside a server
     waits       waiting without being deaf
     connection  connecting back to the server that called us
-    channel     a connection on which statements are sent without waiting for answers
-    outbox      the session that keeps the record, and writes it while its caller goes on
     login       logging in, and what is said before a session has an event loop
     terms       on what terms sessions are opened
     turns       whose turn it is to open sessions, and how many train on the server together
     session     one session: what it is doing, and its place, which it may leave
+    channel     a connection on which statements are sent without waiting for answers
+    outbox      the session that keeps the record, and writes it while its caller goes on
     sessions    one database connection a session, all of them at work at the same time
     prepared    statements in the form that runs on one segment of Greenplum
     segments    a session for each partition, at work on its segment; the same from the caller's own session

@@ -128,6 +128,13 @@ def connect(address: Address, name: str, interrupt: Callable[[], None] = lambda:
 
 def logging_in(address: Address, name: str) -> Waiting[Connected]:
     """Connect as `connect` does, for those who do something else meanwhile."""
+    connection = psycopg.Connection[tuple[object, ...]]((yield from dialling(address, name)))
+    connection.autocommit = True
+    return connection
+
+
+def dialling(address: Address, name: str) -> Waiting[pq.abc.PGconn]:
+    """Connect as `connect` does, for those who speak to libpq themselves."""
     owner = pwd.getpwuid(os.geteuid()).pw_name
     problem: Exception | None = None
     for role in dict.fromkeys((address.role, owner) if address.superuser else (address.role,)):
@@ -138,9 +145,7 @@ def logging_in(address: Address, name: str) -> Waiting[Connected]:
         except psycopg.OperationalError as error:
             problem = error
             continue
-        connection = psycopg.Connection[tuple[object, ...]](pgconn)
-        connection.autocommit = True
-        return connection
+        return pgconn
     raise Unreachable(_sentence(problem))
 
 

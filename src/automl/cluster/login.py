@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from automl.cluster.connection import Address, Unreachable
-from automl.cluster.driver import pq, psycopg, sql
+from automl.cluster.connection import Address, dialling
+from automl.cluster.driver import pq, psycopg
 from automl.cluster.waits import READ, WRITE, Wait, Waiting, run_through
 from automl.errors import EXTERNAL_ROUTINE_EXCEPTION
 from keras_seg.server.failure import without_class
 
-_LONGEST = 5.0  # seconds that a server has for a login
 _EVENTS = {pq.PollingStatus.READING: READ, pq.PollingStatus.WRITING: WRITE}
 
 
@@ -50,21 +46,9 @@ def login(address: Address, name: str, interrupt: Callable[[], None]) -> pq.abc.
     Raises:
         Unreachable: the server does not let us; the text is the server's, and what would allow it.
     """
-    owner = pwd.getpwuid(os.geteuid()).pw_name
-    problem = Unreachable("unknown")
-    for role in dict.fromkeys((address.role, owner) if address.superuser else (address.role,)):
-        try:
-            pgconn = run_through(_connecting(_words(address, role, name)), interrupt, time.monotonic() + _LONGEST)
-        except TimeoutError:
-            problem = Unreachable(f"the server does not answer within {_LONGEST:.0f} s")
-        except Unreachable as refused:
-            problem = refused
-        else:
-            if role != address.role:
-                name_of_role = sql.Identifier(address.role).as_string(None)
-                said(pgconn, f"SET SESSION AUTHORIZATION {name_of_role}", interrupt)
-            return pgconn
-    raise problem
+    pgconn = run_through(dialling(address, name), interrupt)
+    pgconn.nonblocking = 1
+    return pgconn
 
 
 def said(pgconn: pq.abc.PGconn, statement: str, interrupt: Callable[[], None]) -> pq.abc.PGresult:
@@ -82,32 +66,6 @@ def cancel(pgconn: pq.abc.PGconn, until: float) -> None:
         run_through(_cancelling(pgconn), lambda: None, until)
     except (TimeoutError, psycopg.Error):  # the session may have ended by itself
         return
-
-
-def _words(address: Address, role: str, name: str) -> str:
-    return psycopg.conninfo.make_conninfo(
-        host=address.directory,
-        port=address.port,
-        dbname=address.database,
-        user=role,
-        application_name=name,
-        client_encoding="utf8",
-        options=address.settings,
-    )
-
-
-def _connecting(words: str) -> Waiting[pq.abc.PGconn]:
-    pgconn = pq.PGconn.connect_start(words.encode())
-    try:
-        while pgconn.status != pq.ConnStatus.BAD and (status := pgconn.connect_poll()) != pq.PollingStatus.FAILED:
-            if status == pq.PollingStatus.OK:
-                pgconn.nonblocking = 1
-                return pgconn
-            yield Wait(pgconn.socket, _EVENTS[pq.PollingStatus(status)])
-        raise Unreachable(_last_line(pgconn.get_error_message("utf-8")))
-    except BaseException:
-        pgconn.finish()
-        raise
 
 
 def _answering(pgconn: pq.abc.PGconn, statement: str) -> Waiting[pq.abc.PGresult]:
@@ -136,8 +94,3 @@ def _cancelling(pgconn: pq.abc.PGconn) -> Waiting[None]:
             yield Wait(request.socket, _EVENTS[status])
     finally:
         request.finish()
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line]
-    return lines[-1].strip() if lines else "unknown"

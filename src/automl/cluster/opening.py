@@ -160,7 +160,7 @@ class _Opening:
         return at_once
 
     def _open(self, address: Address, terms: Terms) -> tuple[Outbox, Cluster]:
-        journal = Outbox(address, "keras_automl record", terms.interrupt, self.db.warning)
+        journal = Outbox(address, "keras_automl record", self.db.interrupt, self.db.warning)
         try:
             journal.execute("SELECT 1 AS one FROM madlib.automl_runs LIMIT 0")
             if self.where is not None:

@@ -21,8 +21,8 @@ from keras_seg.server.failure import failure, failure_again, words_of
 from keras_seg.server.interrupts import careful, is_cancellation, look
 
 Row = dict[str, Any]
-Statement = tuple[str, tuple[object, ...]]
 Answer = TypeVar("Answer")
+Statement = tuple[str, tuple[object, ...]]
 
 # Quoted names and texts are passed over: what stands in them is a name, whatever it looks like.
 _PARAMETER = re.compile(
