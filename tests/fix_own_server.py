@@ -20,11 +20,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from fix_db import connect_to
+from fix_db import connect_to, is_running
 
 _OWNER = "postgres"
 _CLEAN = ("env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8")
+_PLACE, _PREFIX = Path("/tmp"), "keras_automl_own_"  # a socket's path has 107 bytes at most
 _LONGEST_START = 60  # seconds
+_GONE_WITHIN = 10  # seconds, for what is left of a server that was killed
 _HEARS_WITHIN = 0.3  # seconds, of a process that has crashed
 _CONF = """
 listen_addresses = ''
@@ -127,9 +129,20 @@ class OwnServer:
             if self.answers():
                 return
         self._end_processes()
+        end = time.monotonic() + _GONE_WITHIN
+        while not self._started():
+            if time.monotonic() > end:
+                raise RuntimeError(f"the server cannot be started: {self.log.read_text()[-1000:]}")
+            time.sleep(0.2)
+
+    def _started(self) -> bool:
+        """Start the server; False where that cannot be, as long as threads of a process that has ended have its memory."""
         for lock in (self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
             lock.unlink(missing_ok=True)  # its number may be somebody else's by now, or of one that nobody has asked about
-        self.start()
+        with suppress(RuntimeError):
+            self.start()
+            return True
+        return False
 
     def destroy(self) -> None:
         """End all processes of the server, and delete its folder."""
@@ -166,10 +179,23 @@ class OwnServer:
 
 def new_server() -> OwnServer:
     """Return a server that has a folder and nothing in it; whoever asks for it destroys it."""
-    folder = Path(tempfile.mkdtemp(prefix="keras_automl_"))  # below /tmp: a socket's path has 107 bytes at most
-    if os.geteuid() == 0:
-        os.chown(folder, pwd.getpwnam(_OWNER).pw_uid, -1)
+    _destroy_left_behind()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}_", dir=_PLACE))
+    os.chown(folder, _owner(), -1)
     return OwnServer(folder)
+
+
+def _destroy_left_behind() -> None:
+    """Destroy the servers of test runs that were killed before they could."""
+    for folder in _PLACE.glob(f"{_PREFIX}*_*"):
+        number = folder.name.removeprefix(_PREFIX).partition("_")[0]
+        if number.isdigit() and folder.stat().st_uid == _owner() and not is_running(int(number)):
+            OwnServer(folder).destroy()
+
+
+def _owner() -> int:
+    """The OS user of our servers."""
+    return pwd.getpwnam(_OWNER).pw_uid if os.geteuid() == 0 else os.geteuid()
 
 
 def _require_programs() -> None:
