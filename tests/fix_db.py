@@ -180,17 +180,57 @@ def schema_of(test_name: str) -> str:
     return "t_" + re.sub(r"\W+", "_", test_name.lower())[:50].strip("_")
 
 
+@contextmanager
+def own_schema(session: Session, database: str, test_name: str) -> Iterator[Session]:
+    """Give a session a new, empty schema, which stands alone on its search path."""
+    schema = schema_of(test_name)
+    session.run(f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; SET search_path = {schema}")
+    try:
+        yield session
+    finally:
+        if not is_as_new(session):  # the test may have broken or changed its own session in any way
+            session.close()
+        cleaner = connect_to(database)
+        cleaner.run(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE")
+        cleaner.close()
+
+
+def is_as_new(session: Session) -> bool:
+    """Make a session what it was when it was opened, but for what its Python has imported; return whether that worked."""
+    try:
+        session.reset()
+        session.autocommit = True
+        session.run("DISCARD ALL")  # which Greenplum does not have
+    except psycopg2.Error:
+        return False
+    session.notices.clear()
+    return True
+
+
 @pytest.fixture
 def db(database: str, request: pytest.FixtureRequest) -> Iterator[Session]:
     """A superuser's session in a new, empty schema, which stands alone on its search path."""
-    schema = schema_of(request.node.name)
-    session = connect_to(database)
-    session.run(f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; SET search_path = {schema}")
-    yield session
+    with own_schema(connect_to(database), database, request.node.name) as session:
+        yield session
     session.close()
-    cleaner = connect_to(database)  # the test may have broken or changed its own session in any way
-    cleaner.run(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE")
-    cleaner.close()
+
+
+@pytest.fixture(scope="module")
+def opened(database: str) -> Iterator[list[Session]]:
+    """The session of `warm` that the test before has left."""
+    sessions: list[Session] = []
+    yield sessions
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def warm(database: str, opened: list[Session], request: pytest.FixtureRequest) -> Iterator[Session]:
+    """As `db`, but a session of the module, where the package is imported once: for tests that train nothing."""
+    if not opened or opened[0].closed:
+        opened[:] = [connect_to(database)]
+    with own_schema(opened[0], database, request.node.name) as session:
+        yield session
 
 
 @pytest.fixture

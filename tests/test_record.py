@@ -216,8 +216,22 @@ def test_a_state_leaves_memory_when_it_has_been_written_and_the_run_ends_when_me
     record.put(state(1, b"first!"))
     with pytest.raises(OperatorError):
         record.put(state(2, b"second"))
-    assert record.state_of(1) == b"first!"
     assert journal.states == {}
+    with pytest.raises(OperatorError):
+        record.state_of(1)  # which is being written, and the next one would not fit beside it
+    journal.holds = False
+    assert record.state_of(1) == b"first!"
+    assert list(journal.states.values()) == [b"first!"]
+
+
+def test_a_small_state_is_there_while_it_is_written() -> None:
+    journal = Memory()
+    record = opened(journal, memory=100)
+    record.put(state(1, b"first!"))
+    journal.holds = True
+    record.flush(now=True)
+    assert journal.posted is not None
+    assert record.state_of(1) == b"first!"
 
 
 def test_a_cancelled_run_writes_no_state_any_more_and_a_failed_one_all() -> None:

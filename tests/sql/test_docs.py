@@ -60,6 +60,7 @@ def test_every_sql_block_runs(iris: Session, document: str) -> None:
 
 @pytest.mark.postgresql("a call that reads its arguments FROM a table runs on a segment")
 def test_the_reference_runs_and_names_every_column_that_it_makes(iris: Session) -> None:
+    iris.run("SET keras_automl.sessions = 1")  # TensorFlow is imported half as often
     run_blocks(iris, REFERENCE)
     made = iris.fetch(
         "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"

@@ -55,7 +55,7 @@ def test_a_result_is_written_in_three_times_its_state(
     load(db, "large", LARGE)
     caller = connect()
     caller.run(WATCH)
-    caller.run(f"SET keras_automl.sessions = {sessions}")
+    caller.run(f"SET keras_automl.sessions = {sessions}; SET keras_automl.state_memory_mb = 100")  # room for one
     caller.run(FIT, "made", optimizer)
     assert caller.value("SELECT octet_length(model_weights) FROM made") == WEIGHTS
     assert caller.value("SELECT taken('results')") < 3 * WEIGHTS

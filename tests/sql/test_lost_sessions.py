@@ -89,6 +89,7 @@ def test_the_search_goes_on_with_the_session_that_is_left(db: Session, caller: S
     assert "it goes on with 1 and tries again" in warning
 
 
+@pytest.mark.soak
 def test_a_search_whose_sessions_are_all_lost_ends_with_an_error(db: Session, caller: Session, role: str) -> None:
     def interfere(watcher: Session) -> None:
         limit(watcher, role, 2)
@@ -123,6 +124,7 @@ def works(cluster: Cluster, session: int) -> bool:
     return outcomes[0].session == session and outcomes[0].lost is None
 
 
+@pytest.mark.soak
 def test_a_session_that_was_lost_comes_back_when_it_can(
     two: tuple[Cluster, list[str]], packed: Packed, role: str, db: Session
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_session_that_was_lost_comes_back_when_it_can(
     assert works(cluster, 0)
 
 
+@pytest.mark.soak
 def test_a_lock_that_stops_a_new_session_does_not_end_the_search(
     two: tuple[Cluster, list[str]], packed: Packed, db: Session, connect: Callable[..., Session]
 ) -> None:

@@ -21,6 +21,7 @@ from fix_cluster import Cancelled
 from fix_db import Session, connect_to, scratch_database
 from fix_search import dense, in_schema, load, make_iris, search
 
+pytestmark = pytest.mark.alone
 PATIENCE = 120.0  # seconds
 LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND granted"
 

@@ -66,10 +66,11 @@ class Channel:
             yield Wait(self._pgconn.socket, READ)
             self._hear()
         self.idle = True
-        for answer in self._answers:
+        answers, self._answers = self._answers, []  # one may hold a part of a large state
+        for answer in answers:
             if answer.status not in _FINE:
                 raise psycopg.errors.error_from_result(answer)
-        return self._rows(self._answers[-1])
+        return self._rows(answers[-1])
 
     def _send(self, text: str, values: Sequence[object]) -> None:
         made = Transformer(self._connection)

@@ -32,6 +32,10 @@ _DELETED = (psycopg.errors.ForeignKeyViolation, psycopg.errors.DivisionByZero)
 _PASSING = ("08", "40", "53", "57", "58", "55P03", "23505")
 
 
+def _nothing() -> None:
+    """Hear of what was written, and do nothing."""
+
+
 class Outbox:
     """A session of our own for the record.
 
@@ -55,7 +59,7 @@ class Outbox:
         self._warn = warn
         self._work: Waiting[list[Row]] | None = None
         self._wait = Wait()
-        self._written: Callable[[], None] = lambda: None
+        self._written: Callable[[], None] = _nothing
         self._between_tries = False
         self._why = ""
         self._moved = time.monotonic()
@@ -71,7 +75,7 @@ class Outbox:
             self._why, self._moved = "", time.monotonic()
         return run_through(self._kept(lambda channel: channel.run([(sql, values)])), lambda: self._look(_PATIENCE))
 
-    def post(self, statements: Sequence[Statement], written: Callable[[], None] = lambda: None) -> None:
+    def post(self, statements: Sequence[Statement], written: Callable[[], None] = _nothing) -> None:
         """Have statements executed in one transaction while the caller goes on.
 
         Args:
@@ -169,7 +173,8 @@ class Outbox:
             self._wait = next(self._work)
         except StopIteration:
             self._work, self._why = None, ""
-            self._written()
+            written, self._written = self._written, _nothing  # which knows what was written: it may be large
+            written()
         except _DELETED:
             self._work = None
             raise RunDeleted from None

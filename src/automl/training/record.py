@@ -193,7 +193,12 @@ class RunRecord:
             self._journal.finish(_FULL)
 
     def state_of(self, trial: int) -> Raw | None:
-        """Return a trial's state; None if it has not begun."""
+        """Return a trial's state; None if it has not begun.
+
+        One too large to be there twice has been written then: what comes next would be there beside it.
+        """
+        if self._states.fills_memory_twice(trial):
+            self._journal.finish(_FULL)
         return self._states.get(trial)
 
     def flush(self, *, now: bool = False) -> None:

@@ -65,6 +65,7 @@ class RestingStates:
         self._spilled: dict[int, int] = {}  # after how many visits
         self._urgent: set[int] = set()
         self._sizes: dict[int, int] = {}
+        self._in_writing: list[Checkpoint] = []
 
     @property
     def live(self) -> int:
@@ -74,7 +75,11 @@ class RestingStates:
     @property
     def excess(self) -> bool:
         """Whether there are more than may stay in memory."""
-        return len(self._resting) > 1 and sum(len(each.state) for each in self._resting.values()) > self._memory
+        return len(self._resting) > 1 and self._size > self._memory
+
+    @property
+    def _size(self) -> int:
+        return sum(len(each.state) for each in self._resting.values())
 
     def recall(self, anchors: Iterable[Anchor]) -> None:
         """Note that the record has these states: they stay there until they are asked for."""
@@ -94,6 +99,11 @@ class RestingStates:
         if trial in self._resting:
             return self._resting[trial].state
         return self._read(trial, self._spilled[trial]) if trial in self._spilled else None
+
+    def fills_memory_twice(self, trial: int) -> bool:
+        """Whether a trial's state is being written, and there is no room for the next one beside it."""
+        resting = self._resting.get(trial)
+        return any(each is resting for each in self._in_writing) and self._size + self._sizes[trial] > self._memory
 
     def urge(self, trial: int) -> None:
         """Have a trial's state written with what is written next."""
@@ -116,7 +126,7 @@ class RestingStates:
                     size += self._sizes[trial]
         self._urgent.clear()
         self._allowance.spend(size)
-        return [self._resting[trial] for trial in chosen]
+        return self._begun(chosen)
 
     def in_the_way(self) -> list[Checkpoint]:
         """Drop the states from memory that have rested longest and are saved; return one that must be written first."""
@@ -124,12 +134,17 @@ class RestingStates:
             trial = next(iter(self._resting))
             if trial in self._unsaved:
                 self._allowance.spend(self._sizes[trial])
-                return [self._resting[trial]]
+                return self._begun([trial])
             self._spilled[trial] = self._resting.pop(trial).visits
         return []
 
     def written(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Note that states have been written and committed; there may be later ones by now."""
+        self._in_writing = []
         for checkpoint in checkpoints:
             if self._resting.get(checkpoint.mst_key) is checkpoint:
                 self._unsaved.pop(checkpoint.mst_key, None)
+
+    def _begun(self, trials: Sequence[int]) -> list[Checkpoint]:
+        self._in_writing = [self._resting[trial] for trial in trials]
+        return list(self._in_writing)
