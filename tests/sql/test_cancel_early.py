@@ -99,17 +99,25 @@ def test_an_import_that_was_cancelled_goes_on_in_the_next_call(early: str, watch
     caller.close()
 
 
-def test_who_waits_for_a_turn_can_be_cancelled(early: str, watcher: Session) -> None:
-    here = login(address_of(watcher), "test", Caller().interrupt)  # stands for another search, which trains
+@pytest.fixture
+def somebody_trains(watcher: Session) -> Iterator[None]:
+    """A session that stands for another search, which trains."""
+    here = login(address_of(watcher), "test", Caller().interrupt)
     said(here, f"SELECT pg_advisory_lock_shared({int(Lock.SESSION)}, 0)", Caller().interrupt)
+    yield
+    here.finish()
+
+
+def test_who_waits_for_a_turn_can_be_cancelled(early: str, watcher: Session, somebody_trains: None) -> None:
     caller = connect_to(early)
     caller.run("SET search_path = t_early; SET keras_automl.total_sessions = 1")
     call = Call(caller, proposed)
-    assert waited(lambda: any("waits for its turn" in notice for notice in caller.notices), PATIENCE)
+    assert waited(lambda: watcher.value("SELECT count(*) FROM pg_stat_activity WHERE application_name ~ 'waiting'"), PATIENCE)
+    time.sleep(1.0)  # it is told that it waits
     asked = time.monotonic()
     watcher.run("SELECT pg_cancel_backend(%s)", caller.info.backend_pid)
     call.join(PATIENCE)
     assert call.error is not None and call.error.pgcode == CANCELLED
     assert call.ended - asked < ENDS_WITHIN
-    here.finish()
+    assert any("waits for its turn" in notice for notice in caller.notices)
     caller.close()
