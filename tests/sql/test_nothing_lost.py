@@ -45,7 +45,7 @@ def small(session: Session, name: str = "made") -> None:
 
 
 def some_seconds(session: Session, name: str = "made") -> None:
-    search(session, name, automl_params="R=27, eta=3", fit_params_grid="{'batch_size': [1], 'epochs': [4]}", random_state=5)
+    search(session, name, automl_params="R=27, eta=3", fit_params_grid="{'batch_size': [1], 'epochs': [2]}", random_state=5)
 
 
 def long(session: Session) -> None:
