@@ -198,7 +198,6 @@ def many(database: str) -> Iterator[str]:
     yield database
 
 
-@pytest.mark.alone
 @pytest.mark.postgresql("there a search needs a session for each segment")
 def test_six_searches_at_once_never_have_more_sessions_than_the_limit(many: str, connect: Callable[..., Session]) -> None:
     watcher = connect_to(many)
@@ -210,13 +209,16 @@ def test_six_searches_at_once_never_have_more_sessions_than_the_limit(many: str,
     def make(name: str) -> Callable[[Session], None]:
         return lambda session: search(session, name)
 
-    for number, name in enumerate(names):
+    holders = [connect_to(many) for _ in range(2)]  # stand for a search that trains until all others are in line
+    for holder in holders:
+        holder.run("SELECT pg_advisory_lock_shared(%s, 0)", int(Lock.SESSION))
+    for number, name in enumerate(names, 1):
         callers.append(connect_to(many))
         callers[-1].run("SET search_path = t_many; SET keras_automl.sessions = 2; SET keras_automl.total_sessions = 2")
         calls.append(Call(callers[-1], make(name)))
-        locks = f"{LOCKS} OR classid = {int(Lock.TICKET)}"
-        waiting = max(0, number - 1)
-        assert waited(lambda: watcher.value(locks, int(Lock.SESSION)) > waiting or not calls[-1].is_alive(), PATIENCE)  # noqa: B023
+        assert waited(lambda: watcher.value(LOCKS, int(Lock.TICKET)) == number or not calls[-1].is_alive(), PATIENCE)  # noqa: B023
+    for holder in holders:
+        holder.close()
     while any(call.is_alive() for call in calls):
         most = max(most, watcher.value(LOCKS, int(Lock.SESSION)))
         time.sleep(0.02)
