@@ -129,8 +129,8 @@ def during(watcher: Session, look: Callable[[int], object]) -> threading.Thread:
     """Start what calls `look` with the number of the second session of the next search when that has trained something."""
 
     def waited() -> None:
-        run = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs") + 1
-        progress = "SELECT coalesce(max(iteration), 0) FROM madlib.automl_trials WHERE run_id = %s"
+        run = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
+        progress = "SELECT coalesce(max(iteration), 0) FROM madlib.automl_trials WHERE run_id > %s"
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline and not watcher.value(progress, run):
             time.sleep(0.05)
