@@ -101,7 +101,8 @@ COMMENT ON TABLE madlib.automl_checkpoint_log IS
 COMMENT ON COLUMN madlib.automl_checkpoint_log.rewritten IS 'Always NULL: automl_tidy alters its type, which copies the rows that count';
 
 -- A run is alive while its caller keeps its advisory lock, in this database (src/automl/database/locks.py). An array, which is
--- made once and before the rows are read: on Greenplum they are read on segments, which have other locks.
+-- made once and before the rows are read: on Greenplum they are read on segments, which have other locks, and an array of
+-- nothing is NULL.
 CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
     SELECT r.run_id, r.owner,
         coalesce((SELECT s.status FROM madlib.automl_state_log s
@@ -127,9 +128,9 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS error,
         coalesce((SELECT s.status FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') = 'running'
-            AND r.run_id % 2147483648 = ANY (ARRAY(SELECT l.objid::bigint FROM pg_catalog.pg_locks l
+            AND coalesce(r.run_id % 2147483648 = ANY (ARRAY(SELECT l.objid::bigint FROM pg_catalog.pg_locks l
                 WHERE l.locktype = 'advisory' AND l.classid = 27491 AND l.objsubid = 2 AND l.granted AND l.database =
-                    (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))) AS alive
+                    (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 

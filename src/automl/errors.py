@@ -88,6 +88,17 @@ class RunDeleted(AutomlError):
         )
 
 
+class RowGone(AutomlError):
+    """A statement ran nowhere: the row at which a session works, where it lies on a segment, was deleted meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "rows of a packed table were deleted while they were read; nothing has been made",
+            sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+            hint="Call the function again.",
+        )
+
+
 class SeveralErrors(AutomlError):
     """Several problems of one call.
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from automl.cluster.opening import SessionNeeds, fingerprints
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Journal
 from automl.database.transaction import keeps_its_snapshot
-from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, RowGone
 
 
-def require_same_rows(db: CallerDatabase, journal: Journal, needs: SessionNeeds, before: Sequence[str], what: str) -> None:
-    """Raise if packed tables or custom functions have been written to while sessions read them.
+@contextmanager
+def same_rows(db: CallerDatabase, journal: Journal, needs: SessionNeeds, before: Sequence[str], what: str) -> Iterator[None]:
+    """Raise if packed tables or custom functions have been written to while sessions read them: in the block, or before.
 
     Args:
         journal: another session, for a transaction of the caller's that does not see what others commit. It may have to wait
@@ -23,6 +25,15 @@ def require_same_rows(db: CallerDatabase, journal: Journal, needs: SessionNeeds,
     Raises:
         AutomlError: what has been trained, or computed, is of some rows as they were and others as they are.
     """
+    try:
+        yield
+    except RowGone:
+        _require_same(db, journal, needs, before, what)
+        raise
+    _require_same(db, journal, needs, before, what)
+
+
+def _require_same(db: CallerDatabase, journal: Journal, needs: SessionNeeds, before: Sequence[str], what: str) -> None:
     looks: Journal = journal if keeps_its_snapshot(db) else db
     names = [table.relation.name for table in needs.datasets.values()]
     if needs.functions is not None:

@@ -42,6 +42,7 @@ from automl.data.packed_queries import feed_statement
 from automl.data.packed_table import PackedTable
 from automl.data.placement import Place, placement
 from automl.database.session import Database
+from automl.errors import RowGone
 from keras_seg.protocol.orders import TRAINING, TrainingStop, VisitOrder
 
 _PROCESS_GONE = ("57P", "58")  # classes of SQLSTATE: an operator's intervention, a system error
@@ -256,7 +257,10 @@ class CallerSegments:
 
     def _alone(self, session: int, call: Call) -> Any:
         statement = selected(call, self._where.at(session))
-        return self._db.execute(statement.sql, *statement.values)[0]["answer"]
+        rows = self._db.execute(statement.sql, *statement.values)
+        if not rows:
+            raise RowGone
+        return rows[0]["answer"]
 
     def _visit_together(self, visits: Mapping[int, tuple[object, ...]]) -> dict[int, Any]:
         # Arrays with a place for each partition: a join with the orders would move rows.
@@ -271,4 +275,7 @@ class CallerSegments:
             orders,
             states,
         )
-        return {row["part"]: row["answer"] for row in rows if row["part"] in visits}
+        answers = {row["part"]: row["answer"] for row in rows if row["part"] in visits}
+        if len(answers) < len(visits):
+            raise RowGone
+        return answers

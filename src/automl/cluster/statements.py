@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from automl.cluster.orders import CheckWork, Order, PredictionWork, VisitWork
+from automl.errors import RowGone
 from keras_seg.protocol import parts
 from keras_seg.protocol.orders import CheckReport, Definition, SessionSetup, VisitReport
 from keras_seg.protocol.parts import Raw
@@ -104,10 +105,16 @@ def defining(definition: Definition) -> Exchange[Call]:
 
 
 def spelled(calls: Exchange[Call], spell: Callable[[Call], Statement]) -> Exchange[Statement]:
-    """Return an exchange in statements, given how a call is written as one."""
+    """Return an exchange in statements, given how a call is written as one.
+
+    Raises:
+        RowGone: a call has no answer.
+    """
     call = next(calls)
     while True:
         answer = yield spell(call)
+        if answer is None:
+            raise RowGone
         try:
             call = calls.send(answer)
         except StopIteration as end:

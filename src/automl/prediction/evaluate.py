@@ -8,7 +8,7 @@ from automl.cluster.interface import Cluster, ask
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import CheckWork
 from automl.cluster.resources import available, hosts_of_training
-from automl.cluster.same_rows import require_same_rows
+from automl.cluster.same_rows import same_rows
 from automl.data import packed_table
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
@@ -74,8 +74,8 @@ def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Na
     rows = fingerprints(db, needs)
     with open_cluster(db, needs, table.partitions, "the evaluation", rows) as (cluster, journal):
         _require_fit(cluster, model)
-        scores = Evaluation(cluster, KEY, compile_order(model.compiled), model.weights, table.partitions).scores()
-        require_same_rows(db, journal, needs, rows, "the evaluation")
+        with same_rows(db, journal, needs, rows, "the evaluation"):
+            scores = Evaluation(cluster, KEY, compile_order(model.compiled), model.weights, table.partitions).scores()
     _write(db, output, model.compiled, scores)
 
 

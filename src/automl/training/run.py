@@ -20,7 +20,7 @@ from automl.cluster.interface import Cluster
 from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
 from automl.cluster.orders import VisitWork
 from automl.cluster.resources import load_of
-from automl.cluster.same_rows import require_same_rows
+from automl.cluster.same_rows import same_rows
 from automl.cluster.visits import TRIES, Lost, Visits, fault_of
 from automl.database import locks
 from automl.database.session import CallerDatabase
@@ -89,8 +89,8 @@ def execute(
             else:
                 record.begin(_call(request, arguments, inputs), _where(cluster), partial(locks.claim_run, db))
                 run.set_out()
-            found = run.train()
-            require_same_rows(db, journal, needs, rows, "the search")
+            with same_rows(db, journal, needs, rows, "the search"):
+                found = run.train()
             with settings(db, OF_LARGE_VALUES):
                 tables.fill(db, found, interrupted.started if interrupted else run.started, record.state_of)
             record.finish(db, _end(run.best, RunStatus.FINISHED, None, cluster))
