@@ -1,4 +1,5 @@
--- How every update begins. Between this file and end.sql stand automl_load as it is now (05_load.sql) and what the step changes.
+-- How every update begins. Between this file and end.sql stand how tables are stored (02_storage.sql), automl_load as
+-- it is now (05_load.sql) and what the step changes.
 \echo Use "ALTER EXTENSION keras_automl UPDATE" to load this file. \quit
 
 -- A search that is under way would go on with the package that its sessions have loaded, and fail. Each holds an advisory lock
@@ -27,16 +28,6 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'the transaction of process % uses the extension', other.pid USING ERRCODE = 'object_in_use', HINT = format(
             'Wait until it is over, or end it: SELECT pg_terminate_backend(%s)', other.pid);
-    END IF;
-END
-$$;
-
--- Append-only tables, which a role or database of Greenplum may have as its default, have no keys: those of the extension are
--- none, as in 00_schema.sql.
-DO $$
-BEGIN
-    IF EXISTS (SELECT 1 FROM pg_catalog.pg_settings WHERE name = 'gp_default_storage_options') THEN
-        EXECUTE 'SET LOCAL gp_default_storage_options = ''appendonly=false''';
     END IF;
 END
 $$;

@@ -1,4 +1,4 @@
--- From 0.1.0 to 0.2.0. sql/Makefile puts begin.sql and 05_load.sql before this and end.sql behind it.
+-- From 0.1.0 to 0.2.0. sql/Makefile puts begin.sql, 02_storage.sql and 05_load.sql before this and end.sql behind it.
 
 -- The record came to be added to only: what is said of a run or a trial is a row of its own.
 CREATE TABLE madlib.automl_state_log (
