@@ -21,9 +21,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psycopg2
-from test_cancel import Call, waited
 from test_resume import MADE, contents
 
+from fix_calls import Call, waited
 from fix_db import Session, connect_to
 from fix_own_server import OwnServer, new_server
 from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search, sequential

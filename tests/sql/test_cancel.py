@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg2
 import pytest
 
+from fix_calls import OURS, PATIENCE, Call, Moment, Statement, at_work_on, trained, waited
 from fix_db import Session, connect_to
 from fix_search import in_schema, load, make_iris, search, sequential
 
 ENDS_WITHIN = 1.0  # seconds, of the statement
 ENDS_ON_SEGMENTS = 2.0  # where it runs on segments, which are asked first
 GONE_WITHIN = 2.0  # seconds more, for the sessions
-PATIENCE = 90.0  # seconds for a moment to come
 CANCELLED = "57014"
 pytestmark = pytest.mark.alone
-OURS = "application_name ~ '^keras_automl' AND datname = current_database() AND pid <> pg_backend_pid()"
-
-Moment = Callable[[Session], bool]
-Statement = Callable[[Session], None]
-
-
-class Call(threading.Thread):
-    """A statement that runs on a session of its own while the test looks on."""
-
-    def __init__(self, session: Session, statement: Statement) -> None:
-        super().__init__(daemon=True)
-        self._session = session
-        self._statement = statement
-        self.error: psycopg2.Error | None = None
-        self.ended = 0.0
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._statement(self._session)
-        except psycopg2.Error as error:
-            self.error = error
-        self.ended = time.monotonic()
-
-
-def waited(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether a condition came true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def at_work_on(statement: str) -> Moment:
-    """The moment when one of our sessions executes a statement that calls a function."""
-    sql = f"SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND state = 'active' AND query ~ %s"
-    return lambda watcher: bool(watcher.value(sql, statement) > 0)
-
-
-def trained(watcher: Session) -> bool:
-    """The moment when the search has evaluated some trials."""
-    sql = "SELECT count(*) FROM madlib.automl_metrics JOIN madlib.automl_runs USING (run_id) WHERE status = 'running'"
-    return bool(watcher.value(sql) > 3)
 
 
 def at_once(watcher: Session) -> bool:

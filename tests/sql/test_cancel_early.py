@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from test_cancel import CANCELLED, ENDS_WITHIN, OURS, PATIENCE, Call, Statement, waited
+from test_cancel import CANCELLED, ENDS_WITHIN
 from test_turns import address_of
 
 from automl.cluster.login import login, said
 from automl.database.locks import Lock
+from fix_calls import OURS, PATIENCE, Call, Statement, waited
 from fix_cluster import Caller
 from fix_db import Session, connect_to
 from fix_search import dense, in_schema, load, make_iris, search

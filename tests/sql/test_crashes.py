@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import psycopg2
 import pytest
-from test_cancel import Call, waited
 from test_resume import MADE, NET, contents
 
+from fix_calls import Call, waited
 from fix_db import Session, connect_to
 from fix_own_server import OwnServer
 from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search

@@ -9,8 +9,8 @@ from typing import Any
 import dill
 import psycopg2
 import pytest
-from test_cancel import Call, waited
 
+from fix_calls import Call, waited
 from fix_db import Session
 from fix_search import dense, load, make_iris, search
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import psycopg2
 import pytest
-from test_cancel import OURS, PATIENCE, Call, trained, waited
 
 from automl.cluster.driver import psycopg
+from fix_calls import OURS, PATIENCE, Call, trained, waited
 from fix_db import CURRENT_SCHEMA, Session, connect_to
 from fix_search import COMPILE, FIT, dense, in_schema, load, make_iris, search
 from servers import SEGMENTED

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import psycopg2
 import pytest
-from test_cancel import Call, at_work_on, waited
 from test_sessions import PAGE, small_search
 
 from automl.cluster.interface import Cluster
@@ -20,6 +19,7 @@ from automl.cluster.orders import Work
 from automl.cluster.sessions import Sessions
 from automl.cluster.terms import Terms
 from automl.errors import OperatorError
+from fix_calls import Call, at_work_on, waited
 from fix_cluster import Caller, Packed, all_idle, training
 from fix_db import Session
 from fix_search import load, make_iris, sequential

@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager, suppress
 
 import psycopg2
 import pytest
-from test_cancel import Call, waited
 
 from automl.database.locks import Lock
+from fix_calls import Call, waited
 from fix_db import Session, connect_to, scratch_database
 from fix_search import COMPILE, FIT, load, make_iris, search, sequential
 

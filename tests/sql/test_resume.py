@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
-from test_cancel import Call
 
+from fix_calls import Call
 from fix_db import CURRENT_SCHEMA, Session, connect_to
 from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search, sequential
 

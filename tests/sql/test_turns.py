@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import psycopg2
 import pytest
-from test_cancel import Call, waited
 
 from automl.cluster.connection import Address, Unreachable
 from automl.cluster.driver import pq
@@ -17,6 +16,7 @@ from automl.cluster.login import login
 from automl.cluster.terms import Refused
 from automl.cluster.turns import Turns
 from automl.database.locks import Lock
+from fix_calls import Call, waited
 from fix_cluster import Cancelled
 from fix_db import Session, connect_to, scratch_database
 from fix_search import dense, in_schema, load, make_iris, search
