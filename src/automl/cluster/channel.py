@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from automl.cluster.connection import last_line
 from automl.cluster.driver import BytesBinaryDumper, PyFormat, Transformer, pq, psycopg
 from automl.cluster.waits import READ, WRITE, Wait, Waiting
 from automl.database.session import Row, Statement
@@ -93,14 +94,10 @@ class Channel:
                 self._unanswered -= 1
                 self._answers += [answer] if answer.status != pq.ExecStatus.PIPELINE_SYNC else []
             if self.lost:
-                raise psycopg.OperationalError(_last_line(self._pgconn.get_error_message()) or "the connection is closed")
+                raise psycopg.OperationalError(last_line(self._pgconn.get_error_message()) or "the connection is closed")
 
     def _rows(self, answer: pq.abc.PGresult) -> list[Row]:
         names = [(answer.fname(at) or b"").decode() for at in range(answer.nfields)]
         made = Transformer(self._connection)
         made.set_pgresult(answer)
         return made.load_rows(0, answer.ntuples, lambda values: dict(zip(names, values, strict=True))) if names else []
-
-
-def _last_line(message: str) -> str:
-    return next((line.strip() for line in reversed(message.splitlines()) if line.strip()), "")

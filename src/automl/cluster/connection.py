@@ -22,10 +22,14 @@ from typing import TypeAlias
 from automl.cluster.driver import make_conninfo, pq, psycopg, sql
 from automl.cluster.waits import READ, WRITE, Wait, Waiting, run_through
 from automl.database.session import Database
+from automl.errors import EXTERNAL_ROUTINE_EXCEPTION
+from keras_seg.server.failure import without_class
 
 Connected: TypeAlias = "psycopg.Connection[tuple[object, ...]]"
 
 _CONNECTS_WITHIN = 5.0  # seconds
+# What a connection waits for that is being made, or that cancels another.
+EVENTS = {pq.PollingStatus.READING: READ, pq.PollingStatus.WRITING: WRITE}
 
 # Given at the start, where they go before what a role or database carries, and not SET, which makes a process on every segment
 # of Greenplum. A server gets those that it knows.
@@ -56,6 +60,28 @@ _SESSION_SETTINGS = {
     "jit": "off",  # a hop reads some buffers: compiling its query costs more than it saves
     "plan_cache_mode": "force_generic_plan",  # planning for one call copies its parameters several times
 }
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What a server says of a statement that failed."""
+
+    message: str
+    hint: str | None
+    sqlstate: str
+
+    @classmethod
+    def of(cls, result: pq.abc.PGresult) -> Complaint:
+        """Take a result apart; one that says nothing is of a connection that is gone."""
+        message, hint, sqlstate = (
+            (result.error_field(field) or b"").decode()
+            for field in (
+                pq.DiagnosticField.MESSAGE_PRIMARY,
+                pq.DiagnosticField.MESSAGE_HINT,
+                pq.DiagnosticField.SQLSTATE,
+            )
+        )
+        return cls(without_class(message), hint or None, sqlstate or EXTERNAL_ROUTINE_EXCEPTION)
 
 
 class Unreachable(Exception):
@@ -141,12 +167,13 @@ def dialling(address: Address, name: str) -> Waiting[pq.abc.PGconn]:
         try:
             pgconn = yield from _dialling(address, role, name)
             if role != address.role:
-                yield from _saying(pgconn, sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(address.role)))
+                become = sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(address.role))
+                yield from answering(pgconn, become.as_string(None))
         except psycopg.OperationalError as error:
             problem = error
             continue
         return pgconn
-    raise Unreachable(_sentence(problem))
+    raise Unreachable(last_line(str(problem)) or "unknown")
 
 
 def _dialling(address: Address, role: str, name: str) -> Waiting[pq.abc.PGconn]:
@@ -168,24 +195,36 @@ def _dialling(address: Address, role: str, name: str) -> Waiting[pq.abc.PGconn]:
                 raise psycopg.OperationalError(pgconn.get_error_message())
             if time.monotonic() >= until:
                 raise psycopg.OperationalError(f"the server did not answer within {_CONNECTS_WITHIN:.0f} s")
-            yield Wait(pgconn.socket, READ if status == pq.PollingStatus.READING else WRITE, until)
+            yield Wait(pgconn.socket, EVENTS[pq.PollingStatus(status)], until)
     except BaseException:
         pgconn.finish()
         raise
     return pgconn
 
 
-def _saying(pgconn: pq.abc.PGconn, statement: sql.Composed) -> Waiting[None]:
-    """Execute a short statement."""
-    pgconn.send_query(statement.as_bytes(None))
+def answering(pgconn: pq.abc.PGconn, statement: str) -> Waiting[pq.abc.PGresult]:
+    """Run a statement and return its result, in texts.
+
+    Raises:
+        psycopg.Error: it failed, or the connection did.
+    """
+    pgconn.send_query(statement.encode())
+    while pgconn.flush():
+        yield Wait(pgconn.socket, READ | WRITE)
+        pgconn.consume_input()
     while pgconn.is_busy():
         yield Wait(pgconn.socket, READ)
         pgconn.consume_input()
-    while (result := pgconn.get_result()) is not None:
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            raise psycopg.errors.error_from_result(result)
+    result = pgconn.get_result()
+    if result is None:
+        raise psycopg.OperationalError("the connection is closed")
+    while pgconn.get_result() is not None:
+        pass
+    if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+        raise type(psycopg.errors.error_from_result(result))(Complaint.of(result).message)
+    return result
 
 
-def _sentence(error: Exception | None) -> str:
-    lines = [line for line in str(error).splitlines() if line]
-    return lines[-1].strip() if lines else "unknown"
+def last_line(message: str) -> str:
+    """Return the last line of a message that has something in it."""
+    return next((line.strip() for line in reversed(message.splitlines()) if line.strip()), "")

@@ -3,37 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from automl.cluster.connection import Address, dialling
+from automl.cluster.connection import EVENTS, Address, answering, dialling
 from automl.cluster.driver import pq, psycopg
-from automl.cluster.waits import READ, WRITE, Wait, Waiting, run_through
-from automl.errors import EXTERNAL_ROUTINE_EXCEPTION
-from keras_seg.server.failure import without_class
-
-_EVENTS = {pq.PollingStatus.READING: READ, pq.PollingStatus.WRITING: WRITE}
-
-
-@dataclass(frozen=True)
-class Complaint:
-    """What a server says of a statement that failed."""
-
-    message: str
-    hint: str | None
-    sqlstate: str
-
-    @classmethod
-    def of(cls, result: pq.abc.PGresult) -> Complaint:
-        """Take a result apart; one that says nothing is of a connection that is gone."""
-        message, hint, sqlstate = (
-            (result.error_field(field) or b"").decode()
-            for field in (
-                pq.DiagnosticField.MESSAGE_PRIMARY,
-                pq.DiagnosticField.MESSAGE_HINT,
-                pq.DiagnosticField.SQLSTATE,
-            )
-        )
-        return cls(without_class(message), hint or None, sqlstate or EXTERNAL_ROUTINE_EXCEPTION)
+from automl.cluster.waits import Wait, Waiting, run_through
 
 
 def login(address: Address, name: str, interrupt: Callable[[], None]) -> pq.abc.PGconn:
@@ -57,7 +30,7 @@ def said(pgconn: pq.abc.PGconn, statement: str, interrupt: Callable[[], None]) -
     Raises:
         psycopg.Error: it failed, or the connection did.
     """
-    return run_through(_answering(pgconn, statement), interrupt)
+    return run_through(answering(pgconn, statement), interrupt)
 
 
 def cancel(pgconn: pq.abc.PGconn, until: float) -> None:
@@ -68,29 +41,11 @@ def cancel(pgconn: pq.abc.PGconn, until: float) -> None:
         return
 
 
-def _answering(pgconn: pq.abc.PGconn, statement: str) -> Waiting[pq.abc.PGresult]:
-    pgconn.send_query(statement.encode())
-    while pgconn.flush():
-        yield Wait(pgconn.socket, READ | WRITE)
-        pgconn.consume_input()
-    while pgconn.is_busy():
-        yield Wait(pgconn.socket, READ)
-        pgconn.consume_input()
-    result = pgconn.get_result()
-    if result is None:
-        raise psycopg.OperationalError("the connection is closed")
-    while pgconn.get_result() is not None:
-        pass
-    if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-        raise psycopg.DatabaseError(Complaint.of(result).message)
-    return result
-
-
 def _cancelling(pgconn: pq.abc.PGconn) -> Waiting[None]:
     request = pgconn.cancel_conn()
     request.start()
     try:
-        while (status := pq.PollingStatus(request.poll())) in _EVENTS:
-            yield Wait(request.socket, _EVENTS[status])
+        while (status := pq.PollingStatus(request.poll())) in EVENTS:
+            yield Wait(request.socket, EVENTS[status])
     finally:
         request.finish()

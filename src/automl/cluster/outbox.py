@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from automl.cluster.channel import Channel
 from automl.cluster.connection import Address, Unreachable, connect, logging_in
@@ -52,8 +51,7 @@ class Outbox:
     def __init__(
         self, address: Address, name: str, interrupt: Callable[[], None], warn: Callable[[str], None] = lambda _: None
     ) -> None:
-        # A server that crashes may lose the last moments of these rows: their results can be computed again.
-        self._address = replace(address, settings=f"{address.settings} -c synchronous_commit=off".strip())
+        self._address = address
         self._name = name
         self._interrupt = interrupt
         self._warn = warn

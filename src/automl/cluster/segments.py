@@ -15,10 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl.cluster.connection import Address
+from automl.cluster.connection import Address, Complaint
 from automl.cluster.driver import pq
 from automl.cluster.interface import Outcome
-from automl.cluster.login import Complaint
 from automl.cluster.orders import Setup, VisitWork, Work
 from automl.cluster.prepared import Execution
 from automl.cluster.session import Session, Step, saying

@@ -18,10 +18,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from automl.cluster.connection import Address, Unreachable
+from automl.cluster.connection import Address, Complaint, Unreachable
 from automl.cluster.driver import pq, psycopg
 from automl.cluster.interface import Outcome
-from automl.cluster.login import Complaint, cancel, login, said
+from automl.cluster.login import cancel, login, said
 from automl.cluster.orders import Setup, Work
 from automl.cluster.session import Place, Session, Step, saying
 from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, selected, spelled

@@ -25,18 +25,16 @@ from automl.cluster.driver import pq, psycopg
 from automl.cluster.login import login, said
 from automl.cluster.terms import Refused
 from automl.cluster.waits import Wait, Waiting, run_through
-from automl.database.locks import Lock
+from automl.database.locks import HELD, OWN_DATABASE, Lock
 from automl.database.settings import TOTAL_SESSIONS
 
 _LOOK_FOR_ROOM = 0.25  # seconds between two looks
 _QUIET, _REMINDER = 0.5, 60.0  # seconds before somebody is told that it waits, and between that and the next time
 
-_LOCKS = "FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND classid"
-_TICKETS, _SESSIONS = f"{_LOCKS} = {int(Lock.TICKET)}", f"{_LOCKS} = {int(Lock.SESSION)}"
+_TICKETS, _SESSIONS = f"{HELD} = {int(Lock.TICKET)}", f"{HELD} = {int(Lock.SESSION)}"
 _NEXT = f"SELECT coalesce(pg_catalog.max(objid::bigint), 0) + 1 {_TICKETS}"
 _TAKE = f"SELECT pg_catalog.pg_try_advisory_lock({int(Lock.TICKET)}, {{}})"
-_OWN = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
-_BEFORE = f"SELECT pg_catalog.count(*) {_TICKETS} AND (objid::bigint, database::bigint) < ({{}}, {_OWN}::bigint)"
+_BEFORE = f"SELECT pg_catalog.count(*) {_TICKETS} AND (objid::bigint, database::bigint) < ({{}}, {OWN_DATABASE}::bigint)"
 _PRESENT = f"SELECT pg_catalog.count(*) {_SESSIONS}"
 _OPEN = f"SELECT pg_catalog.pg_try_advisory_lock({int(Lock.TURN)}, 0)"
 _OPENED = f"SELECT pg_catalog.pg_advisory_unlock({int(Lock.TURN)}, 0)"

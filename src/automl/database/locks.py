@@ -7,6 +7,10 @@ from enum import IntEnum
 
 from automl.database.session import Database
 
+# The end of a statement about locks that are held, up to what the first half of their key is; all databases are shown.
+HELD = "FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND classid"
+OWN_DATABASE = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+
 
 class Lock(IntEnum):
     """What is locked: the first half of a lock's key, of each lock that the package takes."""
@@ -43,9 +47,7 @@ def claim_run(db: Database, run_id: int) -> bool:
 def holder_of_run(db: Database, run_id: int) -> int | None:
     """Return the process that keeps a run; None if none does any more."""
     rows = db.execute(
-        "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = ($1::bigint)::oid"
-        " AND objid = ($2::bigint)::oid AND objsubid = 2 AND granted AND database ="
-        " (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+        f"SELECT pid {HELD} = ($1::bigint)::oid AND objid = ($2::bigint)::oid AND database = {OWN_DATABASE}",
         int(Lock.RUN),
         _key_of_run(run_id),
     )

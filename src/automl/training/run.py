@@ -261,7 +261,7 @@ class Run:
     def _enter(self, step: Step) -> None:
         """Take in the trials and tasks of a step; trials that are in the record must be the same."""
         tasks = {task.trial: task for task in step.tasks}
-        new = self._db.away(lambda: trials.make_trials(self._request, step.trials))
+        new = self._db.away(lambda: trials.make_trials(self._request, step.trials)) if step.trials else []
         for trial in new:
             task = tasks[trial.number]
             curve = self._replay.curve(trial, task)

@@ -56,7 +56,7 @@ def free_memory(root: Path = _ROOT) -> int:
     Args:
         root: below which the files of the kernel stand.
     """
-    return max(0, min((_of_host(root), *_of_groups(root, "memory"))))
+    return max(0, min((_of_host(root), *_of_groups(root, "memory", _room))))
 
 
 def whole_memory(root: Path = _ROOT) -> int:
@@ -66,8 +66,8 @@ def whole_memory(root: Path = _ROOT) -> int:
 
 def free_with_swap(root: Path = _ROOT) -> int:
     """Return the bytes that could be taken now before the kernel ends a process."""
-    swap = max(0, min((_meminfo(root).get("SwapFree", 0), *_of_groups(root, "swap"))))
-    return max(0, min((free_memory(root) + swap, *_of_groups(root, "both"))))
+    swap = max(0, min((_meminfo(root).get("SwapFree", 0), *_of_groups(root, "swap", _room))))
+    return max(0, min((free_memory(root) + swap, *_of_groups(root, "both", _room))))
 
 
 def _of_host(root: Path) -> int:
@@ -82,11 +82,11 @@ def _meminfo(root: Path) -> dict[str, int]:
     return {}
 
 
-def _of_groups(root: Path, what: str, look: Callable[[Path, _Limit], Iterator[int]] | None = None) -> Iterator[int]:
-    """Yield what each control group that this process is in leaves of a limit; those without one are left out.
+def _of_groups(root: Path, what: str, look: Callable[[Path, _Limit], Iterator[int]]) -> Iterator[int]:
+    """Yield what is looked for in each control group that this process is in; those without such a limit are left out.
 
     Args:
-        look: yields something else of a limit.
+        look: yields it, of a group and its limit.
     """
     with suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
@@ -94,7 +94,7 @@ def _of_groups(root: Path, what: str, look: Callable[[Path, _Limit], Iterator[in
             version = _VERSIONS.get("memory" if "memory" in controllers.split(",") else controllers)
             if version is not None and what in version.limits:
                 for group in _with_parents(path):
-                    yield from (look or _room)(root / version.mount / group, version.limits[what])
+                    yield from look(root / version.mount / group, version.limits[what])
 
 
 def _with_parents(path: str) -> tuple[Path, ...]:
