@@ -55,3 +55,21 @@ return GD['automl'].usage('automl_doctor', *args)
 $$;
 COMMENT ON FUNCTION madlib.automl_doctor(text) IS
 'Help: what automl_doctor does; with ''usage'' its results, with ''example'' an example.';
+
+CREATE FUNCTION madlib.automl_leaderboard(message text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_leaderboard', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_leaderboard(text) IS
+'Help: what automl_leaderboard shows; with ''usage'' its arguments and columns, with ''example'' an example.';
+
+CREATE FUNCTION madlib.automl_progress(message text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_progress', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_progress(text) IS
+'Help: what automl_progress shows; with ''usage'' its argument and columns, with ''example'' an example.';

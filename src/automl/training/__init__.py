@@ -12,6 +12,7 @@ In reading order:
     run            brings all together: hands out visits, takes reports, asks the scheduler
     caveats        rankings that say little, and what is said of them
     progress       what is said while it goes
+    standing       how far it is, for whoever watches it
     check          whether what is asked for can be built and compiled, and has room in memory
     memory         the error that says that it has none
     under_way      what a run knows of its trials

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
@@ -23,6 +24,7 @@ from automl.search.methods import find_method
 from automl.search.scheduler import MethodColumn, Plan
 from automl.search.space import COMPILE, Space
 from automl.search.space_arguments import MODELS, parse_space
+from automl.search.varied import varied
 from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
@@ -113,6 +115,11 @@ class Request:
     functions: FunctionTable | None = None
     warm_start: WarmStart | None = None
     arguments: Mapping[Part, str] = field(default_factory=lambda: _ARGUMENTS)
+
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """The names of the parameters that tell its configurations apart."""
+        return varied(self.plan.probe_configurations())
 
     @property
     def tables(self) -> tuple[PackedTable, ...]:

@@ -7,7 +7,7 @@ Every row belongs to a run, whose number stands before its other columns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -43,6 +43,7 @@ Integer = Annotated[int, "integer"]
 BigInteger = Annotated[int, "bigint"]
 Double = Annotated[float, "double precision"]
 Doubles = Annotated[Sequence[float], "double precision[]"]
+Integers = Annotated[Sequence[int], "integer[]"]
 Bytes = Annotated[Raw, "bytea"]
 Json = Annotated[Mapping[str, object], "json"]
 # As the summary tables write it: it is only read.
@@ -113,7 +114,32 @@ class End(Best):
 
 
 @dataclass(frozen=True)
-class State(End, Where):
+class Standing(Row):
+    """How far a run is, for whoever watches it.
+
+    Attributes:
+        trials: that there will be, as far as that is known.
+        done: trials of them that have nothing before them, but for what may follow from others.
+        running: the trials that train now.
+        share: part of the iterations that has been made, from 0 to 1.
+        rows_per_second: that trials have been trained on.
+        elapsed: seconds that it has trained.
+        remaining: seconds that it will go on for; None before any visit has shown how long they take.
+        ranking: the best trials, the best first.
+    """
+
+    trials: Integer | None = field(default=None, kw_only=True)
+    done: Integer | None = field(default=None, kw_only=True)
+    running: Integers | None = field(default=None, kw_only=True)
+    share: Double | None = field(default=None, kw_only=True)
+    rows_per_second: Double | None = field(default=None, kw_only=True)
+    elapsed: Double | None = field(default=None, kw_only=True)
+    remaining: Double | None = field(default=None, kw_only=True)
+    ranking: Integers | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class State(Standing, End, Where):
     """What a run is, from here on: the last one counts.
 
     Attributes:
@@ -141,12 +167,17 @@ class RunRow(Call):
 
 @dataclass(frozen=True)
 class NewTrial(Row):
-    """What a trial begins with."""
+    """What a trial begins with.
+
+    Attributes:
+        varied: those of its parameters, by name, that tell the configurations of its run apart; None in earlier versions.
+    """
 
     mst_key: Integer
     model_id: Integer
     compile_params: Text
     fit_params: Text
+    varied: Json | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

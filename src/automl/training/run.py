@@ -37,6 +37,7 @@ from automl.training.replay import Replay
 from automl.training.request import Request
 from automl.training.results import Result, Tables
 from automl.training.rows import Best, Call, Checkpoint, End, RunStatus, TrialStatus, Where
+from automl.training.standing import Watch
 from automl.training.under_way import TrialsUnderWay, TrialUnderWay
 from keras_seg.protocol.orders import TRAINING, VALIDATION, StateForm, VisitReport
 from keras_seg.server.failure import words_of
@@ -127,9 +128,11 @@ class Run:
         self._hopper = Hopper(self._layout, cluster.reaches)
         self._replay = Replay(self._layout, history)
         self._trials = TrialsUnderWay()
+        self._watch = Watch(self._trials, self._hopper, scheduler, self._layout)
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
-        self._progress = Progress(db, TRAINING if request.validation is None else VALIDATION, lambda: self.best, self._share)
+        dataset = TRAINING if request.validation is None else VALIDATION
+        self._progress = Progress(db, dataset, lambda: self.best, lambda: self._watch.share)
         self._begun = 0.0
         self.started = ""
 
@@ -151,12 +154,15 @@ class Run:
         self.started = results.now(self._db)
         self._begun = time.monotonic() - self._elapsed_before
         self._progress.begins(self._scheduler.count)
+        self._watch.begins()
+        self._stand()
         Visits(self._cluster, self._hopper, self).make(self._look_up)
         if all(each.curve.error for each in self._trials):
             error = next(iter(self._trials)).curve.error
             if len(self._trials) == 1:
                 raise AutomlError(f"the only trial failed with: {error}")
             raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {error}")
+        self._stand()
         found = self._trials.results()
         _warn(self._db, caveats.of_results(found))
         return found
@@ -180,6 +186,7 @@ class Run:
         under_way = self._trials[visit.trial]
         curve = under_way.curve
         curve.seconds += seconds
+        self._watch.trained(report.rows)
         curve.iteration = visit.stops[-1].iteration
         if state:  # which one training stop has changed, the first of the visit
             curve.visits += 1
@@ -277,6 +284,7 @@ class Run:
         """Let a trial set out on a task; where the record knows how that ended, return what the scheduler says to it."""
         under_way = self._trials[task.trial]
         leg = self._replay.ahead(trials.leg(under_way.trial, task, self._request.frequency))
+        self._watch.set_out(leg)
         end = self._replay.ended(leg)
         if end is None:
             self._hopper.add(leg)
@@ -287,19 +295,22 @@ class Run:
     # --- what is said ---------------------------------------------------------------------------------------------------
 
     def _say(self, milestone: Milestone) -> None:
-        self._record.best(self.best)
+        self._stand()
+        self._record.announce()
         self._record.flush(now=True)
         self._progress.reached(milestone)
 
     def _look_up(self) -> None:
         """Write down what has come, and say how far the run is if it is time to."""
-        if self._progress.goes_on():
-            self._record.best(self.best)
+        if self._watch.is_due:
+            self._stand()
+        self._progress.goes_on()
         self._record.flush()
 
-    def _share(self) -> float:
-        """Return which part of its iterations the run has made."""
-        return self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations))
+    def _stand(self) -> None:
+        """Have it written how far the run is."""
+        self._record.best(self.best)
+        self._record.stands(self._watch.standing(time.monotonic() - self._begun, self._cluster.present))
 
 
 def _warn(db: CallerDatabase, caveat: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,8 @@ class TrialUnderWay:
     def row(self) -> NewTrial:
         """What the record has of it from its beginning."""
         configuration = self.trial.configuration
-        return NewTrial(self.trial.number, configuration.model_id, configuration.compile_params, configuration.fit_params)
+        values = configuration.model_id, configuration.compile_params, configuration.fit_params
+        return NewTrial(self.trial.number, *values, varied=self.trial.varied)
 
     def progress(self, status: TrialStatus) -> Progress:
         """Return what the record is to say of it now."""
@@ -73,6 +75,11 @@ class TrialsUnderWay:
         losses = ((each.curve.loss, number) for number, each in self._trials.items())
         loss, trial = min(losses, key=lambda each: rank(*each), default=(None, 0))
         return Best(None, None) if loss is None or not math.isfinite(loss) else Best(trial, loss)
+
+    def ranking(self, most: int) -> list[int]:
+        """Return the numbers of the best trials, the best first."""
+        losses = ((each.curve.loss, number) for number, each in self._trials.items())
+        return [number for _, number in heapq.nsmallest(most, losses, key=lambda each: rank(*each))]
 
     @property
     def visits(self) -> int:
