@@ -112,9 +112,9 @@ BEGIN
     RETURN QUERY
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
-        madlib.automl_short(loss), madlib.automl_short(score - min(score) OVER ()), madlib.automl_sparkline(losses, 10),
+        madlib.automl_short(loss), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(losses, 10),
         coalesce((SELECT string_agg(key || '=' || CASE WHEN value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
-            THEN madlib.automl_short(value::double precision, 4)::text ELSE value END, ' ') FROM json_each_text(varied)),
+            THEN madlib.automl_short(value::double precision, 3)::text ELSE value END, ' ') FROM json_each_text(varied)),
             compile_params || ' ' || fit_params)
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.loss,
@@ -165,7 +165,7 @@ BEGIN
         s.done || ' of ' || s.trials, CASE WHEN r.status = 'finished' THEN 100 ELSE floor(100 * s.share)::integer END,
         round(s.rows_per_second::numeric)::double precision,
         date_trunc('second', s.elapsed * interval '1 second' + CASE WHEN r.goes_on THEN now - s.at ELSE interval '0' END),
-        CASE WHEN r.goes_on
+        CASE WHEN r.goes_on AND s.remaining IS NOT NULL
             THEN date_trunc('second', greatest(s.remaining * interval '1 second' - (now - s.at), interval '0')) END,
         r.best_mst_key, madlib.automl_short(r.best_loss)
     FROM (SELECT o.*, clock_timestamp() AS now, o.alive OR o.status = 'running' AND pg_is_in_recovery() AS goes_on

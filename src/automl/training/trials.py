@@ -94,7 +94,7 @@ def _trial(request: Request, number: int, configuration: Configuration) -> Trial
         compiled,
         fit,
         request.class_weights.by_number(fit.class_weight),
-        {name: values[name] for name in request.varied if name in values},
+        {name: value for name, value in values.items() if name in request.varied},
     )
 
 
