@@ -22,7 +22,7 @@ from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import PostgreSQL
 from automl.database.names import Name
 from automl.errors import AutomlError
-from automl.search import hyperband, hyperopt
+from automl.search.methods import METHODS
 from automl.search.scheduler import ListPlan, Plan
 from automl.search.space import Configuration
 from automl.search.space_arguments import parse_space
@@ -300,10 +300,10 @@ SPACE = parse_space(
 )
 LISTED = tuple((key, Configuration(1, f"optimizer='Adam(lr=0.{key})',loss='mse'", "batch_size=8")) for key in (1, 2, 4, 9))
 PLANS: dict[str, tuple[Plan, int | None]] = {
-    "hyperband": (hyperband.parse_params("R=9, eta=3").plan(SPACE, SEED, PARTITIONS), None),
-    "hyperband, often": (hyperband.parse_params("R=4, eta=2").plan(SPACE, SEED, PARTITIONS), 1),
-    "rand": (hyperopt.parse_params("num_configs=5, num_iterations=3, algorithm=rand").plan(SPACE, SEED, PARTITIONS), 2),
-    "tpe": (hyperopt.parse_params("num_configs=6, num_iterations=2").plan(SPACE, SEED, PARTITIONS), None),
+    "hyperband": (METHODS["hyperband"].read("R=9, eta=3")[0].plan(SPACE, SEED, PARTITIONS), None),
+    "hyperband, often": (METHODS["hyperband"].read("R=4, eta=2")[0].plan(SPACE, SEED, PARTITIONS), 1),
+    "rand": (METHODS["hyperopt"].read("num_configs=5, num_iterations=3, algorithm=rand")[0].plan(SPACE, SEED, PARTITIONS), 2),
+    "tpe": (METHODS["hyperopt"].read("num_configs=6, num_iterations=2")[0].plan(SPACE, SEED, PARTITIONS), None),
     "listed": (ListPlan(LISTED, 5), 2),
 }
 ANYWHERE: Sequence[frozenset[int] | None] = (None, None, None)
@@ -477,7 +477,7 @@ def test_a_trial_that_begins_later_now_is_an_error_and_nothing_is_touched(monkey
     space = "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': %s}]}"
     rates = [re.findall(r"lr=([\d.e-]+)", world.record.trials[each,]["compile_params"])[0] for each in (1, 2, 3, 4)]
     few = parse_space([1], space % f"[{', '.join(rates)}]", "{'batch_size': [8], 'epochs': [1]}")
-    plan = hyperband.parse_params("R=9, eta=3").plan(few, SEED, PARTITIONS)
+    plan = METHODS["hyperband"].read("R=9, eta=3")[0].plan(few, SEED, PARTITIONS)
     for number, each in plan.scheduler().start().trials:
         world.record.configurations[number,]["compile_params"] = each.compile_params
     world.request = request_of(plan, None, 2**20)

@@ -23,6 +23,7 @@ from automl.search.methods import find_method
 from automl.search.scheduler import MethodColumn, Plan
 from automl.search.space import COMPILE, Space
 from automl.search.space_arguments import MODELS, parse_space
+from automl.search.steering import Steering
 from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
@@ -91,6 +92,7 @@ class Request:
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
         functions: the table of custom functions, if there is one.
         warm_start: weights to begin from, but for those of the library.
+        steering: what is good, what is kept, and when a trial or the search ends.
         arguments: by which argument of the function that was called each part came that a session can find fault with.
     """
 
@@ -112,6 +114,7 @@ class Request:
     hosts: tuple[Host, ...] | None = None
     functions: FunctionTable | None = None
     warm_start: WarmStart | None = None
+    steering: Steering = field(default_factory=Steering)
     arguments: Mapping[Part, str] = field(default_factory=lambda: _ARGUMENTS)
 
     @property
@@ -179,7 +182,8 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     problems = Problems()
     attempt = problems.attempt
     method = attempt(lambda: find_method(given.automl_method))
-    params = attempt(lambda: method.value.parse(given.automl_params))
+    read = attempt(lambda: method.value.read(given.automl_params))
+    params = attempt(lambda: read.value[0])
     every = given.metrics_compute_frequency
     frequency = attempt(lambda: computed_every(every, params.value.max_iterations, params.value.max_iterations_are))
     space = attempt(lambda: parse_space(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
@@ -217,6 +221,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
         resources=resources,
         hosts=hosts.value,
         functions=functions.value,
+        steering=read.value[1],
     )
     called = given.automl_method or method.value.name
     return request, Search(outputs.value, called, request.params, method.value.columns, given.random_state)
