@@ -99,41 +99,44 @@ DECLARE
     most CONSTANT integer := CASE WHEN $2 IS NULL THEN 2147483647 ELSE greatest($2, 0) END;
     ended CONSTANT boolean := NOT coalesce(
         (SELECT r.alive OR r.status = 'running' AND pg_is_in_recovery() FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
+    sign CONSTANT integer := (SELECT CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END
+        FROM madlib.automl_runs r WHERE r.run_id = run);
     leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
 BEGIN
     IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
         leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
-            ORDER BY t.loss IS NULL, NOT (t.loss > '-Infinity' AND t.loss < 'Infinity'), t.loss, t.mst_key LIMIT most);
+            ORDER BY CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
+                THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
     END IF;
     RETURN QUERY
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
-        madlib.automl_short(loss), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(losses, 10),
-        coalesce((SELECT string_agg(key || '=' || CASE WHEN value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
-            THEN madlib.automl_short(value::double precision, 3)::text ELSE value END, ' ') FROM json_each_text(varied)),
+        madlib.automl_short(value), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
+        coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
+            THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
             compile_params || ' ' || fit_params)
     FROM (
-        SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.loss,
-            CASE WHEN p.loss > '-Infinity' AND p.loss < 'Infinity' THEN p.loss END AS score, m.losses, c.varied,
+        SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
+            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' THEN sign * p.value END AS score, m.course, c.varied,
             c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
-            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, s.loss FROM madlib.automl_trial_states s
-            WHERE s.run_id = run AND s.mst_key = ANY (leaders) ORDER BY s.mst_key, s.n DESC
+            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
+            FROM madlib.automl_trial_states s WHERE s.run_id = run AND s.mst_key = ANY (leaders) ORDER BY s.mst_key, s.n DESC
         ) p ON p.mst_key = c.mst_key
         LEFT JOIN (
-            SELECT e.mst_key, array_agg(CASE WHEN e.validation_metrics IS NULL THEN e.training_loss ELSE e.validation_loss END
-                ORDER BY e.iteration) AS losses
+            SELECT e.mst_key, array_agg(CASE WHEN e.objective IS NOT NULL THEN e.objective
+                WHEN e.validation_metrics IS NULL THEN e.training_loss ELSE e.validation_loss END ORDER BY e.iteration) AS course
             FROM madlib.automl_metrics e WHERE e.run_id = run AND e.mst_key = ANY (leaders) GROUP BY e.mst_key
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score NULLS LAST, loss IS NULL, mst_key)
-    ORDER BY score NULLS LAST, loss IS NULL, mst_key;
+    WINDOW place AS (ORDER BY score, value IS NULL, mst_key)
+    ORDER BY score, value IS NULL, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS
@@ -167,7 +170,7 @@ BEGIN
         date_trunc('second', s.elapsed * interval '1 second' + CASE WHEN r.goes_on THEN now - s.at ELSE interval '0' END),
         CASE WHEN r.goes_on AND s.remaining IS NOT NULL
             THEN date_trunc('second', greatest(s.remaining * interval '1 second' - (now - s.at), interval '0')) END,
-        r.best_mst_key, madlib.automl_short(r.best_loss)
+        r.best_mst_key, madlib.automl_short(coalesce(r.best_objective, r.best_loss))
     FROM (SELECT o.*, clock_timestamp() AS now, o.alive OR o.status = 'running' AND pg_is_in_recovery() AS goes_on
         FROM madlib.automl_runs o WHERE o.run_id = shown) r
     JOIN madlib.automl_standings s ON s.run_id = r.run_id;

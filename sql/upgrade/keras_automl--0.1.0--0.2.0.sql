@@ -1,5 +1,8 @@
 -- From 0.1.0 to 0.2.0. sql/Makefile puts begin.sql, 02_storage.sql and 05_load.sql before this and end.sql behind it.
 
+-- A search came to say what ranks its trials.
+ALTER TABLE madlib.automl_run_log ADD COLUMN objective text;
+
 -- The record came to be added to only: what is said of a run or a trial is a row of its own.
 CREATE TABLE madlib.automl_state_log (
     run_id bigint NOT NULL,
@@ -12,6 +15,7 @@ CREATE TABLE madlib.automl_state_log (
     backend integer,
     best_mst_key integer,
     best_loss double precision,
+    best_objective double precision,
     error text,
     versions text,
     trials integer,
@@ -56,14 +60,17 @@ CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') = 'running'
             AND coalesce(r.run_id % 2147483648 = ANY (ARRAY(SELECT l.objid::bigint FROM pg_catalog.pg_locks l
                 WHERE l.locktype = 'advisory' AND l.classid = 27491 AND l.objsubid = 2 AND l.granted AND l.database =
-                    (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive
+                    (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive,
+        r.objective,
+        (SELECT s.best_objective FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP COLUMN executor, DROP COLUMN sessions,
     DROP COLUMN versions, DROP COLUMN backend, DROP COLUMN best_mst_key, DROP COLUMN best_loss, DROP COLUMN error;
 COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what was called; read it through the view automl_runs';
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
-    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, error, versions, trials, done,
-        running, share, rows_per_second, elapsed, remaining, ranking
+    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -77,6 +84,9 @@ CREATE TABLE madlib.automl_progress_log (
     place json NOT NULL DEFAULT '{}',
     iteration integer NOT NULL DEFAULT 0,
     loss double precision,
+    objective double precision,
+    best_iteration integer,
+    kept integer[],
     seconds double precision NOT NULL DEFAULT 0,
     error text,
     rewritten boolean,
@@ -95,7 +105,7 @@ CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
         CASE WHEN r.status IN ('cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
         coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
-        coalesce(p.place, '{}') AS place, t.varied
+        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration, t.varied
     FROM madlib.automl_trial_log t
     LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
         ORDER BY run_id, mst_key, owner, n DESC) p ON p.run_id = t.run_id AND p.mst_key = t.mst_key AND p.owner = t.owner
@@ -110,9 +120,14 @@ CREATE VIEW madlib.automl_configurations WITH (security_barrier) AS
     FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_configurations IS 'Internal: the configurations of the trials of your searches, which automl_trials shows';
 CREATE VIEW madlib.automl_trial_states WITH (security_barrier) AS
-    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, seconds, error
+    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, objective, best_iteration, kept, seconds, error
     FROM madlib.automl_progress_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_trial_states IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
+
+-- What an evaluation is worth came to stand beside its loss and metrics.
+ALTER TABLE madlib.automl_metric_log ADD COLUMN objective double precision;
+CREATE OR REPLACE VIEW madlib.automl_metrics WITH (security_barrier) AS
+    SELECT * FROM madlib.automl_metric_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 
 -- A state became one row or several, since a value of PostgreSQL ends at 1 GB, and a later one stands beside it.
 ALTER TABLE madlib.automl_checkpoint_log ADD COLUMN part integer NOT NULL DEFAULT 0, ADD COLUMN rewritten boolean;
@@ -149,14 +164,22 @@ DECLARE
 BEGIN
     BEGIN
         SELECT coalesce(sum(octet_length(state)), 0) INTO live FROM madlib.automl_checkpoint_log
-        WHERE (run_id, owner, mst_key, visits) IN
+        WHERE ((run_id, owner, mst_key, visits) IN
                 (SELECT run_id, owner, mst_key, max(visits) FROM madlib.automl_checkpoint_log GROUP BY run_id, owner, mst_key)
+            OR (run_id, owner, mst_key, visits) IN
+                (SELECT run_id, owner, mst_key, unnest(kept) FROM
+                    (SELECT DISTINCT ON (run_id, owner, mst_key) run_id, owner, mst_key, kept FROM madlib.automl_progress_log
+                    ORDER BY run_id, owner, mst_key, n DESC) p))
             AND (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_state_log WHERE status = 'finished');
         IF pg_total_relation_size('madlib.automl_checkpoint_log') > 2 * live + least THEN
             LOCK TABLE madlib.automl_checkpoint_log IN ACCESS EXCLUSIVE MODE;
             DELETE FROM madlib.automl_checkpoint_log
-            WHERE (run_id, owner, mst_key, visits) NOT IN
+            WHERE ((run_id, owner, mst_key, visits) NOT IN
                     (SELECT run_id, owner, mst_key, max(visits) FROM madlib.automl_checkpoint_log GROUP BY run_id, owner, mst_key)
+                    AND (run_id, owner, mst_key, visits) NOT IN
+                        (SELECT run_id, owner, mst_key, unnest(kept) FROM
+                            (SELECT DISTINCT ON (run_id, owner, mst_key) run_id, owner, mst_key, kept
+                            FROM madlib.automl_progress_log ORDER BY run_id, owner, mst_key, n DESC) p))
                 OR (run_id, owner) IN (SELECT run_id, owner FROM madlib.automl_state_log WHERE status = 'finished')
                 OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
             ALTER TABLE madlib.automl_checkpoint_log ALTER COLUMN rewritten TYPE boolean USING NULL::boolean;
@@ -395,41 +418,44 @@ DECLARE
     most CONSTANT integer := CASE WHEN $2 IS NULL THEN 2147483647 ELSE greatest($2, 0) END;
     ended CONSTANT boolean := NOT coalesce(
         (SELECT r.alive OR r.status = 'running' AND pg_is_in_recovery() FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
+    sign CONSTANT integer := (SELECT CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END
+        FROM madlib.automl_runs r WHERE r.run_id = run);
     leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
 BEGIN
     IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
         leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
-            ORDER BY t.loss IS NULL, NOT (t.loss > '-Infinity' AND t.loss < 'Infinity'), t.loss, t.mst_key LIMIT most);
+            ORDER BY CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
+                THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
     END IF;
     RETURN QUERY
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
-        madlib.automl_short(loss), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(losses, 10),
-        coalesce((SELECT string_agg(key || '=' || CASE WHEN value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
-            THEN madlib.automl_short(value::double precision, 3)::text ELSE value END, ' ') FROM json_each_text(varied)),
+        madlib.automl_short(value), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
+        coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
+            THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
             compile_params || ' ' || fit_params)
     FROM (
-        SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.loss,
-            CASE WHEN p.loss > '-Infinity' AND p.loss < 'Infinity' THEN p.loss END AS score, m.losses, c.varied,
+        SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
+            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' THEN sign * p.value END AS score, m.course, c.varied,
             c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
-            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, s.loss FROM madlib.automl_trial_states s
-            WHERE s.run_id = run AND s.mst_key = ANY (leaders) ORDER BY s.mst_key, s.n DESC
+            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
+            FROM madlib.automl_trial_states s WHERE s.run_id = run AND s.mst_key = ANY (leaders) ORDER BY s.mst_key, s.n DESC
         ) p ON p.mst_key = c.mst_key
         LEFT JOIN (
-            SELECT e.mst_key, array_agg(CASE WHEN e.validation_metrics IS NULL THEN e.training_loss ELSE e.validation_loss END
-                ORDER BY e.iteration) AS losses
+            SELECT e.mst_key, array_agg(CASE WHEN e.objective IS NOT NULL THEN e.objective
+                WHEN e.validation_metrics IS NULL THEN e.training_loss ELSE e.validation_loss END ORDER BY e.iteration) AS course
             FROM madlib.automl_metrics e WHERE e.run_id = run AND e.mst_key = ANY (leaders) GROUP BY e.mst_key
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score NULLS LAST, loss IS NULL, mst_key)
-    ORDER BY score NULLS LAST, loss IS NULL, mst_key;
+    WINDOW place AS (ORDER BY score, value IS NULL, mst_key)
+    ORDER BY score, value IS NULL, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS
@@ -463,7 +489,7 @@ BEGIN
         date_trunc('second', s.elapsed * interval '1 second' + CASE WHEN r.goes_on THEN now - s.at ELSE interval '0' END),
         CASE WHEN r.goes_on AND s.remaining IS NOT NULL
             THEN date_trunc('second', greatest(s.remaining * interval '1 second' - (now - s.at), interval '0')) END,
-        r.best_mst_key, madlib.automl_short(r.best_loss)
+        r.best_mst_key, madlib.automl_short(coalesce(r.best_objective, r.best_loss))
     FROM (SELECT o.*, clock_timestamp() AS now, o.alive OR o.status = 'running' AND pg_is_in_recovery() AS goes_on
         FROM madlib.automl_runs o WHERE o.run_id = shown) r
     JOIN madlib.automl_standings s ON s.run_id = r.run_id;

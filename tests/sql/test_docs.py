@@ -139,9 +139,9 @@ def test_the_reference_gives_every_default(db: Session) -> None:
     assert wrong == set()
 
 
-@pytest.mark.parametrize("view", [
-        "automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints", "automl_leaderboard", "automl_progress"
-    ],
+@pytest.mark.parametrize(
+    "view",
+    ["automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints", "automl_leaderboard", "automl_progress"],
 )
 def test_every_column_of_the_views_is_in_the_reference(db: Session, view: str) -> None:
     columns = db.fetch("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", f"madlib.{view}")

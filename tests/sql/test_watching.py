@@ -204,6 +204,20 @@ def test_trials_without_a_finite_loss_come_last_and_have_no_rank(db: Session) ->
     assert rows[0].behind == 0
 
 
+def test_a_large_objective_is_better_where_that_is_what_the_run_says(db: Session) -> None:
+    run = filled(db, 4)
+    db.run("UPDATE madlib.automl_runs SET objective = 'max:validation_accuracy' WHERE run_id = %s", run)
+    for trial, value in ((1, 0.5), (2, 0.75), (3, 0.25), (4, None)):
+        db.run("INSERT INTO madlib.automl_trial_states (run_id, mst_key, n, status, loss, objective)"
+               " VALUES (%s, %s, 99, 'finished', %s, %s)", run, trial, value and 1.0, value)  # fmt: skip
+        db.run("INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, training_loss, training_metrics, objective)"
+               " SELECT %s, %s, n, 1 / n, '{}', n FROM generate_series(6, 8) n", run, trial)  # fmt: skip
+    for top in (4, None):
+        rows = db.fetch("SELECT rank, mst_key, objective, behind FROM madlib.automl_leaderboard(%s, %s)", run, top)
+        assert rows == [(1, 2, 0.75, 0), (2, 1, 0.5, 0.25), (3, 3, 0.25, 0.5), (None, 4, None, None)]
+    assert db.value("SELECT max(right(curve, 3)) FROM madlib.automl_leaderboard(%s)", run) == "▆▇█"
+
+
 def test_a_run_of_an_earlier_version_shows_its_texts(db: Session) -> None:
     run = db.value(RUN)
     db.run(

@@ -15,6 +15,7 @@ Parameters as text and as values:
     orders           both as orders carry them to a session
     grids            the text of a dict of lists
     pairs            the text of automl_params
+    steering         its keys that every method has: what is good, what is kept, when a trial or the search ends
 
 What may be tried:
 

@@ -15,14 +15,14 @@ With B = 2 and three random trials, where a number stands for the trials that ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from automl.errors import UsageError, together
 from automl.search import seeds
 from automl.search.limits import MOST_CONFIGURATIONS, MOST_ITERATIONS, REPROPOSALS
-from automl.search.pairs import AUTOML_PARAMS, INTEGER, parse_pairs
+from automl.search.pairs import AUTOML_PARAMS, INTEGER
 from automl.search.scheduler import ListPlan, Plan, Scheduler, Step, Tally, Task
 from automl.search.space import BRANCH, Axis, Configuration, Coordinates, Point, Space
 
@@ -35,6 +35,7 @@ _RULES = {
     "num_iterations": f"must be an integer from 1 to {MOST_ITERATIONS}",
     "algorithm": "must be 'tpe' or 'rand'",
 }
+KEYS = tuple(_RULES)
 _MOST = {"num_configs": MOST_CONFIGURATIONS, "num_iterations": MOST_ITERATIONS}
 
 
@@ -73,14 +74,13 @@ class HyperoptParams:
         return TpePlan(self.num_configs, self.num_iterations, partitions, space, seed)
 
 
-def parse_params(text: str | None) -> HyperoptParams:
-    """Read `automl_params` for Hyperopt: `num_configs=20, num_iterations=5, algorithm=tpe`, each key with that default.
+def parse_params(given: Mapping[str, str]) -> HyperoptParams:
+    """Read what `automl_params` gives Hyperopt: `num_configs=20, num_iterations=5, algorithm=tpe`, each key with that default.
 
     Raises:
-        UsageError: unreadable, an unknown or repeated key, a value out of range.
+        UsageError: a value out of range.
         AutomlError: several of these at once.
     """
-    given = parse_pairs(AUTOML_PARAMS, text, _RULES)
     wrong = [key for key, value in given.items() if not _holds(key, value)]
     if wrong:
         raise together([UsageError(AUTOML_PARAMS, f'"{key}" {_RULES[key]}', given[key]) for key in wrong])
