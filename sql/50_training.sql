@@ -43,6 +43,7 @@ CREATE TABLE madlib.automl_state_log (
     elapsed double precision,
     remaining double precision,
     ranking integer[],
+    bits text,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -148,13 +149,15 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
                     (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive,
         r.objective,
         (SELECT s.best_objective FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective,
+        (SELECT s.bits FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bits
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
-        trials, done, running, share, rows_per_second, elapsed, remaining, ranking
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -320,6 +323,15 @@ return GD['automl'].automl_resume(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_resume(bigint) IS
 'Goes on with one of your runs that was cancelled, failed or lost its server; makes the tables that its call would have made.';
+
+CREATE FUNCTION madlib.automl_repeat(run_id bigint) RETURNS boolean
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_repeat(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_repeat(bigint) IS
+'Makes one of your finished runs once more, without tables; returns whether it comes to the same, bit for bit.';
 
 CREATE FUNCTION madlib.madlib_keras_fit_multiple_model(
     source_table varchar,

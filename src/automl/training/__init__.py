@@ -6,6 +6,7 @@ In reading order:
     row_check      whether networks fit the rows, as far as that is plain
     search, fit    madlib_keras_automl; configurations that are given
     resume         a run that was interrupted and goes on
+    repeat         a run that is made once more, and compared
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data
     curves         losses and metrics of a trial, and which of two is better
@@ -23,6 +24,7 @@ In reading order:
     record         runs, trials, metrics and checkpoints, while a run goes
     states         the states of trials that rest
     results        what became of the trials
+    bits           the same as one text, that tells whether two runs did the same
     columns        what the tables that the caller asked for are made of
     search_tables, fit_tables    these tables
 """

@@ -24,6 +24,7 @@ from automl.training.rows import (
     Anchor,
     Best,
     Call,
+    Came,
     Checkpoint,
     End,
     MetricRow,
@@ -78,6 +79,17 @@ _TIDY: Statement = ("SELECT madlib.automl_tidy() AS tidied", ())
 def run_of(db: Database, run: int) -> RunRow | None:
     """Return the record of a run of the caller's; None if there is no such run."""
     return next(iter(read(RunRow, db.execute(RUNS.select(RunRow), run))), None)
+
+
+def came_of(db: Database, run: int) -> Came:
+    """Return what a run of the caller's has come to."""
+    return read(Came, db.execute(RUNS.select(Came), run))[0]
+
+
+def evaluations_of(db: Database, run: int) -> dict[tuple[int, int], Evaluation]:
+    """Return what the record has of the evaluations of a run, by the number of the trial and the iteration."""
+    rows = read(MetricRow, db.execute(METRICS.select(MetricRow), run))
+    return {(row.mst_key, row.iteration): row.evaluation for row in rows}
 
 
 class RunRecord:

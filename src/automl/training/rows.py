@@ -109,11 +109,13 @@ class End(Best):
         status: a RunStatus.
         error: why, unless it finished.
         versions: what the first session said about itself, as JSON.
+        bits: a digest of what it has come to.
     """
 
     status: Text = RunStatus.RUNNING
     error: Text | None = None
     versions: Text | None = None
+    bits: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,14 @@ class State(Standing, End, Where):
     """
 
     n: BigInteger = 0
+
+
+@dataclass(frozen=True)
+class Came(Row):
+    """What a run has come to, and with which versions."""
+
+    bits: Text | None
+    versions: Text | None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -29,6 +30,7 @@ from automl.errors import AutomlError, OperatorError
 from automl.search.scheduler import Milestone, Scheduler, Step, Task
 from automl.search.steering import Keep
 from automl.training import caveats, results, trials
+from automl.training.bits import Bits
 from automl.training.check import require_trainable
 from automl.training.curves import Course, OpenEvaluation
 from automl.training.history import History, InterruptedRun, lost_state
@@ -50,13 +52,21 @@ _MEMORY_HINT = (
 )
 
 
+@dataclass(frozen=True)
+class Made:
+    """A run that has finished: its number, and what the record says of its end."""
+
+    run: int
+    end: End
+
+
 def execute(
     db: CallerDatabase,
     request: Request,
     tables: Tables,
     arguments: Mapping[str, Any],
     interrupted: InterruptedRun | None = None,
-) -> None:
+) -> Made:
     """Train what a request asks for and make its tables.
 
     Args:
@@ -94,9 +104,12 @@ def execute(
                 run.set_out()
             with same_rows(db, journal, needs, rows, "the search"):
                 found = run.train()
+            bits = Bits(run.delivered)
             with settings(db, OF_LARGE_VALUES):
-                tables.fill(db, found, interrupted.started if interrupted else run.started, run.delivered)
-            record.finish(db, _end(run.best, RunStatus.FINISHED, None, cluster))
+                tables.fill(db, found, interrupted.started if interrupted else run.started, bits.state_of)
+            end = replace(_end(run.best, RunStatus.FINISHED, None, cluster), bits=bits.of(found))
+            record.finish(db, end)
+            return Made(record.run, end)
         except BaseException as error:
             _close_quietly(record, run.best, error, cluster)
             raise
@@ -334,6 +347,11 @@ class Run:
 def _warn(db: CallerDatabase, caveat: str | None) -> None:
     if caveat is not None:
         db.warning(caveat)
+
+
+def inputs_of(db: CallerDatabase, request: Request) -> str:
+    """Return the digest of what is trained on, as the record of a run has it."""
+    return _digest(fingerprints(db, _needs(request)), request)
 
 
 def _needs(request: Request) -> SessionNeeds:
