@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from automl.errors import Problems, UsageError
-from automl.search import hyperband, hyperopt, steering
+from automl.search import asha, hyperband, hyperopt, steering
 from automl.search.pairs import AUTOML_PARAMS, parse_pairs
 from automl.search.scheduler import MethodColumn, Plan
 from automl.search.space import Space
@@ -83,6 +83,7 @@ METHODS: Mapping[str, Method] = {
     for each in (
         Method("hyperband", hyperband.KEYS, hyperband.parse_params, hyperband.COLUMNS),
         Method("hyperopt", hyperopt.KEYS, hyperopt.parse_params),
+        Method("asha", asha.KEYS, asha.parse_params, asha.COLUMNS),
     )
 }
 

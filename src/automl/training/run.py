@@ -26,7 +26,7 @@ from automl.database import locks
 from automl.database.session import CallerDatabase
 from automl.database.settings import CHECKPOINT_BYTES, OF_LARGE_VALUES, read_setting, settings
 from automl.errors import AutomlError, OperatorError
-from automl.search.scheduler import Milestone, Scheduler, Step, Task
+from automl.search.scheduler import Milestone, OpenEnded, Scheduler, Step, Task
 from automl.training import caveats, results, trials
 from automl.training.check import require_trainable
 from automl.training.curves import OpenEvaluation
@@ -145,6 +145,7 @@ class Run:
         load = None if request.hosts else load_of(self._db, len(self._cluster.reaches), request.resources)
         require_trainable(self._cluster, self._request, first, load)
         self._follow(first)
+        self._begin_others()
 
     def train(self) -> list[Result]:
         """Train what the scheduler says and return what became of the trials."""
@@ -193,6 +194,7 @@ class Run:
     def finished(self, trial: int) -> None:
         """Follow what the scheduler says to the end of a trial's task."""
         self._follow(self._told(trial, self._trials[trial].curve.loss))
+        self._begin_others()
 
     def failed(self, trial: int, error: str) -> None:
         """Let a trial be out of the search."""
@@ -200,6 +202,7 @@ class Run:
         self._trials[trial].curve.error = error
         self._db.warning(f"mst_key {trial} failed and is out of the search: {error}")
         self._follow(self._told(trial, None))
+        self._begin_others()
 
     def repeated(self, trial: int, why: str) -> None:
         """Say that a visit was lost."""
@@ -257,6 +260,14 @@ class Run:
             self._enter(step)
             for task in step.tasks:
                 steps.extend(self._set_out(task))
+
+    def _begin_others(self) -> None:
+        """Have more trials at hand than sessions will be free, if the method has any; on segments not each of them will do."""
+        while isinstance(self._scheduler, OpenEnded) and self._hopper.resting < 2 * len(self._cluster.reaches):
+            step = self._scheduler.more()
+            if not step.trials and not step.tasks:
+                break
+            self._follow(step)
 
     def _enter(self, step: Step) -> None:
         """Take in the trials and tasks of a step; trials that are in the record must be the same."""
