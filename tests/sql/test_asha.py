@@ -60,7 +60,8 @@ def test_the_summary_and_the_record_tell_the_method(raced: Searched) -> None:
     ]
     sql = "SELECT method, params, status FROM madlib.automl_runs WHERE run_id = %s"
     assert raced.db.fetch(sql, raced.run_id) == [("asha", "R=9, eta=3", "finished")]
-    sql = "SELECT i, place::text, count(*)::integer FROM madlib.automl_trials WHERE run_id = %s AND s IS NULL GROUP BY 1, 2 ORDER BY 1"
+    sql = """SELECT i, place::text, count(*)::integer FROM madlib.automl_trials WHERE run_id = %s AND s IS NULL
+        GROUP BY 1, 2 ORDER BY 1"""
     assert raced.db.fetch(sql, raced.run_id) == [(0, '{"i": 0}', 10), (1, '{"i": 1}', 4), (2, '{"i": 2}', 1)]
 
 
@@ -97,6 +98,7 @@ def test_a_seed_decides_everything_whoever_trains(quick: Session, sampler: str) 
 
 def test_a_trial_that_fails_does_not_go_on(quick: Session) -> None:
     asha(quick, "partly_raced", model_id_list=[SMALL, FRAGILE], automl_params="R=4, eta=2, num_configs=8")
-    sql = "SELECT bool_and(model_weights IS NULL), max(i) FROM partly_raced JOIN partly_raced_info USING (mst_key) WHERE model_id = %s"
+    sql = """SELECT bool_and(model_weights IS NULL), max(i) FROM partly_raced JOIN partly_raced_info USING (mst_key)
+        WHERE model_id = %s"""
     assert quick.fetch(sql, FRAGILE) == [(True, 0)]
     assert quick.value("SELECT model_id FROM partly_raced_best") == SMALL
