@@ -15,6 +15,7 @@ CREATE TABLE madlib.automl_run_log (
     random_state bigint,
     threads integer,
     partitions integer,
+    objective text,
     UNIQUE (run_id, owner)
 );
 COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what was called; read it through the view automl_runs';
@@ -31,6 +32,7 @@ CREATE TABLE madlib.automl_state_log (
     backend integer,
     best_mst_key integer,
     best_loss double precision,
+    best_objective double precision,
     error text,
     versions text,
     PRIMARY KEY (run_id, owner, n)
@@ -58,6 +60,9 @@ CREATE TABLE madlib.automl_progress_log (
     place json NOT NULL DEFAULT '{}',
     iteration integer NOT NULL DEFAULT 0,
     loss double precision,
+    objective double precision,
+    best_iteration integer,
+    kept integer[],
     seconds double precision NOT NULL DEFAULT 0,
     error text,
     rewritten boolean,
@@ -124,6 +129,9 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_mst_key,
         (SELECT s.best_loss FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_loss,
+        r.objective,
+        (SELECT s.best_objective FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective,
         (SELECT s.error FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS error,
         coalesce((SELECT s.status FROM madlib.automl_state_log s
@@ -135,7 +143,7 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
-    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, error, versions
+    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -145,7 +153,7 @@ CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
         (p.place ->> 'i')::integer AS i,
         CASE WHEN r.status IN ('cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
-        coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
+        coalesce(p.iteration, 0) AS iteration, p.loss, p.objective, p.best_iteration, coalesce(p.seconds, 0) AS seconds, p.error,
         coalesce(p.place, '{}') AS place
     FROM madlib.automl_trial_log t
     LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
@@ -161,7 +169,7 @@ CREATE VIEW madlib.automl_configurations WITH (security_barrier) AS
 COMMENT ON VIEW madlib.automl_configurations IS 'Internal: the configurations of the trials of your searches, which automl_trials shows';
 
 CREATE VIEW madlib.automl_progress WITH (security_barrier) AS
-    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, seconds, error
+    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, objective, best_iteration, kept, seconds, error
     FROM madlib.automl_progress_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_progress IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
 
@@ -211,14 +219,22 @@ DECLARE
 BEGIN
     BEGIN
         SELECT coalesce(sum(octet_length(state)), 0) INTO live FROM madlib.automl_checkpoint_log
-        WHERE (run_id, owner, mst_key, visits) IN
+        WHERE ((run_id, owner, mst_key, visits) IN
                 (SELECT run_id, owner, mst_key, max(visits) FROM madlib.automl_checkpoint_log GROUP BY run_id, owner, mst_key)
+            OR (run_id, owner, mst_key, visits) IN
+                (SELECT run_id, owner, mst_key, unnest(kept) FROM
+                    (SELECT DISTINCT ON (run_id, owner, mst_key) run_id, owner, mst_key, kept FROM madlib.automl_progress_log
+                    ORDER BY run_id, owner, mst_key, n DESC) p))
             AND (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_state_log WHERE status = 'finished');
         IF pg_total_relation_size('madlib.automl_checkpoint_log') > 2 * live + least THEN
             LOCK TABLE madlib.automl_checkpoint_log IN ACCESS EXCLUSIVE MODE;
             DELETE FROM madlib.automl_checkpoint_log
-            WHERE (run_id, owner, mst_key, visits) NOT IN
+            WHERE ((run_id, owner, mst_key, visits) NOT IN
                     (SELECT run_id, owner, mst_key, max(visits) FROM madlib.automl_checkpoint_log GROUP BY run_id, owner, mst_key)
+                    AND (run_id, owner, mst_key, visits) NOT IN
+                        (SELECT run_id, owner, mst_key, unnest(kept) FROM
+                            (SELECT DISTINCT ON (run_id, owner, mst_key) run_id, owner, mst_key, kept
+                            FROM madlib.automl_progress_log ORDER BY run_id, owner, mst_key, n DESC) p))
                 OR (run_id, owner) IN (SELECT run_id, owner FROM madlib.automl_state_log WHERE status = 'finished')
                 OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
             ALTER TABLE madlib.automl_checkpoint_log ALTER COLUMN rewritten TYPE boolean USING NULL::boolean;

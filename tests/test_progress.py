@@ -25,14 +25,14 @@ class Waiting:
 
 
 def test_a_line_comes_every_ten_seconds_unless_another_was_said() -> None:
-    waiting, best, share = Waiting(), Best(None, None), 0.0
-    progress = Progress(waiting, "validation", lambda: best, lambda: share)
+    waiting, best, share = Waiting(), Best(), 0.0
+    progress = Progress(waiting, "latest validation accuracy", lambda: best, lambda: share)
     waiting.elapsed = 6.24
     progress.begins(13)
     for now in (7.0, 16.1, 16.3, 20.0):
         waiting.elapsed = now
         progress.goes_on()
-    best, share, waiting.elapsed = Best(4, 0.25), 0.2351, 24.0
+    best, share, waiting.elapsed = Best(4, 0.25, 0.75), 0.2351, 24.0
     progress.reached(Milestone("bracket s=2, round i=0", "9 x 1 iterations"))
     for now in (33.9, 34.0, 34.1):
         waiting.elapsed = now
@@ -40,8 +40,8 @@ def test_a_line_comes_every_ten_seconds_unless_another_was_said() -> None:
     assert waiting.said == [
         "training of 13 configurations begins after 6.2 s",
         "0% of all iterations done after 16.3 s; no trial has a finite loss yet",
-        "bracket s=2, round i=0 done after 24.0 s: 9 x 1 iterations; best so far: mst_key 4, latest validation loss 0.25",
-        "24% of all iterations done after 34.0 s; best so far: mst_key 4, latest validation loss 0.25",
+        "bracket s=2, round i=0 done after 24.0 s: 9 x 1 iterations; best so far: mst_key 4, latest validation accuracy 0.75",
+        "24% of all iterations done after 34.0 s; best so far: mst_key 4, latest validation accuracy 0.75",
     ]
 
 

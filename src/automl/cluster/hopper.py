@@ -135,8 +135,13 @@ def tour(layout: Layout, leg: Leg) -> Iterator[Stop]:
         for turn in range(count):
             yield TrainingStop(iteration, (leg.trial - 1 + turn) % count, turn == count - 1)
         if iteration in leg.evaluated:
-            for partition, dataset, last in layout.evaluation:
-                yield EvaluationStop(iteration, partition, dataset, last)
+            yield from evaluation_tour(layout, iteration)
+
+
+def evaluation_tour(layout: Layout, iteration: int) -> Iterator[EvaluationStop]:
+    """Yield the stops of an evaluation, in their order."""
+    for partition, dataset, last in layout.evaluation:
+        yield EvaluationStop(iteration, partition, dataset, last)
 
 
 @dataclass
@@ -160,6 +165,11 @@ class _Way:
 
     def __post_init__(self) -> None:
         self.next = next(self.stops)
+
+    def go(self, stops: Sequence[Stop]) -> None:
+        """Make these stops in the place of those before it."""
+        self.stops, self.left = iter(stops), len(stops)
+        self.next = next(self.stops, None)
 
     def take(self, reach: frozenset[int] | None, single: bool) -> tuple[Stop, ...]:
         """Take the next stop, and unless it is to be a `single` one the evaluation stops behind it that the session reaches."""
@@ -281,6 +291,12 @@ class Hopper:
             rest = way.stops if way.next is None else chain((way.next,), way.stops)
             left = way.left + len(visit.stops)
             self._resting[way.trial] = replace(way, stops=chain(visit.stops, rest), left=left)
+
+    def reroute(self, trial: int, stops: Sequence[Stop] = ()) -> None:
+        """Let a trial that is under way make these stops behind its visit, and none of those that its leg has there."""
+        for visit, way in self._running.values():
+            if visit.trial == trial:
+                way.go(stops)
 
     def dropped(self, session: int) -> None:
         """Note that the session's trial failed: it goes no further."""

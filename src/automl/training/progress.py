@@ -27,14 +27,14 @@ class Progress:
 
     Args:
         listener: who waits.
-        dataset: whose loss ranks the trials.
-        best: returns the trial whose latest loss is the lowest.
+        value: what ranks the trials, as a sentence names it: "latest validation loss".
+        best: returns the trial where it is the best.
         share: returns which part of its iterations the run has made, from 0 to 1.
     """
 
-    def __init__(self, listener: Listener, dataset: str, best: Callable[[], Best], share: Callable[[], float]) -> None:
+    def __init__(self, listener: Listener, value: str, best: Callable[[], Best], share: Callable[[], float]) -> None:
         self._listener = listener
-        self._dataset = dataset
+        self._value = value
         self._best = best
         self._share = share
         self._said = 0.0
@@ -57,9 +57,9 @@ class Progress:
     @property
     def _of_best(self) -> str:
         best = self._best()
-        if best.best_loss is None:
+        if best.best_objective is None:
             return "no trial has a finite loss yet"
-        return f"best so far: mst_key {best.best_mst_key}, latest {self._dataset} loss {best.best_loss:.6g}"
+        return f"best so far: mst_key {best.best_mst_key}, {self._value} {best.best_objective:.6g}"
 
     def _say(self, what: str, more: str) -> None:
         self._said = self._listener.elapsed

@@ -10,9 +10,10 @@ own transaction, with the tables that it has made: both are there, or neither is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from itertools import count
+from typing import Any
 
 from automl.database.session import CallerDatabase, Database, Journal, Statement
 from automl.database.settings import settings
@@ -37,7 +38,6 @@ from automl.training.rows import (
     Where,
 )
 from automl.training.statements import (
-    CHECKPOINTS,
     CONFIGURATIONS,
     METRICS,
     PROGRESS,
@@ -65,7 +65,7 @@ _NUMBER = "SELECT pg_catalog.nextval('madlib.automl_run_log_run_id_seq') AS run_
 _STATUS = f"SELECT status FROM {RUNS.name} {_OF_RUN}"
 _LAST = f"{STATES.select(State)} ORDER BY n DESC LIMIT 1"
 _THERE = f"SELECT 1 / pg_catalog.count(*) AS there FROM {RUNS.name} {_OF_RUN}"  # an error ends the transaction where it is not
-_ANCHORS = f"{CHECKPOINTS.select(Anchor)} AND part = 0"
+_ANCHORS = f"{VERSIONS.select(Anchor)} AND part = 0"
 _STATE = (
     f"SELECT state FROM {VERSIONS.name} {_OF_RUN} AND mst_key = $2::integer AND visits = $3::integer AND part = $4::integer"
 )
@@ -98,6 +98,7 @@ class RunRecord:
         self._trials: list[NewTrial] = []
         self._metrics: list[MetricRow] = []
         self._progress: dict[int, Progress] = {}
+        self._last: dict[int, Progress] = {}
         self._interrupted: list[TrialRow] = []
         self._known: set[tuple[int, int]] = set()
         self._states = RestingStates(memory, Allowance(hourly), self._read_state)
@@ -123,7 +124,7 @@ class RunRecord:
         """
         self._run = int(self._journal.execute(_NUMBER)[0]["run_id"])
         keep(self._run)
-        self._state = _running(where, Best(None, None))
+        self._state = _running(where, Best())
         self._write([*RUNS.insert(self._run, [call]), *self._new_state()])
         self._tidy()
         return self._run
@@ -156,7 +157,7 @@ class RunRecord:
         last = next(iter(read(State, self._journal.execute(_LAST, self._run))), None)
         # What a process of the last time may still be writing comes before, whenever it comes.
         self._n = ((0 if last is None else last.n) // _TRIES + 1) * _TRIES
-        self._state = _running(where, last or Best(None, None))
+        self._state = _running(where, last or Best())
         for trial in self._interrupted:
             self.progress(replace(trial.progress, status=TrialStatus.WAITING))
         self._write([*self._new_state(), *self._rows()])
@@ -168,7 +169,7 @@ class RunRecord:
 
     def progress(self, progress: Progress) -> None:
         """Note how far a trial is."""
-        self._progress[progress.mst_key] = progress
+        self._progress[progress.mst_key] = self._last[progress.mst_key] = progress
 
     def evaluated(self, trial: int, evaluation: Evaluation) -> None:
         """Note a trial's loss and metrics; a run that goes on may find again what its record has."""
@@ -178,7 +179,7 @@ class RunRecord:
     def best(self, best: Best) -> None:
         """Note the best trial so far."""
         if self._state is not None:
-            self._state = replace(self._state, best_mst_key=best.best_mst_key, best_loss=best.best_loss)
+            self._state = replace(self._state, **_best(best))
 
     def put(self, checkpoint: Checkpoint) -> None:
         """Let a trial's state rest here.
@@ -192,14 +193,18 @@ class RunRecord:
             self._post(first)
             self._journal.finish(_FULL)
 
-    def state_of(self, trial: int) -> Raw | None:
-        """Return a trial's state; None if it has not begun.
+    def keep(self, trial: int, visits: Iterable[int]) -> bool:
+        """Keep the states that a trial had after so many visits, beside its latest one; return whether they are there."""
+        return self._states.keep(trial, visits)
+
+    def state_of(self, trial: int, visits: int | None = None) -> Raw | None:
+        """Return a trial's latest state, None if it has not begun; or a kept one, that it had after so many visits.
 
         One too large to be there twice has been written then: what comes next would be there beside it.
         """
         if self._states.fills_memory_twice(trial):
             self._journal.finish(_FULL)
-        return self._states.get(trial)
+        return self._states.get(trial, visits)
 
     def flush(self, *, now: bool = False) -> None:
         """Go on writing what has been gathered, and begin with what has been since, if it is time to; nobody waits for it.
@@ -249,9 +254,17 @@ class RunRecord:
 
     # --- writing ------------------------------------------------------------------------------------------------------------
 
-    def _rows(self) -> list[Statement]:
-        """Return the statements of the rows that have been gathered, which count as written then."""
-        progress = [ProgressRow.of(each, self._number()) for each in self._progress.values()]
+    def _rows(self, checkpoints: Sequence[Checkpoint] = ()) -> list[Statement]:
+        """Return the statements of the rows that have been gathered, which count as written then.
+
+        Args:
+            checkpoints: what is written with them.
+        """
+        self._say_what_is_kept(checkpoints)
+        progress = [
+            ProgressRow.of(each, self._states.marks(trial, checkpoints), self._number())
+            for trial, each in self._progress.items()
+        ]
         statements = [
             *CONFIGURATIONS.insert(self._run, self._trials),
             *METRICS.insert(self._run, self._metrics),
@@ -261,6 +274,13 @@ class RunRecord:
         self._grown += _ROW * len(progress)
         self._trials, self._metrics, self._progress = [], [], {}
         return statements
+
+    def _say_what_is_kept(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Have it said of each trial whose state is written here to be kept: what nobody says is kept can be tidied away."""
+        for checkpoint in checkpoints:
+            trial = checkpoint.mst_key
+            if checkpoint.visits in self._states.marks(trial, checkpoints) and trial in self._last:
+                self._progress.setdefault(trial, self._last[trial])
 
     def _new_state(self) -> list[Statement]:
         """Return the statement that says what the run is."""
@@ -284,7 +304,7 @@ class RunRecord:
         parts = [part for checkpoint in checkpoints for part in checkpoint.parts()]
         together = VERSIONS.insert(self._run, [part for part in parts if len(part.state) < PART])
         large = [statement for part in parts if len(part.state) == PART for statement in VERSIONS.insert(self._run, [part])]
-        statements = [*self._rows(), *together, *large]
+        statements = [*self._rows(checkpoints), *together, *large]
         self._grown += sum(len(part.state) for part in parts)
         if statements:
             self._journal.post([(_THERE, (self._run,)), *statements], lambda: self._states.written(checkpoints))
@@ -334,7 +354,11 @@ class RunRecord:
 
 
 def _running(where: Where, best: Best) -> State:
-    return State(**vars(where), best_mst_key=best.best_mst_key, best_loss=best.best_loss, status=RunStatus.RUNNING)
+    return State(**vars(where), **_best(best), status=RunStatus.RUNNING)
+
+
+def _best(best: Best) -> dict[str, Any]:
+    return {each.name: getattr(best, each.name) for each in fields(Best)}
 
 
 def _try(db: CallerDatabase, sql: str, *given: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
@@ -20,8 +20,10 @@ from automl.models.compile_names import require_known
 from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
 from automl.search.methods import find_method
+from automl.search.objective import LOSS, Objective, resolve, scales
+from automl.search.parameters import parse_compile_params
 from automl.search.scheduler import MethodColumn, Plan
-from automl.search.space import COMPILE, Space
+from automl.search.space import COMPILE, Configuration, Space
 from automl.search.space_arguments import MODELS, parse_space
 from automl.search.steering import Steering
 from automl.training.row_check import require_fit
@@ -92,7 +94,8 @@ class Request:
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
         functions: the table of custom functions, if there is one.
         warm_start: weights to begin from, but for those of the library.
-        steering: what is good, what is kept, and when a trial or the search ends.
+        steering: what is kept, and when a trial or the search ends.
+        objective: what ranks trials.
         arguments: by which argument of the function that was called each part came that a session can find fault with.
     """
 
@@ -104,6 +107,7 @@ class Request:
     plan: Plan
     method: str
     params: str
+    objective: Objective
     seed: int
     class_weights: ClassWeights
     frequency: int | None
@@ -196,6 +200,8 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     probes = attempt(lambda: space.value.probe_configurations())
     attempt(lambda: require_known(COMPILE, probes.value, functions.value))
     attempt(lambda: require_fit(MODELS, probes.value, models.value, training.value, functions.value))
+    dataset = TRAINING if given.validation_table is None else VALIDATION
+    objective = attempt(lambda: _objective(read.value[1], probes.value, dataset))
     weights = attempt(lambda: class_weights(db, training.value, _class_weights_of(space.value)))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
     resources = available(db, machine, hosts.or_none, origin.threads if origin else None)
@@ -212,6 +218,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
         plan=db.away(lambda: params.value.plan(space.value, seed, training.value.partitions)),
         method=method.value.name,
         params=given.automl_params or str(params.value),
+        objective=objective.value,
         seed=seed,
         class_weights=weights.value,
         frequency=frequency.value,
@@ -232,6 +239,20 @@ def computed_every(value: int | None, iterations: int, iterations_are: str) -> i
     if value is not None and not 1 <= value <= iterations:
         raise UsageError("metrics_compute_frequency", f"must be from 1 to {iterations}, {iterations_are}, or NULL", value)
     return value
+
+
+def _objective(steering: Steering, probes: Iterable[Configuration], dataset: str) -> Objective:
+    """Return what ranks the trials of configurations that stand for all."""
+    compiled = [parse_compile_params(each.compile_params) for each in probes]
+    objective = resolve(steering.objective, compiled, dataset)
+    if objective.name == LOSS and len(different := scales(compiled)) > 1:
+        named = ", ".join(different)
+        raise UsageError(
+            COMPILE,
+            f"trials cannot be ranked by losses on different scales: {named}",
+            hint="Say in automl_params what ranks them, as in objective=accuracy, or make one call for each of them.",
+        )
+    return objective
 
 
 def _outputs(db: Database, given: Arguments) -> Outputs:

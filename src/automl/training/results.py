@@ -43,9 +43,9 @@ class Tables(Protocol):
 
 
 def best(results: Sequence[Result]) -> Result | None:
-    """Return the trial with the lowest loss, ties by number; None if no trial has a finite one."""
-    finite = [result for result in results if result.curve.loss is not None and math.isfinite(result.curve.loss)]
-    return min(finite, key=lambda result: rank(result.curve.loss, result.trial.number), default=None)
+    """Return the trial with the best score, ties by number; None if no trial has a finite one."""
+    finite = [result for result in results if result.curve.score is not None and math.isfinite(result.curve.score)]
+    return min(finite, key=lambda result: rank(result.curve.score, result.trial.number), default=None)
 
 
 class Weights:

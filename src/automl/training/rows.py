@@ -43,6 +43,7 @@ Integer = Annotated[int, "integer"]
 BigInteger = Annotated[int, "bigint"]
 Double = Annotated[float, "double precision"]
 Doubles = Annotated[Sequence[float], "double precision[]"]
+Integers = Annotated[Sequence[int], "integer[]"]
 Bytes = Annotated[Raw, "bytea"]
 Json = Annotated[Mapping[str, object], "json"]
 # As the summary tables write it: it is only read.
@@ -62,6 +63,7 @@ class Call(Row):
 
     Attributes:
         params: of the method.
+        objective: what ranks the trials, as it can be asked for.
         arguments: of the call, as JSON.
         inputs: a digest of what it is trained on.
         random_state: from which all randomness derives.
@@ -71,6 +73,7 @@ class Call(Row):
 
     method: Text
     params: Text
+    objective: Text | None
     source_table: Text
     model_output_table: Text
     arguments: Text | None
@@ -91,10 +94,11 @@ class Where(Row):
 
 @dataclass(frozen=True)
 class Best(Row):
-    """The best trial, with its loss; None of both where no trial has one."""
+    """The best trial, with its loss and its value of the objective; None of all where no trial has one."""
 
-    best_mst_key: Integer | None
-    best_loss: Double | None
+    best_mst_key: Integer | None = None
+    best_loss: Double | None = None
+    best_objective: Double | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class End(Best):
         versions: what the first session said about itself, as JSON.
     """
 
-    status: Text
+    status: Text = RunStatus.RUNNING
     error: Text | None = None
     versions: Text | None = None
 
@@ -151,7 +155,13 @@ class NewTrial(Row):
 
 @dataclass(frozen=True)
 class Progress(Row):
-    """How far a trial is."""
+    """How far a trial is.
+
+    Attributes:
+        loss: of the dataset that the objective looks at.
+        objective: its value. Both are those of the state that the tables get: the latest one, or the best.
+        best_iteration: where that is the best: which iteration it is from.
+    """
 
     mst_key: Integer
     status: Text
@@ -160,6 +170,8 @@ class Progress(Row):
     loss: Double | None
     seconds: Double
     error: Text | None
+    objective: Double | None = None
+    best_iteration: Integer | None = None
 
 
 @dataclass(frozen=True)
@@ -177,15 +189,17 @@ class ProgressRow(Progress):
     """How far a trial is, from here on.
 
     Attributes:
+        kept: after how many visits the states were that are kept beside the latest one; they are in the record.
         n: which of the rows of the run this is; they grow.
     """
 
+    kept: Integers = ()
     n: BigInteger = 0
 
     @classmethod
-    def of(cls, progress: Progress, n: int) -> ProgressRow:
+    def of(cls, progress: Progress, kept: Sequence[int], n: int) -> ProgressRow:
         """Return the row of a trial's progress."""
-        return cls(**vars(progress), n=n)
+        return cls(**vars(progress), kept=kept, n=n)
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,11 @@ from automl.database.session import CallerDatabase
 from automl.database.settings import CHECKPOINT_BYTES, OF_LARGE_VALUES, read_setting, settings
 from automl.errors import AutomlError, OperatorError
 from automl.search.scheduler import Milestone, OpenEnded, Scheduler, Step, Task
+from automl.search.steering import Keep
 from automl.training import caveats, results, trials
 from automl.training.check import require_trainable
-from automl.training.curves import OpenEvaluation
-from automl.training.history import History, InterruptedRun
+from automl.training.curves import Course, OpenEvaluation
+from automl.training.history import History, InterruptedRun, lost_state
 from automl.training.progress import Progress
 from automl.training.record import RunRecord
 from automl.training.replay import Replay
@@ -38,7 +39,8 @@ from automl.training.request import Request
 from automl.training.results import Result, Tables
 from automl.training.rows import Best, Call, Checkpoint, End, RunStatus, TrialStatus, Where
 from automl.training.under_way import TrialsUnderWay, TrialUnderWay
-from keras_seg.protocol.orders import TRAINING, VALIDATION, StateForm, VisitReport
+from keras_seg.protocol.orders import StateForm, VisitReport
+from keras_seg.protocol.parts import Raw
 from keras_seg.server.failure import words_of
 from keras_seg.server.interrupts import is_cancellation
 
@@ -92,7 +94,7 @@ def execute(
             with same_rows(db, journal, needs, rows, "the search"):
                 found = run.train()
             with settings(db, OF_LARGE_VALUES):
-                tables.fill(db, found, interrupted.started if interrupted else run.started, record.state_of)
+                tables.fill(db, found, interrupted.started if interrupted else run.started, run.delivered)
             record.finish(db, _end(run.best, RunStatus.FINISHED, None, cluster))
         except BaseException as error:
             _close_quietly(record, run.best, error, cluster)
@@ -129,13 +131,14 @@ class Run:
         self._trials = TrialsUnderWay()
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
-        self._progress = Progress(db, TRAINING if request.validation is None else VALIDATION, lambda: self.best, self._share)
+        value = f"{'best' if request.steering.keep is Keep.BEST else 'latest'} {request.objective.shown}"
+        self._progress = Progress(db, value, lambda: self.best, self._share)
         self._begun = 0.0
         self.started = ""
 
     @property
     def best(self) -> Best:
-        """The trial with the lowest latest loss."""
+        """The trial with the best value of the objective."""
         return self._trials.best
 
     def set_out(self) -> None:
@@ -193,7 +196,7 @@ class Run:
 
     def finished(self, trial: int) -> None:
         """Follow what the scheduler says to the end of a trial's task."""
-        self._follow(self._told(trial, self._trials[trial].curve.loss))
+        self._follow(self._told(trial, self._trials[trial].curve.score))
         self._begin_others()
 
     def failed(self, trial: int, error: str) -> None:
@@ -221,6 +224,10 @@ class Run:
     def _datasets(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self._layout.partitions)
 
+    def delivered(self, trial: int) -> Raw | None:
+        """Return the state of a trial that the tables get; None if it has not begun."""
+        return self._record.state_of(trial, *self._trials[trial].kept(self._layout.training))
+
     def _begins_warm(self, trial: int) -> bool:
         return self._request.warm_start is not None and trial in self._request.warm_start.trials
 
@@ -239,14 +246,22 @@ class Run:
         evaluation = under_way.open.add(found, under_way.curve.iteration, time.monotonic() - self._begun)
         if evaluation is not None:
             under_way.curve.evaluations.append(evaluation)
+            self._keep(under_way)
             self._record.evaluated(under_way.trial.number, evaluation)
+            if under_way.curve.is_over:
+                self._hopper.reroute(under_way.trial.number)
+
+    def _keep(self, under_way: TrialUnderWay) -> None:
+        """Keep the state that the tables get beside the latest one."""
+        if not self._record.keep(under_way.trial.number, under_way.kept(self._layout.training)):
+            raise lost_state(under_way.trial.number)
 
     # --- the scheduler --------------------------------------------------------------------------------------------------
 
-    def _told(self, trial: int, loss: float | None) -> Step:
+    def _told(self, trial: int, score: float | None) -> Step:
         """Tell the scheduler how a trial's task ended, and return what it says."""
-        step = self._scheduler.report(trial, loss)
-        status = TrialStatus.FAILED if loss is None else TrialStatus.FINISHED
+        step = self._scheduler.report(trial, score)
+        status = TrialStatus.FAILED if score is None else TrialStatus.FINISHED
         self._record.progress(self._trials[trial].progress(status))
         if step.milestone is not None and self.started:  # what is replayed was said before
             self._say(step.milestone)
@@ -275,8 +290,11 @@ class Run:
         new = self._db.away(lambda: trials.make_trials(self._request, step.trials)) if step.trials else []
         for trial in new:
             task = tasks[trial.number]
-            curve = self._replay.curve(trial, task)
-            self._trials.add(TrialUnderWay(trial, task, curve, OpenEvaluation(self._datasets)))
+            course = Course.of(self._request.objective, self._request.steering, trial.compiled)
+            curve = self._replay.curve(trial, task, course)
+            under_way = TrialUnderWay(trial, task.offset, task, curve, OpenEvaluation(self._datasets))
+            self._trials.add(under_way)
+            self._keep(under_way)
         for number, task in tasks.items():
             self._trials[number].task = task
         unknown = [self._trials[trial.number] for trial in new if not self._replay.knows(trial)]
@@ -288,12 +306,12 @@ class Run:
         """Let a trial set out on a task; where the record knows how that ended, return what the scheduler says to it."""
         under_way = self._trials[task.trial]
         leg = self._replay.ahead(trials.leg(under_way.trial, task, self._request.frequency))
-        end = self._replay.ended(leg)
+        end = self._replay.ended(leg, under_way.curve)
         if end is None:
             self._hopper.add(leg)
             return []
         under_way.curve.error = end.error
-        return [self._told(leg.trial, end.loss)]
+        return [self._told(leg.trial, end.score)]
 
     # --- what is said ---------------------------------------------------------------------------------------------------
 
@@ -344,6 +362,7 @@ def _call(request: Request, arguments: Mapping[str, Any], inputs: str) -> Call:
     return Call(
         method=request.method,
         params=request.params,
+        objective=str(request.objective),
         source_table=str(request.training.relation.name),
         model_output_table=str(request.model),
         arguments=json.dumps(dict(arguments)),
@@ -359,7 +378,7 @@ def _where(cluster: Cluster) -> Where:
 
 
 def _end(best: Best, status: RunStatus, error: str | None, cluster: Cluster) -> End:
-    return End(best.best_mst_key, best.best_loss, status, error, cluster.versions())
+    return End(**vars(best), status=status, error=error, versions=cluster.versions())
 
 
 def _close_quietly(record: RunRecord, best: Best, error: BaseException, cluster: Cluster) -> None:

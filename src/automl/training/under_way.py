@@ -20,6 +20,7 @@ class TrialUnderWay:
 
     Attributes:
         trial: what it trains.
+        begun: iterations on the axis of the search that lie before its first.
         task: the one that it has, or had last.
         curve: what is known of it so far.
         open: the evaluation that is under way.
@@ -27,6 +28,7 @@ class TrialUnderWay:
     """
 
     trial: Trial
+    begun: int
     task: Task
     curve: LearningCurve
     open: OpenEvaluation
@@ -40,8 +42,27 @@ class TrialUnderWay:
 
     def progress(self, status: TrialStatus) -> Progress:
         """Return what the record is to say of it now."""
-        curve = self.curve
-        return Progress(self.trial.number, status, self.task.place, curve.iteration, curve.loss, curve.seconds, curve.error)
+        curve, best = self.curve, self.curve.best
+        return Progress(
+            mst_key=self.trial.number,
+            status=status,
+            place=self.task.place,
+            iteration=curve.iteration,
+            loss=curve.loss,
+            seconds=curve.seconds,
+            error=curve.error,
+            objective=curve.value,
+            best_iteration=None if best is None else best.iteration,
+        )
+
+    def kept(self, partitions: int) -> tuple[int, ...]:
+        """Return after how many visits the states were that the tables get and are not the latest one.
+
+        Args:
+            partitions: of the training table.
+        """
+        best = self.curve.best
+        return () if best is None else ((best.iteration - self.begun) * partitions,)
 
 
 class TrialsUnderWay:
@@ -69,10 +90,12 @@ class TrialsUnderWay:
 
     @property
     def best(self) -> Best:
-        """The trial whose latest loss is the lowest, if any is finite."""
-        losses = ((each.curve.loss, number) for number, each in self._trials.items())
-        loss, trial = min(losses, key=lambda each: rank(*each), default=(None, 0))
-        return Best(None, None) if loss is None or not math.isfinite(loss) else Best(trial, loss)
+        """The trial with the best score, if any is finite."""
+        scores = ((each.curve.score, number) for number, each in self._trials.items())
+        score, trial = min(scores, key=lambda each: rank(*each), default=(None, 0))
+        if score is None or not math.isfinite(score):
+            return Best()
+        return Best(trial, self._trials[trial].curve.loss, self._trials[trial].curve.value)
 
     @property
     def visits(self) -> int:
