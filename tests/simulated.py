@@ -18,9 +18,10 @@ from automl.cluster.interface import Outcome
 from automl.cluster.orders import Order, VisitWork, Work
 from automl.cluster.visits import Lost, Visits
 from automl.errors import AutomlError
+from automl.search.budgets import Decisions, Limits
 from automl.search.hyperband import HyperbandParams
 from automl.search.ladder import Assignment, Ladder, Rung, allotted
-from automl.search.retirement import Retired, Retirement
+from automl.search.retirement import Retired
 from automl.search.scheduler import OpenEnded, Scheduler, Step, Task, Turn
 from automl.search.space import Configuration
 from keras_seg.protocol.orders import CompileOrder, FitOrder, VisitOrder
@@ -277,12 +278,12 @@ class ScheduledSearch:
     retired: list[Retired] = field(default_factory=list)
     trials: dict[int, Configuration] = field(default_factory=dict)
     _training: dict[int, Task] = field(default_factory=dict)
-    _retirement: Retirement = field(default_factory=Retirement)
+    decisions: Decisions = field(default_factory=lambda: Decisions(Limits()))
 
     def run(self) -> None:
         """Run it to its end."""
         first = self.scheduler.start()
-        self._retirement.begin(first.tasks)
+        self.retired += self.decisions.begin(first.tasks, self._horizon)
         self.simulation.run([*self._legs(first), *self._others(0)], self._report)
 
     def _report(self, trial: int, failed: bool) -> list[Leg]:
@@ -290,7 +291,7 @@ class ScheduledSearch:
         loss = None if failed else self.loss(trial, task.offset + task.iterations)
         step = self.scheduler.report(trial, loss)
         self.ended.append(Retired(task, loss))
-        self.retired += self._retirement.end(task, loss, step.tasks, self._horizon)
+        self.retired += self.decisions.end(task, loss, step.tasks, self._horizon)
         legs = self._legs(step)
         return legs + self._others(len(legs))
 
@@ -302,9 +303,8 @@ class ScheduledSearch:
             step = self.scheduler.more()
             if not step.tasks:
                 break
-            self._retirement.begin(step.tasks)
+            self.retired += self.decisions.begin(step.tasks, self._horizon)
             legs += self._legs(step)
-            self.retired += self._retirement.retire(self._horizon)
         return legs
 
     @property

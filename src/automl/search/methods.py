@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from automl.errors import Problems, UsageError
 from automl.search import asha, hyperband, hyperopt, steering
@@ -44,6 +44,14 @@ class Params(Protocol):
             seed: of all that is random; plans of one seed are the same.
             partitions: of the packed table: as many trials can train at the same time.
         """
+
+
+@runtime_checkable
+class EndlessParams(Protocol):
+    """The parameters of a method that can go on with new trials until somebody ends it."""
+
+    def without_end(self) -> Params:
+        """Return the parameters of a search that goes on, unless these say how many trials there are."""
 
 
 @dataclass(frozen=True)

@@ -43,27 +43,28 @@ class Retirement:
         for task in tasks:
             heapq.heappush(self._begun, (task.order, task))
 
-    def end(self, task: Task, score: float | None, follow: Iterable[Task] = (), horizon: Turn | None = None) -> list[Retired]:
-        """Note the end of a task, and return what retires with it, in order.
+    def end(self, task: Task, score: float | None, follow: Iterable[Task] = ()) -> None:
+        """Note the end of a task.
 
         Args:
             score: of its trial; None if it failed.
             follow: the tasks that begin because of it.
-            horizon: where the next trial stands that has not begun though nothing keeps it from it.
         """
         self.begin(follow)
         self._ended[task.order] = score
-        return self.retire(horizon)
 
-    def retire(self, horizon: Turn | None = None) -> list[Retired]:
-        """Return what retires now, in order."""
-        retired = []
-        while self._begun and self._begun[0][0] in self._ended and (horizon is None or self._begun[0][0] < horizon):
-            order, task = heapq.heappop(self._begun)
-            retired.append(Retired(task, self._ended.pop(order)))
-        return retired
+    def retire(self, horizon: Turn | None = None) -> Retired | None:
+        """Let the next task retire and return it; None if it has not ended.
+
+        Args:
+            horizon: where the next trial stands that has not begun though nothing keeps it from it.
+        """
+        if not self._begun or self._begun[0][0] not in self._ended or (horizon is not None and self._begun[0][0] >= horizon):
+            return None
+        order, task = heapq.heappop(self._begun)
+        return Retired(task, self._ended.pop(order))
 
     @property
-    def next(self) -> Turn | None:
-        """Where the task stands that is to retire next; None where all have that have begun."""
-        return self._begun[0][0] if self._begun else None
+    def next(self) -> Task | None:
+        """The task that is to retire next; None where all have that have begun."""
+        return self._begun[0][1] if self._begun else None

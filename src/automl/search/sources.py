@@ -81,7 +81,7 @@ class ProposedTrials:
         self._proposals.begin()
 
     def ready(self, trial: int) -> bool:
-        return self._retirement.next is None or self._retirement.next[0] > trial
+        return self._retirement.next is None or self._retirement.next.turn[0] > trial
 
     def point(self, trial: int) -> Point | None:
         while self._retired and self._retired[0].task.turn[0] <= trial:
@@ -96,7 +96,9 @@ class ProposedTrials:
         self._retirement.begin(tasks)
 
     def end(self, task: Task, score: float | None, follow: Sequence[Task]) -> None:
-        self._retired += self._retirement.end(task, score, follow)
+        self._retirement.end(task, score, follow)
+        while (retired := self._retirement.retire()) is not None:
+            self._retired.append(retired)
 
     def _learn(self, known: Retired) -> None:
         self._pending.pop(known.task.trial, None)

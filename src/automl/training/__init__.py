@@ -15,11 +15,13 @@ In reading order:
     check          whether what is asked for can be built and compiled, and has room in memory
     memory         the error that says that it has none
     under_way      what a run knows of its trials
+    decided        what of that counts, and what has ended the run
     replay         what a run that goes on need not do again
     history        what its record tells
     rows           the columns of the record, as fields
     statements     its statements, made of them
     record         runs, trials, metrics and checkpoints, while a run goes
+    recording      what it has of the run as a whole
     states         the states of trials that rest
     results        what became of the trials
     columns        what the tables that the caller asked for are made of

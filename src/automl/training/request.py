@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from automl.cluster.opening import SessionNeeds
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
 from automl.data.class_weights import ClassWeights, class_weights
@@ -19,7 +20,7 @@ from automl.models import architectures, custom_functions
 from automl.models.compile_names import require_known
 from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
-from automl.search.methods import find_method
+from automl.search.methods import EndlessParams, Params, find_method
 from automl.search.objective import LOSS, Objective, resolve, scales
 from automl.search.parameters import parse_compile_params
 from automl.search.scheduler import MethodColumn, Plan
@@ -132,6 +133,19 @@ class Request:
         return dict(zip((TRAINING, VALIDATION), self.tables, strict=False))
 
 
+def session_needs(request: Request) -> SessionNeeds:
+    """Return what the sessions need that train it."""
+    definitions = {definition.key: definition for definition in request.architectures.values()}
+    return SessionNeeds(
+        request.datasets,
+        tuple(definitions.values()),
+        request.resources,
+        caching=request.caching,
+        hosts=request.hosts,
+        functions=request.functions,
+    )
+
+
 @dataclass(frozen=True)
 class Search:
     """What a search puts into its tables beside what it finds.
@@ -215,7 +229,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
         model=outputs.value.model,
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models.value,
-        plan=db.away(lambda: params.value.plan(space.value, seed, training.value.partitions)),
+        plan=db.away(lambda: _plan(*read.value, space.value, seed, training.value.partitions)),
         method=method.value.name,
         params=given.automl_params or str(params.value),
         objective=objective.value,
@@ -232,6 +246,13 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     )
     called = given.automl_method or method.value.name
     return request, Search(outputs.value, called, request.params, method.value.columns, given.random_state)
+
+
+def _plan(params: Params, steering: Steering, space: Space, seed: int, partitions: int) -> Plan:
+    """Return the plan of a search; of one that ends with its time, the plan without an end if its method has one."""
+    if steering.max_time is not None and isinstance(params, EndlessParams):
+        params = params.without_end()
+    return params.plan(space, seed, partitions)
 
 
 def computed_every(value: int | None, iterations: int, iterations_are: str) -> int | None:
