@@ -129,16 +129,16 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_mst_key,
         (SELECT s.best_loss FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_loss,
-        r.objective,
-        (SELECT s.best_objective FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective,
         (SELECT s.error FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS error,
         coalesce((SELECT s.status FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') = 'running'
             AND coalesce(r.run_id % 2147483648 = ANY (ARRAY(SELECT l.objid::bigint FROM pg_catalog.pg_locks l
                 WHERE l.locktype = 'advisory' AND l.classid = 27491 AND l.objsubid = 2 AND l.granted AND l.database =
-                    (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive
+                    (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive,
+        r.objective,
+        (SELECT s.best_objective FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
@@ -153,8 +153,8 @@ CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
         (p.place ->> 'i')::integer AS i,
         CASE WHEN r.status IN ('cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
-        coalesce(p.iteration, 0) AS iteration, p.loss, p.objective, p.best_iteration, coalesce(p.seconds, 0) AS seconds, p.error,
-        coalesce(p.place, '{}') AS place
+        coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
+        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration
     FROM madlib.automl_trial_log t
     LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
         ORDER BY run_id, mst_key, owner, n DESC) p ON p.run_id = t.run_id AND p.mst_key = t.mst_key AND p.owner = t.owner
