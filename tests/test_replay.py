@@ -279,6 +279,7 @@ class Found:
     trials: dict[int, object] = field(default_factory=dict)
     started: str = ""
     full: bool = False  # the disk, when they are filled
+    names: tuple[Name, ...] = ()
 
     def reserve(self, db: Any) -> None:
         self.trials.clear()

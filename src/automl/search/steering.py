@@ -223,3 +223,4 @@ _RULES: Mapping[str, _Rule] = {
     "decisions": _integer(1, LARGEST_INTEGER),
 }
 KEYS = tuple(_RULES)
+BUDGETS = ("max_time", "max_trials", "target", "patience", "decisions")  # that a run can go on by others of

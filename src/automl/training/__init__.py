@@ -5,7 +5,7 @@ In reading order:
     request        what is to be trained: arguments checked once, then frozen
     row_check      whether networks fit the rows, as far as that is plain
     search, fit    madlib_keras_automl; configurations that are given
-    resume         a run that was interrupted and goes on
+    resume, stop   a run that was interrupted and goes on; one in another session ends
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data
     curves         losses and metrics of a trial, and which of two is better

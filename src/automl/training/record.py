@@ -78,6 +78,11 @@ def run_of(db: Database, run: int) -> RunRow | None:
     return next(iter(read(RunRow, db.execute(RUNS.select(RunRow), run))), None)
 
 
+def tables_of(db: Database, run: int) -> str | None:
+    """Return which tables a run has made that a budget has ended, as it has written it."""
+    return next((state.tables for state in read(State, db.execute(_LAST, run))), None)
+
+
 class RunRecord:
     """The record of one run.
 

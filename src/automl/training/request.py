@@ -77,6 +77,10 @@ class WarmStart:
     query: str
     trials: frozenset[int]
 
+    def weights(self, db: Database, trial: int) -> bytes:
+        """Return the weights that a trial begins from that has some."""
+        return bytes(db.execute(self.query, trial)[0]["model_weights"])
+
 
 @dataclass(frozen=True)
 class Request:

@@ -86,8 +86,8 @@ def weights_of(result: Result, state_of: StateOf) -> Weights | None:
 
 def made(db: Database, names: Sequence[Name]) -> str:
     """Return which tables a call has made, as JSON: with their oids, since others may have these names later."""
-    oids = [db.execute("SELECT $1::text::pg_catalog.regclass::oid::bigint AS oid", name.sql)[0]["oid"] for name in names]
-    return json.dumps([[name.sql, oid] for name, oid in zip(names, oids, strict=True)])
+    oid = "SELECT $1::text::pg_catalog.regclass::oid::bigint AS oid"
+    return json.dumps([[name.schema, name.table, db.execute(oid, name.sql)[0]["oid"]] for name in names])
 
 
 def now(db: Database) -> str:

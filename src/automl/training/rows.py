@@ -115,7 +115,7 @@ class End(Best):
         versions: what the first session said about itself, as JSON.
         decisions: how many were taken.
         ended_by: the budget that has ended it, if one has.
-        tables: those that it made, as JSON: a list of their names and oids; where it can go on.
+        tables: those that it made, as JSON: lists of schema, name and oid; where it can go on.
     """
 
     status: Text = RunStatus.RUNNING
@@ -144,10 +144,12 @@ class RunRow(Call):
     Attributes:
         status: a RunStatus, unless its owner has written something else there.
         started: as the summary tables write it.
+        ended_by: the budget that has ended it, if one has.
     """
 
     status: Text
     started: Started
+    ended_by: Text | None
 
 
 # --- its trials, their metrics and checkpoints --------------------------------------------------------------------------

@@ -213,8 +213,9 @@ class Run:
     def order(self, visit: Visit) -> VisitWork:
         """Return the order of a visit, with the state that goes with it."""
         under_way, state, form = self._trials[visit.trial], self._record.state_of(visit.trial), StateForm.TRIAL
-        if state is None and self._begins_warm(visit.trial):
-            state, form = self._weights(visit.trial), StateForm.WEIGHTS
+        warm = self._request.warm_start
+        if state is None and warm is not None and visit.trial in warm.trials:
+            state, form = warm.weights(self._db, visit.trial), StateForm.WEIGHTS
         seed, run = self._request.seed, self._record.run
         return VisitWork(trials.visit_order(under_way.trial, visit, seed, under_way.sums, form, run), state)
 
@@ -276,13 +277,6 @@ class Run:
         if state is None and visits is not None:
             raise lost_state(trial)
         return state
-
-    def _begins_warm(self, trial: int) -> bool:
-        return self._request.warm_start is not None and trial in self._request.warm_start.trials
-
-    def _weights(self, trial: int) -> bytes:
-        assert self._request.warm_start is not None
-        return bytes(self._db.execute(self._request.warm_start.query, trial)[0]["model_weights"])
 
     def _warn_once(self, warning: str | None) -> None:
         if warning is not None and warning not in self._warned:
