@@ -24,7 +24,7 @@ $$;
 COMMENT ON FUNCTION madlib.automl_sparkline(double precision[], integer) IS
 'Numbers as a line of block characters, eight heights from the least to the greatest, or to 100 times and more on a logarithmic scale; NULL, NaN and infinity are blanks.';
 
-CREATE FUNCTION madlib.automl_short(number double precision, digits integer DEFAULT 5) RETURNS double precision
+CREATE FUNCTION madlib.automl_short(number double precision, digits integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN $1 <> 0 AND $1 > '-Infinity' AND $1 < 'Infinity'
@@ -115,7 +115,7 @@ BEGIN
     RETURN QUERY
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
-        madlib.automl_short(value), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
+        madlib.automl_short(value, 5), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
         coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
             THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
             compile_params || ' ' || fit_params)
@@ -165,12 +165,12 @@ BEGIN
     SELECT shown, r.method, CASE WHEN r.status = 'running' AND NOT r.goes_on THEN 'interrupted' ELSE r.status END,
         CASE WHEN r.goes_on THEN array_to_string(s.running[1:4], ', ')
             || CASE WHEN cardinality(s.running) > 4 THEN ', +' || cardinality(s.running) - 4 ELSE '' END END,
-        s.done || ' of ' || s.trials, CASE WHEN r.status = 'finished' THEN 100 ELSE floor(100 * s.share)::integer END,
+        s.done || coalesce(' of ' || s.trials, ''), CASE WHEN r.status = 'finished' THEN 100 ELSE floor(100 * s.share)::integer END,
         round(s.rows_per_second::numeric)::double precision,
         date_trunc('second', s.elapsed * interval '1 second' + CASE WHEN r.goes_on THEN now - s.at ELSE interval '0' END),
         CASE WHEN r.goes_on AND s.remaining IS NOT NULL
             THEN date_trunc('second', greatest(s.remaining * interval '1 second' - (now - s.at), interval '0')) END,
-        r.best_mst_key, madlib.automl_short(coalesce(r.best_objective, r.best_loss))
+        r.best_mst_key, madlib.automl_short(coalesce(r.best_objective, r.best_loss), 5)
     FROM (SELECT o.*, clock_timestamp() AS now, o.alive OR o.status = 'running' AND pg_is_in_recovery() AS goes_on
         FROM madlib.automl_runs o WHERE o.run_id = shown) r
     JOIN madlib.automl_standings s ON s.run_id = r.run_id;

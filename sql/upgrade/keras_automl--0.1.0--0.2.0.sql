@@ -18,6 +18,9 @@ CREATE TABLE madlib.automl_state_log (
     best_objective double precision,
     error text,
     versions text,
+    decisions bigint,
+    ended_by text,
+    tables text,
     trials integer,
     done integer,
     running integer[],
@@ -65,6 +68,10 @@ CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
         r.objective,
         (SELECT s.best_objective FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective,
+        (SELECT s.decisions FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS decisions,
+        (SELECT s.ended_by FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by,
         (SELECT s.bits FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bits
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
@@ -73,6 +80,7 @@ ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP
 COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what was called; read it through the view automl_runs';
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
+        decisions, ended_by, tables,
         trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
@@ -105,7 +113,7 @@ ALTER TABLE madlib.automl_trial_log ADD COLUMN varied json;
 CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
     SELECT t.run_id, t.owner, t.mst_key, t.model_id, t.compile_params, t.fit_params, (p.place ->> 's')::integer AS s,
         (p.place ->> 'i')::integer AS i,
-        CASE WHEN r.status IN ('cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
+        CASE WHEN r.status IN ('stopped', 'cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
         coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
         coalesce(p.place, '{}') AS place, p.objective, p.best_iteration, t.varied
@@ -322,6 +330,26 @@ COMMENT ON FUNCTION madlib.training_preprocessor_dl(
 COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
 'Internal: concatenated automl_native() of real[] rows to native float32; NULL if a row is not of the shape, or a number not finite.';
 
+-- A search came to end by budgets, or because somebody says so, and to go on with others.
+DROP FUNCTION madlib.automl_resume(bigint);
+CREATE FUNCTION madlib.automl_resume(run_id bigint, automl_params varchar DEFAULT NULL) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_resume(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_resume(bigint, varchar) IS
+'Goes on with one of your runs that a budget or automl_stop ended, that was cancelled, failed or lost its server; makes the tables of its call.';
+
+CREATE FUNCTION madlib.automl_stop(run_id bigint) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_stop(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_stop(bigint) IS
+'Ends one of your searches that is under way in another session, which delivers the best that it has found; automl_resume goes on with it.';
+
 -- What a search has come to became something that any session of its role can look at.
 -- Of more numbers than fit every k-th is shown, and the last. What cannot be subtracted in float8 may land in a wrong block.
 CREATE FUNCTION madlib.automl_sparkline(numbers double precision[], width integer DEFAULT 20) RETURNS text
@@ -346,7 +374,7 @@ $$;
 COMMENT ON FUNCTION madlib.automl_sparkline(double precision[], integer) IS
 'Numbers as a line of block characters, eight heights from the least to the greatest, or to 100 times and more on a logarithmic scale; NULL, NaN and infinity are blanks.';
 
-CREATE FUNCTION madlib.automl_short(number double precision, digits integer DEFAULT 5) RETURNS double precision
+CREATE FUNCTION madlib.automl_short(number double precision, digits integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN $1 <> 0 AND $1 > '-Infinity' AND $1 < 'Infinity'
@@ -437,7 +465,7 @@ BEGIN
     RETURN QUERY
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
-        madlib.automl_short(value), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
+        madlib.automl_short(value, 5), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
         coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
             THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
             compile_params || ' ' || fit_params)
@@ -487,12 +515,12 @@ BEGIN
     SELECT shown, r.method, CASE WHEN r.status = 'running' AND NOT r.goes_on THEN 'interrupted' ELSE r.status END,
         CASE WHEN r.goes_on THEN array_to_string(s.running[1:4], ', ')
             || CASE WHEN cardinality(s.running) > 4 THEN ', +' || cardinality(s.running) - 4 ELSE '' END END,
-        s.done || ' of ' || s.trials, CASE WHEN r.status = 'finished' THEN 100 ELSE floor(100 * s.share)::integer END,
+        s.done || coalesce(' of ' || s.trials, ''), CASE WHEN r.status = 'finished' THEN 100 ELSE floor(100 * s.share)::integer END,
         round(s.rows_per_second::numeric)::double precision,
         date_trunc('second', s.elapsed * interval '1 second' + CASE WHEN r.goes_on THEN now - s.at ELSE interval '0' END),
         CASE WHEN r.goes_on AND s.remaining IS NOT NULL
             THEN date_trunc('second', greatest(s.remaining * interval '1 second' - (now - s.at), interval '0')) END,
-        r.best_mst_key, madlib.automl_short(coalesce(r.best_objective, r.best_loss))
+        r.best_mst_key, madlib.automl_short(coalesce(r.best_objective, r.best_loss), 5)
     FROM (SELECT o.*, clock_timestamp() AS now, o.alive OR o.status = 'running' AND pg_is_in_recovery() AS goes_on
         FROM madlib.automl_runs o WHERE o.run_id = shown) r
     JOIN madlib.automl_standings s ON s.run_id = r.run_id;

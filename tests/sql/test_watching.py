@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 
 import pytest
 
 from fix_calls import PATIENCE, Call, waited
-from fix_db import Session
+from fix_db import CURRENT_SCHEMA, Session
 from fix_search import Searched, dense, in_schema, load, make_iris, search
 
 NAN, INFINITY = math.nan, math.inf
+TABLES = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} ORDER BY 1"
 
 
 def long_search(session: Session) -> None:
@@ -278,3 +280,58 @@ def test_a_search_is_seen_from_another_session_while_it_runs(
     assert {each.payload for each in listener.notifies} == {str(row.run)}
     caller.run("DROP SCHEMA t_watching CASCADE")
     caller.close()
+
+
+# --- the same once more ---------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_made_once_more_has_the_same_bits_and_no_tables(quick: Session) -> None:
+    search(quick, "first", validation_table="val", random_state=None)
+    run = quick.value("SELECT max(run_id) FROM madlib.automl_runs")
+    before = quick.fetch(TABLES)
+    quick.notices.clear()
+    assert quick.value("SELECT madlib.automl_repeat(%s)", run) is True
+    assert quick.fetch(TABLES) == before
+    said = f"INFO:  run {run + 1} repeats run {run}: 4 trials have the same losses, metrics and weights\n"
+    assert said in quick.notices
+    (one,), (other,) = (
+        quick.fetch("SELECT bits, random_state, params FROM madlib.automl_runs WHERE run_id = %s", each)
+        for each in (run, run + 1)
+    )
+    assert one == other
+    assert len(one.bits) == 32
+
+
+def test_other_bits_are_told_with_what_differs_first(quick: Session) -> None:
+    search(quick, "doubted", metrics_compute_frequency=1)
+    run = quick.value("SELECT max(run_id) FROM madlib.automl_runs")
+    quick.run("UPDATE madlib.automl_runs SET random_state = 99 WHERE run_id = %s", run)
+    quick.notices.clear()
+    assert quick.value("SELECT madlib.automl_repeat(%s)", run) is False
+    told = next(each for each in quick.notices if each.startswith("WARNING:"))
+    assert re.match(
+        rf"WARNING:  run {run + 1} gives other bits than run {run}: mst_key 1 differs after iteration 1, with losses ", told
+    )
+
+
+def test_fits_are_made_once_more_too(quick: Session) -> None:
+    quick.run(
+        "SELECT madlib.madlib_keras_fit('train', 'fitted', 'lib', 1, $$loss='mse', optimizer='Adam(lr=0.01)'$$,"
+        " 'batch_size=8', 3)"
+    )
+    run = quick.value("SELECT max(run_id) FROM madlib.automl_runs")
+    assert quick.value("SELECT madlib.automl_repeat(%s)", run) is True
+
+
+def test_what_cannot_be_made_once_more(quick: Session) -> None:
+    run = quick.value(RUN)
+    failure = quick.error_of("SELECT madlib.automl_repeat(%s)", run)
+    assert (failure.sqlstate, failure.message) == (
+        "55000", f"run_id: run {run} is running, and only what has finished can be compared"
+    )  # fmt: skip
+    quick.run("INSERT INTO madlib.automl_states (run_id, n, status) VALUES (%s, 1, 'finished')", run)
+    failure = quick.error_of("SELECT madlib.automl_repeat(%s)", run)
+    assert failure.message == f"run_id: run {run} was made by an earlier version, which did not record its bits"
+    assert quick.error_of("SELECT madlib.automl_repeat(NULL)").sqlstate == "22004"
+    assert quick.error_of("SELECT madlib.automl_repeat(0)").sqlstate == "22023"
+    quick.run("DELETE FROM madlib.automl_runs WHERE run_id = %s", run)

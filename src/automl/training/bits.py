@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from automl.training.curves import Evaluation
 from automl.training.results import Result, StateOf
-from keras_seg.protocol import state as codec
 from keras_seg.protocol.parts import Raw
 
 _DIGITS = 32
 
 
 class Bits:
-    """A digest of configurations, losses, metrics and weights; times are none of it.
+    """A digest of configurations, losses, metrics and states, which hold the weights; times are none of it.
 
     The states of trials are digested as they pass, on their way into the tables: they may be too large to be read twice.
 
@@ -24,16 +23,13 @@ class Bits:
 
     def __init__(self, state_of: StateOf) -> None:
         self._state_of = state_of
-        self._weights: dict[int, str] = {}
+        self._states: dict[int, str] = {}
 
     def state_of(self, trial: int) -> Raw | None:
         """Return the state of a trial, which is digested."""
         state = self._state_of(trial)
         if state is not None:
-            digest = hashlib.sha256()
-            for part in codec.weights_in_parts(state):
-                digest.update(part)
-            self._weights[trial] = digest.hexdigest()
+            self._states[trial] = hashlib.sha256(state).hexdigest()
         return state
 
     def of(self, results: Sequence[Result]) -> str:
@@ -42,8 +38,8 @@ class Bits:
         for result in results:
             trial, curve = result.trial, result.curve
             evaluations = [_numbers(each) for each in curve.evaluations]
-            weights = self._weights.get(trial.number)
-            digest.update(repr((trial.number, trial.configuration, evaluations, curve.error is None, weights)).encode())
+            state = self._states.get(trial.number)
+            digest.update(repr((trial.number, trial.configuration, evaluations, curve.error is None, state)).encode())
         return digest.hexdigest()[:_DIGITS]
 
 

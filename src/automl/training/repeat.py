@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from automl.database.session import CallerDatabase
+from automl.cluster.opening import fingerprints
+from automl.database.names import Name
+from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
-from automl.training import fit, run
+from automl.training import fit, recording, run
 from automl.training.bits import same
 from automl.training.curves import Evaluation
-from automl.training.record import came_of, evaluations_of
-from automl.training.request import Arguments
+from automl.training.request import Arguments, session_needs
 from automl.training.results import Result, StateOf
 from automl.training.resume import MAKERS, arguments_of, origin_of, record_of, unreadable
-from automl.training.rows import RunRow, RunStatus
+from automl.training.rows import Came, MetricRow, RunRow, RunStatus
 from automl.training.run import Made
+from automl.training.statements import METRICS, RUNS, read
 
 _NAME = "automl_repeat_{}"
 # The arguments that name tables which a call makes, and what stands behind the name of a repetition.
@@ -40,6 +42,7 @@ class NoTables:
     """
 
     results: Sequence[Result] = ()
+    names: tuple[Name, ...] = ()
 
     def reserve(self, db: CallerDatabase) -> None:
         """Make nothing."""
@@ -66,12 +69,23 @@ def automl_repeat(db: CallerDatabase, run_id: int | None) -> bool:
         raise _refused(run_id, "began with weights of an earlier training, which its own have replaced")
     elsewhere = replace(given, **{name: _NAME.format(run_id) + end for name, end in _MADE[kind].items()})
     request, _ = make(db, elsewhere, origin_of(run_id, record))
-    if record.inputs not in (None, run.inputs_of(db, request)):
+    if record.inputs not in (None, recording.digest(fingerprints(db, session_needs(request)), request)):
         raise _refused(
             run_id, "was trained with a packed table, an architecture or a custom function that has been written again"
         )
     made = run.execute(db, request, tables, asdict(elsewhere))
     return _compared(db, run_id, made, tables)
+
+
+def came_of(db: Database, run_id: int) -> Came:
+    """Return what a run of the caller's has come to."""
+    return read(Came, db.execute(RUNS.select(Came), run_id))[0]
+
+
+def evaluations_of(db: Database, run_id: int) -> dict[tuple[int, int], Evaluation]:
+    """Return what the record has of the evaluations of a run, by the number of the trial and the iteration."""
+    rows = read(MetricRow, db.execute(METRICS.select(MetricRow), run_id))
+    return {(row.mst_key, row.iteration): row.evaluation for row in rows}
 
 
 def _finished(db: CallerDatabase, run_id: int) -> RunRow:
@@ -107,7 +121,8 @@ def _difference(one: Mapping[tuple[int, int], Evaluation], other: Mapping[tuple[
         if pair[0] is None or pair[1] is None:
             return f"only one of them has an evaluation of mst_key {trial} after iteration {iteration}"
         if not same(*pair):  # type: ignore[arg-type]  # neither is None
-            return f"mst_key {trial} differs after iteration {iteration}, losses {pair[0].training[0]!r} and {pair[1].training[0]!r}"
+            losses = " and ".join(repr(each.training[0]) for each in pair if each is not None)
+            return f"mst_key {trial} differs after iteration {iteration}, with losses {losses}"
     return "the evaluations are the same, weights or configurations are not"
 
 

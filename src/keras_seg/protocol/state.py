@@ -21,7 +21,6 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,14 +179,9 @@ def decode(raw: Raw) -> State:
 
 def weights(raw: Raw) -> bytes:
     """Return the weights in MADlib's layout: float32, the arrays of `get_weights()` one behind the other, no header."""
-    return b"".join(weights_in_parts(raw))
-
-
-def weights_in_parts(raw: Raw) -> Iterator[bytes | memoryview]:
-    """Yield what `weights` joins, array by array."""
     state = decode(raw)
-    for part in state.weights:
-        yield _raw(np.ascontiguousarray(part.of(state.arrays[part.index]), np.float32))
+    parts = (part.of(state.arrays[part.index]) for part in state.weights)
+    return b"".join(_raw(np.ascontiguousarray(part, np.float32)) for part in parts)
 
 
 def weights_size(raw: Raw) -> int:
