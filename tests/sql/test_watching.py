@@ -332,6 +332,6 @@ def test_what_cannot_be_made_once_more(quick: Session) -> None:
     quick.run("INSERT INTO madlib.automl_states (run_id, n, status) VALUES (%s, 1, 'finished')", run)
     failure = quick.error_of("SELECT madlib.automl_repeat(%s)", run)
     assert failure.message == f"run_id: run {run} was made by an earlier version, which did not record its bits"
-    assert quick.error_of("SELECT madlib.automl_repeat(NULL)").sqlstate == "22004"
+    assert quick.error_of("SELECT madlib.automl_repeat(NULL::bigint)").sqlstate == "22004"
     assert quick.error_of("SELECT madlib.automl_repeat(0)").sqlstate == "22023"
     quick.run("DELETE FROM madlib.automl_runs WHERE run_id = %s", run)
