@@ -130,9 +130,14 @@ TRAINED: tuple[Column[Line], ...] = (
 )
 
 
-BEST_ITERATION: Column[Line] = Column(
+_BEST_ITERATION: Column[Line] = Column(
     "best_iteration", "integer", lambda line: None if line.result.curve.best is None else line.result.curve.best.iteration
 )
+
+
+def kept(request: Request) -> tuple[Column[Line], ...]:
+    """The column that says which iteration the weights are from, where that need not be the last one."""
+    return (_BEST_ITERATION,) if request.keeps_best else ()
 
 
 def of_method(column: MethodColumn) -> Column[Line]:

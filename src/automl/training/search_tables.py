@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.models import custom_functions
-from automl.search.steering import Keep
 from automl.training.columns import (
-    BEST_ITERATION,
     CONFIGURATION,
     TRAINED,
     Column,
@@ -25,6 +23,7 @@ from automl.training.columns import (
     fixed,
     functions_of,
     insert,
+    kept,
     make_models,
     of_method,
     sources,
@@ -62,8 +61,7 @@ class SearchTables:
 
     @property
     def _info(self) -> tuple[Column[Line], ...]:
-        kept = (BEST_ITERATION,) if self.request.steering.keep is Keep.BEST else ()
-        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns), *kept)
+        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns), *kept(self.request))
 
     @property
     def _summary(self) -> tuple[Column[Times], ...]:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from automl.cluster.hopper import Layout, evaluation_tour
 from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve, OpenEvaluation, rank
 from automl.training.results import Result
 from automl.training.rows import Best, NewTrial, Progress, TrialStatus
 from automl.training.trials import Trial
+from keras_seg.protocol.orders import Stop
 
 
 @dataclass
@@ -55,6 +57,12 @@ class TrialUnderWay:
             best_iteration=None if best is None else best.iteration,
         )
 
+    def stops_astray(self, layout: Layout) -> tuple[Stop, ...]:
+        """Return what is left to do where its weights are no numbers any more: an evaluation, unless there has been one."""
+        iteration = self.curve.iteration
+        known = any(each.iteration == iteration for each in self.curve.evaluations)
+        return () if known else tuple(evaluation_tour(layout, iteration))
+
     def kept(self, partitions: int) -> tuple[int, ...]:
         """Return after how many visits the states were that the tables get and are not the latest one.
 
@@ -62,7 +70,7 @@ class TrialUnderWay:
             partitions: of the training table.
         """
         best = self.curve.best
-        return () if best is None else ((best.iteration - self.begun) * partitions,)
+        return () if best is None else (min((best.iteration - self.begun) * partitions, self.curve.visits),)
 
 
 class TrialsUnderWay:
