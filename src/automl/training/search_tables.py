@@ -26,6 +26,8 @@ from automl.training.columns import (
     kept,
     make_models,
     of_method,
+    ranked,
+    ranking,
     sources,
     variables,
 )
@@ -61,7 +63,8 @@ class SearchTables:
 
     @property
     def _info(self) -> tuple[Column[Line], ...]:
-        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns), *kept(self.request))
+        request = self.request
+        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns), *ranked(request), *kept(request))
 
     @property
     def _summary(self) -> tuple[Column[Times], ...]:
@@ -82,6 +85,7 @@ class SearchTables:
             fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.max_iterations),
             *about(request),
             *classes(request),
+            *ranking(request),
         )
 
 
