@@ -35,6 +35,9 @@ CREATE TABLE madlib.automl_state_log (
     best_objective double precision,
     error text,
     versions text,
+    decisions bigint,
+    ended_by text,
+    tables text,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -138,12 +141,17 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
                     (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive,
         r.objective,
         (SELECT s.best_objective FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective,
+        (SELECT s.decisions FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS decisions,
+        (SELECT s.ended_by FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
-    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions
+    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
+        decisions, ended_by, tables
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -151,7 +159,7 @@ COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches,
 CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
     SELECT t.run_id, t.owner, t.mst_key, t.model_id, t.compile_params, t.fit_params, (p.place ->> 's')::integer AS s,
         (p.place ->> 'i')::integer AS i,
-        CASE WHEN r.status IN ('cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
+        CASE WHEN r.status IN ('stopped', 'cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
         coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
         coalesce(p.place, '{}') AS place, p.objective, p.best_iteration
@@ -301,14 +309,23 @@ COMMENT ON FUNCTION madlib.madlib_keras_automl(
     integer, varchar, varchar, boolean
 ) IS 'Searches architectures and hyperparameters by the method that is named; makes the tables <output>, <output>_info, <output>_summary, the model selection table and its summary.';
 
-CREATE FUNCTION madlib.automl_resume(run_id bigint) RETURNS void
+CREATE FUNCTION madlib.automl_resume(run_id bigint, automl_params varchar DEFAULT NULL) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
 if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].automl_resume(*args)
 $$;
-COMMENT ON FUNCTION madlib.automl_resume(bigint) IS
-'Goes on with one of your runs that was cancelled, failed or lost its server; makes the tables that its call would have made.';
+COMMENT ON FUNCTION madlib.automl_resume(bigint, varchar) IS
+'Goes on with one of your runs that a budget or automl_stop ended, that was cancelled, failed or lost its server; makes the tables of its call.';
+
+CREATE FUNCTION madlib.automl_stop(run_id bigint) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_stop(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_stop(bigint) IS
+'Ends one of your searches that is under way in another session, which delivers the best that it has found; automl_resume goes on with it.';
 
 CREATE FUNCTION madlib.madlib_keras_fit_multiple_model(
     source_table varchar,

@@ -104,7 +104,7 @@ def test_tensorflow_and_keras_are_imported_only_in_keras_seg_and_never_in_its_pr
 
 
 def test_hyperopt_is_imported_in_one_adapter() -> None:
-    assert importers_of("hyperopt") <= {"automl/search/hyperopt.py"}
+    assert importers_of("hyperopt") <= {"automl/search/sampling.py"}
 
 
 def test_psycopg_is_imported_in_one_file() -> None:

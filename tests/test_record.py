@@ -296,8 +296,10 @@ def test_the_statements_of_a_record() -> None:
     record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}"))
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(
-        "states", "run_id executor sessions backend best_mst_key best_loss best_objective status error versions n",
-        "bigint text integer integer integer double_precision double_precision text text text bigint", "run_id n",
+        "states", "run_id executor sessions backend best_mst_key best_loss best_objective status error versions decisions"
+        " ended_by tables n",
+        "bigint text integer integer integer double_precision double_precision text text text bigint text text bigint",
+        "run_id n",
     )  # fmt: skip
     assert list(zip(journal.written, journal.values, strict=True)) == [
         (
@@ -309,7 +311,7 @@ def test_the_statements_of_a_record() -> None:
             ),
             (1, "hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2),
         ),
-        (said, (1, "sessions", 2, 123, None, None, None, "running", None, None, 1)),
+        (said, (1, "sessions", 2, 123, None, None, None, "running", None, None, None, None, None, 1)),
         (there, (1,)),
         (
             inserted(
@@ -337,7 +339,7 @@ def test_the_statements_of_a_record() -> None:
             (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, [], 2),
         ),
         (there, (1,)),
-        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", 3)),
+        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", None, None, None, 3)),
     ]  # fmt: skip
 
 
@@ -366,13 +368,13 @@ def test_a_state_that_is_kept_stays_beside_the_latest_one_in_memory_and_in_the_t
     journal = Memory()
     record = opened(journal, memory=2**20)
     record.put(state(1, b"best", 2))
-    assert record.keep(1, [2])
+    assert record.keep(1, [2]) == set()
     record.put(state(1, b"later", 4))
     assert (record.state_of(1), record.state_of(1, 2)) == (b"later", b"best")
     record.flush(now=True)
     assert journal.states == {(1, 2, 0): b"best", (1, 4, 0): b"later"}
-    assert record.keep(1, [4])
-    assert not record.keep(1, [2])  # it was let go
+    assert record.keep(1, [4]) == set()
+    assert record.keep(1, [2]) == {2}  # it was let go
 
 
 def test_a_state_that_is_kept_leaves_memory_like_others() -> None:
@@ -423,6 +425,6 @@ def test_a_run_that_goes_on_has_the_states_that_were_kept() -> None:
     journal.states = {(1, 2, 0): b"best", (1, 5, 0): b"later"}
     record = opened(journal, memory=2**20)
     record._states.recall([Anchor(1, 5, 5), Anchor(1, 2, 2)])
-    assert record.keep(1, [2])
+    assert record.keep(1, [2]) == set()
     assert (record.state_of(1), record.state_of(1, 2)) == (b"later", b"best")
-    assert not record.keep(1, [3])
+    assert record.keep(1, [3]) == {3}

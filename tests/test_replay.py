@@ -293,6 +293,7 @@ class Found:
     trials: dict[int, object] = field(default_factory=dict)
     started: str = ""
     full: bool = False  # the disk, when they are filled
+    names: tuple[Name, ...] = ()
 
     def reserve(self, db: Any) -> None:
         self.trials.clear()
@@ -336,6 +337,8 @@ PLANS: dict[str, tuple[Plan, int | None]] = {
     "hyperband, often": (METHODS["hyperband"].read("R=4, eta=2")[0].plan(SPACE, SEED, PARTITIONS), 1),
     "rand": (METHODS["hyperopt"].read("num_configs=5, num_iterations=3, algorithm=rand")[0].plan(SPACE, SEED, PARTITIONS), 2),
     "tpe": (METHODS["hyperopt"].read("num_configs=6, num_iterations=2")[0].plan(SPACE, SEED, PARTITIONS), None),
+    "asha": (METHODS["asha"].read("R=4, eta=2, num_configs=7")[0].plan(SPACE, SEED, PARTITIONS), None),
+    "asha, tpe": (METHODS["asha"].read("R=4, eta=2, num_configs=7, sampler=tpe")[0].plan(SPACE, SEED, PARTITIONS), 1),
     "listed": (ListPlan(LISTED, 5), 2),
 }
 ANYWHERE: Sequence[frozenset[int] | None] = (None, None, None)

@@ -30,8 +30,14 @@ What may be tried:
 Methods:
 
     scheduler        what a run asks of a method: steps of trials and tasks; a fixed list of configurations
+    retirement       the order in which a search decides, whatever the order in which tasks end
+    budgets          the decisions of a search, and what ends them
+    sampling         proposing configurations from the losses of others
+    sources          where the configurations of new trials come from
     ladder           brackets of rungs, and who goes on from one to the next
     hyperband        which brackets there are: how many configurations train for how many iterations
     hyperopt         trials that are proposed while others train
+    rungs            sequences of trials, and who goes on without a round being complete
+    asha             asynchronous successive halving
     methods          all methods, one line each
 """

@@ -237,7 +237,8 @@ class HyperbandScheduler:
 
     def _task(self, trial: int, rung: Rung) -> Task:
         place = {"s": rung.bracket, "i": rung.round}
-        return Task(trial, rung.iterations, rung.offset, self._ladder.iterations_after(rung), place)
+        turn = -rung.bracket, rung.round, trial  # bracket after bracket, as on the page
+        return Task(trial, rung.iterations, rung.offset, self._ladder.iterations_after(rung), place, turn)
 
 
 def _milestone(rung: Rung, trials: int) -> Milestone:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from automl.errors import Problems, UsageError
-from automl.search import hyperband, hyperopt, steering
+from automl.search import asha, hyperband, hyperopt, steering
 from automl.search.pairs import AUTOML_PARAMS, parse_pairs
 from automl.search.scheduler import MethodColumn, Plan
 from automl.search.space import Space
@@ -44,6 +44,14 @@ class Params(Protocol):
             seed: of all that is random; plans of one seed are the same.
             partitions: of the packed table: as many trials can train at the same time.
         """
+
+
+@runtime_checkable
+class EndlessParams(Protocol):
+    """The parameters of a method that can go on with new trials until somebody ends it."""
+
+    def without_end(self) -> Params:
+        """Return the parameters of a search that goes on, unless these say how many trials there are."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,7 @@ METHODS: Mapping[str, Method] = {
     for each in (
         Method("hyperband", hyperband.KEYS, hyperband.parse_params, hyperband.COLUMNS),
         Method("hyperopt", hyperopt.KEYS, hyperopt.parse_params),
+        Method("asha", asha.KEYS, asha.parse_params, asha.COLUMNS),
     )
 }
 

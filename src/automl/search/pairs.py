@@ -26,15 +26,25 @@ def parse_pairs(argument: str, text: str | None, known: Iterable[str]) -> dict[s
         UsageError: not such pairs, an unknown key (names the closest), or a key given twice.
         AutomlError: several of these at once.
     """
-    if text is None or not text.strip():
-        return {}
     spelled = {key.lower(): key for key in known}
-    pairs = [[side.strip() for side in _split(part, "=")] for part in _split(text, ",")]
-    if any(len(pair) != 2 or not all(pair) for pair in pairs):
-        raise UsageError(argument, PAIRS, text)
+    pairs = split_pairs(argument, text)
     keys = [spelled.get(key.lower(), key) for key, _ in pairs]
     refuse_unknown(argument, keys, spelled.values())
     return dict(zip(keys, (value for _, value in pairs), strict=True))
+
+
+def split_pairs(argument: str, text: str | None) -> list[tuple[str, str]]:
+    """Return the keys and values of such a text as they are written.
+
+    Raises:
+        UsageError: not such pairs.
+    """
+    if text is None or not text.strip():
+        return []
+    pairs = [tuple(side.strip() for side in _split(part, "=")) for part in _split(text, ",")]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise UsageError(argument, PAIRS, text)
+    return [(key, value) for key, value in pairs]
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -77,6 +77,12 @@ class Steering:
     patience: int | None = None
     decisions: int | None = None
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the search may end before its plan does, or a trial because of others: then their order matters."""
+        budgets = self.max_time, self.max_trials, self.target, self.patience, self.decisions, self.stop
+        return any(each is not None for each in budgets)
+
 
 def parse_steering(given: Mapping[str, str]) -> Steering:
     """Read the keys that every method has, each as it was written.
@@ -211,3 +217,4 @@ _RULES: Mapping[str, _Rule] = {
     "decisions": _integer(1, LARGEST_INTEGER),
 }
 KEYS = tuple(_RULES)
+BUDGETS = ("max_time", "max_trials", "target", "patience", "decisions")  # that a run can go on by others of

@@ -5,7 +5,7 @@ In reading order:
     request        what is to be trained: arguments checked once, then frozen
     row_check      whether networks fit the rows, as far as that is plain
     search, fit    madlib_keras_automl; configurations that are given
-    resume         a run that was interrupted and goes on
+    resume, stop   a run that was interrupted and goes on; one in another session ends
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data
     curves         losses and metrics of a trial, and which of two is better
@@ -15,11 +15,13 @@ In reading order:
     check          whether what is asked for can be built and compiled, and has room in memory
     memory         the error that says that it has none
     under_way      what a run knows of its trials
+    decided        what of that counts, and what has ended the run
     replay         what a run that goes on need not do again
     history        what its record tells
     rows           the columns of the record, as fields
     statements     its statements, made of them
     record         runs, trials, metrics and checkpoints, while a run goes
+    recording      what it has of the run as a whole
     states         the states of trials that rest
     results        what became of the trials
     columns        what the tables that the caller asked for are made of

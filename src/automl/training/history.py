@@ -30,11 +30,13 @@ class InterruptedRun:
         run_id: its number.
         started: when it began, as the summary tables write it.
         inputs: a digest of what it was trained on; None for whatever is there now.
+        anew: whether its time begins anew.
     """
 
     run_id: int
     started: str
     inputs: str | None = None
+    anew: bool = False
 
     def require_same(self, inputs: str) -> None:
         """Raise unless the run would go on with what it was trained on."""

@@ -78,6 +78,11 @@ def run_of(db: Database, run: int) -> RunRow | None:
     return next(iter(read(RunRow, db.execute(RUNS.select(RunRow), run))), None)
 
 
+def tables_of(db: Database, run: int) -> str | None:
+    """Return which tables a run has made that a budget has ended, as it has written it."""
+    return next((state.tables for state in read(State, db.execute(_LAST, run))), None)
+
+
 class RunRecord:
     """The record of one run.
 
@@ -193,8 +198,8 @@ class RunRecord:
             self._post(first)
             self._journal.finish(_FULL)
 
-    def keep(self, trial: int, visits: Iterable[int]) -> bool:
-        """Keep the states that a trial had after so many visits, beside its latest one; return whether they are there."""
+    def keep(self, trial: int, visits: Iterable[int]) -> frozenset[int]:
+        """Keep the states that a trial had after so many visits, beside its latest one; return those that are not there."""
         return self._states.keep(trial, visits)
 
     def state_of(self, trial: int, visits: int | None = None) -> Raw | None:
@@ -228,18 +233,21 @@ class RunRecord:
         self._states.urge(trial)
 
     def finish(self, db: CallerDatabase, end: End) -> None:
-        """Write that the run has finished, in the caller's transaction: its checkpoints are not needed any more.
+        """Write that the run has finished, in the caller's transaction: its checkpoints are not needed any more, unless a
+        budget has ended it.
 
         Args:
             db: the caller's session.
         """
         self._journal.finish()
+        if end.status == RunStatus.STOPPED:
+            self._save()  # it can go on
         self._write(self._rows())
         self._say(end)
         with settings(db, {"lock_timeout": "0"}):
             for text, given in self._new_state():
                 db.execute(text, *given)
-        if not db.dialect.segmented:  # there a DELETE locks the whole table; automl_tidy does it
+        if end.status == RunStatus.FINISHED and not db.dialect.segmented:  # there a DELETE locks the table; automl_tidy does it
             _try(db, _DONE, self._run)
 
     def break_off(self, end: End) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from automl.cluster.opening import SessionNeeds
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
 from automl.data.class_weights import ClassWeights, class_weights
@@ -21,7 +22,7 @@ from automl.models import architectures, custom_functions
 from automl.models.compile_names import require_known
 from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
-from automl.search.methods import find_method
+from automl.search.methods import EndlessParams, Params, find_method
 from automl.search.monitors import require_monitored
 from automl.search.objective import LOSS, Objective, resolve, scales
 from automl.search.pairs import AUTOML_PARAMS
@@ -79,6 +80,10 @@ class WarmStart:
 
     query: str
     trials: frozenset[int]
+
+    def weights(self, db: Database, trial: int) -> bytes:
+        """Return the weights that a trial begins from that has some."""
+        return bytes(db.execute(self.query, trial)[0]["model_weights"])
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,19 @@ class Request:
     def datasets(self) -> dict[str, PackedTable]:
         """The packed tables by the names that sessions know them by."""
         return dict(zip((TRAINING, VALIDATION), self.tables, strict=False))
+
+
+def session_needs(request: Request) -> SessionNeeds:
+    """Return what the sessions need that train it."""
+    definitions = {definition.key: definition for definition in request.architectures.values()}
+    return SessionNeeds(
+        request.datasets,
+        tuple(definitions.values()),
+        request.resources,
+        caching=request.caching,
+        hosts=request.hosts,
+        functions=request.functions,
+    )
 
 
 @dataclass(frozen=True)
@@ -228,7 +246,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
         model=outputs.value.model,
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models.value,
-        plan=db.away(lambda: params.value.plan(space.value, seed, training.value.partitions)),
+        plan=db.away(lambda: _plan(*read.value, space.value, seed, training.value.partitions)),
         method=method.value.name,
         params=given.automl_params or str(params.value),
         objective=objective.value,
@@ -245,6 +263,13 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     )
     called = given.automl_method or method.value.name
     return request, Search(outputs.value, called, request.params, method.value.columns, given.random_state)
+
+
+def _plan(params: Params, steering: Steering, space: Space, seed: int, partitions: int) -> Plan:
+    """Return the plan of a search; of one that ends with its time, the plan without an end if its method has one."""
+    if steering.max_time is not None and isinstance(params, EndlessParams):
+        params = params.without_end()
+    return params.plan(space, seed, partitions)
 
 
 def computed_every(value: int | None, iterations: int, iterations_are: str) -> int | None:

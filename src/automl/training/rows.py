@@ -16,10 +16,14 @@ from keras_seg.protocol.parts import PART, Raw
 
 
 class RunStatus(StrEnum):
-    """What a run is doing, as `status` of madlib.automl_runs says it. One whose session is gone stays `running`."""
+    """What a run is doing, as `status` of madlib.automl_runs says it. One whose session is gone stays `running`.
+
+    It is stopped where a budget has ended it: its tables are made, and it can go on.
+    """
 
     RUNNING = "running"
     FINISHED = "finished"
+    STOPPED = "stopped"
     CANCELLED = "cancelled"
     FAILED = "failed"
 
@@ -109,11 +113,17 @@ class End(Best):
         status: a RunStatus.
         error: why, unless it finished.
         versions: what the first session said about itself, as JSON.
+        decisions: how many were taken.
+        ended_by: the budget that has ended it, if one has.
+        tables: those that it made, as JSON: lists of schema, name and oid; where it can go on.
     """
 
     status: Text = RunStatus.RUNNING
     error: Text | None = None
     versions: Text | None = None
+    decisions: BigInteger | None = None
+    ended_by: Text | None = None
+    tables: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -134,10 +144,12 @@ class RunRow(Call):
     Attributes:
         status: a RunStatus, unless its owner has written something else there.
         started: as the summary tables write it.
+        ended_by: the budget that has ended it, if one has.
     """
 
     status: Text
     started: Started
+    ended_by: Text | None
 
 
 # --- its trials, their metrics and checkpoints --------------------------------------------------------------------------

@@ -45,6 +45,11 @@ class SearchTables:
     request: Request
     search: Search
 
+    @property
+    def names(self) -> tuple[Name, ...]:
+        out = self.search.outputs
+        return out.model, out.info, out.summary, out.selection, out.selection_summary
+
     def reserve(self, db: CallerDatabase) -> None:
         out = self.search.outputs
         make_models(db, out.model)

@@ -101,11 +101,12 @@ class RestingStates:
         self._unsaved.setdefault(trial, set()).add(visits)
         self._drop_others(trial)
 
-    def keep(self, trial: int, visits: Iterable[int]) -> bool:
-        """Keep these of a trial's states beside the latest one, and no others; return whether they are there."""
+    def keep(self, trial: int, visits: Iterable[int]) -> frozenset[int]:
+        """Keep these of a trial's states beside the latest one, and no others; return those that are not there."""
         self._kept[trial] = frozenset(visits)
         self._drop_others(trial)
-        return all((trial, each) in self._resting or each in self._spilled.get(trial, ()) for each in self._kept[trial])
+        there = self._spilled.get(trial, set())
+        return frozenset(each for each in self._kept[trial] if (trial, each) not in self._resting and each not in there)
 
     def get(self, trial: int, visits: int | None = None) -> Raw | None:
         """Return a trial's latest state, None if it has not begun; or the one that it had after so many visits."""

@@ -93,12 +93,15 @@ def _trial(request: Request, number: int, configuration: Configuration) -> Trial
     )
 
 
-def leg(trial: Trial, task: Task, frequency: int | None) -> Leg:
+def leg(trial: Trial, task: Task, frequency: int | None, *, in_order: bool = False) -> Leg:
     """Return the iterations that a task asks of a trial, on the search's own axis of iterations.
 
     Args:
         frequency: as in `evaluated`.
+        in_order: whether the tasks that retire first are to go first, where the method leaves that open: what has not retired
+            when the search is ended was in vain.
     """
+    in_turn = tuple(-each for each in task.order) if in_order else ()
     return Leg(
         trial=trial.number,
         program=trial.program,
@@ -106,6 +109,7 @@ def leg(trial: Trial, task: Task, frequency: int | None) -> Leg:
         iterations=task.iterations,
         evaluated=evaluated(task.offset, task.iterations, frequency),
         iterations_after=task.iterations_after,
+        priority=task.priority or in_turn,
     )
 
 

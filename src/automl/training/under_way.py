@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automl.cluster.hopper import Layout, evaluation_tour
@@ -16,25 +16,46 @@ from automl.training.trials import Trial
 from keras_seg.protocol.orders import Stop
 
 
+@dataclass(frozen=True)
+class TaskEnd:
+    """What a trial was at the end of one of its tasks.
+
+    Attributes:
+        task: which one.
+        curve: what was known of it.
+        visits: after how many the state was that the tables would have got; None for the latest, of one that failed.
+    """
+
+    task: Task
+    curve: LearningCurve
+    visits: int | None
+
+
 @dataclass
 class TrialUnderWay:
     """A trial of a run.
 
     Attributes:
         trial: what it trains.
+        partitions: of the training table.
         begun: iterations on the axis of the search that lie before its first.
         task: the one that it has, or had last.
         curve: what is known of it so far.
         open: the evaluation that is under way.
         sums: what that has summed up to now.
+        counted: what it was at the end of the last task that something was decided about; None where nothing was.
+        ends: what it was at the ends of later ones.
     """
 
     trial: Trial
+    partitions: int
     begun: int
     task: Task
     curve: LearningCurve
     open: OpenEvaluation
     sums: Mapping[str, Any] = field(default_factory=dict)
+    counted: TaskEnd | None = None
+    ends: list[TaskEnd] = field(default_factory=list)
 
     @property
     def row(self) -> NewTrial:
@@ -63,14 +84,42 @@ class TrialUnderWay:
         known = any(each.iteration == iteration for each in self.curve.evaluations)
         return () if known else tuple(evaluation_tour(layout, iteration))
 
-    def kept(self, partitions: int) -> tuple[int, ...]:
-        """Return after how many visits the states were that the tables get and are not the latest one.
+    @property
+    def progress_at_end(self) -> Progress | None:
+        """What the record is to say of it where it counts as it was at the last decision; None for what it says."""
+        if self.counted is None or self.curve.error is not None:
+            return None
+        curve = replace(self.counted.curve, iteration=self.counted.curve.evaluations[-1].iteration)
+        return replace(self, task=self.counted.task, curve=curve).progress(TrialStatus.FINISHED)
 
-        Args:
-            partitions: of the training table.
-        """
+    @property
+    def delivered(self) -> int | None:
+        """After how many visits the state was that the tables get; None for the latest one."""
         best = self.curve.best
-        return () if best is None else (min((best.iteration - self.begun) * partitions, self.curve.visits),)
+        return None if best is None else self._visits(best.iteration)
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """After how many visits the states were that must be there beside the latest one: what the tables may get."""
+        before = [each for each in (self.counted, *self.ends) if each is not None and each.task != self.task]
+        return frozenset(each for each in (self.delivered, *(end.visits for end in before)) if each is not None)
+
+    def end(self) -> None:
+        """Note what the trial is at the end of its task."""
+        task, curve = self.task, self.curve
+        then = replace(curve) if curve.error is not None else curve.until(task.offset + task.iterations)
+        found = then.delivered
+        failed = curve.error is not None or found is None
+        self.ends.append(TaskEnd(task, then, None if failed or found is None else self._visits(found.iteration)))
+
+    def count(self, task: Task) -> None:
+        """Note that something was decided about it at the end of a task."""
+        while self.counted is None or self.counted.task != task:
+            self.counted = self.ends.pop(0)
+
+    def _visits(self, iteration: int) -> int:
+        # One whose weights became no numbers in the middle of an iteration is evaluated there.
+        return min((iteration - self.begun) * self.partitions, self.curve.visits)
 
 
 class TrialsUnderWay:
