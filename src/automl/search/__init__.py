@@ -9,13 +9,17 @@ Reading order. How much a search may do, and where its randomness comes from:
 Parameters as text and as values:
 
     literals         values in Python's notation
-    callbacks        the one callback: TensorBoard
+    directions       which values of a metric are better
+    plateaus         what EarlyStopping and ReduceLROnPlateau say of a series of values
+    callbacks        the callbacks of Keras that there are
     rules            what the parameters of compile and fit must be
     parameters       compile_params and fit_params of one configuration: written and read
     orders           both as orders carry them to a session
     grids            the text of a dict of lists
     pairs            the text of automl_params
     steering         its keys that every method has: what is good, what is kept, when a trial or the search ends
+    objective        which loss or metric ranks trials
+    monitors         which loss or metric a callback of a trial looks at
 
 What may be tried:
 
