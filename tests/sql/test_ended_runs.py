@@ -90,9 +90,18 @@ def test_it_goes_on_to_the_end_of_its_plan(caller: Session) -> None:
     assert caller.value("SELECT automl_params FROM halved_summary") == "R=4, eta=2, patience=50"
 
 
+BAD_BUDGETS = [
+    ("R=9", '"R" is not one of max_time, max_trials, target, patience, decisions'),
+    ("max_tim=5 s", '"max_tim" is not one of max_time, max_trials, target, patience, decisions; did you mean "max_time"?'),
+    ("max_time=5", "\"max_time\" must be a time above 0 with its unit (s, min, h or d), of at most 366 days, got '5'"),
+]
+
+
 def test_a_table_that_took_the_name_meanwhile_is_left_alone(caller: Session) -> None:
     bounded(caller, "renamed", "hyperopt", "num_configs=4, num_iterations=1, max_trials=2")
     run = caller.fetch(LAST)[0][0]
+    for params, message in BAD_BUDGETS:
+        assert caller.error_of("SELECT madlib.automl_resume(%s, %s)", run, params).message == f"automl_params: {message}"
     caller.run("ALTER TABLE renamed RENAME TO mine; CREATE TABLE renamed AS SELECT 7 AS seven")
     failure = caller.error_of("SELECT madlib.automl_resume(%s)", run)
     assert (failure.sqlstate, failure.message) == ("42P07", 'model_output_table: table "t_ended.renamed" already exists')
@@ -132,11 +141,10 @@ def test_somebody_stops_it(schema: str, caller: Session, role: str) -> None:
 
 def test_anybody_can_take_an_advisory_lock_and_stops_nothing_by_that(schema: str, caller: Session, role: str) -> None:
     other = connect_to(schema)
-    forger = connect_to(schema)
+    forger = connect_to(schema, user=role)
     call = Call(caller, lambda session: bounded(session, "forged", "hyperopt", "num_configs=6, num_iterations=3"))
     try:
         assert waited(lambda: other.value(RUNNING) is not None, 90.0)
-        forger.run(f"SET SESSION AUTHORIZATION {role}")
         forger.run("SELECT pg_advisory_lock(27495, %s)", other.value(RUNNING))
         call.join(90.0)
         assert call.error is None
@@ -155,16 +163,3 @@ def test_a_budget_of_which_nothing_comes_is_an_error_and_it_can_go_on(caller: Se
     assert caller.value("SELECT to_regclass('hasty') IS NULL") is True
     caller.run("SELECT madlib.automl_resume(%s, 'max_time=10 min')", run)
     assert caller.value("SELECT count(*) FROM hasty") == 2
-
-
-@pytest.mark.parametrize(
-    ("params", "message"),
-    [
-        ("R=9", '"R" is not one of max_time, max_trials, target, patience, decisions'),
-        ("max_tim=5 s", '"max_tim" is not one of max_time, max_trials, target, patience, decisions; did you mean "max_time"?'),
-        ("max_time=5", "\"max_time\" must be a time above 0 with its unit (s, min, h or d), of at most 366 days, got '5'"),
-    ],
-)
-def test_it_goes_on_by_budgets_only(caller: Session, params: str, message: str) -> None:
-    run = caller.value("SELECT min(run_id) FROM madlib.automl_runs WHERE status = 'stopped'")
-    assert caller.error_of("SELECT madlib.automl_resume(%s, %s)", run, params).message == f"automl_params: {message}"
