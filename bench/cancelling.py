@@ -16,6 +16,7 @@ from statistics import median
 
 import psycopg2
 from common import Connection, page_tables, run, schema, table
+from memory import network
 
 TRIES = 50
 PATIENCE = 60.0  # seconds for a moment to come
@@ -27,14 +28,19 @@ FIT = "{'batch_size': [8]}"
 Moment = Callable[[Connection], bool]
 
 
-def search(params: str, method: str = "hyperband") -> str:
+def search(params: str, method: str = "hyperband", model: int = 1) -> str:
     return (
-        "SELECT madlib.madlib_keras_automl('iris_train_packed', 'o', 'model_arch_library', 'o_best', ARRAY[1],"
+        f"SELECT madlib.madlib_keras_automl('iris_train_packed', 'o', 'model_arch_library', 'o_best', ARRAY[{model}],"
         f" $a${COMPILE}$a$, $a${FIT}$a$, '{method}', '{params}')"
     )
 
 
 LONG, PROPOSED = search("R=2000, eta=10"), search("num_configs=20, num_iterations=1000", "hyperopt")
+UNITS, LARGE = 1440, 99  # a state of 8 MB, and the number of its network
+HEAVY = search("num_configs=16, num_iterations=1000, algorithm=rand", "hyperopt", LARGE)
+LATEST = "(SELECT max(run_id) FROM madlib.automl_runs)"
+BEGUN = f"SELECT count(*) FROM madlib.automl_trials WHERE run_id = {LATEST} AND iteration > 0"
+RECORD = "SELECT pid FROM pg_stat_activity WHERE application_name = 'keras_automl record' AND datname = current_database()"
 
 
 def at_work(statement: str) -> Moment:
@@ -54,6 +60,21 @@ def stopped(watcher: Connection) -> bool:
         return False
     for (pid,) in run(watcher, f"SELECT pid FROM pg_stat_activity WHERE {OURS} AND application_name LIKE '%%session 1'"):
         os.kill(pid, signal.SIGSTOP)
+    return True
+
+
+def unsaved(watcher: Connection) -> bool:
+    """The moment when all large trials have trained: 128 MB of states, all of which change all the time."""
+    return run(watcher, BEGUN)[0][0] >= 16 and at_work("automl_visit")(watcher)
+
+
+def unanswered(watcher: Connection) -> bool:
+    """The moment, half a second after the record was stopped in the middle of training."""
+    if not at_work("automl_visit")(watcher):
+        return False
+    for (pid,) in run(watcher, RECORD):
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.5)
     return True
 
 
@@ -98,10 +119,13 @@ def main() -> None:
         "while TensorFlow is imported": (LONG, lambda number: at_work("automl_open")),
         "while small networks train": (LONG, lambda number: at_work("automl_visit")),
         "while a session is stopped (SIGSTOP)": (LONG, lambda number: stopped),
+        "while 16 states of 8 MB change all the time": (HEAVY, lambda number: unsaved),
+        "while the record does not answer (SIGSTOP)": (LONG, lambda number: unanswered),
         "TPE's first five seconds": (PROPOSED, lambda number: called(5 * number / tries)),
     }
     with schema("bench_cancelling") as watcher:
         page_tables(watcher)
+        run(watcher, "INSERT INTO model_arch_library (model_id, model_arch) VALUES (%s, %s)", LARGE, network(UNITS))
         rows = []
         for name, (sql, moment) in moments.items():
             found = sorted(cancelled(watcher, sql, moment(number)) for number in range(tries))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import namedtuple
+from collections import UserList, namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache, cached_property
@@ -77,6 +77,7 @@ def connect_to(dsn: str, **settings: str) -> Session:
     """Open a session that commits each statement, with libpq's parameters in `settings` put over those of the DSN."""
     session = psycopg2.connect(psycopg2.extensions.make_dsn(dsn, **settings), connection_factory=Session)
     session.autocommit = True
+    session.notices = UserList[str]()  # type: ignore[assignment]  # of a list psycopg2 keeps the last fifty only
     return session
 
 
