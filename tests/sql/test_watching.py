@@ -314,6 +314,13 @@ def test_other_bits_are_told_with_what_differs_first(quick: Session) -> None:
     )
 
 
+def test_a_search_that_a_budget_has_ended_is_made_once_more_as_far_as_it_came(quick: Session) -> None:
+    search(quick, "stopped", automl_params="R=4, eta=2, max_trials=3")
+    run = quick.value("SELECT max(run_id) FROM madlib.automl_runs")
+    assert quick.value("SELECT status FROM madlib.automl_runs WHERE run_id = %s", run) == "stopped"
+    assert quick.value("SELECT madlib.automl_repeat(%s)", run) is True
+
+
 def test_fits_are_made_once_more_too(quick: Session) -> None:
     quick.run(
         "SELECT madlib.madlib_keras_fit('train', 'fitted', 'lib', 1, $$loss='mse', optimizer='Adam(lr=0.01)'$$,"

@@ -14,14 +14,14 @@ from automl.cluster.opening import fingerprints
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
+from automl.search.pairs import AUTOML_PARAMS, split_pairs
 from automl.training import fit, recording, run
 from automl.training.bits import same
 from automl.training.curves import Evaluation
 from automl.training.request import Arguments, session_needs
-from automl.training.results import Result, StateOf
+from automl.training.results import Made, Result, StateOf
 from automl.training.resume import MAKERS, arguments_of, origin_of, record_of, unreadable
 from automl.training.rows import Came, MetricRow, RunRow, RunStatus
-from automl.training.run import Made
 from automl.training.statements import METRICS, RUNS, read
 
 _NAME = "automl_repeat_{}"
@@ -65,6 +65,8 @@ def automl_repeat(db: CallerDatabase, run_id: int | None) -> bool:
     record, tables = _finished(db, run_id), NoTables()
     kind, make = MAKERS[record.method]
     given = arguments_of(run_id, kind, record.arguments)
+    if record.status == RunStatus.STOPPED:
+        given = replace(given, automl_params=_as_far(given.automl_params, came_of(db, run_id)))
     if getattr(given, "warm_start", False):
         raise _refused(run_id, "began with weights of an earlier training, which its own have replaced")
     elsewhere = replace(given, **{name: _NAME.format(run_id) + end for name, end in _MADE[kind].items()})
@@ -90,13 +92,19 @@ def evaluations_of(db: Database, run_id: int) -> dict[tuple[int, int], Evaluatio
 
 def _finished(db: CallerDatabase, run_id: int) -> RunRow:
     record = record_of(db, run_id)
-    if record.status != RunStatus.FINISHED:
+    if record.status not in (RunStatus.FINISHED, RunStatus.STOPPED):
         raise _refused(run_id, f"is {record.status}, and only what has finished can be compared")
     if record.method not in MAKERS:
         raise unreadable(run_id)
     if came_of(db, run_id).bits is None:
         raise _refused(run_id, "was made by an earlier version, which did not record its bits")
     return record
+
+
+def _as_far(text: str | None, came: Came) -> str:
+    """Return `automl_params` of a run that a budget has ended, or automl_stop, with which it takes as many decisions."""
+    kept = [(key, value) for key, value in split_pairs(AUTOML_PARAMS, text) if key.lower() != "decisions"]
+    return ", ".join(f"{key}={value}" for key, value in (*kept, ("decisions", came.decisions)))
 
 
 def _refused(run_id: int, why: str) -> UsageError:

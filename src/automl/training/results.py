@@ -27,6 +27,14 @@ class Result:
     curve: LearningCurve
 
 
+@dataclass(frozen=True)
+class Made:
+    """A run that has finished: its number, and what the record says of its end."""
+
+    run: int
+    end: End
+
+
 StateOf = Callable[[int], Raw | None]
 
 

@@ -170,6 +170,7 @@ class Came(Row):
 
     bits: Text | None
     versions: Text | None
+    decisions: BigInteger | None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -37,7 +37,7 @@ from automl.training.progress import Progress
 from automl.training.record import RunRecord
 from automl.training.replay import Replay
 from automl.training.request import Request, session_needs
-from automl.training.results import Result, Tables
+from automl.training.results import Made, Result, Tables
 from automl.training.rows import Best, Checkpoint, End, RunStatus, TrialStatus
 from automl.training.standing import Watch
 from automl.training.under_way import TrialsUnderWay, TrialUnderWay
@@ -47,14 +47,6 @@ from keras_seg.protocol.parts import Raw
 _MEMORY_HINT = (
     "The server's log may say more; memory is the usual reason: lower keras_automl.sessions, or leave out what is too large."
 )
-
-
-@dataclass(frozen=True)
-class Made:
-    """A run that has finished: its number, and what the record says of its end."""
-
-    run: int
-    end: End
 
 
 def execute(
