@@ -12,7 +12,7 @@ from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve, rank
-from automl.training.rows import Best
+from automl.training.rows import Best, End
 from automl.training.trials import Trial
 from keras_seg.protocol import state as codec
 from keras_seg.protocol.parts import Raw
