@@ -32,6 +32,7 @@ from automl.training.bits import Bits
 from automl.training.check import require_trainable
 from automl.training.curves import Course, OpenEvaluation
 from automl.training.decided import Decided, Outside, budget_of, limits_of
+from automl.training.estimates import estimate_of
 from automl.training.history import History, InterruptedRun, lost_state
 from automl.training.progress import Progress
 from automl.training.record import RunRecord
@@ -89,14 +90,15 @@ def execute(
                 known = len(history.trials)
                 db.info(f"run {record.run} goes on after {history.elapsed:.1f} s of training; trials known: {known}")
             else:
-                record.begin(recording.call(request, arguments, inputs), recording.where(cluster), partial(locks.claim_run, db))
+                call = recording.call(request, arguments, inputs, estimate_of(db, arguments))
+                record.begin(call, recording.where(cluster), partial(locks.claim_run, db))
                 run.set_out()
             with same_rows(db, journal, needs, rows, "the search"):
                 found = run.train()
             bits = Bits(run.delivered)
             with settings(db, OF_LARGE_VALUES):
                 tables.fill(db, found, interrupted.started if interrupted else run.started, bits.state_of)
-            end = replace(run.end(tables), bits=bits.of(found))
+            end = replace(run.end(tables), bits=bits.of(found), bytes=record.written + bits.weights)
             record.finish(db, end)
             return Made(record.run, end)
         except BaseException as error:
@@ -183,7 +185,8 @@ class Run:
         status = RunStatus.FINISHED if reason is None else RunStatus.STOPPED
         made = None if reason is None else results.made(self._db, tables.names)
         versions, taken = self._cluster.versions(), self._decided.taken
-        return End(**vars(self.best), status=status, versions=versions, decisions=taken, ended_by=reason, tables=made)
+        end = End(**vars(self.best), status=status, versions=versions, decisions=taken, ended_by=reason, tables=made)
+        return replace(end, seconds=self._db.elapsed, memory_mb=self._watch.memory or None)
 
     def _stopped(self, reason: Reason) -> list[Result]:
         """Return what became of the trials that something was decided about, where the run has ended before its plan."""
@@ -222,7 +225,7 @@ class Run:
         under_way = self._trials[visit.trial]
         curve = under_way.curve
         curve.seconds += seconds
-        self._watch.trained(report.rows)
+        self._watch.trained(report)
         if report.astray:
             self._hopper.reroute(visit.trial, under_way.stops_astray(self._layout))
             return None

@@ -14,6 +14,7 @@ from automl.search.scheduler import OpenEnded, Scheduler
 from automl.search.steering import Steering
 from automl.training.rows import Standing
 from automl.training.under_way import TrialsUnderWay
+from keras_seg.protocol.orders import VisitReport
 
 RANKED = 100  # trials that a run names as its best: what a leaderboard shows without a look at all of them
 _EVERY = 1.0  # seconds
@@ -28,6 +29,7 @@ class Watch:
 
     Attributes:
         until: when its time is over, as the clock tells it; None for never.
+        memory: MB of the largest session.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Watch:
         self._origin = self._begun = self._next = clock()
         self._rows = self._iterations = self._stops = 0
         self.until: float | None = None
+        self.memory = 0
 
     def begins(self, origin: float, *, anew: bool) -> None:
         """Note that training begins.
@@ -66,9 +69,10 @@ class Watch:
         self._iterations += leg.iterations
         self._stops += leg.stops(self._layout)
 
-    def trained(self, rows: int) -> None:
-        """Note rows that a visit has trained on."""
-        self._rows += rows
+    def trained(self, report: VisitReport) -> None:
+        """Note the rows that a visit has trained on, and what memory its session has."""
+        self._rows += report.rows
+        self.memory = max(self.memory, report.memory_mb)
 
     @property
     def is_due(self) -> bool:
