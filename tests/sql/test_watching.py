@@ -11,7 +11,7 @@ import pytest
 
 from fix_calls import PATIENCE, Call, waited
 from fix_db import CURRENT_SCHEMA, Session
-from fix_search import Searched, dense, in_schema, load, make_iris, search
+from fix_search import COMPILE, FIT, Searched, dense, in_schema, load, make_iris, search
 
 NAN, INFINITY = math.nan, math.inf
 TABLES = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} ORDER BY 1"
@@ -280,6 +280,49 @@ def test_a_search_is_seen_from_another_session_while_it_runs(
     assert {each.payload for each in listener.notifies} == {str(row.run)}
     caller.run("DROP SCHEMA t_watching CASCADE")
     caller.close()
+
+
+# --- before it runs -------------------------------------------------------------------------------------------------------
+
+PLAN = """SELECT * FROM madlib.automl_plan('train', 'planned', 'lib', 'planned_best', ARRAY[1], %s, %s, 'hyperband', %s)"""
+
+
+def test_a_plan_tells_what_would_run_and_stands_beside_what_did(quick: Session) -> None:
+    rows = quick.fetch(PLAN, COMPILE, FIT, "R=4, eta=2")
+    parts = {row.part: (row.trials, row.iterations, row.visits) for row in rows}
+    assert parts == {
+        "start": (None, None, None),
+        "s=2, i=0": (4, 1, 8), "s=2, i=1": (2, 2, 8), "s=2, i=2": (1, 4, 8),
+        "s=1, i=0": (2, 2, 8), "s=1, i=1": (1, 4, 8),
+        "s=0, i=0": (3, 4, 24),
+        "all": (9, 32, 64),
+    }  # fmt: skip
+    whole = rows[-1]
+    assert 0 < whole.at_least <= whole.seconds <= whole.at_most
+    assert whole.bytes > 9 * 60  # weights of 4 x 3 and 3 numbers
+    assert 100 < whole.memory_mb < 10_000
+    assert quick.fetch("SELECT 1 FROM pg_class WHERE relname ~ '^planned'") == []
+    search(quick, "came", compile_params_grid=COMPILE, fit_params_grid=FIT, automl_method="hyperband",
+           automl_params="R=4, eta=2", random_state=5)  # fmt: skip
+    (run,) = quick.fetch("SELECT * FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1")
+    assert (run.estimated_seconds, run.estimated_bytes, run.estimated_memory_mb) == (
+        whole.seconds, whole.bytes, whole.memory_mb
+    )  # fmt: skip
+    assert run.seconds > 0
+    assert run.bytes >= 9 * 60
+    assert run.memory_mb >= 100
+    search(quick, "other", automl_params="R=2, eta=2")
+    assert quick.fetch("SELECT estimated_seconds FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == [(None,)]
+
+
+def test_a_plan_of_a_method_without_rungs_and_of_one_without_an_end(quick: Session) -> None:
+    rows = quick.fetch(PLAN.replace("'hyperband'", "'hyperopt'"), COMPILE, FIT, "num_configs=3, num_iterations=2")
+    assert [(row.part, row.trials, row.iterations, row.visits) for row in rows[1:]] == [
+        ("training", 3, 2, 12), ("all", 3, 6, 12)
+    ]  # fmt: skip
+    rows = quick.fetch(PLAN.replace("'hyperband'", "'asha'"), COMPILE, FIT, "R=4, eta=2, max_time=3 s")
+    assert rows[-1].trials > 5
+    assert rows[-1].seconds >= 3
 
 
 # --- the same once more ---------------------------------------------------------------------------------------------------
