@@ -24,6 +24,7 @@ from automl import __version__
 from automl.cluster.connection import Address, Unreachable
 from automl.cluster.driver import pq, psycopg
 from automl.cluster.login import login, said
+from automl.cluster.waits import pause, run_through
 from automl.database.locks import HELD, Lock
 from automl.database.names import literal
 from automl.database.session import CallerDatabase
@@ -54,6 +55,7 @@ _WAKE = (
     f"SELECT pg_catalog.pg_advisory_unlock_shared({int(Lock.KEPT)}, 0)",
     _ENDS.format(0, "idle_session_timeout"),
 )
+_ENDS_WITHIN, _LOOK = 2.0, 0.02  # seconds
 _TAKE_AWAY = f"""SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(pid)) AS ended FROM pg_catalog.pg_stat_activity
     WHERE application_name = {literal(NAME)} AND usename::pg_catalog.text {_ME} AND pid <> ALL ($1::integer[])"""
 
@@ -110,6 +112,10 @@ class Keeper:
     def conditions(self, threads: int, gpus: tuple[str, ...], place: str = "") -> Conditions:
         """Return the conditions under which this call opens a session."""
         return Conditions(self.address, threads, gpus, place, self.trusted)
+
+    def may_take(self, kept: Conditions, threads: int) -> bool:
+        """Whether a session that was kept may be what this call needs, in some place, with some GPU."""
+        return (kept.address, kept.threads, kept.trusted) == (self.address, threads, self.trusted)
 
     def connect(self, conditions: Conditions, name: str) -> pq.abc.PGconn:
         """Return a session that was kept under these conditions, or a new one.
@@ -168,17 +174,21 @@ class Keeper:
         return True
 
 
-def keeper(db: CallerDatabase, address: Address) -> Keeper:
-    """Return what a call of this caller takes sessions from; those that serve no call of it any more are closed."""
+def keeper(db: CallerDatabase, address: Address, threads: int) -> Keeper:
+    """Return what a call of this caller takes sessions from; those that serve no call of it any more are closed.
+
+    Args:
+        threads: of TensorFlow in the sessions of this call.
+    """
     seconds = read_setting(db, KEEP_SESSIONS)
     most = read_setting(db, KEPT_SESSIONS, len(os.sched_getaffinity(0)))
     trusted = f"{db.execute(_CONDITIONS)[0]['conditions']} {_installed()}"
     now = time.monotonic()
-    of_now = (address, trusted)
-    _close(lambda each: not seconds or each.until < now or (each.conditions.address, each.conditions.trusted) != of_now)
+    keeper = Keeper(seconds, most, trusted, address, db.dialect.discard, db.interrupt, lambda: take_away(db))
+    _close(lambda each: not seconds or each.until < now or not keeper.may_take(each.conditions, threads))
     if not spare_memory():
         take_away(db)
-    return Keeper(seconds, most, trusted, address, db.dialect.discard, db.interrupt, lambda: take_away(db))
+    return keeper
 
 
 def automl_release(db: CallerDatabase) -> int:
@@ -194,7 +204,11 @@ def kept_here() -> int:
 def take_away(db: CallerDatabase) -> bool:
     """End the sessions that are kept for other callers of the same role; return whether there were any."""
     own = [each.pgconn.backend_pid for each in _kept]
-    return bool(db.execute(_TAKE_AWAY, own)[0]["ended"])
+    until, any_there = time.monotonic() + _ENDS_WITHIN, False
+    while db.execute(_TAKE_AWAY, own)[0]["ended"] and time.monotonic() < until:
+        any_there = True
+        run_through(pause(_LOOK), db.interrupt)
+    return any_there
 
 
 def _close(which: Callable[[_Kept], bool]) -> int:

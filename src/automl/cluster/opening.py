@@ -10,7 +10,7 @@ from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Address, Unreachable, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.interface import Cluster
-from automl.cluster.keeping import keeper
+from automl.cluster.keeping import Keeper, keeper
 from automl.cluster.orders import Setup
 from automl.cluster.outbox import Outbox
 from automl.cluster.resources import Resources
@@ -128,7 +128,15 @@ class _Opening:
             raise Unreachable("keras_automl.sessions is 0")
         at_once = self._at_once()
         address = own_address(self.db)
-        kept = keeper(self.db, address)
+        kept = keeper(self.db, address, self.needs.resources.threads)
+        try:
+            return self._connected(address, kept, at_once)
+        except Unreachable:
+            if not kept.make_room():
+                raise
+            return self._connected(address, kept, at_once)
+
+    def _connected(self, address: Address, kept: Keeper, at_once: int | None) -> tuple[Outbox, Cluster]:
         if not self.needs.trains:
             self._say(self._number)
             return self._open(address, Terms("keras_automl", self.db.interrupt, None, at_once, self.db.warning, kept))

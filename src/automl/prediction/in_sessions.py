@@ -53,7 +53,7 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
         if count == 0:
             raise Unreachable("keras_automl.sessions is 0")
         address = own_address(db)
-        terms = Terms("keras_automl predict", db.interrupt, warn=db.warning, keeper=keeper(db, address))
+        terms = Terms("keras_automl predict", db.interrupt, warn=db.warning, keeper=keeper(db, address, resources.threads))
         return Sessions(address, setup, count, (), terms)
     except Unreachable as problem:
         db.notice(f"the prediction runs in this session: {problem}")
