@@ -85,8 +85,8 @@ def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
 def _current(db: Database, name: str) -> str:
     """Return a setting of the server or session, nothing where nobody has set it."""
     try:
-        return str(db.execute("SELECT pg_catalog.current_setting($1::text) AS value", name)[0]["value"] or "")
-    except Exception as error:  # the driver's own class; current_setting(name, true) is not in every dialect we serve
+        return str(db.execute(f"SELECT {db.dialect.setting} AS value", name)[0]["value"] or "")
+    except Exception as error:  # the driver's own class
         if getattr(error, "sqlstate", None) != UNDEFINED_OBJECT:
             raise
         return ""
