@@ -340,6 +340,42 @@ COMMENT ON FUNCTION madlib.training_preprocessor_dl(
 COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
 'Internal: concatenated automl_native() of real[] rows to native float32; NULL if a row is not of the shape, or a number not finite.';
 
+-- Sessions came to stay between calls.
+CREATE FUNCTION madlib.automl_rest() RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].rest(GD)
+$$;
+COMMENT ON FUNCTION madlib.automl_rest() IS
+'Internal: drops what a run left in this session, but for what it has compiled: a session that is kept.';
+
+CREATE FUNCTION madlib.automl_release() RETURNS integer
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_release()
+$$;
+COMMENT ON FUNCTION madlib.automl_release() IS
+'Closes the sessions that earlier calls of this session have left for the next one; returns how many there were.';
+
+DROP FUNCTION madlib.automl_doctor();
+CREATE FUNCTION madlib.automl_doctor(
+    OUT segment integer,
+    OUT host text,
+    OUT version text,
+    OUT python text,
+    OUT tensorflow text,
+    OUT keras text,
+    OUT numpy text,
+    OUT site text,
+    OUT processors integer,
+    OUT threads integer,
+    OUT memory_mb integer,
+    OUT gpus text[],
+    OUT kept_sessions integer,
+    OUT problem text
+
 -- A search came to end by budgets, or because somebody says so, and to go on with others.
 DROP FUNCTION madlib.automl_resume(bigint);
 CREATE FUNCTION madlib.automl_resume(run_id bigint, automl_params varchar DEFAULT NULL) RETURNS void
@@ -630,6 +666,11 @@ CREATE FUNCTION madlib.automl_plan(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_doctor()
+$$;
+COMMENT ON FUNCTION madlib.automl_doctor() IS
+'A row for the server (-1) and for each segment of Greenplum: versions, paths, threads, memory, devices, sessions that are kept, and what to mend.';
+
 return GD['automl'].automl_plan(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_plan(
