@@ -335,6 +335,7 @@ LISTED = tuple(
 PLANS: dict[str, tuple[Plan, int | None]] = {
     "hyperband": (METHODS["hyperband"].read("R=9, eta=3")[0].plan(SPACE, SEED, PARTITIONS), None),
     "hyperband, often": (METHODS["hyperband"].read("R=4, eta=2")[0].plan(SPACE, SEED, PARTITIONS), 1),
+    "hyperband, tpe": (METHODS["hyperband"].read("R=4, eta=2, sampler=tpe")[0].plan(SPACE, SEED, PARTITIONS), None),
     "rand": (METHODS["hyperopt"].read("num_configs=5, num_iterations=3, algorithm=rand")[0].plan(SPACE, SEED, PARTITIONS), 2),
     "tpe": (METHODS["hyperopt"].read("num_configs=6, num_iterations=2")[0].plan(SPACE, SEED, PARTITIONS), None),
     "asha": (METHODS["asha"].read("R=4, eta=2, num_configs=7")[0].plan(SPACE, SEED, PARTITIONS), None),

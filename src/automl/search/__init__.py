@@ -35,6 +35,8 @@ Methods:
     sampling         proposing configurations from the losses of others
     sources          where the configurations of new trials come from
     ladder           brackets of rungs, and who goes on from one to the next
+    ladder_steps     the same as a run sees it
+    proposed_brackets    Hyperband whose later brackets are proposed from what earlier ones have found
     hyperband        which brackets there are: how many configurations train for how many iterations
     hyperopt         trials that are proposed while others train
     rungs            sequences of trials, and who goes on without a round being complete
