@@ -311,7 +311,8 @@ def test_the_statements_of_a_record() -> None:
         (
             inserted(
                 "runs",
-                "run_id estimated_seconds estimated_bytes estimated_memory_mb method params objective source_table model_output_table arguments inputs random_state threads"
+                "run_id estimated_seconds estimated_bytes estimated_memory_mb"
+                " method params objective source_table model_output_table arguments inputs random_state threads"
                 " partitions",
                 "bigint double_precision bigint integer text text text text text text text bigint integer integer", "run_id",
             ),
