@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+from automl.cluster import keeping
 from automl.cluster.opening import fingerprints, open_cluster
 from automl.cluster.resources import load_of
 from automl.data.packed_queries import count_rows
@@ -32,6 +33,7 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
     """Return the rows of what a search with these arguments would run: the start, its rungs, and all together."""
     given = Arguments(*arguments)  # type: ignore[arg-type]  # SQL has checked their types
     request, _ = requests.parse(db, given, this_machine())
+    keeping.automl_release(db)  # the start is that of new sessions, and the search begins with such
     needs = session_needs(request)
     seen = fingerprints(db, needs)
     first = db.away(lambda: request.plan.scheduler().start())
@@ -44,6 +46,7 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
         rows = -(-count_rows(db, request.training) // request.training.partitions)
         found = measured(cluster, request, chosen(_some(request, first.trials)), rows)
         reaches = cluster.reaches
+    keeping.automl_release(db)
     costs = Costs(found)
     least, middle, most = (
         db.away(Rehearsal(request, reaches, partial(costs.of, which=which), rows).forecast)
