@@ -375,6 +375,14 @@ CREATE FUNCTION madlib.automl_doctor(
     OUT gpus text[],
     OUT kept_sessions integer,
     OUT problem text
+) RETURNS SETOF record
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_doctor()
+$$;
+COMMENT ON FUNCTION madlib.automl_doctor() IS
+'A row for the server (-1) and for each segment of Greenplum: versions, paths, threads, memory, devices, sessions that are kept, and what to mend.';
 
 -- A search came to end by budgets, or because somebody says so, and to go on with others.
 DROP FUNCTION madlib.automl_resume(bigint);
@@ -666,11 +674,6 @@ CREATE FUNCTION madlib.automl_plan(
 LANGUAGE plpython3u VOLATILE
 AS $$
 if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_doctor()
-$$;
-COMMENT ON FUNCTION madlib.automl_doctor() IS
-'A row for the server (-1) and for each segment of Greenplum: versions, paths, threads, memory, devices, sessions that are kept, and what to mend.';
-
 return GD['automl'].automl_plan(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_plan(
