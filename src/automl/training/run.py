@@ -71,7 +71,7 @@ def execute(
     planned, count = request.plan.planned_trials, scheduler.count
     if count < planned:
         db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
-    _warn(db, caveats.of_losses(request))
+    caveats.warn(db, caveats.of_losses(request))
     tables.reserve(db)
     needs = session_needs(request)
     rows = fingerprints(db, needs)
@@ -137,7 +137,7 @@ class Run:
         self._hopper = Hopper(self._layout, cluster.reaches)
         self._replay = Replay(self._layout, history)
         self._trials = TrialsUnderWay()
-        self._watch = Watch(self._trials, self._hopper, scheduler, self._layout, request.steering)
+        self._watch = Watch(self._trials, self._hopper, scheduler, self._layout, request.steering, lambda: self._decided.taken)
         self._decided = Decided(scheduler, self._trials, limits_of(request))
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
@@ -176,7 +176,7 @@ class Run:
             if len(found) == 1:
                 raise AutomlError(f"the only trial failed with: {found[0].curve.error}")
             raise AutomlError(f"all {len(found)} trials failed; the first with: {found[0].curve.error}")
-        _warn(self._db, caveats.of_results(found))
+        caveats.warn(self._db, caveats.of_results(found))
         return found
 
     def end(self, tables: Tables) -> End:
@@ -390,8 +390,3 @@ class Run:
         """Have it written how far the run is."""
         self._record.best(self.best)
         self._record.stands(self._watch.standing(self._cluster.present))
-
-
-def _warn(db: CallerDatabase, caveat: str | None) -> None:
-    if caveat is not None:
-        db.warning(caveat)

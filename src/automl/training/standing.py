@@ -25,6 +25,7 @@ class Watch:
     """Looks at a run.
 
     Args:
+        taken: returns how many decisions were taken.
         clock: tells the time in seconds.
 
     Attributes:
@@ -39,6 +40,7 @@ class Watch:
         scheduler: Scheduler,
         layout: Layout,
         steering: Steering,
+        taken: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._trials = trials
@@ -46,6 +48,7 @@ class Watch:
         self._scheduler = scheduler
         self._layout = layout
         self._steering = steering
+        self._taken = taken
         self._clock = clock
         self._origin = self._begun = self._next = clock()
         self._rows = self._iterations = self._stops = 0
@@ -89,13 +92,16 @@ class Watch:
 
     @property
     def told(self) -> str:
-        """Which part of its iterations the run has made, or of its time where that is what ends it, for people."""
-        what = "of all iterations done" if self.until is None else "of the time is over"
-        return f"{self.share:.0%} {what}"
+        """Which part of its iterations the run has made, or of the budget that ends it, for people."""
+        if self._steering.decisions is not None:
+            return f"{self.share:.0%} of the decisions taken"
+        return f"{self.share:.0%} {'of all iterations done' if self.until is None else 'of the time is over'}"
 
     @property
     def share(self) -> float:
         """The same as a number, from 0 to 1."""
+        if self._steering.decisions is not None:
+            return min(1.0, self._taken() / self._steering.decisions)
         if self.until is not None and self._steering.max_time is not None:
             return min(1.0, 1 - (self.until - self._clock()) / self._steering.max_time)
         return min(1.0, self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations)))
