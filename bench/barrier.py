@@ -34,8 +34,8 @@ _DIGITS = Variables((Variable("image", (64,), "float32"),), Variable("digit", (1
 class Barrier(Hopper):
     """Hands out visits only when none is under way: one to each session, trials in turn, then all wait for the slowest."""
 
-    def _urgency(self, way: Any, session: int) -> tuple[float, int]:
-        return way.left, -way.trial
+    def _urgency(self, way: Any, session: int) -> tuple[tuple[int, ...], float, int]:
+        return (), way.left, -way.trial
 
     def _worth_compiling(self, way: Any, session: int, within_reach: Sequence[Any]) -> bool:
         return True

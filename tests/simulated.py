@@ -7,6 +7,7 @@ order of a clock of its own. Sessions can die on the way. `Simulation` lets tria
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +18,12 @@ from automl.cluster.interface import Outcome
 from automl.cluster.orders import Order, VisitWork, Work
 from automl.cluster.visits import Lost, Visits
 from automl.errors import AutomlError
+from automl.search.budgets import Decisions, Limits
 from automl.search.hyperband import HyperbandParams
 from automl.search.ladder import Assignment, Ladder, Rung, allotted
+from automl.search.retirement import Retired
+from automl.search.scheduler import OpenEnded, Scheduler, Step, Task, Turn
+from automl.search.space import Configuration
 from keras_seg.protocol.orders import CompileOrder, FitOrder, VisitOrder
 
 Reaches = Sequence[frozenset[int] | None]
@@ -196,6 +201,15 @@ def random_cost(seed: int, spread: float = 10.0) -> Cost:
     return cost
 
 
+def lognormal_cost(seed: int, sigma: float = 0.8) -> Cost:
+    """Seconds of a visit where a trial's stop takes 1 in the median, spread lognormally over the trials."""
+
+    def cost(visit: Visit) -> float:
+        return len(visit.stops) * random.Random(f"{seed} {visit.trial}").lognormvariate(0, sigma)
+
+    return cost
+
+
 def restless_cost(seed: int) -> Cost:
     """Seconds that are different whenever they are asked for: a machine with other things to do."""
     drawn = random.Random(seed)
@@ -238,3 +252,71 @@ class Search:
         return Leg(
             assignment.trial, "one", rung.offset + 1, rung.iterations, last, self._ladder.iterations_after(assignment.rung)
         )
+
+
+@dataclass
+class ScheduledSearch:
+    """A search by any method on a simulated cluster; losses are those of a function of (trial, iteration), None for failed.
+
+    As a run does, it begins more trials while sessions would be free otherwise.
+
+    Args:
+        scheduler: of the method.
+        seconds: after which no new trial begins; for methods without an end.
+
+    Attributes:
+        ended: each task with its loss, in the order in which they have ended.
+        retired: in the order in which they have retired.
+        trials: what each of them tries.
+    """
+
+    scheduler: Scheduler
+    simulation: Simulation
+    loss: Callable[[int, int], float | None]
+    seconds: float = math.inf
+    ended: list[Retired] = field(default_factory=list)
+    retired: list[Retired] = field(default_factory=list)
+    trials: dict[int, Configuration] = field(default_factory=dict)
+    _training: dict[int, Task] = field(default_factory=dict)
+    decisions: Decisions = field(default_factory=lambda: Decisions(Limits()))
+
+    def run(self) -> None:
+        """Run it to its end."""
+        first = self.scheduler.start()
+        self.retired += self.decisions.begin(first.tasks, self._horizon)
+        self.simulation.run([*self._legs(first), *self._others(0)], self._report)
+
+    def _report(self, trial: int, failed: bool) -> list[Leg]:
+        task = self._training.pop(trial)
+        loss = None if failed else self.loss(trial, task.offset + task.iterations)
+        step = self.scheduler.report(trial, loss)
+        self.ended.append(Retired(task, loss))
+        self.retired += self.decisions.end(task, loss, step.tasks, self._horizon)
+        legs = self._legs(step)
+        return legs + self._others(len(legs))
+
+    def _others(self, resting: int) -> list[Leg]:
+        legs: list[Leg] = []
+        while isinstance(self.scheduler, OpenEnded) and self.simulation.now < self.seconds:
+            if self.simulation.hopper.resting + resting + len(legs) >= 2 * len(self.simulation.reaches):
+                break
+            step = self.scheduler.more()
+            if not step.tasks:
+                break
+            self.retired += self.decisions.begin(step.tasks, self._horizon)
+            legs += self._legs(step)
+        return legs
+
+    @property
+    def _horizon(self) -> Turn | None:
+        return self.scheduler.horizon if isinstance(self.scheduler, OpenEnded) else None
+
+    def _legs(self, step: Step) -> list[Leg]:
+        self.trials.update(step.trials)
+        self._training.update({task.trial: task for task in step.tasks})
+        return [self._leg(task) for task in step.tasks]
+
+    def _leg(self, task: Task) -> Leg:
+        first, last = task.offset + 1, task.offset + task.iterations
+        after, priority = task.iterations_after, task.priority
+        return Leg(task.trial, "one", first, task.iterations, frozenset((last,)), after, priority=priority)

@@ -104,7 +104,7 @@ def test_tensorflow_and_keras_are_imported_only_in_keras_seg_and_never_in_its_pr
 
 
 def test_hyperopt_is_imported_in_one_adapter() -> None:
-    assert importers_of("hyperopt") <= {"automl/search/hyperopt.py"}
+    assert importers_of("hyperopt") <= {"automl/search/sampling.py"}
 
 
 def test_psycopg_is_imported_in_one_file() -> None:
@@ -136,6 +136,7 @@ JSON = {
     "automl/models/outline.py": "Keras' JSON of an architecture",
     "automl/prediction/on_segments.py": "the plan of a statement, from EXPLAIN",
     "automl/training/resume.py": "arguments of a call, from the record",
+    "automl/training/repeat.py": "versions that a run had, from the record",
     "automl/training/run.py": "arguments of a call, for the record; a digest of what is trained",
     "automl/training/statements.py": "columns of the record that are JSON",
 }

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 import pytest
 
 from automl.errors import AutomlError
-from automl.search.hyperband import HyperbandParams, largest_bracket, parse_params, schedule, schedule_params
+from automl.search import steering
+from automl.search.hyperband import HyperbandParams, largest_bracket, schedule, schedule_params
 from automl.search.ladder import Assignment, Ladder, Rung, allotted
+from automl.search.methods import METHODS, Params
 
 # --- the plan -----------------------------------------------------------------------------------------------------------
 
@@ -109,10 +111,19 @@ def test_rounding_is_half_up() -> None:
     ("text", "count"), [("R=81", 128), ("R=9", 15), (None, 5), ("R=5,eta=5", 7), ("R=5,eta=5,skip_last=1", 5)]
 )
 def test_configurations(text: str | None, count: int) -> None:
-    assert parse_params(text).configurations == count
+    params = parse_params(text)
+    assert isinstance(params, HyperbandParams)
+    assert params.configurations == count
 
 
 # --- the parameters -----------------------------------------------------------------------------------------------------
+
+
+OF_EVERY_METHOD = ", ".join(steering.KEYS)
+
+
+def parse_params(text: str | None) -> Params:
+    return METHODS["hyperband"].read(text)[0]
 
 
 @pytest.mark.parametrize(
@@ -154,8 +165,8 @@ def test_params_print_as_the_page_writes_them() -> None:
             "R=65536, eta=2",
             'automl_params: "R" must plan at most 100000 configurations, and plans 131397 configurations with eta=2, got 65536',
         ),
-        ("etta=2", 'automl_params: "etta" is not one of R, eta, skip_last; did you mean "eta"?'),
-        ("num_configs=20", 'automl_params: "num_configs" is not one of R, eta, skip_last'),
+        ("etta=2", f'automl_params: "etta" is not one of R, eta, skip_last, {OF_EVERY_METHOD}; did you mean "eta"?'),
+        ("num_configs=20", f'automl_params: "num_configs" is not one of R, eta, skip_last, {OF_EVERY_METHOD}'),
         ("R=9, r=9", 'automl_params: "R" must be given once'),
         ("R=9,", "automl_params: must be key=value pairs separated by commas, got 'R=9,'"),
         ("R", "automl_params: must be key=value pairs separated by commas, got 'R'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,6 @@ from automl.database.names import Name
 from automl.errors import UsageError
 from automl.search import methods
 from automl.search.methods import METHODS, Method, find_method
-from automl.search.pairs import AUTOML_PARAMS, parse_pairs
 from automl.search.scheduler import MethodColumn, Plan, Scheduler, Step, Task
 from automl.search.space import Configuration, Space
 from automl.training.request import Outputs, Search
@@ -71,11 +70,11 @@ class OneByOne:
         return Step(trials, tuple(Task(number, 2, place={"turn": 10 * number}) for number, _ in trials))
 
 
-def parse_params(text: str | None) -> OneByOneParams:
-    return OneByOneParams(**{key: int(value) for key, value in parse_pairs(AUTOML_PARAMS, text, ["trials"]).items()})
+def parse_params(given: Mapping[str, str]) -> OneByOneParams:
+    return OneByOneParams(**{key: int(value) for key, value in given.items()})
 
 
-ONE_BY_ONE = Method("one_by_one", parse_params, (MethodColumn("turn", "integer"),))
+ONE_BY_ONE = Method("one_by_one", ("trials",), parse_params, (MethodColumn("turn", "integer"),))
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ def registered(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def world(seed: int) -> World:
-    plan = find_method(" One_By_One ").parse("trials=4").plan(SPACE, SEED, PARTITIONS)
+    plan = find_method(" One_By_One ").read("trials=4")[0].plan(SPACE, SEED, PARTITIONS)
     return World(request_of(plan, None, 2**20), random.Random(seed))
 
 

@@ -113,6 +113,8 @@ def in_keras(text: str, shape: RowShape, module: Any) -> Any:
         arguments["num_classes"] = 3
     if name in ("IoU", "MeanIoU"):
         arguments |= {"sparse_y_true": shape.numbered, "sparse_y_pred": False}
+    if name in ("F1Score", "FBetaScore") and shape == TWO:
+        arguments.setdefault("threshold", 0.5)
     return each(**arguments)
 
 
@@ -282,14 +284,94 @@ def test_overlaps_of_one_output_are_refused(shape: RowShape, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["F1Score", "FBetaScore(beta=2.0)"])
-def test_scores_of_one_output_want_a_threshold(text: str) -> None:
+def test_scores_of_one_output_want_a_threshold_unless_it_stands_for_two_classes(text: str) -> None:
     with pytest.raises(
         CompileProblem, match=r'without a threshold takes every row .*; give it one, as in "\w+\(threshold=0.5\)"'
     ):
-        make_metric(text, TWO)
+        make_metric(text, NUMBER)
     assert make_metric(text, CLASSES).threshold is None
+    assert make_metric(text, TWO).threshold == 0.5
 
 
 def test_what_does_not_fit_the_rows_says_so_at_once() -> None:
     with pytest.raises(CompileProblem, match=r'metric "AUC" does not fit labels of length 1 and outputs of shape \[3\]'):
         make_metric("AUC", NUMBERED)
+
+
+# --- one class of two ---------------------------------------------------------------------------------------------------
+
+# Ten rows of which three are positive; the network finds two of these, and takes two others for positive.
+RARE = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+SURE = np.array([0.9, 0.8, 0.3, 0.7, 0.6, 0.4, 0.2, 0.2, 0.1, 0.1], np.float32)
+TWO_OUTPUTS = RowShape(Variable("y", (2,), "int16", one_hot=True), (2,))
+TWO_NUMBERED = RowShape(Variable("y", (1,), "int16"), (2,))
+
+
+def of_two(text: str, shape: RowShape) -> float:
+    """The value of a metric for the rows above."""
+    metric = make_metric(text, shape)
+    labels = RARE[:, None] if shape in (TWO_NUMBERED, TWO) else np.eye(2)[RARE]
+    outputs = SURE[:, None] if shape == TWO else np.stack([1 - SURE, SURE], 1)
+    metric.update_state(tf.constant(labels, tf.float32), tf.constant(outputs))
+    return float(np.mean(metric.result()))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Precision", 2 / 4),
+        ("Recall", 2 / 3),
+        ("TruePositives", 2),
+        ("FalsePositives", 2),
+        ("TrueNegatives", 5),
+        ("FalseNegatives", 1),
+        ("Precision(thresholds=0.75)", 1),
+        ("F1Score", 2 * 2 / (2 * 2 + 2 + 1)),
+        ("F1Score(threshold=0.75)", 2 * 2 / (2 * 2 + 0 + 1)),
+        ("FBetaScore(beta=2.0)", 5 * 2 / (5 * 2 + 4 * 1 + 2)),
+        ("AUC(num_thresholds=2000)", 18 / 21),  # pairs of a positive and a negative row in the right order
+        ("BinaryIoU(target_class_ids=[1])", 2 / 5),
+        ("RecallAtPrecision(precision=0.9)", 2 / 3),
+        ("accuracy", 7 / 10),
+    ],
+)
+@pytest.mark.parametrize("shape", [TWO_OUTPUTS, TWO_NUMBERED, TWO], ids=["one-hot", "class numbers", "one output"])
+def test_a_metric_of_one_class_of_two_is_that_of_the_second(shape: RowShape, text: str, value: float) -> None:
+    assert of_two(text, shape) == pytest.approx(value, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "text", ["AUC(curve='PR')", "AUC", "SensitivityAtSpecificity(specificity=0.5)", "PrecisionAtRecall(recall=0.6)"]
+)
+def test_two_outputs_have_the_value_of_one(text: str) -> None:
+    assert of_two(text, TWO_OUTPUTS) == of_two(text, TWO_NUMBERED) == of_two(text, TWO)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Precision(class_id=0)", 5 / 6),
+        ("Recall(class_id=1)", 2 / 3),
+        ("Precision(top_k=1)", 7 / 10),
+        ("F1Score(average='macro')", (2 * 5 / (2 * 5 + 1 + 2) + 2 * 2 / (2 * 2 + 2 + 1)) / 2),
+        ("F1Score(average='micro')", 7 / 10),
+    ],
+)
+def test_an_argument_says_which_class_is_meant(text: str, value: float) -> None:
+    assert of_two(text, TWO_OUTPUTS) == pytest.approx(value, abs=1e-6)
+
+
+def test_a_curve_over_logits_is_that_over_their_probabilities() -> None:
+    logits, metric = (
+        np.random.default_rng(3).normal(size=(200, 2)).astype(np.float32),
+        make_metric("AUC(from_logits=True)", TWO_OUTPUTS),
+    )
+    labels = np.eye(2, dtype=np.float32)[(logits[:, 1] > 0.3).astype(int)]
+    probable = make_metric("AUC", TWO_OUTPUTS)
+    metric.update_state(labels, logits)
+    probable.update_state(labels, keras.ops.softmax(logits))
+    assert float(metric.result()) == pytest.approx(float(probable.result()), abs=1e-5)
+
+
+def test_of_three_classes_metrics_are_those_of_keras() -> None:
+    assert type(make_metric("AUC", CLASSES)) is keras.metrics.AUC

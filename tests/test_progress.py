@@ -25,14 +25,14 @@ class Waiting:
 
 
 def test_a_line_comes_every_ten_seconds_unless_another_was_said() -> None:
-    waiting, best, share = Waiting(), Best(None, None), 0.0
-    progress = Progress(waiting, "validation", lambda: best, lambda: share)
+    waiting, best, share = Waiting(), Best(), 0.0
+    progress = Progress(waiting, "latest validation accuracy", lambda: best, lambda: f"{share:.0%} of all iterations done")
     waiting.elapsed = 6.24
     progress.begins(13)
     for now in (7.0, 16.1, 16.3, 20.0):
         waiting.elapsed = now
         progress.goes_on()
-    best, share, waiting.elapsed = Best(4, 0.25), 0.2351, 24.0
+    best, share, waiting.elapsed = Best(4, 0.25, 0.75), 0.2351, 24.0
     progress.reached(Milestone("bracket s=2, round i=0", "9 x 1 iterations"))
     for now in (33.9, 34.0, 34.1):
         waiting.elapsed = now
@@ -40,8 +40,21 @@ def test_a_line_comes_every_ten_seconds_unless_another_was_said() -> None:
     assert waiting.said == [
         "training of 13 configurations begins after 6.2 s",
         "0% of all iterations done after 16.3 s; no trial has a finite loss yet",
-        "bracket s=2, round i=0 done after 24.0 s: 9 x 1 iterations; best so far: mst_key 4, latest validation loss 0.25",
-        "24% of all iterations done after 34.0 s; best so far: mst_key 4, latest validation loss 0.25",
+        "bracket s=2, round i=0 done after 24.0 s: 9 x 1 iterations; best so far: mst_key 4, latest validation accuracy 0.75",
+        "24% of all iterations done after 34.0 s; best so far: mst_key 4, latest validation accuracy 0.75",
+    ]
+
+
+def test_what_a_budget_has_ended_is_said_with_how_far_it_was() -> None:
+    waiting = Waiting()
+    progress = Progress(waiting, "latest validation loss", lambda: Best(4, 0.25, 0.25), lambda: "100% of the time is over")
+    progress.begins(None)
+    waiting.elapsed = 12.0
+    progress.ends("max_time=12 s", 137, 45)
+    assert waiting.said == [
+        "training of configurations begins after 0.0 s",
+        "max_time=12 s has ended the search after 12.0 s: 137 decisions about 45 configurations, 100% of the time is over;"
+        " best so far: mst_key 4, latest validation loss 0.25",
     ]
 
 

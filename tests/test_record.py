@@ -10,13 +10,13 @@ import pytest
 from automl.errors import OperatorError, RunDeleted
 from automl.training.curves import Evaluation
 from automl.training.record import RunRecord
-from automl.training.rows import Anchor, Call, Checkpoint, End, NewTrial, Progress, RunStatus, TrialStatus, Where
+from automl.training.rows import Anchor, Call, Checkpoint, End, NewTrial, Progress, RunStatus, Standing, TrialStatus, Where
 from automl.training.states import Allowance
 
-CALL = Call("hyperband", "R=9", "train", "made", "{}", "0", 1, 1, 2)
+CALL = Call("hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2)
 WHERE = Where("sessions", 2, 123)
-FAILED = End(None, None, RunStatus.FAILED, "no space left on device", "{}")
-CANCELLED = End(None, None, RunStatus.CANCELLED, "canceling statement", "{}")
+FAILED = End(None, None, None, RunStatus.FAILED, "no space left on device", "{}")
+CANCELLED = End(None, None, None, RunStatus.CANCELLED, "canceling statement", "{}")
 HOURLY = 2**40
 STATE = "INSERT INTO madlib.automl_checkpoint_versions"
 
@@ -151,13 +151,13 @@ def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None
         record.flush(now=True)
     record.break_off(FAILED)
     assert count(journal, "INSERT INTO madlib.automl_configurations") == 1
-    assert journal.values[-1][6] == "failed"
+    assert journal.values[-1][7] == "failed"
 
 
 def order(journal: Memory) -> list[str]:
     """What was written, in its order: metrics, checkpoints, progress."""
     words = {"INSERT INTO madlib.automl_metrics": "metrics", STATE: "checkpoint",
-             "INSERT INTO madlib.automl_progress": "progress"}  # fmt: skip
+             "INSERT INTO madlib.automl_trial_states": "progress"}  # fmt: skip
     return [name for text in journal.written for start, name in words.items() if text.startswith(start)]
 
 
@@ -242,7 +242,7 @@ def test_a_cancelled_run_writes_no_state_any_more_and_a_failed_one_all() -> None
             record.put(state(trial, b"state"))
         record.break_off(end)
         assert list(journal.states) == expected
-        assert (journal.written[-1].split()[2], journal.values[-1][6]) == ("madlib.automl_states", end.status)
+        assert (journal.written[-1].split()[2], journal.values[-1][7]) == ("madlib.automl_states", end.status)
 
 
 def test_bytes_an_hour_are_bounded() -> None:
@@ -289,52 +289,62 @@ def inserted(name: str, columns: str, kinds: str, key: str, rows: int = 1) -> st
 def test_the_statements_of_a_record() -> None:
     journal = Memory()
     record = opened(journal, memory=10, durable=False)
-    record.trials([NewTrial(3, 1, "c", "f"), NewTrial(4, 1, "c", "f")])
-    record.evaluated(3, Evaluation(1, 0.1, (0.5, (0.9,)), (0.6, (0.8, 0.7))))
-    record.progress(Progress(3, TrialStatus.RUNNING, {"s": 2, "i": 1}, 1, 0.6, 0.2, None))
+    record.trials([NewTrial(3, 1, "c", "f", varied={"lr": 0.1}), NewTrial(4, 1, "c", "f")])
+    record.evaluated(3, Evaluation(1, 0.1, (0.5, (0.9,)), (0.6, (0.8, 0.7))), 0.8)
+    record.progress(Progress(3, TrialStatus.RUNNING, {"s": 2, "i": 1}, 1, 0.6, 0.2, None, 0.8))
     record.flush(now=True)
-    record.break_off(End(3, 0.6, RunStatus.CANCELLED, "canceling statement", "{}"))
+    record.stands(Standing(trials=4, done=1, running=(3, 4), share=0.5, rows_per_second=9.0, elapsed=2.0, ranking=[3]))
+    record.announce()
+    record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}"))
+    nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(
-        "states", "run_id executor sessions backend best_mst_key best_loss status error versions n",
-        "bigint text integer integer integer double_precision text text text bigint", "run_id n",
+        "states", "run_id executor sessions backend best_mst_key best_loss best_objective status error versions"
+        " decisions ended_by tables bits trials done running share rows_per_second elapsed remaining ranking n",
+        "bigint text integer integer integer double_precision double_precision text text text bigint text text text"
+        " integer integer integer[] double_precision double_precision double_precision double_precision integer[] bigint",
+        "run_id n",
     )  # fmt: skip
     assert list(zip(journal.written, journal.values, strict=True)) == [
         (
             inserted(
-                "runs", "run_id method params source_table model_output_table arguments inputs random_state threads partitions",
-                "bigint text text text text text text bigint integer integer", "run_id",
+                "runs",
+                "run_id method params objective source_table model_output_table arguments inputs random_state threads"
+                " partitions",
+                "bigint text text text text text text text bigint integer integer", "run_id",
             ),
-            (1, "hyperband", "R=9", "train", "made", "{}", "0", 1, 1, 2),
+            (1, "hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2),
         ),
-        (said, (1, "sessions", 2, 123, None, None, "running", None, None, 1)),
+        (said, (1, "sessions", 2, 123, None, None, None, "running", *(None,) * 6, *nothing, 1)),
         (there, (1,)),
         (
             inserted(
-                "configurations", "run_id mst_key model_id compile_params fit_params",
-                "bigint integer integer text text", "run_id mst_key", rows=2,
+                "configurations", "run_id mst_key model_id compile_params fit_params varied",
+                "bigint integer integer text text json", "run_id mst_key", rows=2,
             ),
-            (1, 3, 1, "c", "f", 1, 4, 1, "c", "f"),
+            (1, 3, 1, "c", "f", '{"lr": 0.1}', 1, 4, 1, "c", "f", None),
         ),
         (
             inserted(
                 "metrics",
-                "run_id mst_key iteration elapsed training_loss training_metrics validation_loss validation_metrics",
+                "run_id mst_key iteration elapsed training_loss training_metrics validation_loss validation_metrics objective",
                 "bigint integer integer double_precision double_precision double_precision[] double_precision"
-                " double_precision[]",
+                " double_precision[] double_precision",
                 "run_id mst_key iteration",
             ),
-            (1, 3, 1, 0.1, 0.5, [0.9], 0.6, [0.8, 0.7]),
+            (1, 3, 1, 0.1, 0.5, [0.9], 0.6, [0.8, 0.7], 0.8),
         ),
         (
             inserted(
-                "progress", "run_id mst_key status place iteration loss seconds error n",
-                "bigint integer text json integer double_precision double_precision text bigint", "run_id mst_key n",
+                "trial_states", "run_id mst_key status place iteration loss seconds error objective best_iteration kept n",
+                "bigint integer text json integer double_precision double_precision text double_precision integer integer[]"
+                " bigint", "run_id mst_key n",
             ),
-            (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 2),
+            (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, [], 2),
         ),
         (there, (1,)),
-        (said, (1, "sessions", 2, 123, 3, 0.6, "cancelled", "canceling statement", "{}", 3)),
+        ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
+        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", *(None,) * 4, *standing, 3)),
     ]  # fmt: skip
 
 
@@ -344,3 +354,82 @@ def test_many_rows_are_several_statements() -> None:
     record.trials([NewTrial(trial, 1, "", "") for trial in range(1, 202)])
     record.flush(now=True)
     assert [text.count("::text") for text in journal.written[-3:]] == [200, 200, 2]
+
+
+# --- states that are kept -----------------------------------------------------------------------------------------------
+
+
+def kept_marks(journal: Memory) -> list[tuple[int, list[int]]]:
+    """What the record said of states that are kept: (trial, after how many visits each was)."""
+    rows = [values for text, values in zip(journal.written, journal.values, strict=True) if "automl_trial_states" in text]
+    return [(row[1], row[-2]) for values in rows for row in zip(*[iter(values)] * 12, strict=True)]
+
+
+def running(trial: int, iteration: int) -> Progress:
+    return Progress(trial, TrialStatus.RUNNING, {}, iteration, 0.5, 0.1, None)
+
+
+def test_a_state_that_is_kept_stays_beside_the_latest_one_in_memory_and_in_the_table() -> None:
+    journal = Memory()
+    record = opened(journal, memory=2**20)
+    record.put(state(1, b"best", 2))
+    assert record.keep(1, [2]) == set()
+    record.put(state(1, b"later", 4))
+    assert (record.state_of(1), record.state_of(1, 2)) == (b"later", b"best")
+    record.flush(now=True)
+    assert journal.states == {(1, 2, 0): b"best", (1, 4, 0): b"later"}
+    assert record.keep(1, [4]) == set()
+    assert record.keep(1, [2]) == {2}  # it was let go
+
+
+def test_a_state_that_is_kept_leaves_memory_like_others() -> None:
+    journal = Memory()
+    record = opened(journal, memory=10)
+    record.put(state(1, b"best..", 2))
+    record.keep(1, [2])
+    record.put(state(1, b"later.", 4))
+    assert list(journal.states) == [(1, 2, 0)]
+    assert (record.state_of(1, 2), record.state_of(1)) == (b"best..", b"later.")
+    record.put(state(1, b"latest", 6))
+    assert record.state_of(1, 2) == b"best.."
+
+
+def test_a_state_is_said_to_be_kept_with_its_own_writing_and_the_one_before_until_then() -> None:
+    """What nobody says is kept may be tidied away, and a run that is resumed goes on from the latest state."""
+    journal = Memory()
+    record = opened(journal, memory=2**20)
+    record.put(state(1, b"one", 1))
+    record.keep(1, [1])
+    record.progress(running(1, 1))
+    record.flush(now=True)
+    record._states._allowance = Allowance(0)
+    record.put(state(1, b"two", 2))
+    record.keep(1, [2])
+    record.progress(running(1, 2))
+    record.flush(now=True)  # states may not be written now
+    assert (list(journal.states), kept_marks(journal)) == ([(1, 1, 0)], [(1, [1]), (1, [1])])
+    record._states._allowance = Allowance(HOURLY)
+    record.put(state(1, b"three", 3))
+    record.flush(now=True)
+    assert (list(journal.states), kept_marks(journal)[2:]) == ([(1, 1, 0), (1, 2, 0), (1, 3, 0)], [(1, [2])])
+
+
+def test_what_is_kept_is_written_with_the_latest_state_of_a_trial_that_failed() -> None:
+    journal = Memory()
+    record = opened(journal, memory=2**20, hourly=0)
+    record.put(state(1, b"best", 2))
+    record.keep(1, [2])
+    record.put(state(1, b"later", 3))
+    record.settle(1)
+    record.flush(now=True)
+    assert list(journal.states) == [(1, 2, 0), (1, 3, 0)]
+
+
+def test_a_run_that_goes_on_has_the_states_that_were_kept() -> None:
+    journal = Memory()
+    journal.states = {(1, 2, 0): b"best", (1, 5, 0): b"later"}
+    record = opened(journal, memory=2**20)
+    record._states.recall([Anchor(1, 5, 5), Anchor(1, 2, 2)])
+    assert record.keep(1, [2]) == set()
+    assert (record.state_of(1), record.state_of(1, 2)) == (b"later", b"best")
+    assert record.keep(1, [3]) == {3}

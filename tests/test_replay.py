@@ -22,10 +22,12 @@ from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import PostgreSQL
 from automl.database.names import Name
 from automl.errors import AutomlError
-from automl.search import hyperband, hyperopt
+from automl.search.methods import METHODS
+from automl.search.objective import Objective
 from automl.search.scheduler import ListPlan, Plan
 from automl.search.space import Configuration
 from automl.search.space_arguments import parse_space
+from automl.search.steering import Direction, Keep, Steering
 from automl.training import run as under_test
 from automl.training.history import InterruptedRun, remembered
 from automl.training.record import RunRecord
@@ -45,7 +47,7 @@ STEP = 7  # visits between two moments where a run is stopped; with 1 it takes m
 
 INSERTED = re.compile(r"INSERT INTO madlib\.automl_(\w+) \(([\w, ]+)\) SELECT \* FROM \(VALUES")
 KEYS = {
-    "runs": (), "states": ("n",), "configurations": ("mst_key",), "progress": ("mst_key", "n"),
+    "runs": (), "states": ("n",), "configurations": ("mst_key",), "trial_states": ("mst_key", "n"),
     "metrics": ("mst_key", "iteration"), "checkpoint_versions": ("mst_key", "visits", "part"),
 }  # fmt: skip
 Rows = dict[tuple[int, ...], dict[str, Any]]
@@ -65,7 +67,7 @@ class Record:
     runs: Rows = field(default_factory=dict)
     states: Rows = field(default_factory=dict)
     configurations: Rows = field(default_factory=dict)
-    progress: Rows = field(default_factory=dict)
+    trial_states: Rows = field(default_factory=dict)
     metrics: Rows = field(default_factory=dict)
     checkpoint_versions: Rows = field(default_factory=dict)
 
@@ -79,8 +81,8 @@ class Record:
         """What the view of trials shows."""
         found: Rows = {}
         for (number,), row in self.configurations.items():
-            last = max(key for key in self.progress if key[0] == number)
-            found[number,] = {**row, **self.progress[last]}
+            last = max(key for key in self.trial_states if key[0] == number)
+            found[number,] = {**row, **self.trial_states[last]}
         return found
 
     @property
@@ -93,6 +95,14 @@ class Record:
     def curves(self) -> list[dict[str, Any]]:
         """The rows of the metrics, without their times."""
         return [{**row, "elapsed": None} for _, row in sorted(self.metrics.items())]
+
+    def tidy(self) -> None:
+        """What automl_tidy deletes: states that are neither the latest of a trial nor said to be kept."""
+        latest = {number: visits for number, visits, _ in sorted(self.checkpoint_versions)}
+        said = {number: self.trial_states[number, n]["kept"] for number, n in sorted(self.trial_states)}
+        for number, visits, part in list(self.checkpoint_versions):
+            if visits != latest[number] and visits not in said.get(number, ()):
+                del self.checkpoint_versions[number, visits, part]
 
     def execute(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         if "nextval" in sql:
@@ -127,7 +137,8 @@ class Record:
         elif sql.startswith("DELETE FROM madlib.automl_checkpoint_versions"):
             self.checkpoint_versions.clear()
         else:
-            assert sql.startswith(("SELECT 1 / pg_catalog.count(*) AS there", "SELECT madlib.automl_tidy()"))
+            others = "1 / pg_catalog.count(*) AS there", "madlib.automl_tidy()", "pg_catalog.pg_notify('automl', "
+            assert sql.removeprefix("SELECT ").startswith(others)
 
     def _insert(self, name: str, row: dict[str, Any]) -> None:
         key = tuple(row[column] for column in KEYS[name])
@@ -269,6 +280,7 @@ class Found:
     trials: dict[int, object] = field(default_factory=dict)
     started: str = ""
     full: bool = False  # the disk, when they are filled
+    names: tuple[Name, ...] = ()
 
     def reserve(self, db: Any) -> None:
         self.trials.clear()
@@ -295,28 +307,38 @@ def packed(name: str) -> PackedTable:
 
 SPACE = parse_space(
     [1],
-    "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.001, 0.1, 'log']}]}",
+    "{'loss': ['mse'], 'metrics': ['mae'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.001, 0.1, 'log']}]}",
     "{'batch_size': [8], 'epochs': [1]}",
 )
-LISTED = tuple((key, Configuration(1, f"optimizer='Adam(lr=0.{key})',loss='mse'", "batch_size=8")) for key in (1, 2, 4, 9))
+LISTED = tuple(
+    (key, Configuration(1, f"optimizer='Adam(lr=0.{key})',loss='mse',metrics=['mae']", "batch_size=8")) for key in (1, 2, 4, 9)
+)
 PLANS: dict[str, tuple[Plan, int | None]] = {
-    "hyperband": (hyperband.parse_params("R=9, eta=3").plan(SPACE, SEED, PARTITIONS), None),
-    "hyperband, often": (hyperband.parse_params("R=4, eta=2").plan(SPACE, SEED, PARTITIONS), 1),
-    "rand": (hyperopt.parse_params("num_configs=5, num_iterations=3, algorithm=rand").plan(SPACE, SEED, PARTITIONS), 2),
-    "tpe": (hyperopt.parse_params("num_configs=6, num_iterations=2").plan(SPACE, SEED, PARTITIONS), None),
+    "hyperband": (METHODS["hyperband"].read("R=9, eta=3")[0].plan(SPACE, SEED, PARTITIONS), None),
+    "hyperband, often": (METHODS["hyperband"].read("R=4, eta=2")[0].plan(SPACE, SEED, PARTITIONS), 1),
+    "rand": (METHODS["hyperopt"].read("num_configs=5, num_iterations=3, algorithm=rand")[0].plan(SPACE, SEED, PARTITIONS), 2),
+    "tpe": (METHODS["hyperopt"].read("num_configs=6, num_iterations=2")[0].plan(SPACE, SEED, PARTITIONS), None),
+    "asha": (METHODS["asha"].read("R=4, eta=2, num_configs=7")[0].plan(SPACE, SEED, PARTITIONS), None),
+    "asha, tpe": (METHODS["asha"].read("R=4, eta=2, num_configs=7, sampler=tpe")[0].plan(SPACE, SEED, PARTITIONS), 1),
     "listed": (ListPlan(LISTED, 5), 2),
 }
 ANYWHERE: Sequence[frozenset[int] | None] = (None, None, None)
 CLUSTERS = {"PostgreSQL": ANYWHERE, "Greenplum": (frozenset((0,)), frozenset((1,)))}
+PLAIN = Steering()
 FAILS = frozenset(((2, 1), (1, 2)))
 
 
-def request_of(plan: Plan, frequency: int | None, memory: int) -> Request:
+LOSS_RANKS = Objective("loss", "validation")
+
+
+def request_of(
+    plan: Plan, frequency: int | None, memory: int, objective: Objective = LOSS_RANKS, steering: Steering = PLAIN
+) -> Request:
     return Request(
         training=packed("train"), validation=packed("val"), model=Name("m", "public"), architecture_table="lib",
-        architectures={1: Definition("net", "{}")}, plan=plan, method="any", params="", seed=SEED, frequency=frequency,
-        name=None, description=None, caching=False, resources=Resources(2, 1, memory, 0, 2),
-        class_weights=ClassWeights(packed("train")),
+        architectures={1: Definition("net", "{}")}, plan=plan, method="any", params="", objective=objective, seed=SEED,
+        frequency=frequency, name=None, description=None, caching=False, resources=Resources(2, 1, memory, 0, 2),
+        class_weights=ClassWeights(packed("train")), steering=steering,
     )  # fmt: skip
 
 
@@ -394,6 +416,39 @@ def test_a_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
         assert world.record.curves == whole.record.curves
         assert world.record.run["status"] == "finished"
         assert world.record.checkpoints == {}
+
+
+STEERED: dict[str, tuple[Objective, Steering]] = {
+    "best": (LOSS_RANKS, Steering(keep=Keep.BEST)),
+    "best metric": (Objective("mae", "training", Direction.MAX), Steering(keep=Keep.BEST)),
+    "patience": (LOSS_RANKS, Steering(trial_patience=1)),
+    "patience and best": (Objective("mae", "validation"), Steering(keep=Keep.BEST, trial_patience=2)),
+}
+
+
+@pytest.mark.parametrize("steered", STEERED.values(), ids=STEERED.keys())
+@pytest.mark.parametrize("reaches", CLUSTERS.values(), ids=CLUSTERS.keys())
+@pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
+@pytest.mark.parametrize("name", ["hyperband, often", "listed", "rand"])
+def test_a_steered_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    crash: bool,
+    reaches: Sequence[frozenset[int] | None],
+    steered: tuple[Objective, Steering],
+) -> None:
+    plan, frequency = PLANS[name]
+    whole = World(request_of(plan, frequency or 1, 2**20, *steered), random.Random(1), reaches, FAILS)
+    assert whole.go(monkeypatch)
+    for stop in range(0, whole.visits, STEP):
+        memory = 1 if stop % 2 else 2**20
+        world = World(request_of(plan, frequency or 1, memory, *steered), random.Random(stop), reaches, FAILS)
+        over = world.go(monkeypatch, stop=stop, crash=crash)
+        while not over:
+            world.record.tidy()
+            over = world.go(monkeypatch, stop=stop + 3 * STEP, crash=crash, resumed=True)
+        assert world.found.trials == whole.found.trials
+        assert world.record.curves == whole.record.curves
 
 
 @pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
@@ -474,10 +529,10 @@ def test_a_trial_that_begins_later_now_is_an_error_and_nothing_is_touched(monkey
     """As earlier versions had trials of a small space in the largest bracket."""
     world = World(request_of(*PLANS["hyperband"], memory=2**20), random.Random(1))
     assert not world.go(monkeypatch, stop=60)
-    space = "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': %s}]}"
+    space = "{'loss': ['mse'], 'metrics': ['mae'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': %s}]}"
     rates = [re.findall(r"lr=([\d.e-]+)", world.record.trials[each,]["compile_params"])[0] for each in (1, 2, 3, 4)]
     few = parse_space([1], space % f"[{', '.join(rates)}]", "{'batch_size': [8], 'epochs': [1]}")
-    plan = hyperband.parse_params("R=9, eta=3").plan(few, SEED, PARTITIONS)
+    plan = METHODS["hyperband"].read("R=9, eta=3")[0].plan(few, SEED, PARTITIONS)
     for number, each in plan.scheduler().start().trials:
         world.record.configurations[number,]["compile_params"] = each.compile_params
     world.request = request_of(plan, None, 2**20)
@@ -553,10 +608,10 @@ def test_what_a_record_tells() -> None:
     metrics = [evaluated(1, 2, 0.2), evaluated(1, 1, 0.1), evaluated(1, 3, 0.3), evaluated(3, 1, 0.5)]
     history = remembered(2, trials, metrics, [Anchor(1, iteration=3, visits=5), Anchor(3, iteration=1, visits=2)])
     assert history.trials[1].position == Position(3, 1)
-    assert history.trials[1].losses == {1: 0.1, 2: 0.2}
+    assert history.trials[1].evaluated == {1, 2}
     assert history.trials[2].error == "NaN"
     assert history.trials[2].position == Position()
     assert history.trials[3].position == Position(1, 2)
-    assert history.trials[3].losses == {1: 0.5}
+    assert history.trials[3].evaluated == {1}
     assert history.stale == ((1, 3),)
     assert history.elapsed == 30.0

@@ -18,15 +18,15 @@ def test_hyperband_in_steps() -> None:
     step = scheduler.start()
     assert step.trials == tuple(enumerate(SPACE.sample(5, 0), 1))
     assert step.tasks == (
-        Task(1, 1, 0, 3, {"s": 1, "i": 0}),
-        Task(2, 1, 0, 3, {"s": 1, "i": 0}),
-        Task(3, 1, 0, 3, {"s": 1, "i": 0}),
-        Task(4, 3, 1, 0, {"s": 0, "i": 0}),
-        Task(5, 3, 1, 0, {"s": 0, "i": 0}),
+        Task(1, 1, 0, 3, {"s": 1, "i": 0}, (-1, 0, 1)),
+        Task(2, 1, 0, 3, {"s": 1, "i": 0}, (-1, 0, 2)),
+        Task(3, 1, 0, 3, {"s": 1, "i": 0}, (-1, 0, 3)),
+        Task(4, 3, 1, 0, {"s": 0, "i": 0}, (0, 0, 4)),
+        Task(5, 3, 1, 0, {"s": 0, "i": 0}, (0, 0, 5)),
     )
     assert scheduler.report(1, 0.3) == scheduler.report(4, 0.1) == scheduler.report(2, None) == Step()
     assert scheduler.report(3, 0.2) == Step(
-        (), (Task(3, 3, 1, 0, {"s": 1, "i": 1}),), Milestone("bracket s=1, round i=0", "3 x 1 iterations")
+        (), (Task(3, 3, 1, 0, {"s": 1, "i": 1}, (-1, 1, 3)),), Milestone("bracket s=1, round i=0", "3 x 1 iterations")
     )
     assert scheduler.report(3, 0.1) == Step((), (), Milestone("bracket s=1, round i=1", "1 x 3 iterations"))
     assert scheduler.report(5, 0.2) == Step((), (), Milestone("bracket s=0, round i=0", "2 x 3 iterations"))

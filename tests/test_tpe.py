@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from automl.errors import AutomlError
-from automl.search.hyperopt import HyperoptParams, TpePlan, parse_params
+from automl.search import steering
+from automl.search.hyperopt import HyperoptParams, TpePlan
+from automl.search.methods import METHODS, Params
 from automl.search.parameters import parse_compile_params
 from automl.search.scheduler import Milestone, Scheduler, Step
 from automl.search.space import Configuration
@@ -50,6 +52,13 @@ def finish(
 # --- parameters ---------------------------------------------------------------------------------------------------------
 
 
+OTHERS = ", ".join(steering.KEYS)
+
+
+def parse_params(text: str | None) -> Params:
+    return METHODS["hyperopt"].read(text)[0]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -77,8 +86,11 @@ def test_parameters_are_shown_as_they_are_written() -> None:
         ("num_configs=100001", "\"num_configs\" must be an integer from 1 to 100000, got '100001'"),
         ("num_iterations=-1", "\"num_iterations\" must be an integer from 1 to 1000000, got '-1'"),
         ("algorithm=atpe", "\"algorithm\" must be 'tpe' or 'rand', got 'atpe'"),
-        ("num_config=2", '"num_config" is not one of num_configs, num_iterations, algorithm; did you mean "num_configs"?'),
-        ("R=9", '"R" is not one of num_configs, num_iterations, algorithm'),
+        (
+            "num_config=2",
+            f'"num_config" is not one of num_configs, num_iterations, algorithm, {OTHERS}; did you mean "num_configs"?',
+        ),
+        ("R=9", f'"R" is not one of num_configs, num_iterations, algorithm, {OTHERS}'),
         ("num_configs=2, Num_Configs=3", '"num_configs" must be given once'),
         ("num_configs", "must be key=value pairs separated by commas, got 'num_configs'"),
     ],

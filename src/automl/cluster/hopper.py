@@ -10,9 +10,9 @@ session that reaches its partition:
     Greenplum    a session reaches the partition of its segment; a visit is one training stop, or what is evaluated there
 
 Nothing waits for anything but its own chain: as soon as a session is idle it gets the trial whose way is still the longest
-among those that rest and whose next stop it reaches. Which session that is, and when, changes no result, because the order of
-stops and every random draw belong to the trial. A session that has compiled a trial's program already is preferred by what
-compiling costs.
+among those that rest and whose next stop it reaches, unless its method, or a budget, gives another one priority. Which session
+that is, and when, changes no result, because the order of stops and every random draw belong to the trial. A session that has
+compiled a trial's program already is preferred by what compiling costs.
 
 This module decides and counts; it runs nothing, and it knows neither SQL nor Keras nor brackets.
 """
@@ -20,7 +20,7 @@ This module decides and counts; it runs nothing, and it knows neither SQL nor Ke
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from keras_seg.protocol.orders import TRAINING, EvaluationStop, Stop, TrainingStop
@@ -79,6 +79,7 @@ class Leg:
         evaluated: the iterations after which metrics are computed.
         iterations_after: iterations that may follow this leg; a trial with a long way goes first.
         stops_done: stops that have been made already, before the run was interrupted.
+        priority: the largest goes first, whatever its way; empty where that is left to the hopper.
     """
 
     trial: int
@@ -88,6 +89,7 @@ class Leg:
     evaluated: frozenset[int]
     iterations_after: int = 0
     stops_done: int = 0
+    priority: tuple[int, ...] = ()
 
     @property
     def last(self) -> int:
@@ -133,8 +135,13 @@ def tour(layout: Layout, leg: Leg) -> Iterator[Stop]:
         for turn in range(count):
             yield TrainingStop(iteration, (leg.trial - 1 + turn) % count, turn == count - 1)
         if iteration in leg.evaluated:
-            for partition, dataset, last in layout.evaluation:
-                yield EvaluationStop(iteration, partition, dataset, last)
+            yield from evaluation_tour(layout, iteration)
+
+
+def evaluation_tour(layout: Layout, iteration: int) -> Iterator[EvaluationStop]:
+    """Yield the stops of an evaluation, in their order."""
+    for partition, dataset, last in layout.evaluation:
+        yield EvaluationStop(iteration, partition, dataset, last)
 
 
 @dataclass
@@ -142,7 +149,7 @@ class _Way:
     """A trial under way: the stops before it.
 
     Attributes:
-        trial, program, iterations_after: as those of a leg.
+        trial, program, iterations_after, priority: as those of a leg.
         stops: those behind the next one.
         left: how many there are, with the next one.
         next: None at its end.
@@ -153,10 +160,16 @@ class _Way:
     stops: Iterator[Stop]
     left: int
     iterations_after: int = 0
+    priority: tuple[int, ...] = ()
     next: Stop | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.next = next(self.stops)
+
+    def go(self, stops: Sequence[Stop]) -> None:
+        """Make these stops in the place of those before it."""
+        self.stops, self.left = iter(stops), len(stops)
+        self.next = next(self.stops, None)
 
     def take(self, reach: frozenset[int] | None, single: bool) -> tuple[Stop, ...]:
         """Take the next stop, and unless it is to be a `single` one the evaluation stops behind it that the session reaches."""
@@ -189,6 +202,21 @@ class _Pace:
         self.seen = True
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What lies before the trials of a hopper, reckoned from what was made.
+
+    Attributes:
+        seconds: of all their stops.
+        longest: of those of one trial.
+        per_stop: the mean.
+    """
+
+    seconds: float
+    longest: float
+    per_stop: float
+
+
 @dataclass
 class _Paces:
     """How long the stops of each trial take, and what to expect of a trial that has made none."""
@@ -211,6 +239,16 @@ class _Paces:
         if trial in self.of_trial:
             return self.of_trial[trial].seconds
         return 2 * self.seconds / self.stops if self.stops else _FIRST_GUESS
+
+    @property
+    def mean(self) -> float | None:
+        """The seconds a stop, of all trials; None before any is known."""
+        return self.seconds / self.stops if self.stops else None
+
+    def likely(self, trial: int, mean: float) -> float:
+        """Return the seconds a stop of a trial; one that is not known is taken for a usual one."""
+        pace = self.of_trial.get(trial)
+        return pace.seconds if pace is not None and pace.seen else mean
 
 
 @dataclass
@@ -237,9 +275,8 @@ class Hopper:
     def add(self, leg: Leg) -> None:
         """Let a trial set out on a leg, whose stops must not all have been made. It must not be under way."""
         stops = islice(tour(self.layout, leg), leg.stops_done, None)
-        self._resting[leg.trial] = _Way(
-            leg.trial, leg.program, stops, leg.stops(self.layout) - leg.stops_done, leg.iterations_after
-        )
+        left = leg.stops(self.layout) - leg.stops_done
+        self._resting[leg.trial] = _Way(leg.trial, leg.program, stops, left, leg.iterations_after, leg.priority)
 
     def add_stops(self, trial: int, program: Hashable, stops: Sequence[Stop]) -> None:
         """Let a trial make stops that are given, at least one: a partition that is evaluated by itself, say."""
@@ -278,7 +315,13 @@ class Hopper:
             visit, way = self._running.pop(session)
             rest = way.stops if way.next is None else chain((way.next,), way.stops)
             left = way.left + len(visit.stops)
-            self._resting[way.trial] = _Way(way.trial, way.program, chain(visit.stops, rest), left, way.iterations_after)
+            self._resting[way.trial] = replace(way, stops=chain(visit.stops, rest), left=left)
+
+    def reroute(self, trial: int, stops: Sequence[Stop] = ()) -> None:
+        """Let a trial that is under way make these stops behind its visit, and none of those that its leg has there."""
+        for visit, way in self._running.values():
+            if visit.trial == trial:
+                way.go(stops)
 
     def dropped(self, session: int) -> None:
         """Note that the session's trial failed: it goes no further."""
@@ -288,6 +331,32 @@ class Hopper:
     def busy(self) -> bool:
         """Whether a trial is resting or under way."""
         return bool(self._resting or self._running)
+
+    @property
+    def resting(self) -> int:
+        """How many trials wait for a session."""
+        return len(self._resting)
+
+    @property
+    def trials(self) -> int:
+        """How many trials have stops before them."""
+        return len(self._resting) + len(self._running)
+
+    @property
+    def running(self) -> tuple[int, ...]:
+        """The trials that are on a visit, by their numbers."""
+        return tuple(sorted(visit.trial for visit, _ in self._running.values()))
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """What lies before the trials; None before a visit has shown how long a stop takes, without compiling."""
+        mean = self._paces.mean
+        if mean is None:
+            return None
+        under_way = [(way.trial, way.left + len(visit.stops)) for visit, way in self._running.values()]
+        left = [*under_way, *((way.trial, way.left) for way in self._resting.values())]
+        seconds = [stops * self._paces.likely(trial, mean) for trial, stops in left]
+        return Outlook(sum(seconds), max(seconds, default=0.0), mean)
 
     def _cuts(self, way: _Way) -> bool:
         """Whether a visit is to be one stop: trials wait, but so few that sessions would soon be idle beside long visits."""
@@ -311,10 +380,10 @@ class Hopper:
         seconds = sum(each.left * self._paces.expected(each.trial) for each in foreign)
         return seconds > 2 * COMPILE_SECONDS
 
-    def _urgency(self, way: _Way, session: int) -> tuple[float, int]:
+    def _urgency(self, way: _Way, session: int) -> tuple[tuple[int, ...], float, int]:
         """How soon the session should take up a trial: the seconds of its way, and what compiling elsewhere would cost."""
         stops = way.left + way.iterations_after * self.layout.training
-        return stops * self._paces.expected(way.trial) + self._saved(way.program, session), -way.trial
+        return way.priority, stops * self._paces.expected(way.trial) + self._saved(way.program, session), -way.trial
 
     def _saved(self, program: Hashable, session: int) -> float:
         """Seconds of compiling that are saved if the session takes up a program, rather than another session."""

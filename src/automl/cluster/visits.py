@@ -91,17 +91,18 @@ class Visits:
         self._handler = handler
         self._lost: Counter[tuple[int, Stop]] = Counter()
 
-    def make(self, taken: Callable[[], None] = lambda: None) -> None:
+    def make(self, taken: Callable[[], None] = lambda: None, over: Callable[[], bool] = lambda: False) -> None:
         """Make visits until no trial has a stop before it.
 
         Args:
             taken: is called each time that something has come and was taken.
+            over: whether no more are needed; those under way are left alone.
 
         Raises:
             OperatorError: no session is left to work.
             AutomlError: a visit was lost too often; as the handler says it.
         """
-        while self._hopper.busy:
+        while self._hopper.busy and not over():
             self._hand_out()
             for outcome in self._cluster.wait():
                 self._take(outcome)

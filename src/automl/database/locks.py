@@ -11,6 +11,12 @@ from automl.database.session import Database
 HELD = "FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND classid"
 OWN_DATABASE = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
 
+_OF_RUN = f"{HELD} = ($1::bigint)::oid AND objid = ($2::bigint)::oid AND database = {OWN_DATABASE}"
+_STOPPERS = (
+    f"{_OF_RUN} AND pid IN (SELECT a.pid FROM pg_catalog.pg_stat_activity a"
+    " WHERE pg_catalog.pg_has_role(a.usesysid, pg_catalog.current_user()::name, 'MEMBER'))"
+)
+
 
 class Lock(IntEnum):
     """What is locked: the first half of a lock's key, of each lock that the package takes."""
@@ -20,8 +26,10 @@ class Lock(IntEnum):
     RUN = 0x6B63  # training this run
     TURN = 0x6B64  # opening sessions; the other half is 0
     SESSION = 0x6B65  # being a session that trains, which all of them share; the other half is 0
-    KEPT = 0x6B67  # being a session that is kept for its caller's next call, which all of them share; the other half is 0
     TICKET = 0x6B66  # waiting for the turn to open sessions; the other half is the place in line
+    STOP = 0x6B67  # wanting this run to end
+    STOPPED = 0x6B68  # having heard that this run is to end
+    KEPT = 0x6B69  # being a session that is kept for its caller's next call, which all of them share; the other half is 0
 
 
 def key_of(text: str) -> int:
@@ -52,12 +60,28 @@ def claim_run(db: Database, run_id: int) -> bool:
 
 def holder_of_run(db: Database, run_id: int) -> int | None:
     """Return the process that keeps a run; None if none does any more."""
-    rows = db.execute(
-        f"SELECT pid {HELD} = ($1::bigint)::oid AND objid = ($2::bigint)::oid AND database = {OWN_DATABASE}",
-        int(Lock.RUN),
-        _key_of_run(run_id),
-    )
+    rows = db.execute(f"SELECT pid {_OF_RUN}", int(Lock.RUN), _key_of_run(run_id))
     return int(rows[0]["pid"]) if rows else None
+
+
+def want_stopped(db: Database, run_id: int) -> bool:
+    """Show until the end of the transaction that a run is to end; return False if another session does."""
+    return take(db, Lock.STOP, _key_of_run(run_id))
+
+
+def has_heard(db: Database, run_id: int) -> bool:
+    """Return whether a run that is to end has heard so."""
+    return bool(db.execute(f"SELECT pid {_OF_RUN}", int(Lock.STOPPED), _key_of_run(run_id)))
+
+
+def told_to_stop(db: Database, run_id: int) -> bool:
+    """Return whether somebody wants the caller's run to end who may: any role can take any advisory lock.
+
+    That it has been heard is shown until the end of the transaction.
+    """
+    key = _key_of_run(run_id)
+    found = db.execute(f"SELECT pg_catalog.count(*) > 0 AS yes {_STOPPERS}", int(Lock.STOP), key)
+    return bool(found[0]["yes"]) and take(db, Lock.STOPPED, key)
 
 
 def _key_of_run(run_id: int) -> int:

@@ -15,18 +15,26 @@ Parameters as text and as values:
     orders           both as orders carry them to a session
     grids            the text of a dict of lists
     pairs            the text of automl_params
+    steering         its keys that every method has: what is good, what is kept, when a trial or the search ends
 
 What may be tried:
 
     dimensions       a choice among values, a number between bounds on a scale
     space            the space that two grids and a list of models span, and drawing configurations from it
     space_arguments  from the arguments of SQL to a space
+    varied           which parameters tell configurations apart
 
 Methods:
 
     scheduler        what a run asks of a method: steps of trials and tasks; a fixed list of configurations
+    retirement       the order in which a search decides, whatever the order in which tasks end
+    budgets          the decisions of a search, and what ends them
+    sampling         proposing configurations from the losses of others
+    sources          where the configurations of new trials come from
     ladder           brackets of rungs, and who goes on from one to the next
     hyperband        which brackets there are: how many configurations train for how many iterations
     hyperopt         trials that are proposed while others train
+    rungs            sequences of trials, and who goes on without a round being complete
+    asha             asynchronous successive halving
     methods          all methods, one line each
 """

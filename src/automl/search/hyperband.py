@@ -16,13 +16,13 @@ For R=9, eta=3, configurations x iterations, over the iterations of the page's a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError, together
 from automl.search.ladder import Assignment, Ladder, Rung, allotted
 from automl.search.limits import MOST_CONFIGURATIONS, MOST_ITERATIONS
-from automl.search.pairs import AUTOML_PARAMS, INTEGER, parse_pairs
+from automl.search.pairs import AUTOML_PARAMS, INTEGER
 from automl.search.scheduler import MethodColumn, Milestone, Plan, Scheduler, Step, Task
 from automl.search.space import Configuration, Space
 
@@ -123,17 +123,17 @@ _RULES = {
     "eta": "must be an integer of at least 2",
     "skip_last": "must be an integer of at least 0",
 }
+KEYS = tuple(_RULES)
 Complaint = Callable[[str, str, object], UsageError]
 
 
-def parse_params(text: str | None) -> HyperbandParams:
-    """Read `automl_params` for Hyperband: `R=9, eta=3, skip_last=0`, each key with the page's default (6, 3, 0).
+def parse_params(given: Mapping[str, str]) -> HyperbandParams:
+    """Read what `automl_params` gives Hyperband: `R=9, eta=3, skip_last=0`, each key with the page's default (6, 3, 0).
 
     Raises:
-        UsageError: unreadable, an unknown or repeated key, a value out of range.
+        UsageError: a value out of range.
         AutomlError: several of these at once.
     """
-    given = parse_pairs(AUTOML_PARAMS, text, _RULES)
     wrong = [_in_params(key, _RULES[key], value) for key, value in given.items() if not INTEGER.fullmatch(value)]
     if wrong:
         raise together(wrong)
@@ -237,7 +237,8 @@ class HyperbandScheduler:
 
     def _task(self, trial: int, rung: Rung) -> Task:
         place = {"s": rung.bracket, "i": rung.round}
-        return Task(trial, rung.iterations, rung.offset, self._ladder.iterations_after(rung), place)
+        turn = -rung.bracket, rung.round, trial  # bracket after bracket, as on the page
+        return Task(trial, rung.iterations, rung.offset, self._ladder.iterations_after(rung), place, turn)
 
 
 def _milestone(rung: Rung, trials: int) -> Milestone:

@@ -15,26 +15,26 @@ With B = 2 and three random trials, where a number stands for the trials that ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from automl.errors import UsageError, together
-from automl.search import seeds
-from automl.search.limits import MOST_CONFIGURATIONS, MOST_ITERATIONS, REPROPOSALS
-from automl.search.pairs import AUTOML_PARAMS, INTEGER, parse_pairs
+from automl.search.limits import MOST_CONFIGURATIONS, MOST_ITERATIONS
+from automl.search.pairs import AUTOML_PARAMS, INTEGER
+from automl.search.sampling import History, Proposals, Sampler, Tpe
 from automl.search.scheduler import ListPlan, Plan, Scheduler, Step, Tally, Task
-from automl.search.space import BRANCH, Axis, Configuration, Coordinates, Point, Space
+from automl.search.space import Configuration, Point, Space
 
 ALGORITHMS = ("tpe", "rand")
 MOST_STARTS = 10  # random trials before TPE begins
-History = Sequence[tuple[Coordinates, float]]  # of the trials so far, in their order; infinite for failed and pending ones
 
 _RULES = {
     "num_configs": f"must be an integer from 1 to {MOST_CONFIGURATIONS}",
     "num_iterations": f"must be an integer from 1 to {MOST_ITERATIONS}",
     "algorithm": "must be 'tpe' or 'rand'",
 }
+KEYS = tuple(_RULES)
 _MOST = {"num_configs": MOST_CONFIGURATIONS, "num_iterations": MOST_ITERATIONS}
 
 
@@ -73,14 +73,13 @@ class HyperoptParams:
         return TpePlan(self.num_configs, self.num_iterations, partitions, space, seed)
 
 
-def parse_params(text: str | None) -> HyperoptParams:
-    """Read `automl_params` for Hyperopt: `num_configs=20, num_iterations=5, algorithm=tpe`, each key with that default.
+def parse_params(given: Mapping[str, str]) -> HyperoptParams:
+    """Read what `automl_params` gives Hyperopt: `num_configs=20, num_iterations=5, algorithm=tpe`, each key with that default.
 
     Raises:
-        UsageError: unreadable, an unknown or repeated key, a value out of range.
+        UsageError: a value out of range.
         AutomlError: several of these at once.
     """
-    given = parse_pairs(AUTOML_PARAMS, text, _RULES)
     wrong = [key for key, value in given.items() if not _holds(key, value)]
     if wrong:
         raise together([UsageError(AUTOML_PARAMS, f'"{key}" {_RULES[key]}', given[key]) for key in wrong])
@@ -99,13 +98,6 @@ def _plain(value: str) -> str:
 
 
 # --- the plans ----------------------------------------------------------------------------------------------------------
-
-
-class Sampler(Protocol):
-    """Proposes where in the space to try next."""
-
-    def propose(self, seed: int, history: History) -> Coordinates:
-        """Return the coordinates of a point, from those of earlier trials and their losses: infinite for the worst."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +160,9 @@ class TpeScheduler:
 
     def __init__(self, plan: TpePlan, sampler: Callable[[], Sampler]) -> None:
         self._plan = plan
-        self._make_sampler = sampler
+        self._proposals = Proposals(plan.space, plan.seed, sampler)
         self._count = plan.space.count(plan.planned_trials)
         self._starts = plan.space.sample_points(min(plan.starts, self._count), plan.seed)
-        self._tried: dict[Configuration, Coordinates] = {}
         self._losses: dict[int, float] = {}
         self._known = 0  # trials 1 to this one have all reported
         self._tally = Tally(self._count, plan.max_iterations)
@@ -185,11 +176,11 @@ class TpeScheduler:
         return self._count * self._plan.max_iterations
 
     def start(self) -> Step:
-        self._sampler = self._make_sampler()
+        self._proposals.begin()
         return self._step()
 
     def report(self, trial: int, loss: float | None) -> Step:
-        if not 1 <= trial <= len(self._tried) or trial in self._losses:
+        if not 1 <= trial <= len(self._proposals.tried) or trial in self._losses:
             raise ValueError(f"trial {trial} is not training")
         self._losses[trial] = loss if loss is not None and math.isfinite(loss) else math.inf
         while self._known + 1 in self._losses:
@@ -199,95 +190,23 @@ class TpeScheduler:
     def _step(self) -> Step:
         """Propose the trials whose turn it is."""
         trials = []
-        while self._may_propose(len(self._tried) + 1):
-            number = len(self._tried) + 1
-            point = self._starts[number - 1] if number <= len(self._starts) else self._proposed(number)
+        while self._may_propose(len(self._proposals.tried) + 1):
+            number = len(self._proposals.tried) + 1
+            point = self._starts[number - 1] if number <= len(self._starts) else self._propose(number)
             if point is None:
                 self._count = self._tally.count = number - 1
                 break
-            self._tried[point.configuration] = self._plan.space.coordinates(point)
+            self._proposals.take(point)
             trials.append((number, point.configuration))
         return Step(tuple(trials), tuple(Task(number, self._plan.max_iterations) for number, _ in trials))
+
+    def _propose(self, number: int) -> Point | None:
+        return self._proposals.proposed(number, self._history(number))
 
     def _may_propose(self, number: int) -> bool:
         return number <= self._count and (number <= len(self._starts) or number - self._plan.window <= self._known)
 
-    def _proposed(self, number: int) -> Point | None:
-        """Return a new point: the sampler's, or one drawn at random where it keeps to what was tried before.
-
-        None where there is no other, which is known beforehand unless a range holds a handful of numbers only.
-        """
-        history = self._history(number)
-        for attempt in range(REPROPOSALS):
-            point = self._plan.space.at(self._sampler.propose(self._seed(number, attempt), history))
-            if point.configuration not in self._tried:
-                return point
-        return next(iter(self._plan.space.sample_points(1, self._seed(number, REPROPOSALS), self._tried)), None)
-
     def _history(self, number: int) -> History:
         known = number - self._plan.window
-        pairs = enumerate(self._tried.values(), 1)
+        pairs = enumerate(self._proposals.tried.values(), 1)
         return [(coordinates, self._losses[each] if each <= known else math.inf) for each, coordinates in pairs]
-
-    def _seed(self, number: int, attempt: int) -> int:
-        return seeds.derived(self._plan.seed, seeds.PROPOSALS, number, attempt)
-
-
-# --- hyperopt, the package ----------------------------------------------------------------------------------------------
-
-
-class Tpe:
-    """Proposes points where good trials lie denser than bad ones (Bergstra, Bardenet, Bengio, Kégl 2011, section 4).
-
-    hyperopt sees choices by their number and ranges by their quantile, so one distribution serves every scale: in quantiles all
-    of them are uniform. It is asked for one proposal at a time from a history that is handed over again, and keeps nothing.
-
-    Args:
-        axes: of the space.
-    """
-
-    def __init__(self, axes: Sequence[Axis]) -> None:
-        self._hyperopt = _package()
-        self._domain = self._hyperopt.base.Domain(None, _expression(self._hyperopt.hp, axes), pass_expr_memo_ctrl=False)
-
-    def propose(self, seed: int, history: History) -> Coordinates:
-        """Return the coordinates of a point to try; no global generator is touched."""
-        trials = self._hyperopt.Trials()
-        trials._trials = [self._document(number, *trial) for number, trial in enumerate(history, 1)]
-        suggest = self._hyperopt.tpe.suggest
-        (proposed,) = suggest([len(history) + 1], self._domain, trials, seed, n_startup_jobs=0, verbose=False)
-        # hyperopt's numbers are numpy's.
-        return {label: values[0].item() for label, values in proposed["misc"]["vals"].items() if len(values)}
-
-    def _document(self, number: int, coordinates: Coordinates, loss: float) -> dict[str, Any]:
-        """Return a trial as hyperopt writes it down."""
-        labels = self._domain.params
-        return {
-            "tid": number,
-            "state": self._hyperopt.JOB_STATE_DONE,
-            "result": {"status": self._hyperopt.STATUS_OK, "loss": loss},
-            "misc": {
-                "tid": number,
-                "idxs": {label: [number] if label in coordinates else [] for label in labels},
-                "vals": {label: [coordinates[label]] if label in coordinates else [] for label in labels},
-            },
-        }
-
-
-def _package() -> Any:
-    """Return hyperopt, which is imported when a search needs it: that takes a second."""
-    import hyperopt
-
-    return hyperopt
-
-
-def _expression(hp: Any, axes: Sequence[Axis]) -> dict[str, Any]:
-    """Return the space in hyperopt's terms: the axes of a branch are there only where the branch is chosen."""
-    shared = {axis.label: _node(hp, axis) for axis in axes if axis.branch is None and axis.label != BRANCH}
-    branches = next((axis.size or 0 for axis in axes if axis.label == BRANCH), 0)
-    own = [{axis.label: _node(hp, axis) for axis in axes if axis.branch == branch} for branch in range(branches)]
-    return {**shared, BRANCH: hp.choice(BRANCH, own)} if own else shared
-
-
-def _node(hp: Any, axis: Axis) -> Any:
-    return hp.uniform(axis.label, 0, 1) if axis.size is None else hp.randint(axis.label, axis.size)

@@ -158,12 +158,11 @@ class _Bracket:
 
 
 def _ranked(losses: Mapping[int, float | None]) -> tuple[int, ...]:
-    """Order trials by loss: numbers, then what is none (NaN, minus infinity), then None; ties by number."""
+    return tuple(sorted(losses, key=lambda trial: rank(losses[trial], trial)))
 
-    def rank(trial: int) -> tuple[int, float, int]:
-        loss = losses[trial]
-        if loss is None or math.isnan(loss) or loss == -math.inf:
-            return (2 if loss is None else 1), 0.0, trial
-        return 0, loss, trial
 
-    return tuple(sorted(losses, key=rank))
+def rank(loss: float | None, trial: int) -> tuple[int, float, int]:
+    """Return what trials are ordered by: numbers, then what is none (NaN, minus infinity), then None; ties by number."""
+    if loss is None or math.isnan(loss) or loss == -math.inf:
+        return (2 if loss is None else 1), 0.0, trial
+    return 0, loss, trial

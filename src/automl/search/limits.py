@@ -8,6 +8,7 @@ from __future__ import annotations
 # How long it may train, and how much it may try.
 MOST_ITERATIONS = 1_000_000  # of a task: R of Hyperband, num_iterations of others
 MOST_CONFIGURATIONS = 100_000  # of a search, or of a table of configurations that is generated
+MOST_SECONDS = 366 * 86400  # that a search may be given
 
 # How long texts may be.
 LONGEST_TEXT = 100_000  # characters of parameters: the parser's memory grows with the text

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from automl.errors import UsageError
-from automl.search import hyperband, hyperopt
+from automl.errors import Problems, UsageError
+from automl.search import asha, hyperband, hyperopt, steering
+from automl.search.pairs import AUTOML_PARAMS, parse_pairs
 from automl.search.scheduler import MethodColumn, Plan
 from automl.search.space import Space
+from automl.search.steering import Steering, parse_steering
 
 _ARGUMENT = "automl_method"
 _DEFAULT = "hyperband"
@@ -44,26 +46,52 @@ class Params(Protocol):
         """
 
 
+@runtime_checkable
+class EndlessParams(Protocol):
+    """The parameters of a method that can go on with new trials until somebody ends it."""
+
+    def without_end(self) -> Params:
+        """Return the parameters of a search that goes on, unless these say how many trials there are."""
+
+
 @dataclass(frozen=True)
 class Method:
     """A search method.
 
     Attributes:
         name: as `automl_method` gives it.
-        parse: reads `automl_params`; raises a UsageError, or an AutomlError that holds several.
+        keys: of `automl_params` that it has for itself.
+        parse: reads the values of these keys that are given; raises a UsageError, or an AutomlError that holds several.
         columns: what it knows of a trial that no other method does.
     """
 
     name: str
-    parse: Callable[[str | None], Params]
+    keys: tuple[str, ...]
+    parse: Callable[[Mapping[str, str]], Params]
     columns: tuple[MethodColumn, ...] = ()
+
+    def read(self, text: str | None) -> tuple[Params, Steering]:
+        """Read `automl_params`: the method's own parameters, and what every method has.
+
+        Raises:
+            UsageError: unreadable, an unknown or repeated key, a value out of range.
+            AutomlError: several of these at once.
+        """
+        given = parse_pairs(AUTOML_PARAMS, text, (*self.keys, *steering.KEYS))
+        own = {key: value for key, value in given.items() if key in self.keys}
+        problems = Problems()
+        params = problems.attempt(lambda: self.parse(own))
+        others = problems.attempt(lambda: parse_steering({key: given[key] for key in given if key not in own}))
+        problems.stop()
+        return params.value, others.value
 
 
 METHODS: Mapping[str, Method] = {
     each.name: each
     for each in (
-        Method("hyperband", hyperband.parse_params, hyperband.COLUMNS),
-        Method("hyperopt", hyperopt.parse_params),
+        Method("hyperband", hyperband.KEYS, hyperband.parse_params, hyperband.COLUMNS),
+        Method("hyperopt", hyperopt.KEYS, hyperopt.parse_params),
+        Method("asha", asha.KEYS, asha.parse_params, asha.COLUMNS),
     )
 }
 

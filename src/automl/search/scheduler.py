@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from automl.search.space import Configuration
 
 Place = Mapping[str, int]  # where a method has put a trial: a value for each column that the method has for itself
+Turn = tuple[int, ...]  # where a task stands in the order of the plan: the smallest is decided about first
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Task:
         offset: iterations on the axis of the search (`metrics_iters`) that lie before them.
         iterations_after: iterations that may follow; a trial with a long way goes first.
         place: where the method has put the trial, for its columns in tables; nobody else looks into it.
+        turn: where it stands in the order of the plan, whoever is faster: behind each task whose end may lead to it. Where each
+            trial has one task, their numbers do.
+        priority: which tasks sessions take up first, the largest; empty where that is left to who trains.
     """
 
     trial: int
@@ -47,6 +51,13 @@ class Task:
     offset: int = 0
     iterations_after: int = 0
     place: Place = field(default_factory=dict)
+    turn: Turn = ()
+    priority: tuple[int, ...] = ()
+
+    @property
+    def order(self) -> Turn:
+        """Where it stands in the order of the plan, no two tasks at the same place."""
+        return *self.turn, self.trial, self.offset
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,22 @@ class Scheduler(Protocol):
 
     def report(self, trial: int, loss: float | None) -> Step:
         """Tell the loss with which a trial has ended its task, None if it failed, and return what follows from it."""
+
+
+@runtime_checkable
+class OpenEnded(Protocol):
+    """A scheduler that has more trials than it lets begin by itself: they do as sessions become free for them.
+
+    Attributes:
+        horizon: the turn of the next one; what stands before it in the order of the plan has begun, or follows from what has.
+            None where there are no more.
+    """
+
+    @property
+    def horizon(self) -> Turn | None: ...
+
+    def more(self) -> Step:
+        """Return the next one, and what follows if it is the last; an empty step where there are no more."""
 
 
 class Plan(Protocol):

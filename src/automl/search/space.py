@@ -254,6 +254,25 @@ class Space:
             return (*found.values(), *self._rest(random, {*found, *tried})[: count - len(found)])
         return tuple(found.values())
 
+    def sequence(self, seed: int) -> Iterator[Point]:
+        """Yield points at random, no two alike, until there are no others: of one seed always the same ones, however many.
+
+        Args:
+            seed: any integer.
+        """
+        random = seeds.generator(seed, seeds.CONFIGURATIONS)
+        if self.size is not None and self.size <= ENUMERABLE:
+            yield from self._rest(random, ())
+            return
+        found: set[Configuration] = set()
+        misses = 0
+        while misses < REDRAWS:
+            point = self.draw(random)
+            misses = misses + 1 if point.configuration in found else 0
+            if not misses:
+                found.add(point.configuration)
+                yield point
+
     def _rest(self, random: np.random.Generator, tried: Collection[Configuration]) -> tuple[Point, ...]:
         """Return the points whose configurations are not in `tried`, in random order."""
         rest = list({point.configuration: point for point in self.points() if point.configuration not in tried}.values())

@@ -72,6 +72,10 @@ class Line:
         return self.result.trial
 
     @property
+    def delivered(self) -> Evaluation | None:
+        return self.result.curve.delivered
+
+    @property
     def evaluations(self) -> list[Evaluation]:
         return self.result.curve.evaluations
 
@@ -80,31 +84,31 @@ def _list(values: Iterable[Any]) -> list[Any] | None:
     return list(values) or None
 
 
-def _last(values: Sequence[Any] | None) -> Any:
-    return values[-1] if values else None
+def _losses(evaluations: Iterable[Evaluation | None], dataset: str) -> list[float] | None:
+    return _list(scores[0] for scores in _scores(evaluations, dataset))
 
 
-def _losses(dataset: str) -> Callable[[Line], list[float] | None]:
-    return lambda line: _list(scores[0] for scores in _scores(line, dataset))
-
-
-def _metrics(dataset: str) -> Callable[[Line], list[float] | None]:
+def _metrics(evaluations: Iterable[Evaluation | None], dataset: str) -> list[float] | None:
     """Of several metrics the first stands in the tables."""
-    return lambda line: _list(scores[1][0] for scores in _scores(line, dataset) if scores[1])
+    return _list(scores[1][0] for scores in _scores(evaluations, dataset) if scores[1])
 
 
-def _scores(line: Line, dataset: str) -> list[Scores]:
-    return [scores for each in line.evaluations if (scores := getattr(each, dataset)) is not None]
+def _scores(evaluations: Iterable[Evaluation | None], dataset: str) -> list[Scores]:
+    return [scores for each in evaluations if (scores := getattr(each, dataset, None)) is not None]
 
 
 def _curves(dataset: str) -> tuple[Column[Line], ...]:
-    losses, metrics = _losses(dataset), _metrics(dataset)
+    """The final values are those of the weights that the model table gets."""
     return (
-        Column(f"{dataset}_metrics_final", _REAL, lambda line: _last(metrics(line))),
-        Column(f"{dataset}_loss_final", _REAL, lambda line: _last(losses(line))),
-        Column(f"{dataset}_metrics", _REALS, metrics),
-        Column(f"{dataset}_loss", _REALS, losses),
+        Column(f"{dataset}_metrics_final", _REAL, lambda line: _only(_metrics([line.delivered], dataset))),
+        Column(f"{dataset}_loss_final", _REAL, lambda line: _only(_losses([line.delivered], dataset))),
+        Column(f"{dataset}_metrics", _REALS, lambda line: _metrics(line.evaluations, dataset)),
+        Column(f"{dataset}_loss", _REALS, lambda line: _losses(line.evaluations, dataset)),
     )
+
+
+def _only(values: list[float] | None) -> float | None:
+    return values[0] if values else None
 
 
 _REAL, _REALS = "double precision", "double precision[]"
@@ -123,6 +127,11 @@ TRAINED: tuple[Column[Line], ...] = (
     *_curves(TRAINING),
     *_curves(VALIDATION),
     Column("metrics_iters", "integer[]", lambda line: _list(each.iteration for each in line.evaluations)),
+)
+
+
+BEST_ITERATION: Column[Line] = Column(
+    "best_iteration", "integer", lambda line: None if line.result.curve.best is None else line.result.curve.best.iteration
 )
 
 

@@ -1,11 +1,14 @@
-"""How well a trial does: its losses and metrics by iteration, and what is better."""
+"""How well a trial does: its losses and metrics by iteration, what they are worth, and what is better."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from automl.search.objective import Objective
+from automl.search.parameters import CompileParams
+from automl.search.steering import Direction, Keep, Steering
 from keras_seg.protocol.orders import TRAINING, VALIDATION
 
 Scores = tuple[float, tuple[float, ...]]  # loss and metrics of a dataset
@@ -26,10 +29,86 @@ class Evaluation:
     training: Scores
     validation: Scores | None
 
-    @property
-    def loss(self) -> float:
-        """The loss that ranks: of the validation table where there is one."""
-        return self.training[0] if self.validation is None else self.validation[0]
+    def of(self, dataset: str) -> Scores:
+        """Return what was found of a dataset."""
+        scores = self.validation if dataset == VALIDATION else self.training
+        assert scores is not None
+        return scores
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What an evaluation of one trial is worth.
+
+    Attributes:
+        dataset: whose loss or metric it is.
+        metric: which of the trial's metrics, from 0; None for the loss.
+        direction: which values are better.
+    """
+
+    dataset: str = TRAINING
+    metric: int | None = None
+    direction: Direction = Direction.MIN
+
+    @classmethod
+    def of(cls, objective: Objective, compiled: CompileParams) -> Measure:
+        """Return what an objective is for a trial with these compile parameters."""
+        return cls(objective.dataset, objective.place(compiled), objective.direction)
+
+    def loss(self, evaluation: Evaluation) -> float:
+        """Return the loss of the same dataset."""
+        return evaluation.of(self.dataset)[0]
+
+    def value(self, evaluation: Evaluation) -> float:
+        """Return the value; not a number where the loss is none, whatever a metric makes of such outputs."""
+        loss, metrics = evaluation.of(self.dataset)
+        value = loss if self.metric is None else metrics[self.metric]
+        return value if self.metric is None or math.isfinite(loss) else math.nan
+
+    def score(self, evaluation: Evaluation) -> float:
+        """Return what schedulers are told: the lower the better."""
+        value = self.value(evaluation)
+        return value if self.direction is Direction.MIN else -value
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a trial is judged and steered, by its own evaluations alone.
+
+    Attributes:
+        measure: what an evaluation is worth.
+        keep: which state is delivered.
+        patience: evaluations in a row without a better value after which the trial ends; None for none.
+    """
+
+    measure: Measure = field(default_factory=Measure)
+    keep: Keep = Keep.LAST
+    patience: int | None = None
+
+    @classmethod
+    def of(cls, objective: Objective, steering: Steering, compiled: CompileParams) -> Course:
+        """Return the course of a trial with these compile parameters."""
+        return cls(Measure.of(objective, compiled), steering.keep, steering.trial_patience)
+
+    def delivered(self, evaluations: Sequence[Evaluation]) -> Evaluation | None:
+        """Return the evaluation of the state that the tables get: the last one, or the best, the first of equals."""
+        if not evaluations or self.keep is Keep.LAST:
+            return evaluations[-1] if evaluations else None
+        best = first_best(map(self.measure.score, evaluations))
+        return evaluations[-1 if best is None else best]
+
+    def is_over(self, evaluations: Sequence[Evaluation]) -> bool:
+        """Whether the trial ends here though iterations are left: its loss is no number, or it has not become better."""
+        if not evaluations:
+            return False
+        if not math.isfinite(evaluations[-1].training[0]):
+            return True
+        return self.patience is not None and self._waited(evaluations) >= self.patience
+
+    def _waited(self, evaluations: Sequence[Evaluation]) -> int:
+        """Return how many evaluations there are since the best one."""
+        best = first_best(map(self.measure.score, evaluations))
+        return len(evaluations) - (0 if best is None else best + 1)
 
 
 @dataclass
@@ -37,6 +116,7 @@ class LearningCurve:
     """What is known of a trial so far.
 
     Attributes:
+        course: how it is judged.
         evaluations: in the order of their iterations.
         iteration: the last one made.
         visits: those that trained: how often its state has changed.
@@ -44,6 +124,7 @@ class LearningCurve:
         error: why it failed, if it did.
     """
 
+    course: Course = field(default_factory=Course)
     evaluations: list[Evaluation] = field(default_factory=list)
     iteration: int = 0
     visits: int = 0
@@ -51,9 +132,44 @@ class LearningCurve:
     error: str | None = None
 
     @property
+    def delivered(self) -> Evaluation | None:
+        """The evaluation of the state that the tables get; None for a trial that has not been evaluated."""
+        return self.course.delivered(self.evaluations)
+
+    @property
+    def best(self) -> Evaluation | None:
+        """The best evaluation, if it is to be the one that is delivered and any is a number."""
+        found = self.delivered
+        best = self.course.keep is Keep.BEST and found is not None and math.isfinite(self.course.measure.score(found))
+        return found if best else None
+
+    @property
+    def score(self) -> float | None:
+        """What the state that the tables get is worth, the lower the better; None for a trial that failed, or has none."""
+        return None if (found := self._judged) is None else self.course.measure.score(found)
+
+    @property
+    def value(self) -> float | None:
+        """The same as the value of the objective."""
+        return None if (found := self._judged) is None else self.course.measure.value(found)
+
+    @property
     def loss(self) -> float | None:
-        """The latest loss that ranks; None for a trial that failed or has not been evaluated."""
-        return self.evaluations[-1].loss if self.evaluations and self.error is None else None
+        """The loss of the same dataset."""
+        return None if (found := self._judged) is None else self.course.measure.loss(found)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the trial has come to its end though iterations are left."""
+        return self.course.is_over(self.evaluations)
+
+    @property
+    def _judged(self) -> Evaluation | None:
+        return self.delivered if self.error is None else None
+
+    def until(self, iteration: int) -> LearningCurve:
+        """Return what was known after an iteration."""
+        return replace(self, evaluations=[each for each in self.evaluations if each.iteration <= iteration])
 
 
 class OpenEvaluation:
@@ -76,8 +192,14 @@ class OpenEvaluation:
         return Evaluation(iteration, elapsed, complete[TRAINING], complete.get(VALIDATION))
 
 
-def rank(loss: float | None, trial: int) -> tuple[int, float, int]:
-    """Return what trials are sorted by, best first: the lowest loss, then any that is not finite, then none; ties by number."""
-    if loss is None or not math.isfinite(loss):
-        return (2 if loss is None else 1), 0.0, trial
-    return 0, loss, trial
+def rank(score: float | None, trial: int) -> tuple[int, float, int]:
+    """Return what trials are sorted by, best first: the lowest score, any that is not finite, none; ties by number."""
+    if score is None or not math.isfinite(score):
+        return (2 if score is None else 1), 0.0, trial
+    return 0, score, trial
+
+
+def first_best(scores: Iterable[float]) -> int | None:
+    """Return where the lowest of the finite scores stands, the first of equals; None where none is finite."""
+    found = [(score, place) for place, score in enumerate(scores) if math.isfinite(score)]
+    return min(found)[1] if found else None

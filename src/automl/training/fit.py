@@ -24,6 +24,7 @@ from automl.models.compile_names import require_known
 from automl.models.configurations import ModelSelection
 from automl.search import seeds
 from automl.search.limits import MOST_ITERATIONS
+from automl.search.objective import LOSS, Objective
 from automl.search.parameters import parse_compile_params, parse_fit_params
 from automl.search.scheduler import ListPlan
 from automl.search.space import Configuration
@@ -37,7 +38,7 @@ from automl.training.request import (
     validation_table,
 )
 from automl.training.row_check import require_fit
-from keras_seg.protocol.orders import Definition, Part
+from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
 _SELECTION = "model_selection_table"
 _LIBRARY = f"{_SELECTION}: model_arch_table"  # where a selection names its library, for errors
@@ -209,6 +210,7 @@ class _Common:
             "training": self.training.value,
             "validation": self.validation.value,
             "params": f"num_iterations={self.iterations.value}",
+            "objective": Objective(LOSS, TRAINING if self.validation.value is None else VALIDATION),
             "seed": origin.seed if origin else seeds.of_a_run(None, lambda: session_random(db)),
             "frequency": self.frequency.value,
             "name": given.name,

@@ -53,6 +53,10 @@ class ModelTables:
     def _warm(self) -> bool:
         return self.request.warm_start is not None
 
+    @property
+    def names(self) -> tuple[Name, ...]:
+        return ()  # it trains all that it was given, or fails
+
     def reserve(self, db: CallerDatabase) -> None:
         if self._warm:
             _take(db, self.model, ["mst_key", "model_weights", "model_arch"])
@@ -126,6 +130,10 @@ class SingleTables:
     @property
     def _warm(self) -> bool:
         return self.request.warm_start is not None
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        return ()  # it trains all that it was given, or fails
 
     def reserve(self, db: CallerDatabase) -> None:
         if self._warm:

@@ -30,11 +30,13 @@ class InterruptedRun:
         run_id: its number.
         started: when it began, as the summary tables write it.
         inputs: a digest of what it was trained on; None for whatever is there now.
+        anew: whether its time begins anew.
     """
 
     run_id: int
     started: str
     inputs: str | None = None
+    anew: bool = False
 
     def require_same(self, inputs: str) -> None:
         """Raise unless the run would go on with what it was trained on."""
@@ -75,9 +77,9 @@ class KnownTrial:
         return min((each for each in iterations if each), default=math.inf)
 
     @cached_property
-    def losses(self) -> dict[int, float]:
-        """The losses that rank, by iteration."""
-        return {each.iteration: each.loss for each in self.evaluations}
+    def evaluated(self) -> frozenset[int]:
+        """The iterations that were evaluated."""
+        return frozenset(each.iteration for each in self.evaluations)
 
     def require(self, leg: Leg) -> None:
         """Raise unless everything is there that a leg has found out up to the anchor.
@@ -85,7 +87,7 @@ class KnownTrial:
         Raises:
             AutomlError: metrics are missing from before the anchor, which nothing can compute any more.
         """
-        lost = sorted(each for each in leg.evaluated if each < self.position.iteration and each not in self.losses)
+        lost = sorted(each for each in leg.evaluated if each < self.position.iteration and each not in self.evaluated)
         if lost:
             raise AutomlError(
                 f"the run cannot be resumed: its record lacks the metrics of mst_key {leg.trial} after iteration {lost[0]}",
@@ -132,6 +134,15 @@ class History:
         )
 
 
+def lost_state(trial: int) -> AutomlError:
+    """The error that the record does not have a state that must be delivered."""
+    return AutomlError(
+        f"the run cannot be resumed: its record lacks the state of mst_key {trial} after its best iteration",
+        sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+        hint=_HINT,
+    )
+
+
 def _shown(configuration: Configuration) -> str:
     return f"({configuration.model_id}, {configuration.compile_params}, {configuration.fit_params})"
 
@@ -141,9 +152,9 @@ def remembered(partitions: int, trials: Iterable[TrialRow], metrics: Iterable[Me
 
     Args:
         partitions: of the training table.
-        anchors: of the trials that have a checkpoint.
+        anchors: of the states that are there; the latest of a trial counts.
     """
-    anchor_of = {anchor.mst_key: anchor for anchor in anchors}
+    anchor_of = {anchor.mst_key: anchor for anchor in sorted(anchors, key=lambda anchor: anchor.visits)}
     evaluations: dict[int, list[Evaluation]] = {}
     for row in metrics:
         evaluations.setdefault(row.mst_key, []).append(row.evaluation)

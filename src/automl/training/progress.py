@@ -27,21 +27,27 @@ class Progress:
 
     Args:
         listener: who waits.
-        dataset: whose loss ranks the trials.
-        best: returns the trial whose latest loss is the lowest.
-        share: returns which part of its iterations the run has made, from 0 to 1.
+        value: what ranks the trials, as a sentence names it: "latest validation loss".
+        best: returns the trial where it is the best.
+        share: returns how far the run is, as a sentence says it: "45% of all iterations done".
     """
 
-    def __init__(self, listener: Listener, dataset: str, best: Callable[[], Best], share: Callable[[], float]) -> None:
+    def __init__(self, listener: Listener, value: str, best: Callable[[], Best], share: Callable[[], str]) -> None:
         self._listener = listener
-        self._dataset = dataset
+        self._value = value
         self._best = best
         self._share = share
         self._said = 0.0
 
-    def begins(self, trials: int) -> None:
-        """Say that training begins."""
-        self._say(f"training of {trials} {'configuration' if trials == 1 else 'configurations'} begins", "")
+    def begins(self, trials: int | None) -> None:
+        """Say that training begins; of so many trials, if that is known."""
+        several = "configurations" if trials is None else f"{trials} {'configuration' if trials == 1 else 'configurations'}"
+        self._say(f"training of {several} begins", "")
+
+    def ends(self, budget: str, decisions: int, trials: int) -> None:
+        """Say that a budget has ended the run, after so many decisions about so many trials."""
+        told = f"{decisions} decisions about {trials} {'configuration' if trials == 1 else 'configurations'}"
+        self._say(f"{budget} has ended the search", f": {told}, {self._share()}; {self._of_best}")
 
     def reached(self, milestone: Milestone) -> None:
         """Say that a part of the run has come to its end."""
@@ -51,15 +57,15 @@ class Progress:
         """Say how far the run is if nothing has been said for a while; return whether that was so."""
         if self._listener.elapsed < self._said + EVERY:
             return False
-        self._say(f"{self._share():.0%} of all iterations done", f"; {self._of_best}")
+        self._say(self._share(), f"; {self._of_best}")
         return True
 
     @property
     def _of_best(self) -> str:
         best = self._best()
-        if best.best_loss is None:
+        if best.best_objective is None:
             return "no trial has a finite loss yet"
-        return f"best so far: mst_key {best.best_mst_key}, latest {self._dataset} loss {best.best_loss:.6g}"
+        return f"best so far: mst_key {best.best_mst_key}, {self._value} {best.best_objective:.6g}"
 
     def _say(self, what: str, more: str) -> None:
         self._said = self._listener.elapsed

@@ -10,9 +10,10 @@ own transaction, with the tables that it has made: both are there, or neither is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from itertools import count
+from typing import Any
 
 from automl.database.session import CallerDatabase, Database, Journal, Statement
 from automl.database.settings import settings
@@ -31,13 +32,13 @@ from automl.training.rows import (
     ProgressRow,
     RunRow,
     RunStatus,
+    Standing,
     State,
     TrialRow,
     TrialStatus,
     Where,
 )
 from automl.training.statements import (
-    CHECKPOINTS,
     CONFIGURATIONS,
     METRICS,
     PROGRESS,
@@ -65,10 +66,11 @@ _NUMBER = "SELECT pg_catalog.nextval('madlib.automl_run_log_run_id_seq') AS run_
 _STATUS = f"SELECT status FROM {RUNS.name} {_OF_RUN}"
 _LAST = f"{STATES.select(State)} ORDER BY n DESC LIMIT 1"
 _THERE = f"SELECT 1 / pg_catalog.count(*) AS there FROM {RUNS.name} {_OF_RUN}"  # an error ends the transaction where it is not
-_ANCHORS = f"{CHECKPOINTS.select(Anchor)} AND part = 0"
+_ANCHORS = f"{VERSIONS.select(Anchor)} AND part = 0"
 _STATE = (
     f"SELECT state FROM {VERSIONS.name} {_OF_RUN} AND mst_key = $2::integer AND visits = $3::integer AND part = $4::integer"
 )
+_NEWS = "SELECT pg_catalog.pg_notify('automl', $1::text) AS news"
 _DONE = f"DELETE FROM {VERSIONS.name} {_OF_RUN}"
 _TIDY: Statement = ("SELECT madlib.automl_tidy() AS tidied", ())
 
@@ -76,6 +78,11 @@ _TIDY: Statement = ("SELECT madlib.automl_tidy() AS tidied", ())
 def run_of(db: Database, run: int) -> RunRow | None:
     """Return the record of a run of the caller's; None if there is no such run."""
     return next(iter(read(RunRow, db.execute(RUNS.select(RunRow), run))), None)
+
+
+def tables_of(db: Database, run: int) -> str | None:
+    """Return which tables a run has made that a budget has ended, as it has written it."""
+    return next((state.tables for state in read(State, db.execute(_LAST, run))), None)
 
 
 class RunRecord:
@@ -98,10 +105,12 @@ class RunRecord:
         self._trials: list[NewTrial] = []
         self._metrics: list[MetricRow] = []
         self._progress: dict[int, Progress] = {}
+        self._last: dict[int, Progress] = {}
         self._interrupted: list[TrialRow] = []
         self._known: set[tuple[int, int]] = set()
         self._states = RestingStates(memory, Allowance(hourly), self._read_state)
         self._grown = 0
+        self._news = False
         self._next = 0.0
         self._spent = 0.0
 
@@ -123,7 +132,7 @@ class RunRecord:
         """
         self._run = int(self._journal.execute(_NUMBER)[0]["run_id"])
         keep(self._run)
-        self._state = _running(where, Best(None, None))
+        self._state = _running(where, Best())
         self._write([*RUNS.insert(self._run, [call]), *self._new_state()])
         self._tidy()
         return self._run
@@ -156,7 +165,7 @@ class RunRecord:
         last = next(iter(read(State, self._journal.execute(_LAST, self._run))), None)
         # What a process of the last time may still be writing comes before, whenever it comes.
         self._n = ((0 if last is None else last.n) // _TRIES + 1) * _TRIES
-        self._state = _running(where, last or Best(None, None))
+        self._state = _running(where, last or Best())
         for trial in self._interrupted:
             self.progress(replace(trial.progress, status=TrialStatus.WAITING))
         self._write([*self._new_state(), *self._rows()])
@@ -168,17 +177,26 @@ class RunRecord:
 
     def progress(self, progress: Progress) -> None:
         """Note how far a trial is."""
-        self._progress[progress.mst_key] = progress
+        self._progress[progress.mst_key] = self._last[progress.mst_key] = progress
 
-    def evaluated(self, trial: int, evaluation: Evaluation) -> None:
-        """Note a trial's loss and metrics; a run that goes on may find again what its record has."""
+    def evaluated(self, trial: int, evaluation: Evaluation, objective: float | None = None) -> None:
+        """Note a trial's loss and metrics, and what they are worth; a run that goes on may find again what its record has."""
         if (trial, evaluation.iteration) not in self._known:
-            self._metrics.append(MetricRow.of(trial, evaluation))
+            self._metrics.append(MetricRow.of(trial, evaluation, objective))
 
     def best(self, best: Best) -> None:
         """Note the best trial so far."""
         if self._state is not None:
-            self._state = replace(self._state, best_mst_key=best.best_mst_key, best_loss=best.best_loss)
+            self._state = replace(self._state, **_best(best))
+
+    def stands(self, standing: Standing) -> None:
+        """Note how far the run is."""
+        if self._state is not None:
+            self._state = replace(self._state, **vars(standing))
+
+    def announce(self) -> None:
+        """Let others who listen know, with what is written next, that something has come to its end."""
+        self._news = True
 
     def put(self, checkpoint: Checkpoint) -> None:
         """Let a trial's state rest here.
@@ -192,14 +210,18 @@ class RunRecord:
             self._post(first)
             self._journal.finish(_FULL)
 
-    def state_of(self, trial: int) -> Raw | None:
-        """Return a trial's state; None if it has not begun.
+    def keep(self, trial: int, visits: Iterable[int]) -> frozenset[int]:
+        """Keep the states that a trial had after so many visits, beside its latest one; return those that are not there."""
+        return self._states.keep(trial, visits)
+
+    def state_of(self, trial: int, visits: int | None = None) -> Raw | None:
+        """Return a trial's latest state, None if it has not begun; or a kept one, that it had after so many visits.
 
         One too large to be there twice has been written then: what comes next would be there beside it.
         """
         if self._states.fills_memory_twice(trial):
             self._journal.finish(_FULL)
-        return self._states.get(trial)
+        return self._states.get(trial, visits)
 
     def flush(self, *, now: bool = False) -> None:
         """Go on writing what has been gathered, and begin with what has been since, if it is time to; nobody waits for it.
@@ -223,18 +245,21 @@ class RunRecord:
         self._states.urge(trial)
 
     def finish(self, db: CallerDatabase, end: End) -> None:
-        """Write that the run has finished, in the caller's transaction: its checkpoints are not needed any more.
+        """Write that the run has finished, in the caller's transaction: its checkpoints are not needed any more, unless a
+        budget has ended it.
 
         Args:
             db: the caller's session.
         """
         self._journal.finish()
+        if end.status == RunStatus.STOPPED:
+            self._save()  # it can go on
         self._write(self._rows())
         self._say(end)
         with settings(db, {"lock_timeout": "0"}):
-            for text, given in self._new_state():
+            for text, given in [self._news_of_run, *self._new_state()]:
                 db.execute(text, *given)
-        if not db.dialect.segmented:  # there a DELETE locks the whole table; automl_tidy does it
+        if end.status == RunStatus.FINISHED and not db.dialect.segmented:  # there a DELETE locks the table; automl_tidy does it
             _try(db, _DONE, self._run)
 
     def break_off(self, end: End) -> None:
@@ -245,28 +270,49 @@ class RunRecord:
         if end.status != RunStatus.CANCELLED and self._durable and self._save():
             seconds = _PATIENCE
         self._say(end)
-        self._journal.leave([(_THERE, (self._run,)), *self._new_state()], seconds)
+        self._journal.leave([(_THERE, (self._run,)), self._news_of_run, *self._new_state()], seconds)
 
     # --- writing ------------------------------------------------------------------------------------------------------------
 
-    def _rows(self) -> list[Statement]:
-        """Return the statements of the rows that have been gathered, which count as written then."""
-        progress = [ProgressRow.of(each, self._number()) for each in self._progress.values()]
+    def _rows(self, checkpoints: Sequence[Checkpoint] = ()) -> list[Statement]:
+        """Return the statements of the rows that have been gathered, which count as written then.
+
+        Args:
+            checkpoints: what is written with them.
+        """
+        self._say_what_is_kept(checkpoints)
+        progress = [
+            ProgressRow.of(each, self._states.marks(trial, checkpoints), self._number())
+            for trial, each in self._progress.items()
+        ]
         statements = [
             *CONFIGURATIONS.insert(self._run, self._trials),
             *METRICS.insert(self._run, self._metrics),
             *PROGRESS.insert(self._run, progress),
             *(self._new_state() if self._state != self._said else ()),
+            *([self._news_of_run] if self._news else ()),
         ]
         self._grown += _ROW * len(progress)
-        self._trials, self._metrics, self._progress = [], [], {}
+        self._trials, self._metrics, self._progress, self._news = [], [], {}, False
         return statements
+
+    def _say_what_is_kept(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Have it said of each trial whose state is written here to be kept: what nobody says is kept can be tidied away."""
+        for checkpoint in checkpoints:
+            trial = checkpoint.mst_key
+            if checkpoint.visits in self._states.marks(trial, checkpoints) and trial in self._last:
+                self._progress.setdefault(trial, self._last[trial])
 
     def _new_state(self) -> list[Statement]:
         """Return the statement that says what the run is."""
         assert self._state is not None
         self._said = self._state
         return STATES.insert(self._run, [replace(self._state, n=self._number())])
+
+    @property
+    def _news_of_run(self) -> Statement:
+        """The statement that tells those who listen on `automl` that there is something to see."""
+        return _NEWS, (str(self._run),)
 
     def _say(self, end: End) -> None:
         assert self._state is not None
@@ -284,7 +330,7 @@ class RunRecord:
         parts = [part for checkpoint in checkpoints for part in checkpoint.parts()]
         together = VERSIONS.insert(self._run, [part for part in parts if len(part.state) < PART])
         large = [statement for part in parts if len(part.state) == PART for statement in VERSIONS.insert(self._run, [part])]
-        statements = [*self._rows(), *together, *large]
+        statements = [*self._rows(checkpoints), *together, *large]
         self._grown += sum(len(part.state) for part in parts)
         if statements:
             self._journal.post([(_THERE, (self._run,)), *statements], lambda: self._states.written(checkpoints))
@@ -334,7 +380,11 @@ class RunRecord:
 
 
 def _running(where: Where, best: Best) -> State:
-    return State(**vars(where), best_mst_key=best.best_mst_key, best_loss=best.best_loss, status=RunStatus.RUNNING)
+    return State(**vars(where), **_best(best), status=RunStatus.RUNNING)
+
+
+def _best(best: Best) -> dict[str, Any]:
+    return {each.name: getattr(best, each.name) for each in fields(Best)}
 
 
 def _try(db: CallerDatabase, sql: str, *given: object) -> None:

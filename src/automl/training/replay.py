@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from automl.cluster.hopper import Layout, Leg, stops_done
 from automl.search.scheduler import Task
-from automl.training.curves import LearningCurve
+from automl.training.curves import Course, LearningCurve
 from automl.training.history import History
 from automl.training.trials import Trial
 
@@ -20,11 +20,11 @@ class Ended:
     """How a task ended that the record knows the end of.
 
     Attributes:
-        loss: of the trial; None if it failed.
+        score: of the trial; None if it failed.
         error: why it failed, if it did.
     """
 
-    loss: float | None
+    score: float | None
     error: str | None = None
 
 
@@ -44,11 +44,12 @@ class Replay:
         """Return whether the record has a trial."""
         return trial.number in self.history.trials
 
-    def curve(self, trial: Trial, task: Task) -> LearningCurve:
+    def curve(self, trial: Trial, task: Task, course: Course) -> LearningCurve:
         """Return what is known of a trial, up to its checkpoint.
 
         Args:
             task: the first one that it has.
+            course: how it is judged.
 
         Raises:
             AutomlError: the record has another trial under its number, or one that began before.
@@ -56,8 +57,8 @@ class Replay:
         self.history.require_same(trial.number, trial.configuration, task.offset)
         known = self.history.trials.get(trial.number)
         if known is None:
-            return LearningCurve()
-        return LearningCurve(list(known.evaluations), known.position.iteration, known.visits, known.seconds)
+            return LearningCurve(course)
+        return LearningCurve(course, list(known.evaluations), known.position.iteration, known.visits, known.seconds)
 
     def ahead(self, leg: Leg) -> Leg:
         """Return a leg without the stops that lie behind the trial's checkpoint.
@@ -69,13 +70,17 @@ class Replay:
         if known is None:
             return leg
         known.require(leg)
-        return replace(leg, stops_done=stops_done(self.layout, leg, known.position, known.losses))
+        return replace(leg, stops_done=stops_done(self.layout, leg, known.position, known.evaluated))
 
-    def ended(self, leg: Leg) -> Ended | None:
-        """Return how a leg, as `ahead` gives it, ended; None if it is to be made."""
-        known = self.history.trials.get(leg.trial)
-        if known is not None and leg.stops_done == leg.stops(self.layout):
-            return Ended(known.losses[leg.last])
+    def ended(self, leg: Leg, curve: LearningCurve) -> Ended | None:
+        """Return how a leg, as `ahead` gives it, ended; None if it is to be made.
+
+        Args:
+            curve: of its trial. One that has come to its end early makes no further leg.
+        """
+        known, then = self.history.trials.get(leg.trial), curve.until(leg.last)
+        if then.is_over or (known is not None and leg.stops_done == leg.stops(self.layout)):
+            return Ended(then.score)
         if known is not None and known.error is not None:
             return Ended(None, known.error)
         return None

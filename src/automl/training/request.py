@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from automl.cluster.opening import SessionNeeds
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
 from automl.data.class_weights import ClassWeights, class_weights
@@ -19,10 +21,14 @@ from automl.models import architectures, custom_functions
 from automl.models.compile_names import require_known
 from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
-from automl.search.methods import find_method
+from automl.search.methods import EndlessParams, Params, find_method
+from automl.search.objective import LOSS, Objective, resolve, scales
+from automl.search.parameters import parse_compile_params
 from automl.search.scheduler import MethodColumn, Plan
-from automl.search.space import COMPILE, Space
+from automl.search.space import COMPILE, Configuration, Space
 from automl.search.space_arguments import MODELS, parse_space
+from automl.search.steering import Steering
+from automl.search.varied import varied
 from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
@@ -73,6 +79,10 @@ class WarmStart:
     query: str
     trials: frozenset[int]
 
+    def weights(self, db: Database, trial: int) -> bytes:
+        """Return the weights that a trial begins from that has some."""
+        return bytes(db.execute(self.query, trial)[0]["model_weights"])
+
 
 @dataclass(frozen=True)
 class Request:
@@ -91,6 +101,8 @@ class Request:
         hosts: for each session the host that it trains on, where it is to train on a GPU; on PostgreSQL one for all.
         functions: the table of custom functions, if there is one.
         warm_start: weights to begin from, but for those of the library.
+        steering: what is kept, and when a trial or the search ends.
+        objective: what ranks trials.
         arguments: by which argument of the function that was called each part came that a session can find fault with.
     """
 
@@ -102,6 +114,7 @@ class Request:
     plan: Plan
     method: str
     params: str
+    objective: Objective
     seed: int
     class_weights: ClassWeights
     frequency: int | None
@@ -112,7 +125,13 @@ class Request:
     hosts: tuple[Host, ...] | None = None
     functions: FunctionTable | None = None
     warm_start: WarmStart | None = None
+    steering: Steering = field(default_factory=Steering)
     arguments: Mapping[Part, str] = field(default_factory=lambda: _ARGUMENTS)
+
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """The names of the parameters that tell its configurations apart."""
+        return varied(self.plan.probe_configurations())
 
     @property
     def tables(self) -> tuple[PackedTable, ...]:
@@ -123,6 +142,19 @@ class Request:
     def datasets(self) -> dict[str, PackedTable]:
         """The packed tables by the names that sessions know them by."""
         return dict(zip((TRAINING, VALIDATION), self.tables, strict=False))
+
+
+def session_needs(request: Request) -> SessionNeeds:
+    """Return what the sessions need that train it."""
+    definitions = {definition.key: definition for definition in request.architectures.values()}
+    return SessionNeeds(
+        request.datasets,
+        tuple(definitions.values()),
+        request.resources,
+        caching=request.caching,
+        hosts=request.hosts,
+        functions=request.functions,
+    )
 
 
 @dataclass(frozen=True)
@@ -179,7 +211,8 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     problems = Problems()
     attempt = problems.attempt
     method = attempt(lambda: find_method(given.automl_method))
-    params = attempt(lambda: method.value.parse(given.automl_params))
+    read = attempt(lambda: method.value.read(given.automl_params))
+    params = attempt(lambda: read.value[0])
     every = given.metrics_compute_frequency
     frequency = attempt(lambda: computed_every(every, params.value.max_iterations, params.value.max_iterations_are))
     space = attempt(lambda: parse_space(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
@@ -192,6 +225,8 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     probes = attempt(lambda: space.value.probe_configurations())
     attempt(lambda: require_known(COMPILE, probes.value, functions.value))
     attempt(lambda: require_fit(MODELS, probes.value, models.value, training.value, functions.value))
+    dataset = TRAINING if given.validation_table is None else VALIDATION
+    objective = attempt(lambda: _objective(read.value[1], probes.value, dataset))
     weights = attempt(lambda: class_weights(db, training.value, _class_weights_of(space.value)))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
     resources = available(db, machine, hosts.or_none, origin.threads if origin else None)
@@ -205,9 +240,10 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
         model=outputs.value.model,
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models.value,
-        plan=db.away(lambda: params.value.plan(space.value, seed, training.value.partitions)),
+        plan=db.away(lambda: _plan(*read.value, space.value, seed, training.value.partitions)),
         method=method.value.name,
         params=given.automl_params or str(params.value),
+        objective=objective.value,
         seed=seed,
         class_weights=weights.value,
         frequency=frequency.value,
@@ -217,9 +253,17 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
         resources=resources,
         hosts=hosts.value,
         functions=functions.value,
+        steering=read.value[1],
     )
     called = given.automl_method or method.value.name
     return request, Search(outputs.value, called, request.params, method.value.columns, given.random_state)
+
+
+def _plan(params: Params, steering: Steering, space: Space, seed: int, partitions: int) -> Plan:
+    """Return the plan of a search; of one that ends with its time, the plan without an end if its method has one."""
+    if steering.max_time is not None and isinstance(params, EndlessParams):
+        params = params.without_end()
+    return params.plan(space, seed, partitions)
 
 
 def computed_every(value: int | None, iterations: int, iterations_are: str) -> int | None:
@@ -227,6 +271,20 @@ def computed_every(value: int | None, iterations: int, iterations_are: str) -> i
     if value is not None and not 1 <= value <= iterations:
         raise UsageError("metrics_compute_frequency", f"must be from 1 to {iterations}, {iterations_are}, or NULL", value)
     return value
+
+
+def _objective(steering: Steering, probes: Iterable[Configuration], dataset: str) -> Objective:
+    """Return what ranks the trials of configurations that stand for all."""
+    compiled = [parse_compile_params(each.compile_params) for each in probes]
+    objective = resolve(steering.objective, compiled, dataset)
+    if objective.name == LOSS and len(different := scales(compiled)) > 1:
+        named = ", ".join(different)
+        raise UsageError(
+            COMPILE,
+            f"trials cannot be ranked by losses on different scales: {named}",
+            hint="Say in automl_params what ranks them, as in objective=accuracy, or make one call for each of them.",
+        )
+    return objective
 
 
 def _outputs(db: Database, given: Arguments) -> Outputs:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve, rank
+from automl.training.rows import Best
 from automl.training.trials import Trial
 from keras_seg.protocol import state as codec
 from keras_seg.protocol.parts import Raw
@@ -41,11 +44,20 @@ class Tables(Protocol):
             state_of: gives the state of a trial by its number, or None if it has none.
         """
 
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """What they are called, where a run that has made them may go on and make them again."""
+
 
 def best(results: Sequence[Result]) -> Result | None:
-    """Return the trial with the lowest loss, ties by number; None if no trial has a finite one."""
-    finite = [result for result in results if result.curve.loss is not None and math.isfinite(result.curve.loss)]
-    return min(finite, key=lambda result: rank(result.curve.loss, result.trial.number), default=None)
+    """Return the trial with the best score, ties by number; None if no trial has a finite one."""
+    finite = [result for result in results if result.curve.score is not None and math.isfinite(result.curve.score)]
+    return min(finite, key=lambda result: rank(result.curve.score, result.trial.number), default=None)
+
+
+def shown(result: Result | None) -> Best:
+    """Return what the record shows of the best trial."""
+    return Best() if result is None else Best(result.trial.number, result.curve.loss, result.curve.value)
 
 
 class Weights:
@@ -70,6 +82,12 @@ def weights_of(result: Result, state_of: StateOf) -> Weights | None:
     """Return the weights of a trial; None if it failed before it had any."""
     state = state_of(result.trial.number)
     return None if state is None else Weights(state)
+
+
+def made(db: Database, names: Sequence[Name]) -> str:
+    """Return which tables a call has made, as JSON: with their oids, since others may have these names later."""
+    oid = "SELECT $1::text::pg_catalog.regclass::oid::bigint AS oid"
+    return json.dumps([[name.schema, name.table, db.execute(oid, name.sql)[0]["oid"]] for name in names])
 
 
 def now(db: Database) -> str:

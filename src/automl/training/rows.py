@@ -7,7 +7,7 @@ Every row belongs to a run, whose number stands before its other columns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -16,10 +16,14 @@ from keras_seg.protocol.parts import PART, Raw
 
 
 class RunStatus(StrEnum):
-    """What a run is doing, as `status` of madlib.automl_runs says it. One whose session is gone stays `running`."""
+    """What a run is doing, as `status` of madlib.automl_runs says it. One whose session is gone stays `running`.
+
+    It is stopped where a budget has ended it: its tables are made, and it can go on.
+    """
 
     RUNNING = "running"
     FINISHED = "finished"
+    STOPPED = "stopped"
     CANCELLED = "cancelled"
     FAILED = "failed"
 
@@ -43,6 +47,7 @@ Integer = Annotated[int, "integer"]
 BigInteger = Annotated[int, "bigint"]
 Double = Annotated[float, "double precision"]
 Doubles = Annotated[Sequence[float], "double precision[]"]
+Integers = Annotated[Sequence[int], "integer[]"]
 Bytes = Annotated[Raw, "bytea"]
 Json = Annotated[Mapping[str, object], "json"]
 # As the summary tables write it: it is only read.
@@ -62,6 +67,7 @@ class Call(Row):
 
     Attributes:
         params: of the method.
+        objective: what ranks the trials, as it can be asked for.
         arguments: of the call, as JSON.
         inputs: a digest of what it is trained on.
         random_state: from which all randomness derives.
@@ -71,6 +77,7 @@ class Call(Row):
 
     method: Text
     params: Text
+    objective: Text | None
     source_table: Text
     model_output_table: Text
     arguments: Text | None
@@ -91,10 +98,11 @@ class Where(Row):
 
 @dataclass(frozen=True)
 class Best(Row):
-    """The best trial, with its loss; None of both where no trial has one."""
+    """The best trial, with its loss and its value of the objective; None of all where no trial has one."""
 
-    best_mst_key: Integer | None
-    best_loss: Double | None
+    best_mst_key: Integer | None = None
+    best_loss: Double | None = None
+    best_objective: Double | None = None
 
 
 @dataclass(frozen=True)
@@ -105,15 +113,48 @@ class End(Best):
         status: a RunStatus.
         error: why, unless it finished.
         versions: what the first session said about itself, as JSON.
+        decisions: how many were taken.
+        ended_by: the budget that has ended it, if one has.
+        tables: those that it made, as JSON: lists of schema, name and oid; where it can go on.
+        bits: a digest of what it has come to.
     """
 
-    status: Text
+    status: Text = RunStatus.RUNNING
     error: Text | None = None
     versions: Text | None = None
+    decisions: BigInteger | None = None
+    ended_by: Text | None = None
+    tables: Text | None = None
+    bits: Text | None = None
 
 
 @dataclass(frozen=True)
-class State(End, Where):
+class Standing(Row):
+    """How far a run is, for whoever watches it.
+
+    Attributes:
+        trials: that there will be, as far as that is known.
+        done: trials of them that have nothing before them, but for what may follow from others.
+        running: the trials that train now.
+        share: part of the iterations that has been made, from 0 to 1.
+        rows_per_second: that trials have been trained on.
+        elapsed: seconds that it has trained.
+        remaining: seconds that it will go on for; None before any visit has shown how long they take.
+        ranking: the best trials, the best first.
+    """
+
+    trials: Integer | None = field(default=None, kw_only=True)
+    done: Integer | None = field(default=None, kw_only=True)
+    running: Integers | None = field(default=None, kw_only=True)
+    share: Double | None = field(default=None, kw_only=True)
+    rows_per_second: Double | None = field(default=None, kw_only=True)
+    elapsed: Double | None = field(default=None, kw_only=True)
+    remaining: Double | None = field(default=None, kw_only=True)
+    ranking: Integers | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class State(Standing, End, Where):
     """What a run is, from here on: the last one counts.
 
     Attributes:
@@ -124,16 +165,26 @@ class State(End, Where):
 
 
 @dataclass(frozen=True)
+class Came(Row):
+    """What a run has come to, and with which versions."""
+
+    bits: Text | None
+    versions: Text | None
+
+
+@dataclass(frozen=True)
 class RunRow(Call):
     """What is read of a run that is to go on.
 
     Attributes:
         status: a RunStatus, unless its owner has written something else there.
         started: as the summary tables write it.
+        ended_by: the budget that has ended it, if one has.
     """
 
     status: Text
     started: Started
+    ended_by: Text | None
 
 
 # --- its trials, their metrics and checkpoints --------------------------------------------------------------------------
@@ -141,17 +192,28 @@ class RunRow(Call):
 
 @dataclass(frozen=True)
 class NewTrial(Row):
-    """What a trial begins with."""
+    """What a trial begins with.
+
+    Attributes:
+        varied: those of its parameters, by name, that tell the configurations of its run apart; None in earlier versions.
+    """
 
     mst_key: Integer
     model_id: Integer
     compile_params: Text
     fit_params: Text
+    varied: Json | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
 class Progress(Row):
-    """How far a trial is."""
+    """How far a trial is.
+
+    Attributes:
+        loss: of the dataset that the objective looks at.
+        objective: its value. Both are those of the state that the tables get: the latest one, or the best.
+        best_iteration: where that is the best: which iteration it is from.
+    """
 
     mst_key: Integer
     status: Text
@@ -160,6 +222,8 @@ class Progress(Row):
     loss: Double | None
     seconds: Double
     error: Text | None
+    objective: Double | None = None
+    best_iteration: Integer | None = None
 
 
 @dataclass(frozen=True)
@@ -177,20 +241,26 @@ class ProgressRow(Progress):
     """How far a trial is, from here on.
 
     Attributes:
+        kept: after how many visits the states were that are kept beside the latest one; they are in the record.
         n: which of the rows of the run this is; they grow.
     """
 
+    kept: Integers = ()
     n: BigInteger = 0
 
     @classmethod
-    def of(cls, progress: Progress, n: int) -> ProgressRow:
+    def of(cls, progress: Progress, kept: Sequence[int], n: int) -> ProgressRow:
         """Return the row of a trial's progress."""
-        return cls(**vars(progress), n=n)
+        return cls(**vars(progress), kept=kept, n=n)
 
 
 @dataclass(frozen=True)
 class MetricRow(Row):
-    """An evaluation of a trial."""
+    """An evaluation of a trial.
+
+    Attributes:
+        objective: what it is worth, as a value of what ranks the trials.
+    """
 
     mst_key: Integer
     iteration: Integer
@@ -199,12 +269,13 @@ class MetricRow(Row):
     training_metrics: Doubles
     validation_loss: Double | None
     validation_metrics: Doubles | None
+    objective: Double | None = None
 
     @classmethod
-    def of(cls, trial: int, evaluation: Evaluation) -> MetricRow:
+    def of(cls, trial: int, evaluation: Evaluation, objective: float | None) -> MetricRow:
         """Return the row of an evaluation."""
         loss, metrics = evaluation.validation or (None, None)
-        return cls(trial, evaluation.iteration, evaluation.elapsed, *evaluation.training, loss, metrics)
+        return cls(trial, evaluation.iteration, evaluation.elapsed, *evaluation.training, loss, metrics, objective)
 
     @property
     def evaluation(self) -> Evaluation:

@@ -6,18 +6,16 @@ follows when a trial has ended its task. Which method that is, a run does not kn
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NoReturn
 
 from automl.cluster.hopper import Hopper, Visit
 from automl.cluster.interface import Cluster
-from automl.cluster.opening import SessionNeeds, fingerprints, open_cluster
+from automl.cluster.opening import fingerprints, open_cluster
 from automl.cluster.orders import VisitWork
 from automl.cluster.resources import load_of
 from automl.cluster.same_rows import same_rows
@@ -25,26 +23,38 @@ from automl.cluster.visits import TRIES, Lost, Visits, fault_of
 from automl.database import locks
 from automl.database.session import CallerDatabase
 from automl.database.settings import CHECKPOINT_BYTES, OF_LARGE_VALUES, read_setting, settings
-from automl.errors import AutomlError, OperatorError
-from automl.search.scheduler import Milestone, Scheduler, Step, Task
-from automl.training import caveats, results, trials
+from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, OperatorError
+from automl.search.budgets import Reason
+from automl.search.scheduler import Milestone, OpenEnded, Scheduler, Step, Task
+from automl.search.steering import Keep
+from automl.training import caveats, recording, results, trials
+from automl.training.bits import Bits
 from automl.training.check import require_trainable
-from automl.training.curves import OpenEvaluation
-from automl.training.history import History, InterruptedRun
+from automl.training.curves import Course, OpenEvaluation
+from automl.training.decided import Decided, Outside, budget_of, limits_of
+from automl.training.history import History, InterruptedRun, lost_state
 from automl.training.progress import Progress
 from automl.training.record import RunRecord
 from automl.training.replay import Replay
-from automl.training.request import Request
+from automl.training.request import Request, session_needs
 from automl.training.results import Result, Tables
-from automl.training.rows import Best, Call, Checkpoint, End, RunStatus, TrialStatus, Where
+from automl.training.rows import Best, Checkpoint, End, RunStatus, TrialStatus
+from automl.training.standing import Watch
 from automl.training.under_way import TrialsUnderWay, TrialUnderWay
-from keras_seg.protocol.orders import TRAINING, VALIDATION, StateForm, VisitReport
-from keras_seg.server.failure import words_of
-from keras_seg.server.interrupts import is_cancellation
+from keras_seg.protocol.orders import StateForm, VisitReport
+from keras_seg.protocol.parts import Raw
 
 _MEMORY_HINT = (
     "The server's log may say more; memory is the usual reason: lower keras_automl.sessions, or leave out what is too large."
 )
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that has finished: its number, and what the record says of its end."""
+
+    run: int
+    end: End
 
 
 def execute(
@@ -53,7 +63,7 @@ def execute(
     tables: Tables,
     arguments: Mapping[str, Any],
     interrupted: InterruptedRun | None = None,
-) -> None:
+) -> Made:
     """Train what a request asks for and make its tables.
 
     Args:
@@ -70,32 +80,35 @@ def execute(
         db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
     _warn(db, caveats.of_losses(request))
     tables.reserve(db)
-    needs = _needs(request)
+    needs = session_needs(request)
     rows = fingerprints(db, needs)
-    inputs = _digest(rows, request)
+    inputs = recording.digest(rows, request)
     if interrupted:
         interrupted.require_same(inputs)
     with open_cluster(db, needs, count, "the search", rows) as (cluster, journal):
         hourly = read_setting(db, CHECKPOINT_BYTES)
         record = RunRecord(journal, request.resources.memory, hourly, durable=journal is not db)
         history = record.recall(interrupted.run_id, request.training.partitions) if interrupted else History()
-        run = Run(db, request, scheduler, cluster, record, history)
+        run = Run(db, request, scheduler, cluster, record, history, anew=interrupted is not None and interrupted.anew)
         try:
             if interrupted:
                 run.set_out()
-                record.resume(_where(cluster))  # a replay that goes wrong has done so by now: nothing is written yet
+                record.resume(recording.where(cluster))  # a replay that goes wrong has done so by now: nothing is written yet
                 known = len(history.trials)
                 db.info(f"run {record.run} goes on after {history.elapsed:.1f} s of training; trials known: {known}")
             else:
-                record.begin(_call(request, arguments, inputs), _where(cluster), partial(locks.claim_run, db))
+                record.begin(recording.call(request, arguments, inputs), recording.where(cluster), partial(locks.claim_run, db))
                 run.set_out()
             with same_rows(db, journal, needs, rows, "the search"):
                 found = run.train()
+            bits = Bits(run.delivered)
             with settings(db, OF_LARGE_VALUES):
-                tables.fill(db, found, interrupted.started if interrupted else run.started, record.state_of)
-            record.finish(db, _end(run.best, RunStatus.FINISHED, None, cluster))
+                tables.fill(db, found, interrupted.started if interrupted else run.started, bits.state_of)
+            end = replace(run.end(tables), bits=bits.of(found))
+            record.finish(db, end)
+            return Made(record.run, end)
         except BaseException as error:
-            _close_quietly(record, run.best, error, cluster)
+            recording.close_quietly(record, run.best, error, cluster)
             raise
 
 
@@ -104,6 +117,7 @@ class Run:
 
     Args:
         history: what is known of it from before it was interrupted.
+        anew: whether its time begins anew.
 
     Attributes:
         started: when it began to train.
@@ -117,6 +131,8 @@ class Run:
         cluster: Cluster,
         record: RunRecord,
         history: History,
+        *,
+        anew: bool = False,
     ) -> None:
         self._db = db
         self._request = request
@@ -127,16 +143,20 @@ class Run:
         self._hopper = Hopper(self._layout, cluster.reaches)
         self._replay = Replay(self._layout, history)
         self._trials = TrialsUnderWay()
+        self._watch = Watch(self._trials, self._hopper, scheduler, self._layout, request.steering)
+        self._decided = Decided(scheduler, self._trials, limits_of(request))
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
-        self._progress = Progress(db, TRAINING if request.validation is None else VALIDATION, lambda: self.best, self._share)
+        self._anew = anew
+        value = f"{'best' if request.steering.keep is Keep.BEST else 'latest'} {request.objective.shown}"
+        self._progress = Progress(db, value, lambda: self.best, lambda: self._watch.told)
         self._begun = 0.0
         self.started = ""
 
     @property
     def best(self) -> Best:
-        """The trial with the lowest latest loss."""
-        return self._trials.best
+        """The trial with the best value of the objective; of a run that a budget has ended, as far as it counts."""
+        return self._trials.best if self._decided.ended_by is None else results.shown(results.best(self._decided.results))
 
     def set_out(self) -> None:
         """Get ready to train: check what is to be trained, and replay what is known. Nothing is written yet."""
@@ -144,21 +164,49 @@ class Run:
         request = self._request
         load = None if request.hosts else load_of(self._db, len(self._cluster.reaches), request.resources)
         require_trainable(self._cluster, self._request, first, load)
-        self._follow(first)
+        self._begin(first)
+        self._begin_others()
 
     def train(self) -> list[Result]:
         """Train what the scheduler says and return what became of the trials."""
         self.started = results.now(self._db)
         self._begun = time.monotonic() - self._elapsed_before
-        self._progress.begins(self._scheduler.count)
-        Visits(self._cluster, self._hopper, self).make(self._look_up)
-        if all(each.curve.error for each in self._trials):
-            error = next(iter(self._trials)).curve.error
-            if len(self._trials) == 1:
-                raise AutomlError(f"the only trial failed with: {error}")
-            raise AutomlError(f"all {len(self._trials)} trials failed; the first with: {error}")
-        found = self._trials.results()
+        self._watch.begins(self._begun, anew=self._anew)
+        self._progress.begins(self._watch.count)
+        self._stand()
+        outside = Outside(self._db, self._record.run, self._watch.until)
+        Visits(self._cluster, self._hopper, self).make(lambda: self._look_up(outside), lambda: self._decided.over)
+        self._stand()
+        found = self._trials.results() if self._decided.ended_by is None else self._stopped(self._decided.ended_by)
+        if all(each.curve.error for each in found):
+            if len(found) == 1:
+                raise AutomlError(f"the only trial failed with: {found[0].curve.error}")
+            raise AutomlError(f"all {len(found)} trials failed; the first with: {found[0].curve.error}")
         _warn(self._db, caveats.of_results(found))
+        return found
+
+    def end(self, tables: Tables) -> End:
+        """Return what the record is to say of the end of the run."""
+        reason = self._decided.ended_by
+        status = RunStatus.FINISHED if reason is None else RunStatus.STOPPED
+        made = None if reason is None else results.made(self._db, tables.names)
+        versions, taken = self._cluster.versions(), self._decided.taken
+        return End(**vars(self.best), status=status, versions=versions, decisions=taken, ended_by=reason, tables=made)
+
+    def _stopped(self, reason: Reason) -> list[Result]:
+        """Return what became of the trials that something was decided about, where the run has ended before its plan."""
+        run, budget, found = self._record.run, budget_of(reason, self._request.steering), self._decided.results
+        if not found:
+            why = f"{budget} has ended the search before its first trial was as far as to be compared with others"
+            again = (
+                f"SELECT madlib.automl_resume({run}, 'max_time=10 min') goes on where it was." if self._record.durable else None
+            )
+            raise AutomlError(why, sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE, hint=again)
+        for each in self._trials:
+            if (progress := each.progress_at_end) is not None:
+                self._record.progress(progress)
+        self._progress.ends(budget, self._decided.taken, len(found))
+        self._db.info(f"SELECT madlib.automl_resume({run}, 'max_time=10 min') goes on")
         return found
 
     # --- visits ---------------------------------------------------------------------------------------------------------
@@ -166,8 +214,9 @@ class Run:
     def order(self, visit: Visit) -> VisitWork:
         """Return the order of a visit, with the state that goes with it."""
         under_way, state, form = self._trials[visit.trial], self._record.state_of(visit.trial), StateForm.TRIAL
-        if state is None and self._begins_warm(visit.trial):
-            state, form = self._weights(visit.trial), StateForm.WEIGHTS
+        warm = self._request.warm_start
+        if state is None and warm is not None and visit.trial in warm.trials:
+            state, form = warm.weights(self._db, visit.trial), StateForm.WEIGHTS
         seed, run = self._request.seed, self._record.run
         return VisitWork(trials.visit_order(under_way.trial, visit, seed, under_way.sums, form, run), state)
 
@@ -180,6 +229,7 @@ class Run:
         under_way = self._trials[visit.trial]
         curve = under_way.curve
         curve.seconds += seconds
+        self._watch.trained(report.rows)
         curve.iteration = visit.stops[-1].iteration
         if state:  # which one training stop has changed, the first of the visit
             curve.visits += 1
@@ -192,7 +242,8 @@ class Run:
 
     def finished(self, trial: int) -> None:
         """Follow what the scheduler says to the end of a trial's task."""
-        self._follow(self._told(trial, self._trials[trial].curve.loss))
+        self._follow(self._told(trial, self._trials[trial].curve.score))
+        self._begin_others()
 
     def failed(self, trial: int, error: str) -> None:
         """Let a trial be out of the search."""
@@ -200,6 +251,7 @@ class Run:
         self._trials[trial].curve.error = error
         self._db.warning(f"mst_key {trial} failed and is out of the search: {error}")
         self._follow(self._told(trial, None))
+        self._begin_others()
 
     def repeated(self, trial: int, why: str) -> None:
         """Say that a visit was lost."""
@@ -218,12 +270,15 @@ class Run:
     def _datasets(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self._layout.partitions)
 
-    def _begins_warm(self, trial: int) -> bool:
-        return self._request.warm_start is not None and trial in self._request.warm_start.trials
-
-    def _weights(self, trial: int) -> bytes:
-        assert self._request.warm_start is not None
-        return bytes(self._db.execute(self._request.warm_start.query, trial)[0]["model_weights"])
+    def delivered(self, trial: int) -> Raw | None:
+        """Return the state of a trial that the tables get; None if it has not begun."""
+        under_way = self._trials[trial]
+        counted = None if self._decided.ended_by is None else under_way.counted
+        visits = under_way.delivered if counted is None else counted.visits
+        state = self._record.state_of(trial, visits)
+        if state is None and visits is not None:
+            raise lost_state(trial)
+        return state
 
     def _warn_once(self, warning: str | None) -> None:
         if warning is not None and warning not in self._warned:
@@ -236,18 +291,36 @@ class Run:
         evaluation = under_way.open.add(found, under_way.curve.iteration, time.monotonic() - self._begun)
         if evaluation is not None:
             under_way.curve.evaluations.append(evaluation)
-            self._record.evaluated(under_way.trial.number, evaluation)
+            self._keep(under_way)
+            value = under_way.curve.course.measure.value(evaluation)
+            self._record.evaluated(under_way.trial.number, evaluation, value)
+            if under_way.curve.is_over:
+                self._hopper.reroute(under_way.trial.number)
+
+    def _keep(self, under_way: TrialUnderWay) -> None:
+        """Keep the states that the tables may get beside the latest one."""
+        missing = self._record.keep(under_way.trial.number, under_way.kept)
+        if under_way.delivered in missing:
+            raise lost_state(under_way.trial.number)
 
     # --- the scheduler --------------------------------------------------------------------------------------------------
 
-    def _told(self, trial: int, loss: float | None) -> Step:
+    def _told(self, trial: int, score: float | None) -> Step:
         """Tell the scheduler how a trial's task ended, and return what it says."""
-        step = self._scheduler.report(trial, loss)
-        status = TrialStatus.FAILED if loss is None else TrialStatus.FINISHED
+        step = self._scheduler.report(trial, score)
+        for each in self._decided.end(trial, score, step):
+            self._keep(each)
+        status = TrialStatus.FAILED if score is None else TrialStatus.FINISHED
         self._record.progress(self._trials[trial].progress(status))
         if step.milestone is not None and self.started:  # what is replayed was said before
             self._say(step.milestone)
         return step
+
+    def _begin(self, step: Step) -> None:
+        """Do what a step says that nothing has led to."""
+        for each in self._decided.begin(step):
+            self._keep(each)
+        self._follow(step)
 
     def _follow(self, step: Step) -> None:
         """Do what a step says, and what follows from tasks whose ends are known."""
@@ -258,16 +331,27 @@ class Run:
             for task in step.tasks:
                 steps.extend(self._set_out(task))
 
+    def _begin_others(self) -> None:
+        """Have more trials at hand than sessions will be free, if the method has any; on segments not each of them will do."""
+        while isinstance(self._scheduler, OpenEnded) and self._hopper.resting < 2 * len(self._cluster.reaches):
+            step = self._scheduler.more() if self._decided.admits(len(self._trials)) and not self._decided.over else Step()
+            if not step.trials and not step.tasks:
+                break
+            self._begin(step)
+
     def _enter(self, step: Step) -> None:
         """Take in the trials and tasks of a step; trials that are in the record must be the same."""
         tasks = {task.trial: task for task in step.tasks}
         new = self._db.away(lambda: trials.make_trials(self._request, step.trials)) if step.trials else []
         for trial in new:
             task = tasks[trial.number]
-            curve = self._replay.curve(trial, task)
-            self._trials.add(TrialUnderWay(trial, task, curve, OpenEvaluation(self._datasets)))
+            course = Course.of(self._request.objective, self._request.steering, trial.compiled)
+            curve = self._replay.curve(trial, task, course)
+            opened = OpenEvaluation(self._datasets)
+            self._trials.add(TrialUnderWay(trial, self._layout.training, task.offset, task, curve, opened))
         for number, task in tasks.items():
             self._trials[number].task = task
+            self._keep(self._trials[number])
         unknown = [self._trials[trial.number] for trial in new if not self._replay.knows(trial)]
         self._record.trials([each.row for each in unknown])
         for each in unknown:
@@ -276,86 +360,40 @@ class Run:
     def _set_out(self, task: Task) -> list[Step]:
         """Let a trial set out on a task; where the record knows how that ended, return what the scheduler says to it."""
         under_way = self._trials[task.trial]
-        leg = self._replay.ahead(trials.leg(under_way.trial, task, self._request.frequency))
-        end = self._replay.ended(leg)
+        bounded = self._request.steering.bounded
+        leg = self._replay.ahead(trials.leg(under_way.trial, task, self._request.frequency, in_order=bounded))
+        self._watch.set_out(leg)
+        end = self._replay.ended(leg, under_way.curve)
         if end is None:
-            self._hopper.add(leg)
+            if self._decided.admits(task.trial):
+                self._hopper.add(leg)
             return []
         under_way.curve.error = end.error
-        return [self._told(leg.trial, end.loss)]
+        return [self._told(leg.trial, end.score)]
 
     # --- what is said ---------------------------------------------------------------------------------------------------
 
     def _say(self, milestone: Milestone) -> None:
-        self._record.best(self.best)
+        self._stand()
+        self._record.announce()
         self._record.flush(now=True)
         self._progress.reached(milestone)
 
-    def _look_up(self) -> None:
-        """Write down what has come, and say how far the run is if it is time to."""
-        if self._progress.goes_on():
-            self._record.best(self.best)
+    def _look_up(self, outside: Outside) -> None:
+        """Write down what has come, look for what ends the run, and say how far it is if it is time to."""
+        if (reason := outside.look()) is not None:
+            self._decided.stop(reason)
+        if self._watch.is_due:
+            self._stand()
+        self._progress.goes_on()
         self._record.flush()
 
-    def _share(self) -> float:
-        """Return which part of its iterations the run has made."""
-        return self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations))
+    def _stand(self) -> None:
+        """Have it written how far the run is."""
+        self._record.best(self.best)
+        self._record.stands(self._watch.standing(self._cluster.present))
 
 
 def _warn(db: CallerDatabase, caveat: str | None) -> None:
     if caveat is not None:
         db.warning(caveat)
-
-
-def _needs(request: Request) -> SessionNeeds:
-    definitions = {definition.key: definition for definition in request.architectures.values()}
-    return SessionNeeds(
-        request.datasets,
-        tuple(definitions.values()),
-        request.resources,
-        caching=request.caching,
-        hosts=request.hosts,
-        functions=request.functions,
-    )
-
-
-def _digest(rows: Sequence[str], request: Request) -> str:
-    """Return a digest of what is trained on: another one says that it may have changed.
-
-    Args:
-        rows: what the packed tables hold, told by who wrote it where: that is read in no time.
-    """
-    keys = sorted((number, definition.key) for number, definition in request.architectures.items())
-    return hashlib.sha256(json.dumps([list(rows), keys]).encode()).hexdigest()[:32]
-
-
-def _call(request: Request, arguments: Mapping[str, Any], inputs: str) -> Call:
-    return Call(
-        method=request.method,
-        params=request.params,
-        source_table=str(request.training.relation.name),
-        model_output_table=str(request.model),
-        arguments=json.dumps(dict(arguments)),
-        inputs=inputs,
-        random_state=request.seed,
-        threads=request.resources.threads,
-        partitions=request.training.partitions,
-    )
-
-
-def _where(cluster: Cluster) -> Where:
-    return Where(executor=cluster.kind, sessions=cluster.present, backend=os.getpid())
-
-
-def _end(best: Best, status: RunStatus, error: str | None, cluster: Cluster) -> End:
-    return End(best.best_mst_key, best.best_loss, status, error, cluster.versions())
-
-
-def _close_quietly(record: RunRecord, best: Best, error: BaseException, cluster: Cluster) -> None:
-    """Close the record of a run that failed; that this fails too must not hide why."""
-    status = RunStatus.CANCELLED if is_cancellation(error) else RunStatus.FAILED
-    why = next(iter(words_of(error).splitlines()), type(error).__name__)
-    try:
-        record.break_off(_end(best, status, why, cluster))
-    except Exception:
-        return

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.models import custom_functions
+from automl.search.steering import Keep
 from automl.training.columns import (
+    BEST_ITERATION,
     CONFIGURATION,
     TRAINED,
     Column,
@@ -42,6 +44,11 @@ class SearchTables:
     request: Request
     search: Search
 
+    @property
+    def names(self) -> tuple[Name, ...]:
+        out = self.search.outputs
+        return out.model, out.info, out.summary, out.selection, out.selection_summary
+
     def reserve(self, db: CallerDatabase) -> None:
         out = self.search.outputs
         make_models(db, out.model)
@@ -60,7 +67,8 @@ class SearchTables:
 
     @property
     def _info(self) -> tuple[Column[Line], ...]:
-        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns))
+        kept = (BEST_ITERATION,) if self.request.steering.keep is Keep.BEST else ()
+        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns), *kept)
 
     @property
     def _summary(self) -> tuple[Column[Times], ...]:

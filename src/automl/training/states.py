@@ -48,29 +48,34 @@ class Allowance:
 
 
 class RestingStates:
-    """The latest state of each trial.
+    """The latest state of each trial, and beside it those that are kept: of the best iteration, say.
+
+    A state is told by its trial and after how many visits it was.
 
     Args:
         memory: bytes of states that may stay in memory.
         allowance: of bytes that are written though they could stay there.
-        read: takes the state that an anchor tells of out of the record.
+        read: takes the state of a trial after so many visits out of the record.
     """
 
     def __init__(self, memory: int, allowance: Allowance, read: Callable[[int, int], Raw]) -> None:
         self._memory = memory
         self._allowance = allowance
         self._read = read
-        self._resting: OrderedDict[int, Checkpoint] = OrderedDict()
-        self._unsaved: dict[int, None] = {}
-        self._spilled: dict[int, int] = {}  # after how many visits
+        self._latest: dict[int, int] = {}
+        self._kept: dict[int, frozenset[int]] = {}
+        self._marks: dict[int, frozenset[int]] = {}
+        self._resting: OrderedDict[tuple[int, int], Checkpoint] = OrderedDict()
+        self._unsaved: dict[int, set[int]] = {}
+        self._spilled: dict[int, set[int]] = {}
         self._urgent: set[int] = set()
-        self._sizes: dict[int, int] = {}
+        self._sizes: dict[int, dict[int, int]] = {}
         self._in_writing: list[Checkpoint] = []
 
     @property
     def live(self) -> int:
-        """Bytes of the latest states of all trials, wherever they are."""
-        return sum(self._sizes.values())
+        """Bytes of all these states, wherever they are."""
+        return sum(size for sizes in self._sizes.values() for size in sizes.values())
 
     @property
     def excess(self) -> bool:
@@ -83,27 +88,50 @@ class RestingStates:
 
     def recall(self, anchors: Iterable[Anchor]) -> None:
         """Note that the record has these states: they stay there until they are asked for."""
-        self._spilled.update({anchor.mst_key: anchor.visits for anchor in anchors})
+        for anchor in anchors:
+            self._spilled.setdefault(anchor.mst_key, set()).add(anchor.visits)
+            self._latest[anchor.mst_key] = max(anchor.visits, self._latest.get(anchor.mst_key, 0))
 
     def put(self, checkpoint: Checkpoint) -> None:
-        """Let a trial's state rest here, in place of the one before."""
-        trial = checkpoint.mst_key
-        self._resting[trial] = checkpoint
-        self._resting.move_to_end(trial)
-        self._sizes[trial] = len(checkpoint.state)
-        self._unsaved[trial] = None
-        self._spilled.pop(trial, None)
+        """Let a trial's state rest here, in place of the one before unless that is kept."""
+        trial, visits = checkpoint.mst_key, checkpoint.visits
+        self._latest[trial] = visits
+        self._resting[trial, visits] = checkpoint
+        self._sizes.setdefault(trial, {})[visits] = len(checkpoint.state)
+        self._unsaved.setdefault(trial, set()).add(visits)
+        self._drop_others(trial)
 
-    def get(self, trial: int) -> Raw | None:
-        """Return a trial's state; None if it has not begun."""
-        if trial in self._resting:
-            return self._resting[trial].state
-        return self._read(trial, self._spilled[trial]) if trial in self._spilled else None
+    def keep(self, trial: int, visits: Iterable[int]) -> frozenset[int]:
+        """Keep these of a trial's states beside the latest one, and no others; return those that are not there."""
+        self._kept[trial] = frozenset(visits)
+        self._drop_others(trial)
+        there = self._spilled.get(trial, set())
+        return frozenset(each for each in self._kept[trial] if (trial, each) not in self._resting and each not in there)
+
+    def get(self, trial: int, visits: int | None = None) -> Raw | None:
+        """Return a trial's latest state, None if it has not begun; or the one that it had after so many visits."""
+        which = self._latest.get(trial) if visits is None else visits
+        if which is None:
+            return None
+        return self._resting[trial, which].state if (trial, which) in self._resting else self._read(trial, which)
+
+    def marks(self, trial: int, writing: Iterable[Checkpoint] = ()) -> list[int]:
+        """Return which of a trial's states the record is to say that it keeps: those kept now, once it has all of them.
+
+        Args:
+            writing: what is written together with this word.
+        """
+        kept = self._kept.get(trial, frozenset())
+        missing = self._unsaved.get(trial, set()) - {each.visits for each in writing if each.mst_key == trial}
+        if not kept & missing:
+            self._marks[trial] = kept
+        return sorted(self._marks.get(trial, ()))
 
     def fills_memory_twice(self, trial: int) -> bool:
         """Whether a trial's state is being written, and there is no room for the next one beside it."""
-        resting = self._resting.get(trial)
-        return any(each is resting for each in self._in_writing) and self._size + self._sizes[trial] > self._memory
+        resting = self._resting.get((trial, self._latest.get(trial, 0)))
+        writing = resting is not None and any(each is resting for each in self._in_writing)
+        return resting is not None and writing and self._size + len(resting.state) > self._memory
 
     def urge(self, trial: int) -> None:
         """Have a trial's state written with what is written next."""
@@ -116,35 +144,55 @@ class RestingStates:
             all_of_them: whatever the allowance.
         """
         chosen = [trial for trial in self._unsaved if trial in self._urgent]
-        size = sum(self._sizes[trial] for trial in chosen)
+        size = sum(map(self._unsaved_size, chosen))
         if all_of_them or self._allowance.reaches:
             for trial in self._unsaved:
                 if size > _TOGETHER:
                     break
                 if trial not in self._urgent:
                     chosen.append(trial)
-                    size += self._sizes[trial]
+                    size += self._unsaved_size(trial)
         self._urgent.clear()
         self._allowance.spend(size)
-        return self._begun(chosen)
+        # Those that are kept with the latest one: a run that is resumed goes on from that, and needs them.
+        return self._begun([(trial, visits) for trial in chosen for visits in sorted(self._unsaved[trial])])
 
     def in_the_way(self) -> list[Checkpoint]:
         """Drop the states from memory that have rested longest and are saved; return one that must be written first."""
         while self.excess:
-            trial = next(iter(self._resting))
-            if trial in self._unsaved:
-                self._allowance.spend(self._sizes[trial])
-                return self._begun([trial])
-            self._spilled[trial] = self._resting.pop(trial).visits
+            trial, visits = next(iter(self._resting))  # one that is kept has rested longer than what came after it
+            if visits in self._unsaved.get(trial, ()):
+                self._allowance.spend(self._sizes[trial][visits])
+                return self._begun([(trial, visits)])
+            del self._resting[trial, visits]
+            self._spilled.setdefault(trial, set()).add(visits)
         return []
 
     def written(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Note that states have been written and committed; there may be later ones by now."""
         self._in_writing = []
         for checkpoint in checkpoints:
-            if self._resting.get(checkpoint.mst_key) is checkpoint:
-                self._unsaved.pop(checkpoint.mst_key, None)
+            if self._resting.get((checkpoint.mst_key, checkpoint.visits)) is checkpoint:
+                self._saved(checkpoint.mst_key, checkpoint.visits)
 
-    def _begun(self, trials: Sequence[int]) -> list[Checkpoint]:
-        self._in_writing = [self._resting[trial] for trial in trials]
+    def _begun(self, states: Sequence[tuple[int, int]]) -> list[Checkpoint]:
+        self._in_writing = [self._resting[state] for state in states]
         return list(self._in_writing)
+
+    def _unsaved_size(self, trial: int) -> int:
+        return sum(self._sizes[trial][visits] for visits in self._unsaved[trial])
+
+    def _saved(self, trial: int, visits: int) -> None:
+        unsaved = self._unsaved.get(trial, set())
+        unsaved.discard(visits)
+        if not unsaved:
+            self._unsaved.pop(trial, None)
+
+    def _drop_others(self, trial: int) -> None:
+        """Drop a trial's states that are neither the latest nor kept."""
+        needed = {self._latest.get(trial), *self._kept.get(trial, ())}
+        for visits in [each for each in self._sizes.get(trial, ()) if each not in needed]:
+            self._resting.pop((trial, visits), None)
+            del self._sizes[trial][visits]
+            self._saved(trial, visits)
+        self._spilled[trial] = self._spilled.get(trial, set()) & needed

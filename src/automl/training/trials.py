@@ -13,6 +13,7 @@ from automl.search.orders import compile_order, fit_order, tensorboard_order
 from automl.search.parameters import CompileParams, FitParams, parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
+from automl.search.varied import named
 from automl.training.request import Request
 from keras_seg.protocol.orders import CompileOrder, FitOrder, NetworkCheck, StateForm, VisitOrder
 
@@ -27,6 +28,7 @@ class Trial:
         model: the key of its architecture.
         compiled, fit: its parameters, parsed.
         class_weight: by the number of the class.
+        varied: those of its parameters, by name, that tell the configurations of its search apart.
     """
 
     number: int
@@ -35,6 +37,7 @@ class Trial:
     compiled: CompileParams
     fit: FitParams
     class_weight: Mapping[int, float] | None = None
+    varied: Mapping[str, object] | None = None
 
     @property
     def program(self) -> tuple[object, ...]:
@@ -82,23 +85,28 @@ def make_trials(request: Request, numbered: Iterable[tuple[int, Configuration]])
 
 
 def _trial(request: Request, number: int, configuration: Configuration) -> Trial:
-    fit = parse_fit_params(configuration.fit_params)
+    compiled, fit = parse_compile_params(configuration.compile_params), parse_fit_params(configuration.fit_params)
+    values = named(configuration.model_id, compiled, fit)
     return Trial(
         number,
         configuration,
         request.architectures[configuration.model_id].key,
-        parse_compile_params(configuration.compile_params),
+        compiled,
         fit,
         request.class_weights.by_number(fit.class_weight),
+        {name: value for name, value in values.items() if name in request.varied},
     )
 
 
-def leg(trial: Trial, task: Task, frequency: int | None) -> Leg:
+def leg(trial: Trial, task: Task, frequency: int | None, *, in_order: bool = False) -> Leg:
     """Return the iterations that a task asks of a trial, on the search's own axis of iterations.
 
     Args:
         frequency: as in `evaluated`.
+        in_order: whether the tasks that retire first are to go first, where the method leaves that open: what has not retired
+            when the search is ended was in vain.
     """
+    in_turn = tuple(-each for each in task.order) if in_order else ()
     return Leg(
         trial=trial.number,
         program=trial.program,
@@ -106,6 +114,7 @@ def leg(trial: Trial, task: Task, frequency: int | None) -> Leg:
         iterations=task.iterations,
         evaluated=evaluated(task.offset, task.iterations, frequency),
         iterations_after=task.iterations_after,
+        priority=task.priority or in_turn,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automl.search.scheduler import Task
@@ -14,34 +15,104 @@ from automl.training.rows import Best, NewTrial, Progress, TrialStatus
 from automl.training.trials import Trial
 
 
+@dataclass(frozen=True)
+class TaskEnd:
+    """What a trial was at the end of one of its tasks.
+
+    Attributes:
+        task: which one.
+        curve: what was known of it.
+        visits: after how many the state was that the tables would have got; None for the latest, of one that failed.
+    """
+
+    task: Task
+    curve: LearningCurve
+    visits: int | None
+
+
 @dataclass
 class TrialUnderWay:
     """A trial of a run.
 
     Attributes:
         trial: what it trains.
+        partitions: of the training table.
+        begun: iterations on the axis of the search that lie before its first.
         task: the one that it has, or had last.
         curve: what is known of it so far.
         open: the evaluation that is under way.
         sums: what that has summed up to now.
+        counted: what it was at the end of the last task that something was decided about; None where nothing was.
+        ends: what it was at the ends of later ones.
     """
 
     trial: Trial
+    partitions: int
+    begun: int
     task: Task
     curve: LearningCurve
     open: OpenEvaluation
     sums: Mapping[str, Any] = field(default_factory=dict)
+    counted: TaskEnd | None = None
+    ends: list[TaskEnd] = field(default_factory=list)
 
     @property
     def row(self) -> NewTrial:
         """What the record has of it from its beginning."""
         configuration = self.trial.configuration
-        return NewTrial(self.trial.number, configuration.model_id, configuration.compile_params, configuration.fit_params)
+        values = configuration.model_id, configuration.compile_params, configuration.fit_params
+        return NewTrial(self.trial.number, *values, varied=self.trial.varied)
 
     def progress(self, status: TrialStatus) -> Progress:
         """Return what the record is to say of it now."""
-        curve = self.curve
-        return Progress(self.trial.number, status, self.task.place, curve.iteration, curve.loss, curve.seconds, curve.error)
+        curve, best = self.curve, self.curve.best
+        return Progress(
+            mst_key=self.trial.number,
+            status=status,
+            place=self.task.place,
+            iteration=curve.iteration,
+            loss=curve.loss,
+            seconds=curve.seconds,
+            error=curve.error,
+            objective=curve.value,
+            best_iteration=None if best is None else best.iteration,
+        )
+
+    @property
+    def progress_at_end(self) -> Progress | None:
+        """What the record is to say of it where it counts as it was at the last decision; None for what it says."""
+        if self.counted is None or self.curve.error is not None:
+            return None
+        curve = replace(self.counted.curve, iteration=self.counted.curve.evaluations[-1].iteration)
+        return replace(self, task=self.counted.task, curve=curve).progress(TrialStatus.FINISHED)
+
+    @property
+    def delivered(self) -> int | None:
+        """After how many visits the state was that the tables get; None for the latest one."""
+        best = self.curve.best
+        return None if best is None else self._visits(best.iteration)
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """After how many visits the states were that must be there beside the latest one: what the tables may get."""
+        before = [each for each in (self.counted, *self.ends) if each is not None and each.task != self.task]
+        return frozenset(each for each in (self.delivered, *(end.visits for end in before)) if each is not None)
+
+    def end(self) -> None:
+        """Note what the trial is at the end of its task."""
+        task, curve = self.task, self.curve
+        then = replace(curve) if curve.error is not None else curve.until(task.offset + task.iterations)
+        found = then.delivered
+        failed = curve.error is not None or found is None
+        self.ends.append(TaskEnd(task, then, None if failed or found is None else self._visits(found.iteration)))
+
+    def count(self, task: Task) -> None:
+        """Note that something was decided about it at the end of a task."""
+        while self.counted is None or self.counted.task != task:
+            self.counted = self.ends.pop(0)
+
+    def _visits(self, iteration: int) -> int:
+        return (iteration - self.begun) * self.partitions
 
 
 class TrialsUnderWay:
@@ -69,10 +140,17 @@ class TrialsUnderWay:
 
     @property
     def best(self) -> Best:
-        """The trial whose latest loss is the lowest, if any is finite."""
-        losses = ((each.curve.loss, number) for number, each in self._trials.items())
-        loss, trial = min(losses, key=lambda each: rank(*each), default=(None, 0))
-        return Best(None, None) if loss is None or not math.isfinite(loss) else Best(trial, loss)
+        """The trial with the best score, if any is finite."""
+        scores = ((each.curve.score, number) for number, each in self._trials.items())
+        score, trial = min(scores, key=lambda each: rank(*each), default=(None, 0))
+        if score is None or not math.isfinite(score):
+            return Best()
+        return Best(trial, self._trials[trial].curve.loss, self._trials[trial].curve.value)
+
+    def ranking(self, most: int) -> list[int]:
+        """Return the numbers of the best trials, the best first."""
+        scores = ((each.curve.score, number) for number, each in self._trials.items())
+        return [number for _, number in heapq.nsmallest(most, scores, key=lambda each: rank(*each))]
 
     @property
     def visits(self) -> int:

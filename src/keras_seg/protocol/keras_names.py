@@ -42,6 +42,7 @@ NUMBERS_METRICS = NUMBERS_LOSSES | {
     "SparseCategoricalAccuracy",
     "SparseTopKCategoricalAccuracy",
 }
+SCORES = frozenset(("F1Score", "f1_score", "FBetaScore", "f_beta_score"))
 _DIVERGENCE = {"kld", "KLD", "kl_divergence", "KLDivergence", "kullback_leibler_divergence"}  # of one output: of 0 it is 0
 CLASSES_LOSSES = NUMBERS_LOSSES | {
     *_DIVERGENCE,

@@ -14,6 +14,7 @@ In reading order:
     traced_numbers     numbers that are inputs of a graph and look like floats to Keras
     objectives         names to Keras' losses and metrics
     class_numbers      losses and metrics that want the number of a class
+    positive_class     metrics of one class, of two outputs
     custom_objectives  custom functions as losses and metrics
     row_shape          what stands in the rows that losses and metrics are given
     problems           what is wrong with compile parameters, in words

@@ -25,6 +25,7 @@ from keras_seg.protocol.keras_names import (
     FORMER,
     NUMBERS_LOSSES,
     NUMBERS_METRICS,
+    SCORES,
     UTILITIES,
     is_known,
 )
@@ -32,6 +33,7 @@ from keras_seg.protocol.spelling import did_you_mean
 from keras_seg.server.failure import message_of
 from keras_seg.training.class_numbers import ClassNumbers, ClassNumbersMetric
 from keras_seg.training.custom_objectives import Custom, custom_loss, custom_metric
+from keras_seg.training.positive_class import of_positive_class
 from keras_seg.training.problems import CompileProblem
 from keras_seg.training.row_shape import RowShape, tried
 
@@ -142,11 +144,12 @@ def _metric_of_keras(text: str, shape: RowShape, functions: Mapping[str, Any]) -
     name = _fitting(given.name, shape)
     if name in CLASSES_METRICS:
         _require_classes("metric", name, "BinaryIoU" if "IoU" in name else "accuracy", shape)
-    made = _made("metric", Named(name, given.arguments), _metrics(), _NO_METRICS, shape, functions)
+    usual = {"threshold": 0.5} if shape.one_for_two and name in SCORES else {}  # the larger of two outputs is above a half
+    made = _made("metric", Named(name, {**usual, **given.arguments}), _metrics(), _NO_METRICS, shape, functions)
     metric = made if isinstance(made, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(made, name=given.name)
     if isinstance(made, keras.metrics.FBetaScore) and made.threshold is None:
         _require_outputs(name, shape)
-    return ClassNumbersMetric(metric) if name in NUMBERS_METRICS else metric
+    return ClassNumbersMetric(metric) if name in NUMBERS_METRICS else of_positive_class(metric, shape)
 
 
 def _custom(what: str, name: str, functions: Mapping[str, Any]) -> Custom:

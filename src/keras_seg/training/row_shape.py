@@ -36,9 +36,20 @@ class RowShape:
         return are_class_numbers(self.packed, self.outputs)
 
     @property
+    def two_outputs(self) -> bool:
+        """Whether the network has two outputs, one for each of two classes."""
+        one_hot = self.packed.one_hot and self.packed.shape == (2,)
+        return self.outputs == (2,) and (one_hot or self.numbered)
+
+    @property
+    def one_for_two(self) -> bool:
+        """Whether the network has one output for two classes."""
+        return stands_for_two(self.packed, self.outputs)
+
+    @property
     def labels(self) -> tuple[int, ...]:
         """The shape of the labels that losses and metrics are given: of one output for two classes 0 or 1."""
-        if stands_for_two(self.packed, self.outputs):
+        if self.one_for_two:
             return self.outputs or (1,)
         return common_shape(self.packed, self.outputs) or self.packed.shape
 
@@ -49,7 +60,7 @@ class RowShape:
 
     def given(self, y: Any) -> Any:
         """Return packed labels (rows, ...) as losses and metrics are given them (rows, ...); part of a graph."""
-        if stands_for_two(self.packed, self.outputs):
+        if self.one_for_two:
             y = y[:, 1:]
         return y if self.labels == y.shape[1:] else tf.reshape(y, (-1, *self.labels))
 

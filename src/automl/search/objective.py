@@ -1,0 +1,203 @@
+"""What ranks trials: the loss, or a metric that every configuration has, of one of the two tables.
+
+A scheduler is told a score, of which the lower is the better: the value of an objective that is better small, the negative of
+one that is better large. Whoever shows it shows the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from automl.errors import UsageError
+from automl.search.literals import Call, call_of
+from automl.search.orders import compile_order
+from automl.search.pairs import AUTOML_PARAMS
+from automl.search.parameters import CompileParams
+from automl.search.steering import Direction, Wanted
+from keras_seg.protocol import keras_names
+from keras_seg.protocol.keras_names import ACCURACY
+from keras_seg.protocol.orders import TRAINING, VALIDATION
+from keras_seg.protocol.spelling import did_you_mean
+
+LOSS = "loss"
+_KEY = '"objective"'
+_PREFIXES = {"training_": TRAINING, "train_": TRAINING, "validation_": VALIDATION, "val_": VALIDATION}
+
+# Metrics of Keras that are better large; all others that it has are better small. By the names that `one_name` gives them.
+_LARGE = frozenset(
+    (
+        "accuracy",
+        "auc",
+        "binary_accuracy",
+        "binary_io_u",
+        "categorical_accuracy",
+        "concordance_correlation",
+        "cosine_similarity",
+        "f1_score",
+        "f_beta_score",
+        "io_u",
+        "mean_io_u",
+        "one_hot_io_u",
+        "one_hot_mean_io_u",
+        "pearson_correlation",
+        "precision",
+        "precision_at_recall",
+        "r2_score",
+        "recall",
+        "recall_at_precision",
+        "sensitivity_at_specificity",
+        "specificity_at_sensitivity",
+        "top_k_categorical_accuracy",
+        "true_negatives",
+        "true_positives",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What ranks trials.
+
+    Attributes:
+        name: "loss", or a metric as it was asked for.
+        dataset: "training" or "validation".
+        direction: which values are better.
+    """
+
+    name: str
+    dataset: str
+    direction: Direction = Direction.MIN
+
+    def place(self, compiled: CompileParams) -> int | None:
+        """Return which of the metrics of a configuration it is, from 0; None for the loss."""
+        return None if self.name == LOSS else _places(self.name, compiled.all_metrics)[0]
+
+    def score(self, value: float) -> float:
+        """Return what a value is worth, the lower the better; or of such a score the value."""
+        return value if self.direction is Direction.MIN else -value
+
+    @property
+    def shown(self) -> str:
+        """As sentences name it: `validation accuracy`."""
+        return f"{self.dataset} {self.name}"
+
+    def __str__(self) -> str:
+        """As it can be asked for again: `max:validation_accuracy`."""
+        return f"{self.direction}:{self.dataset}_{self.name}"
+
+
+def scales(compiled: Iterable[CompileParams]) -> tuple[str, ...]:
+    """Return the losses of configurations that cannot be compared, each with its factor, as they are called."""
+    found: dict[tuple[str, float], str] = {}
+    for each in compiled:
+        factor = compile_order(each).loss_weight
+        shown = each.loss if factor == 1 else f"{factor:g} * {each.loss}"
+        found.setdefault((keras_names.one_name("loss", each.loss), factor), shown)
+    return tuple(found.values())
+
+
+def direction_of(metric: str) -> Direction | None:
+    """Return which values of a metric are better; None where it is none of Keras.
+
+    >>> str(direction_of("AUC(curve='PR')")), str(direction_of("mae")), direction_of("revenue")
+    ('max', 'min', None)
+    """
+    call = call_of(metric)
+    name = metric if call is None else call.name
+    if _name(name) in _LARGE:
+        return Direction.MAX
+    return Direction.MIN if keras_names.is_known("metric", name) else None
+
+
+def resolve(wanted: Wanted, compiled: Iterable[CompileParams], dataset: str) -> Objective:
+    """Return the objective that is meant.
+
+    Args:
+        wanted: as it was written. A name behind `training_` or `validation_` (or `val_`) is that of the table.
+        compiled: the compile parameters of configurations that stand for all.
+        dataset: whose values rank where nothing else is said: "validation" where there is a validation table.
+
+    Raises:
+        UsageError: there is no such metric, not in every configuration, or several; there is no such table; or nobody knows
+            which of its values are better.
+    """
+    lists = list(dict.fromkeys(each.all_metrics for each in compiled))
+    name, table = _without_table(wanted.name, lists)
+    if table == VALIDATION and dataset == TRAINING:
+        raise _problem("is of the validation table, and there is none", wanted, "Give validation_table a packed table.")
+    if name != LOSS:
+        _require_one(wanted, name, lists)
+    direction = wanted.direction or (Direction.MIN if name == LOSS else direction_of(_written(name, lists)))
+    if direction is None:
+        rule = f"must say which values of {name} are better, the small or the large ones"
+        raise _problem(rule, wanted, f"For example: objective=max:{wanted.name}")
+    return Objective(name, table or dataset, direction)
+
+
+def _without_table(name: str, lists: Sequence[Sequence[str]]) -> tuple[str, str | None]:
+    """Return a name without the table before it, and the table; a metric may be called so itself."""
+    if not any(_places(name, metrics) for metrics in lists):
+        for prefix, table in _PREFIXES.items():
+            if name.lower().startswith(prefix):
+                return _spelled(name[len(prefix) :]), table
+    return _spelled(name), None
+
+
+def _spelled(name: str) -> str:
+    return LOSS if name.lower() == LOSS else name
+
+
+def _require_one(wanted: Wanted, name: str, lists: Sequence[Sequence[str]]) -> None:
+    """Raise unless each list of metrics has the one that is meant, once."""
+    known = list(dict.fromkeys(metric for metrics in lists for metric in metrics))
+    for metrics in lists:
+        found = _places(name, metrics)
+        if len(found) == 1:
+            continue
+        if len(found) > 1:
+            which = ", ".join(metrics[each] for each in found)
+            raise _problem(f"must be one metric, and {name} can be {which}", wanted, "Write it as the metric is written.")
+        if not any(_places(name, others) for others in lists):
+            rule = f"{name} is not one of {', '.join([LOSS, *known])}{did_you_mean(name, [LOSS, *known])}"
+            raise UsageError(AUTOML_PARAMS, f"{_KEY} {rule}", hint="It must be the loss, or one of the metrics in the grid.")
+        raise _problem(f"must be a metric of every configuration; one has the metrics {list(metrics)}", wanted)
+
+
+def _problem(rule: str, wanted: Wanted, hint: str | None = None) -> UsageError:
+    return UsageError(AUTOML_PARAMS, f"{_KEY} {rule}", wanted.name, hint=hint)
+
+
+def _written(name: str, lists: Sequence[Sequence[str]]) -> str:
+    return lists[0][_places(name, lists[0])[0]]
+
+
+# --- which metric a name means ------------------------------------------------------------------------------------------
+
+
+def _places(name: str, metrics: Sequence[str]) -> list[int]:
+    """Return the places of the metrics that a name can mean: by the whole text, by their argument `name`, or by their class."""
+    sought = call_of(name)
+    if sought is None:
+        return []
+    read = [Call(name) if call is None else call for name, call in ((each, call_of(each)) for each in metrics)]
+    ways: list[Callable[[Call], bool]] = [
+        lambda call: _is_same(call, sought) and _arguments(call) == _arguments(sought),
+        lambda call: str(dict(call.keywords).get("name")).lower() == name.lower(),
+        lambda call: _is_same(call, sought) and not sought.keywords,
+    ]
+    found = ([place for place, call in enumerate(read) if means(call)] for means in ways)
+    return next((places for places in found if places), [])
+
+
+def _is_same(one: Call, other: Call) -> bool:
+    """Whether two metrics are the same but for their arguments, whichever of its names is written."""
+    return _name(one.name) == _name(other.name)
+
+
+def _arguments(call: Call) -> list[tuple[str, str]]:
+    return sorted((key, repr(value)) for key, value in call.keywords)
+
+
+def _name(name: str) -> str:
+    return "accuracy" if name.lower() in ACCURACY else keras_names.one_name("metric", name).lower()

@@ -1,0 +1,57 @@
+"""What the record has of a run as a whole: what was called, where it runs, how it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from automl.cluster.interface import Cluster
+from automl.training.record import RunRecord
+from automl.training.request import Request
+from automl.training.rows import Best, Call, End, RunStatus, Where
+from keras_seg.server.failure import words_of
+from keras_seg.server.interrupts import is_cancellation
+
+
+def digest(rows: Sequence[str], request: Request) -> str:
+    """Return a digest of what is trained on: another one says that it may have changed.
+
+    Args:
+        rows: what the packed tables hold, told by who wrote it where: that is read in no time.
+    """
+    keys = sorted((number, definition.key) for number, definition in request.architectures.items())
+    return hashlib.sha256(json.dumps([list(rows), keys]).encode()).hexdigest()[:32]
+
+
+def call(request: Request, arguments: Mapping[str, Any], inputs: str) -> Call:
+    """Return what was called."""
+    return Call(
+        method=request.method,
+        params=request.params,
+        objective=str(request.objective),
+        source_table=str(request.training.relation.name),
+        model_output_table=str(request.model),
+        arguments=json.dumps(dict(arguments)),
+        inputs=inputs,
+        random_state=request.seed,
+        threads=request.resources.threads,
+        partitions=request.training.partitions,
+    )
+
+
+def where(cluster: Cluster) -> Where:
+    """Return where a run runs."""
+    return Where(executor=cluster.kind, sessions=cluster.present, backend=os.getpid())
+
+
+def close_quietly(record: RunRecord, best: Best, error: BaseException, cluster: Cluster) -> None:
+    """Close the record of a run that failed; that this fails too must not hide why."""
+    status = RunStatus.CANCELLED if is_cancellation(error) else RunStatus.FAILED
+    why = next(iter(words_of(error).splitlines()), type(error).__name__)
+    try:
+        record.break_off(End(**vars(best), status=status, error=why, versions=cluster.versions()))
+    except Exception:
+        return

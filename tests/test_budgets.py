@@ -1,0 +1,144 @@
+"""Decisions in the order of the plan, and what ends them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from automl.cluster.hopper import Layout
+from automl.search.asha import AshaParams
+from automl.search.budgets import Decisions, Limits, Reason
+from automl.search.hyperband import HyperbandParams
+from automl.search.hyperopt import HyperoptParams
+from automl.search.retirement import Retired
+from automl.search.scheduler import Plan, Task
+from automl.search.space_arguments import parse_space
+from simulated import ScheduledSearch, Simulation, restless_cost
+
+SPACE = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.001, 0.1, 'log']}]}", "{'epochs': [1]}")
+LAYOUT = Layout((("training", 2),))
+PLANS: dict[str, Plan] = {
+    "hyperband": HyperbandParams(9, 3).plan(SPACE, 1, 2),
+    "tpe": HyperoptParams(12, 3).plan(SPACE, 1, 2),
+    "asha": AshaParams(9, 3, 15).plan(SPACE, 1, 2),
+    "asha, tpe": AshaParams(9, 3, 15, "tpe").plan(SPACE, 1, 2),
+}
+
+
+def task(trial: int) -> Task:
+    return Task(trial, 1)
+
+
+def decided(limits: Limits, scores: list[float | None], order: list[int] | None = None) -> Decisions:
+    """Trials with one task each that end in an order."""
+    decisions = Decisions(limits)
+    decisions.begin([task(trial) for trial in range(1, len(scores) + 1)], None)
+    for trial in order or range(1, len(scores) + 1):
+        decisions.end(task(trial), scores[trial - 1], (), None)
+    return decisions
+
+
+def test_tasks_retire_in_their_order_and_those_behind_an_open_one_wait() -> None:
+    decisions = Decisions(Limits())
+    decisions.begin([task(1), task(2), task(3)], None)
+    assert decisions.end(task(3), 0.3, (), None) == []
+    assert decisions.end(task(1), 0.1, (), None) == [Retired(task(1), 0.1)]
+    assert (decisions.taken, decisions.complete) == (1, False)
+    assert decisions.end(task(2), None, (), None) == [Retired(task(2), None), Retired(task(3), 0.3)]
+    assert (decisions.taken, decisions.complete, decisions.ended_by) == (3, True, None)
+
+
+def test_what_follows_retires_before_what_stands_behind_it() -> None:
+    first, second, follow = Task(1, 1, turn=(1,)), Task(2, 1, turn=(4,)), Task(1, 2, 1, turn=(3,))
+    decisions = Decisions(Limits())
+    decisions.begin([first, second], None)
+    assert decisions.end(second, 0.2, (), None) == []
+    assert decisions.end(first, 0.1, [follow], None) == [Retired(first, 0.1)]
+    assert decisions.end(follow, 0.1, (), None) == [Retired(follow, 0.1), Retired(second, 0.2)]
+
+
+def test_nothing_retires_before_a_trial_that_could_have_begun() -> None:
+    late = Task(1, 1, turn=(9,))
+    decisions = Decisions(Limits())
+    decisions.begin([late], (5,))
+    assert decisions.end(late, 0.1, (), (5,)) == []
+    assert decisions.begin([Task(2, 1, turn=(5,))], (12,)) == []
+    assert decisions.end(Task(2, 1, turn=(5,)), 0.2, (), (12,)) == [Retired(Task(2, 1, turn=(5,)), 0.2), Retired(late, 0.1)]
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("limits", "scores", "reason", "taken"),
+    [
+        (Limits(), [0.5, 0.4, 0.3], None, 3),
+        (Limits(max_trials=2), [0.5, 0.4, 0.3], Reason.MAX_TRIALS, 2),
+        (Limits(max_trials=3), [0.5, 0.4, 0.3], None, 3),
+        (Limits(target=0.4), [0.5, 0.4, 0.3], Reason.TARGET, 2),
+        (Limits(target=-0.9), [-0.5, -0.95, -0.3], Reason.TARGET, 2),
+        (Limits(target=0.1), [0.5, NAN, None], None, 3),
+        (Limits(patience=2), [0.5, 0.4, 0.4, 0.6, 0.1], Reason.PATIENCE, 4),
+        (Limits(patience=2), [0.5, 0.6, 0.4, 0.6, None, 0.1], Reason.PATIENCE, 5),
+        (Limits(patience=2), [None, NAN, 0.1], None, 3),
+        (Limits(decisions=2), [0.5, 0.4, 0.3], Reason.DECISIONS, 2),
+        (Limits(decisions=9), [0.5, 0.4, 0.3], None, 3),
+    ],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_ends_the_decisions(
+    limits: Limits, scores: list[float | None], reason: Reason | None, taken: int, backwards: bool
+) -> None:
+    order = list(range(len(scores), 0, -1)) if backwards else None
+    decisions = decided(limits, scores, order)
+    assert (decisions.ended_by, decisions.taken) == (reason, taken)
+
+
+def test_patience_counts_trials_and_not_their_tasks() -> None:
+    decisions = Decisions(Limits(patience=2))
+    tasks = [Task(1, 1), *(Task(2, 1, offset) for offset in range(5))]
+    decisions.begin(tasks, None)
+    for each in tasks:
+        decisions.end(each, 0.5, (), None)
+    assert (decisions.taken, decisions.ended_by) == (6, None)
+
+
+# --- searches -----------------------------------------------------------------------------------------------------------
+
+
+def retired(plan: Plan, sessions: int, seed: int, limits: Limits) -> tuple[list[Retired], Decisions]:
+    """What a simulated search has decided."""
+    simulation = Simulation(LAYOUT, (None,) * sessions, restless_cost(seed))
+
+    def loss(trial: int, iteration: int) -> float:
+        return random.Random(trial).random() + random.Random(f"{trial} {iteration}").random() / iteration
+
+    search = ScheduledSearch(plan.scheduler(), simulation, loss, decisions=Decisions(limits))
+    search.run()
+    return search.retired, search.decisions
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
+@pytest.mark.parametrize(
+    "limits", [Limits(), Limits(max_trials=5), Limits(target=0.3), Limits(patience=3), Limits(decisions=7)], ids=repr
+)
+def test_the_same_is_decided_on_any_number_of_sessions(plan: Plan, limits: Limits) -> None:
+    whole, _ = retired(plan, 1, 0, Limits())
+    alone, decisions = retired(plan, 1, 1, limits)
+    assert whole[: len(alone)] == alone
+    for sessions, seed in ((2, 2), (64, 3)):
+        found, others = retired(plan, sessions, seed, limits)
+        assert found == alone
+        assert (others.taken, others.ended_by) == (decisions.taken, decisions.ended_by)
+
+
+def test_hyperband_decides_bracket_after_bracket() -> None:
+    found, _ = retired(PLANS["hyperband"], 3, 1, Limits())
+    places = [(each.task.place["s"], each.task.place["i"]) for each in found]
+    assert places == [(2, 0)] * 9 + [(2, 1)] * 3 + [(2, 2)] + [(1, 0)] * 3 + [(1, 1)] + [(0, 0)] * 3
+
+
+def test_as_many_trials_as_the_first_bracket_has_are_tried_to_its_end() -> None:
+    found, decisions = retired(PLANS["hyperband"], 3, 1, Limits(max_trials=9))
+    assert (len(found), decisions.ended_by) == (13, Reason.MAX_TRIALS)

@@ -1,0 +1,151 @@
+"""A run that a budget ends: what it delivers hangs on its decisions alone, they repeat it, and it can go on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from automl.errors import AutomlError
+from automl.search.budgets import Reason
+from automl.search.methods import METHODS
+from automl.search.scheduler import Plan
+from automl.search.steering import Keep, Steering
+from automl.training import run as under_test
+from automl.training.decided import Outside
+from test_replay import ANYWHERE, CLUSTERS, FAILS, PARTITIONS, PLANS, SEED, SPACE, World, request_of
+
+ENDLESS = METHODS["asha"].parse({"R": "4", "eta": "2"}).without_end()  # type: ignore[attr-defined]
+ENDLESS_PLANS: dict[str, tuple[Plan, int | None]] = {
+    "random": (ENDLESS.plan(SPACE, SEED, PARTITIONS), 1),
+    "tpe": (replace(ENDLESS, sampler="tpe").plan(SPACE, SEED, PARTITIONS), None),
+}
+BUDGETS = {
+    "decisions": Steering(decisions=8),
+    "keep": Steering(decisions=8, keep=Keep.BEST),
+    "max_trials": Steering(max_trials=4),
+    "target": Steering(target=0.3),
+    "patience": Steering(patience=2),
+}
+
+
+def world(plan: tuple[Plan, int | None], steering: Steering, seed: int, reaches: Any = ANYWHERE, memory: int = 2**20) -> World:
+    return World(request_of(*plan, memory=memory, steering=steering), random.Random(seed), reaches, FAILS)
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, plan: Any, steering: Steering, seed: int = 1, **others: Any) -> World:
+    made = world(plan, steering, seed, **others)
+    assert made.go(monkeypatch)
+    return made
+
+
+@pytest.fixture(params=PLANS)
+def plan(request: pytest.FixtureRequest) -> tuple[Plan, int | None]:
+    return PLANS[request.param]
+
+
+@pytest.mark.parametrize("steering", BUDGETS.values(), ids=BUDGETS.keys())
+def test_what_is_delivered_hangs_on_the_decisions_alone(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], steering: Steering
+) -> None:
+    first = ended(monkeypatch, plan, steering)
+    end = {key: first.record.run[key] for key in ("status", "decisions", "ended_by", "best_mst_key", "best_objective")}
+    assert end["status"] == ("finished" if end["ended_by"] is None else "stopped")
+    for seed, reaches in ((2, (None,)), (3, (None,) * 9), (4, CLUSTERS["Greenplum"])):
+        again = ended(monkeypatch, plan, steering, seed, reaches=reaches, memory=1 if seed == 3 else 2**20)
+        assert again.found.trials == first.found.trials
+        assert {key: again.record.run[key] for key in end} == end
+    if end["ended_by"] is not None:
+        repeated = ended(monkeypatch, plan, Steering(decisions=end["decisions"], keep=steering.keep), 5)
+        assert repeated.found.trials == first.found.trials
+
+
+@pytest.mark.parametrize("steering", [BUDGETS["keep"], BUDGETS["max_trials"]], ids=["keep", "max_trials"])
+@pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
+def test_it_delivers_the_same_wherever_it_was_stopped(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], steering: Steering, crash: bool
+) -> None:
+    whole = ended(monkeypatch, plan, steering)
+    for stop in range(0, whole.visits, 9):
+        stopped = world(plan, steering, stop, memory=1 if stop % 2 else 2**20)
+        if stopped.go(monkeypatch, stop=stop, crash=crash):
+            continue
+        assert stopped.go(monkeypatch, resumed=True)
+        assert stopped.found.trials == whole.found.trials
+        assert stopped.record.run["decisions"] == whole.record.run["decisions"]
+
+
+@pytest.mark.parametrize("keep", list(Keep))
+def test_it_goes_on_to_what_it_would_have_become(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], keep: Keep
+) -> None:
+    whole = ended(monkeypatch, plan, Steering(keep=keep))
+    for decisions in (3, 5, 9):
+        stopped = ended(monkeypatch, plan, Steering(keep=keep, decisions=decisions), decisions)
+        if stopped.record.run["status"] == "finished":
+            continue
+        assert stopped.record.checkpoints
+        stopped.request = replace(stopped.request, steering=Steering(keep=keep))
+        assert stopped.go(monkeypatch, resumed=True)
+        assert stopped.found.trials == whole.found.trials
+        assert stopped.record.run["status"] == "finished"
+        assert stopped.record.curves == whole.record.curves
+
+
+def stop_by(monkeypatch: pytest.MonkeyPatch, reason: Reason, looks: int) -> None:
+    """Let a run be ended from outside when it has looked so often."""
+    left = iter(range(looks))
+
+    class Impatient(Outside):
+        def look(self) -> Reason | None:
+            return None if next(left, None) is not None else reason
+
+    monkeypatch.setattr(under_test, "Outside", Impatient)
+
+
+@pytest.mark.parametrize("plan", ENDLESS_PLANS.values(), ids=ENDLESS_PLANS.keys())
+@pytest.mark.parametrize("reaches", [(None,), (None,) * 5, CLUSTERS["Greenplum"]], ids=["one", "five", "segments"])
+def test_a_clock_says_how_many_decisions_are_taken_and_these_repeat_the_run(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], reaches: Sequence[frozenset[int] | None]
+) -> None:
+    with monkeypatch.context() as patched:
+        stop_by(patched, Reason.MAX_TIME, 150)
+        first = ended(patched, plan, Steering(max_time=60.0), 1, reaches=reaches)
+    assert (first.record.run["status"], first.record.run["ended_by"]) == ("stopped", "max_time")
+    taken = first.record.run["decisions"]
+    assert taken > 8
+    repeated = ended(monkeypatch, plan, Steering(max_time=60.0, decisions=taken), 2)
+    assert repeated.found.trials == first.found.trials
+    assert len(first.found.trials) < len(first.record.configurations)  # some had begun that nothing was decided about
+    with monkeypatch.context() as patched:
+        stop_by(patched, Reason.STOP, 100)
+        assert first.go(patched, resumed=True)
+    assert (first.record.run["status"], first.record.run["ended_by"]) == ("stopped", "automl_stop")
+    longer = ended(monkeypatch, plan, Steering(max_time=60.0, decisions=first.record.run["decisions"]), 3)
+    assert first.record.run["decisions"] > taken
+    assert longer.found.trials == first.found.trials
+
+
+def test_what_has_ended_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = ended(monkeypatch, PLANS["hyperband"], Steering(decisions=8)).said
+    assert any(line.startswith("decisions=8 has ended the search after 0.0 s: 8 decisions about 8 config") for line in said)
+    assert "SELECT madlib.automl_resume(1, 'max_time=10 min') goes on" in said
+
+
+def test_a_budget_that_ends_before_the_first_decision_is_an_error_and_the_run_can_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = world(PLANS["listed"], Steering(max_time=60.0), 1)
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(AutomlError, match=r"^max_time=60 s has ended the search before") as error,
+    ):
+        stop_by(patched, Reason.MAX_TIME, 3)
+        made.go(patched)
+    assert error.value.hint == "SELECT madlib.automl_resume(1, 'max_time=10 min') goes on where it was."
+    assert made.record.run["status"] == "failed"
+    assert made.go(monkeypatch, resumed=True)
+    assert made.found.trials == ended(monkeypatch, PLANS["listed"], Steering()).found.trials
