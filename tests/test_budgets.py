@@ -20,6 +20,7 @@ SPACE = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.
 LAYOUT = Layout((("training", 2),))
 PLANS: dict[str, Plan] = {
     "hyperband": HyperbandParams(9, 3).plan(SPACE, 1, 2),
+    "hyperband, tpe": HyperbandParams(9, 3, sampler="tpe").plan(SPACE, 1, 2),
     "tpe": HyperoptParams(12, 3).plan(SPACE, 1, 2),
     "asha": AshaParams(9, 3, 15).plan(SPACE, 1, 2),
     "asha, tpe": AshaParams(9, 3, 15, "tpe").plan(SPACE, 1, 2),

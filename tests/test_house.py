@@ -135,9 +135,10 @@ JSON = {
     "automl/models/library.py": "Keras' JSON of an architecture",
     "automl/models/outline.py": "Keras' JSON of an architecture",
     "automl/prediction/on_segments.py": "the plan of a statement, from EXPLAIN",
-    "automl/training/resume.py": "arguments of a call, from the record",
+    "automl/training/recording.py": "arguments of a call, for the record; a digest of what is trained",
+    "automl/training/results.py": "which tables a call has made, for the record",
+    "automl/training/resume.py": "arguments of a call and its tables, from the record",
     "automl/training/repeat.py": "versions that a run had, from the record",
-    "automl/training/run.py": "arguments of a call, for the record; a digest of what is trained",
     "automl/training/statements.py": "columns of the record that are JSON",
 }
 

@@ -165,8 +165,14 @@ def test_params_print_as_the_page_writes_them() -> None:
             "R=65536, eta=2",
             'automl_params: "R" must plan at most 100000 configurations, and plans 131397 configurations with eta=2, got 65536',
         ),
-        ("etta=2", f'automl_params: "etta" is not one of R, eta, skip_last, {OF_EVERY_METHOD}; did you mean "eta"?'),
-        ("num_configs=20", f'automl_params: "num_configs" is not one of R, eta, skip_last, {OF_EVERY_METHOD}'),
+        (
+            "etta=2",
+            f'automl_params: "etta" is not one of R, eta, skip_last, brackets, sampler, {OF_EVERY_METHOD}; did you mean "eta"?',
+        ),
+        (
+            "num_configs=20",
+            f'automl_params: "num_configs" is not one of R, eta, skip_last, brackets, sampler, {OF_EVERY_METHOD}',
+        ),
         ("R=9, r=9", 'automl_params: "R" must be given once'),
         ("R=9,", "automl_params: must be key=value pairs separated by commas, got 'R=9,'"),
         ("R", "automl_params: must be key=value pairs separated by commas, got 'R'"),

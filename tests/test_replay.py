@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +23,13 @@ from automl.database.catalog import ColumnType, Relation
 from automl.database.dialect import PostgreSQL
 from automl.database.names import Name
 from automl.errors import AutomlError
+from automl.search.directions import Direction
 from automl.search.methods import METHODS
 from automl.search.objective import Objective
 from automl.search.scheduler import ListPlan, Plan
 from automl.search.space import Configuration
 from automl.search.space_arguments import parse_space
-from automl.search.steering import Direction, Keep, Steering
+from automl.search.steering import Keep, Steering
 from automl.training import run as under_test
 from automl.training.history import InterruptedRun, remembered
 from automl.training.record import RunRecord
@@ -148,6 +150,9 @@ class Record:
 # --- sessions in memory -------------------------------------------------------------------------------------------------
 
 
+NO_NUMBER = b"no number"  # what the state of a trial begins with whose weights are none
+
+
 class Stopped(Exception):
     """What ends a run in the middle."""
 
@@ -165,6 +170,7 @@ class Sessions:
         visits: after how many the run is stopped; None for never.
         fails: (trial, iteration) where training raises.
         short: (trial, iteration) -> for how many visits the machine has too little there.
+        astray: (trial, iteration) where weights become no numbers.
     """
 
     kind = "memory"
@@ -176,6 +182,7 @@ class Sessions:
         visits: int | None,
         fails: frozenset[tuple[int, int]],
         short: dict[tuple[int, int], int],
+        astray: frozenset[tuple[int, int]] = frozenset(),
     ) -> None:
         self.reaches = reaches
         self.made = 0
@@ -183,6 +190,7 @@ class Sessions:
         self._visits = visits
         self._fails = fails
         self._short = short
+        self._astray = astray
         self._working: dict[int, Outcome] = {}
 
     @property
@@ -218,6 +226,8 @@ class Sessions:
         order, state = work.order, b"new" if work.state is None else bytes(work.state)
         scores: dict[str, Scores] = {}
         sums, trained = dict(order.sums), False
+        if state.startswith(NO_NUMBER) and isinstance(order.stops[0], TrainingStop):
+            return VisitReport(astray=True), b""
         for stop in order.stops:
             if isinstance(stop, TrainingStop):
                 if (order.seed[1], stop.iteration) in self._fails:
@@ -225,11 +235,15 @@ class Sessions:
                 if self._short.get((order.seed[1], stop.iteration), 0):
                     self._short[order.seed[1], stop.iteration] -= 1
                     return VisitReport(error="MemoryError: full", shortage=True), b""
-                state, trained = hashlib.md5(repr((state, order.seed, stop)).encode()).digest(), True
+                given = state, order.seed, stop, order.rate_cuts
+                state, trained = hashlib.md5(repr(given).encode()).digest(), True
+                if (order.seed[1], stop.iteration) in self._astray:
+                    state = NO_NUMBER + state
                 continue
             sums[stop.dataset] = [*sums.get(stop.dataset, []), number(state, stop.partition)]
             if stop.last:
-                scores[stop.dataset] = Scores(number(sums.pop(stop.dataset)), (number(state),))
+                loss = math.inf if state.startswith(NO_NUMBER) else number(sums[stop.dataset])
+                scores[stop.dataset] = Scores(loss, (number(sums.pop(stop.dataset), state),))
         return VisitReport(scores=scores, sums=sums), state if trained else b""
 
 
@@ -310,12 +324,19 @@ SPACE = parse_space(
     "{'loss': ['mse'], 'metrics': ['mae'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.001, 0.1, 'log']}]}",
     "{'batch_size': [8], 'epochs': [1]}",
 )
+CALLED_BACK = parse_space(
+    [1],
+    "{'loss': ['mse'], 'metrics': ['mae'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.001, 0.1, 'log']}]}",
+    "{'batch_size': [8], 'callbacks': ['[ReduceLROnPlateau(patience=1),"
+    " EarlyStopping(patience=2, restore_best_weights=True)]']}",
+)
 LISTED = tuple(
     (key, Configuration(1, f"optimizer='Adam(lr=0.{key})',loss='mse',metrics=['mae']", "batch_size=8")) for key in (1, 2, 4, 9)
 )
 PLANS: dict[str, tuple[Plan, int | None]] = {
     "hyperband": (METHODS["hyperband"].read("R=9, eta=3")[0].plan(SPACE, SEED, PARTITIONS), None),
     "hyperband, often": (METHODS["hyperband"].read("R=4, eta=2")[0].plan(SPACE, SEED, PARTITIONS), 1),
+    "hyperband, tpe": (METHODS["hyperband"].read("R=4, eta=2, sampler=tpe")[0].plan(SPACE, SEED, PARTITIONS), None),
     "rand": (METHODS["hyperopt"].read("num_configs=5, num_iterations=3, algorithm=rand")[0].plan(SPACE, SEED, PARTITIONS), 2),
     "tpe": (METHODS["hyperopt"].read("num_configs=6, num_iterations=2")[0].plan(SPACE, SEED, PARTITIONS), None),
     "asha": (METHODS["asha"].read("R=4, eta=2, num_configs=7")[0].plan(SPACE, SEED, PARTITIONS), None),
@@ -326,6 +347,7 @@ ANYWHERE: Sequence[frozenset[int] | None] = (None, None, None)
 CLUSTERS = {"PostgreSQL": ANYWHERE, "Greenplum": (frozenset((0,)), frozenset((1,)))}
 PLAIN = Steering()
 FAILS = frozenset(((2, 1), (1, 2)))
+ASTRAY = frozenset(((4, 2), (3, 1), (5, 7)))
 
 
 LOSS_RANKS = Objective("loss", "validation")
@@ -355,13 +377,14 @@ class World:
     visits: int = 0
     rows: str = "1 0x1"
     short: dict[tuple[int, int], int] = field(default_factory=dict)
+    astray: frozenset[tuple[int, int]] = frozenset()
     said: list[str] = field(default_factory=list)
 
     def go(
         self, monkeypatch: pytest.MonkeyPatch, *, stop: int | None = None, crash: bool = False, resumed: bool = False
     ) -> bool:
         """Call, or resume; return whether it came to its end before it was stopped after so many visits."""
-        sessions = Sessions(self.reaches, self.timing, stop, self.fails, self.short)
+        sessions = Sessions(self.reaches, self.timing, stop, self.fails, self.short, self.astray)
 
         @contextmanager
         def opened(*_: object) -> Iterator[tuple[Cluster, Record]]:
@@ -401,12 +424,14 @@ def test_a_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
     fails: frozenset[tuple[int, int]],
     reaches: Sequence[frozenset[int] | None],
 ) -> None:
-    whole = World(request_of(*plan, memory=2**20), random.Random(1), reaches, fails)
+    astray = ASTRAY if fails else frozenset()
+    whole = World(request_of(*plan, memory=2**20), random.Random(1), reaches, fails, astray=astray)
     assert whole.go(monkeypatch)
     assert whole.record.run["status"] == "finished"
     for stop in range(0, whole.visits, STEP):
         # As little memory makes states leave it at once.
-        world = World(request_of(*plan, memory=1 if stop % 2 else 2**20), random.Random(stop), reaches, fails)
+        request = request_of(*plan, memory=1 if stop % 2 else 2**20)
+        world = World(request, random.Random(stop), reaches, fails, astray=astray)
         if world.go(monkeypatch, stop=stop, crash=crash):
             assert stop > 0.9 * whole.visits  # how many visits there are hangs on the timing
             continue
@@ -418,6 +443,7 @@ def test_a_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
         assert world.record.checkpoints == {}
 
 
+CALLBACKS = METHODS["hyperband"].read("R=8, eta=2")[0].plan(CALLED_BACK, SEED, PARTITIONS)
 STEERED: dict[str, tuple[Objective, Steering]] = {
     "best": (LOSS_RANKS, Steering(keep=Keep.BEST)),
     "best metric": (Objective("mae", "training", Direction.MAX), Steering(keep=Keep.BEST)),
@@ -429,7 +455,7 @@ STEERED: dict[str, tuple[Objective, Steering]] = {
 @pytest.mark.parametrize("steered", STEERED.values(), ids=STEERED.keys())
 @pytest.mark.parametrize("reaches", CLUSTERS.values(), ids=CLUSTERS.keys())
 @pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
-@pytest.mark.parametrize("name", ["hyperband, often", "listed", "rand"])
+@pytest.mark.parametrize("name", ["hyperband, often", "listed", "rand", "callbacks"])
 def test_a_steered_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -437,12 +463,13 @@ def test_a_steered_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
     reaches: Sequence[frozenset[int] | None],
     steered: tuple[Objective, Steering],
 ) -> None:
-    plan, frequency = PLANS[name]
-    whole = World(request_of(plan, frequency or 1, 2**20, *steered), random.Random(1), reaches, FAILS)
+    plan, frequency = (CALLBACKS, 1) if name == "callbacks" else PLANS[name]
+    whole = World(request_of(plan, frequency or 1, 2**20, *steered), random.Random(1), reaches, FAILS, astray=ASTRAY)
     assert whole.go(monkeypatch)
-    for stop in range(0, whole.visits, STEP):
-        memory = 1 if stop % 2 else 2**20
-        world = World(request_of(plan, frequency or 1, memory, *steered), random.Random(stop), reaches, FAILS)
+    for stop in range(0, whole.visits, 2 * STEP):
+        memory = 1 if stop % 4 else 2**20
+        request = request_of(plan, frequency or 1, memory, *steered)
+        world = World(request, random.Random(stop), reaches, FAILS, astray=ASTRAY)
         over = world.go(monkeypatch, stop=stop, crash=crash)
         while not over:
             world.record.tidy()

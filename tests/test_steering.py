@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from automl.errors import AutomlError
+from automl.search.directions import Direction
 from automl.search.methods import METHODS
-from automl.search.steering import Direction, Keep, Steering, StopRule, Wanted
+from automl.search.steering import Keep, Steering, StopRule, Wanted
 
 
 def steering(text: str | None) -> Steering:

@@ -13,8 +13,9 @@ OWN_DATABASE = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catal
 
 _OF_RUN = f"{HELD} = ($1::bigint)::oid AND objid = ($2::bigint)::oid AND database = {OWN_DATABASE}"
 _STOPPERS = (
-    f"{_OF_RUN} AND pid IN (SELECT a.pid FROM pg_catalog.pg_stat_activity a"
-    " WHERE pg_catalog.pg_has_role(a.usesysid, pg_catalog.current_user()::name, 'MEMBER'))"
+    f"{_OF_RUN} AND pid IN (SELECT a.pid FROM pg_catalog.pg_stat_activity a, pg_catalog.pg_roles r"
+    " WHERE r.rolname::pg_catalog.text OPERATOR(pg_catalog.=) current_user::pg_catalog.text"
+    " AND pg_catalog.pg_has_role(a.usesysid, r.oid, 'MEMBER'))"
 )
 
 

@@ -157,6 +157,11 @@ def _one_output(db: Database, table: Relation, key: int | None) -> OneOutput:
     return OneOutput.under(rows[0]["loss"] or "" if rows else "")
 
 
+# What ranks the trials of a search, the lower the better, from the summary table and a row of the info table.
+_LOSS = "CASE WHEN (SELECT validation_table FROM {summary}) IS NULL THEN training_loss_final ELSE validation_loss_final END"
+_OBJECTIVE = "CASE WHEN (SELECT objective FROM {summary}) LIKE 'max:%' THEN - objective ELSE objective END"
+
+
 def keys_of(db: CallerDatabase, table: Relation, mst_key: int | None) -> int | None:
     """Return the mst_key of the model to use in a model table; None in that of madlib_keras_fit, which has one model.
 
@@ -178,11 +183,11 @@ def _best(db: CallerDatabase, table: Relation, count: int) -> int:
     """Return the mst_key of the best model of a search, as its selection table was filled, and say which one that is."""
     info, summary = table.name.with_suffix("_info"), table.name.with_suffix("_summary")
     found = []
-    if catalog.exists(db, info) and "automl_method" in catalog.columns(db, companion(db, table, "_summary")):
+    if catalog.exists(db, info) and "automl_method" in (columns := catalog.columns(db, companion(db, table, "_summary"))):
+        score = (_OBJECTIVE if "objective" in columns else _LOSS).format(summary=summary.sql)
         found = db.execute(
-            f"SELECT mst_key FROM (SELECT mst_key, CASE WHEN (SELECT validation_table FROM {summary.sql}) IS NULL"
-            f" THEN training_loss_final ELSE validation_loss_final END AS loss FROM {info.sql}) q"
-            " WHERE loss NOT IN ('NaN', 'Infinity', '-Infinity') ORDER BY loss, mst_key LIMIT 1"
+            f"SELECT mst_key FROM (SELECT mst_key, {score} AS score FROM {info.sql}) q"
+            " WHERE score NOT IN ('NaN', 'Infinity', '-Infinity') ORDER BY score, mst_key LIMIT 1"
         )
     if not found:
         raise UsageError(

@@ -9,13 +9,17 @@ Reading order. How much a search may do, and where its randomness comes from:
 Parameters as text and as values:
 
     literals         values in Python's notation
-    callbacks        the one callback: TensorBoard
+    directions       which values of a metric are better
+    plateaus         what EarlyStopping and ReduceLROnPlateau say of a series of values
+    callbacks        the callbacks of Keras that there are
     rules            what the parameters of compile and fit must be
     parameters       compile_params and fit_params of one configuration: written and read
     orders           both as orders carry them to a session
     grids            the text of a dict of lists
     pairs            the text of automl_params
     steering         its keys that every method has: what is good, what is kept, when a trial or the search ends
+    objective        which loss or metric ranks trials
+    monitors         which loss or metric a callback of a trial looks at
 
 What may be tried:
 
@@ -32,6 +36,8 @@ Methods:
     sampling         proposing configurations from the losses of others
     sources          where the configurations of new trials come from
     ladder           brackets of rungs, and who goes on from one to the next
+    ladder_steps     the same as a run sees it
+    proposed_brackets    Hyperband whose later brackets are proposed from what earlier ones have found
     hyperband        which brackets there are: how many configurations train for how many iterations
     hyperopt         trials that are proposed while others train
     rungs            sequences of trials, and who goes on without a round being complete

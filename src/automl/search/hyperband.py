@@ -16,17 +16,22 @@ For R=9, eta=3, configurations x iterations, over the iterations of the page's a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UsageError, together
-from automl.search.ladder import Assignment, Ladder, Rung, allotted
+from automl.search.ladder import Ladder, Rung, allotted
+from automl.search.ladder_steps import COLUMNS, step_of, task_of
 from automl.search.limits import MOST_CONFIGURATIONS, MOST_ITERATIONS
 from automl.search.pairs import AUTOML_PARAMS, INTEGER
-from automl.search.scheduler import MethodColumn, Milestone, Plan, Scheduler, Step, Task
+from automl.search.proposed_brackets import ProposedBrackets
+from automl.search.sampling import PROPOSED, RANDOM, SAMPLERS
+from automl.search.scheduler import Plan, Scheduler, Step
 from automl.search.space import Configuration, Space
 
-COLUMNS = (MethodColumn("s", "integer"), MethodColumn("i", "integer"))
+__all__ = ["COLUMNS", "KEYS", "HyperbandParams", "largest_bracket", "parse_params", "schedule", "schedule_params"]
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------------
@@ -40,18 +45,23 @@ class HyperbandParams:
         R: iterations that a configuration may get in one round.
         eta: of eta configurations in a round, one goes on.
         skip_last: rounds left out at the end of every bracket.
+        brackets: those that are run; None for all. The paper found that the one that explores most is often the best.
+        sampler: where the configurations of later brackets come from: random or tpe.
     """
 
     R: int = 6
     eta: int = 3
     skip_last: int = 0
+    brackets: tuple[int, ...] | None = None
+    sampler: str = RANDOM
 
     max_iterations_are = "the iterations of the longest round"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """The plan."""
-        return schedule(self.R, self.eta, self.skip_last)
+        rungs = schedule(self.R, self.eta, self.skip_last)
+        return tuple(rung for rung in rungs if self.brackets is None or rung.bracket in self.brackets)
 
     @property
     def configurations(self) -> int:
@@ -64,11 +74,17 @@ class HyperbandParams:
         return max(rung.iterations for rung in self.rungs)
 
     def plan(self, space: Space, seed: int, partitions: int) -> Plan:
-        """Return the plan of a search in `space`; the number of partitions does not matter to it."""
-        return HyperbandPlan(self, space, seed)
+        """Return the plan of a search in `space`."""
+        return HyperbandPlan(self, space, seed, partitions)
 
     def __str__(self) -> str:
-        return f"R={self.R}, eta={self.eta}, skip_last={self.skip_last}"
+        brackets = "" if self.brackets is None else f", brackets={_shown(self.brackets)}"
+        sampler = "" if self.sampler == RANDOM else f", sampler={self.sampler}"
+        return f"R={self.R}, eta={self.eta}, skip_last={self.skip_last}{brackets}{sampler}"
+
+
+def _shown(brackets: Sequence[int]) -> str:
+    return f"({', '.join(map(str, brackets))})"
 
 
 def schedule(R: int, eta: int, skip_last: int) -> tuple[Rung, ...]:
@@ -123,7 +139,12 @@ _RULES = {
     "eta": "must be an integer of at least 2",
     "skip_last": "must be an integer of at least 0",
 }
-KEYS = tuple(_RULES)
+_OTHER_RULES = {
+    "brackets": "must be brackets, each once, as in (4, 3)",
+    "sampler": f"must be {' or '.join(map(repr, SAMPLERS))}",
+}
+KEYS = (*_RULES, *_OTHER_RULES)
+_BRACKETS = re.compile(r"\d{1,3}(?:[\s,]+\d{1,3})*")
 Complaint = Callable[[str, str, object], UsageError]
 
 
@@ -134,10 +155,31 @@ def parse_params(given: Mapping[str, str]) -> HyperbandParams:
         UsageError: a value out of range.
         AutomlError: several of these at once.
     """
-    wrong = [_in_params(key, _RULES[key], value) for key, value in given.items() if not INTEGER.fullmatch(value)]
+    wrong = [
+        _in_params(key, _RULES[key], value) for key, value in given.items() if key in _RULES and not INTEGER.fullmatch(value)
+    ]
+    brackets, sampler = _brackets(given.get("brackets")), given.get("sampler", RANDOM).strip("'\"").lower()
+    if brackets is not None and (not brackets or len(set(brackets)) < len(brackets)):
+        wrong.append(_in_params("brackets", _OTHER_RULES["brackets"], given["brackets"]))
+    if sampler not in SAMPLERS:
+        wrong.append(_in_params("sampler", _OTHER_RULES["sampler"], given["sampler"]))
     if wrong:
         raise together(wrong)
-    return _checked(HyperbandParams(**{key: int(value) for key, value in given.items()}), _in_params)
+    params = replace(HyperbandParams(brackets=brackets, sampler=sampler), **_integers(given))
+    return _checked(params, _in_params)
+
+
+def _integers(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: int(given[key]) for key in _RULES if given.get(key) is not None}
+
+
+def _brackets(text: str | None) -> tuple[int, ...] | None:
+    """Read `4`, `4 3` or `(4, 3)`; nothing if it cannot be read."""
+    if text is None:
+        return None
+    inner = text.strip("'\"").strip()
+    inner = inner[1:-1].strip() if inner[:1] + inner[-1:] in ("()", "[]") else inner
+    return tuple(map(int, re.findall(r"\d+", inner))) if _BRACKETS.fullmatch(inner) else ()
 
 
 def schedule_params(R: int | None, eta: int | None, skip_last: int | None) -> HyperbandParams:
@@ -151,7 +193,7 @@ def schedule_params(R: int | None, eta: int | None, skip_last: int | None) -> Hy
     missing = [UsageError(key, _RULES[key], None, sqlstate=NULL_VALUE_NOT_ALLOWED) for key in given if given[key] is None]
     if missing:
         raise together(missing)
-    return _checked(HyperbandParams(**{key: value for key, value in given.items() if value is not None}), UsageError)
+    return _checked(replace(HyperbandParams(), **_integers(given)), UsageError)
 
 
 def _in_params(key: str, rule: str, value: object) -> UsageError:
@@ -171,6 +213,8 @@ def _checked(params: HyperbandParams, complaint: Complaint) -> HyperbandParams:
     s_max = largest_bracket(R, eta)
     if not 0 <= skip_last <= s_max:
         raise complaint("skip_last", f"must be an integer from 0 to {s_max}", skip_last)
+    if params.brackets is not None and not all(skip_last <= s <= s_max for s in params.brackets):
+        raise complaint("brackets", f"must be brackets from {skip_last} to {s_max}", _shown(params.brackets))
     if params.configurations > MOST_CONFIGURATIONS:
         planned = f"{params.configurations} configurations with eta={eta}"
         raise complaint("R", f"must plan at most {MOST_CONFIGURATIONS} configurations, and plans {planned}", R)
@@ -182,11 +226,16 @@ def _checked(params: HyperbandParams, complaint: Complaint) -> HyperbandParams:
 
 @dataclass(frozen=True)
 class HyperbandPlan:
-    """Hyperband in a search space: configurations drawn at random before anything is trained."""
+    """Hyperband in a search space: configurations drawn at random before anything is trained, or proposed for later brackets.
+
+    Attributes:
+        window: how many trials can train at the same time.
+    """
 
     params: HyperbandParams
     space: Space
     seed: int
+    window: int
 
     @property
     def planned_trials(self) -> int:
@@ -200,6 +249,10 @@ class HyperbandPlan:
         return self.space.probe_configurations()
 
     def scheduler(self) -> Scheduler:
+        if self.params.sampler == PROPOSED and self.space.axes:  # or there is nothing to choose
+            trials = range(1, self.space.count(self.planned_trials) + 1)
+            members = allotted(self.params.rungs, tuple(trials))
+            return ProposedBrackets(self.params.rungs, members, self.space, self.seed, self.window)
         return HyperbandScheduler(self.params, self.space.sample(self.planned_trials, self.seed))
 
 
@@ -224,22 +277,7 @@ class HyperbandScheduler:
         return self._ladder.iterations
 
     def start(self) -> Step:
-        return Step(self._trials, self._tasks(self._ladder.start()))
+        return Step(self._trials, tuple(task_of(self._ladder, each) for each in self._ladder.start()))
 
     def report(self, trial: int, loss: float | None) -> Step:
-        progress = self._ladder.report(trial, loss)
-        finished = progress.finished
-        milestone = None if finished is None else _milestone(finished, len(progress.ranking))
-        return Step((), self._tasks(progress.assignments), milestone)
-
-    def _tasks(self, assignments: Sequence[Assignment]) -> tuple[Task, ...]:
-        return tuple(self._task(each.trial, each.rung) for each in assignments)
-
-    def _task(self, trial: int, rung: Rung) -> Task:
-        place = {"s": rung.bracket, "i": rung.round}
-        turn = -rung.bracket, rung.round, trial  # bracket after bracket, as on the page
-        return Task(trial, rung.iterations, rung.offset, self._ladder.iterations_after(rung), place, turn)
-
-
-def _milestone(rung: Rung, trials: int) -> Milestone:
-    return Milestone(f"bracket s={rung.bracket}, round i={rung.round}", f"{trials} x {rung.iterations} iterations")
+        return step_of(self._ladder, self._ladder.report(trial, loss))

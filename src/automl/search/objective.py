@@ -8,51 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from automl.errors import UsageError
+from automl.search.directions import Direction, direction_of, one_name
 from automl.search.literals import Call, call_of
 from automl.search.orders import compile_order
 from automl.search.pairs import AUTOML_PARAMS
 from automl.search.parameters import CompileParams
-from automl.search.steering import Direction, Wanted
+from automl.search.steering import Wanted
 from keras_seg.protocol import keras_names
-from keras_seg.protocol.keras_names import ACCURACY
 from keras_seg.protocol.orders import TRAINING, VALIDATION
 from keras_seg.protocol.spelling import did_you_mean
 
 LOSS = "loss"
-_KEY = '"objective"'
 _PREFIXES = {"training_": TRAINING, "train_": TRAINING, "validation_": VALIDATION, "val_": VALIDATION}
-
-# Metrics of Keras that are better large; all others that it has are better small. By the names that `one_name` gives them.
-_LARGE = frozenset(
-    (
-        "accuracy",
-        "auc",
-        "binary_accuracy",
-        "binary_io_u",
-        "categorical_accuracy",
-        "concordance_correlation",
-        "cosine_similarity",
-        "f1_score",
-        "f_beta_score",
-        "io_u",
-        "mean_io_u",
-        "one_hot_io_u",
-        "one_hot_mean_io_u",
-        "pearson_correlation",
-        "precision",
-        "precision_at_recall",
-        "r2_score",
-        "recall",
-        "recall_at_precision",
-        "sensitivity_at_specificity",
-        "specificity_at_sensitivity",
-        "top_k_categorical_accuracy",
-        "true_negatives",
-        "true_positives",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -97,26 +67,22 @@ def scales(compiled: Iterable[CompileParams]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def direction_of(metric: str) -> Direction | None:
-    """Return which values of a metric are better; None where it is none of Keras.
-
-    >>> str(direction_of("AUC(curve='PR')")), str(direction_of("mae")), direction_of("revenue")
-    ('max', 'min', None)
-    """
-    call = call_of(metric)
-    name = metric if call is None else call.name
-    if _name(name) in _LARGE:
-        return Direction.MAX
-    return Direction.MIN if keras_names.is_known("metric", name) else None
-
-
-def resolve(wanted: Wanted, compiled: Iterable[CompileParams], dataset: str) -> Objective:
+def resolve(
+    wanted: Wanted,
+    compiled: Iterable[CompileParams],
+    dataset: str,
+    argument: str = AUTOML_PARAMS,
+    key: str = '"objective"',
+    example: str = "For example: objective=max:my_metric",
+) -> Objective:
     """Return the objective that is meant.
 
     Args:
         wanted: as it was written. A name behind `training_` or `validation_` (or `val_`) is that of the table.
         compiled: the compile parameters of configurations that stand for all.
         dataset: whose values rank where nothing else is said: "validation" where there is a validation table.
+        argument, key: where it was written, for errors.
+        example: how to say which values are better.
 
     Raises:
         UsageError: there is no such metric, not in every configuration, or several; there is no such table; or nobody knows
@@ -124,14 +90,15 @@ def resolve(wanted: Wanted, compiled: Iterable[CompileParams], dataset: str) -> 
     """
     lists = list(dict.fromkeys(each.all_metrics for each in compiled))
     name, table = _without_table(wanted.name, lists)
+    problem = partial(_problem, argument, key, wanted)
     if table == VALIDATION and dataset == TRAINING:
-        raise _problem("is of the validation table, and there is none", wanted, "Give validation_table a packed table.")
+        raise problem("is of the validation table, and there is none", "Give validation_table a packed table.")
     if name != LOSS:
-        _require_one(wanted, name, lists)
+        _require_one(name, lists, problem)
     direction = wanted.direction or (Direction.MIN if name == LOSS else direction_of(_written(name, lists)))
     if direction is None:
         rule = f"must say which values of {name} are better, the small or the large ones"
-        raise _problem(rule, wanted, f"For example: objective=max:{wanted.name}")
+        raise problem(rule, example)
     return Objective(name, table or dataset, direction)
 
 
@@ -148,7 +115,7 @@ def _spelled(name: str) -> str:
     return LOSS if name.lower() == LOSS else name
 
 
-def _require_one(wanted: Wanted, name: str, lists: Sequence[Sequence[str]]) -> None:
+def _require_one(name: str, lists: Sequence[Sequence[str]], problem: Callable[[str, str | None], UsageError]) -> None:
     """Raise unless each list of metrics has the one that is meant, once."""
     known = list(dict.fromkeys(metric for metrics in lists for metric in metrics))
     for metrics in lists:
@@ -157,15 +124,15 @@ def _require_one(wanted: Wanted, name: str, lists: Sequence[Sequence[str]]) -> N
             continue
         if len(found) > 1:
             which = ", ".join(metrics[each] for each in found)
-            raise _problem(f"must be one metric, and {name} can be {which}", wanted, "Write it as the metric is written.")
+            raise problem(f"must be one metric, and {name} can be {which}", "Write it as the metric is written.")
         if not any(_places(name, others) for others in lists):
-            rule = f"{name} is not one of {', '.join([LOSS, *known])}{did_you_mean(name, [LOSS, *known])}"
-            raise UsageError(AUTOML_PARAMS, f"{_KEY} {rule}", hint="It must be the loss, or one of the metrics in the grid.")
-        raise _problem(f"must be a metric of every configuration; one has the metrics {list(metrics)}", wanted)
+            rule = f"must be one of {', '.join([LOSS, *known])}"
+            raise problem(rule, did_you_mean(name, [LOSS, *known]).removeprefix("; ").capitalize() or None)
+        raise problem(f"must be a metric of every configuration; one has the metrics {list(metrics)}", None)
 
 
-def _problem(rule: str, wanted: Wanted, hint: str | None = None) -> UsageError:
-    return UsageError(AUTOML_PARAMS, f"{_KEY} {rule}", wanted.name, hint=hint)
+def _problem(argument: str, key: str, wanted: Wanted, rule: str, hint: str | None) -> UsageError:
+    return UsageError(argument, f"{key} {rule}", wanted.name, hint=hint)
 
 
 def _written(name: str, lists: Sequence[Sequence[str]]) -> str:
@@ -192,12 +159,8 @@ def _places(name: str, metrics: Sequence[str]) -> list[int]:
 
 def _is_same(one: Call, other: Call) -> bool:
     """Whether two metrics are the same but for their arguments, whichever of its names is written."""
-    return _name(one.name) == _name(other.name)
+    return one_name(one.name) == one_name(other.name)
 
 
 def _arguments(call: Call) -> list[tuple[str, str]]:
     return sorted((key, repr(value)) for key, value in call.keywords)
-
-
-def _name(name: str) -> str:
-    return "accuracy" if name.lower() in ACCURACY else keras_names.one_name("metric", name).lower()

@@ -8,7 +8,7 @@ from typing import Any
 
 from automl.search.literals import Call
 from automl.search.parameters import CompileParams, FitParams
-from keras_seg.protocol.orders import CompileOrder, FitOrder, TensorBoardOrder
+from keras_seg.protocol.orders import CompileOrder, FitOrder, RateCuts, TensorBoardOrder
 
 
 def compile_order(compiled: CompileParams) -> CompileOrder:
@@ -44,6 +44,12 @@ def tensorboard_order(fit: FitParams, run: int = 0, trial: int = 0) -> TensorBoa
         run, trial: whose files these are.
     """
     return None if fit.board is None else TensorBoardOrder(**asdict(fit.board), run=run, trial=trial)
+
+
+def rate_cuts(fit: FitParams, count: int) -> RateCuts | None:
+    """Return how a learning rate is that has been reduced so often; None where it has not."""
+    plateau = fit.called_back.plateau
+    return None if plateau is None or not count else RateCuts(count, float(plateau.factor), float(plateau.min_lr))
 
 
 def _plain(value: object) -> object:

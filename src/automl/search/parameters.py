@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from automl.errors import NULL_VALUE_NOT_ALLOWED, AutomlError, UsageError, together
-from automl.search.callbacks import Board, boards
+from automl.search.callbacks import Board, Callbacks, callbacks_of
 from automl.search.literals import UNPARSABLE, Call, call_of, expression, value_of
 from automl.search.rules import (
     COMPILE_RULES,
@@ -63,7 +64,7 @@ class FitParams:
 
     Attributes:
         class_weight: 'balanced', or by class or the number of one, as it was written.
-        callbacks: as they were written; `board` is what they say.
+        callbacks: as they were written; `called_back` is what they say.
     """
 
     batch_size: int = 32
@@ -80,11 +81,15 @@ class FitParams:
         """Passes over the data in one visit: the epochs from `initial_epoch` on."""
         return self.epochs - self.initial_epoch
 
+    @cached_property
+    def called_back(self) -> Callbacks:
+        """The callbacks."""
+        return callbacks_of(self.callbacks) or Callbacks()
+
     @property
     def board(self) -> Board | None:
         """The callback TensorBoard, if there is one."""
-        found = boards(self.callbacks)
-        return found[0] if found else None
+        return self.called_back.board
 
 
 def parse_compile_params(text: str | None, argument: str = "compile_params") -> CompileParams:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from automl.errors import FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, AutomlError, UsageError, together
-from automl.search.callbacks import boards
+from automl.search.callbacks import NAMES, callbacks_of
 from automl.search.literals import Call, call_of, is_integer, is_name, is_number
 from keras_seg.protocol.keras_names import without_module
 from keras_seg.protocol.spelling import did_you_mean
@@ -98,10 +98,10 @@ FIT_RULES: Mapping[str, Rule] = {
     "initial_epoch": Rule("must be an integer of at least 0", lambda value: is_integer(value, 0)),
     "steps_per_epoch": Rule("must be an integer of at least 1, or None", lambda value: value is None or is_integer(value, 1)),
     "callbacks": Rule(
-        """must be '[TensorBoard(log_dir="/tmp/logs/fit")]' or None, with these arguments: log_dir, text without '..';"""
-        " histogram_freq, an integer of at least 0; write_graph and write_images, True or False; others with Keras' defaults;"
-        " no other callback is supported",
-        lambda value: boards(value) is not None,
+        f"""must be a list such as '[TensorBoard(log_dir="/tmp/logs/fit"), EarlyStopping(patience=3)]', or None, of {NAMES},"""
+        " each once at most, with arguments of Keras in their range; TensorBoard with log_dir, text without '..',"
+        " histogram_freq, write_graph and write_images, and others with Keras' defaults; no other callback is supported",
+        lambda value: callbacks_of(value) is not None,
         FEATURE_NOT_SUPPORTED,
     ),
 }

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from automl.errors import Problems, UsageError
+from automl.search.directions import Direction
 from automl.search.limits import LARGEST_INTEGER, MOST_CONFIGURATIONS, MOST_ITERATIONS, MOST_SECONDS
 from automl.search.literals import call_of
 from automl.search.pairs import AUTOML_PARAMS, INTEGER
@@ -24,13 +25,6 @@ class Keep(StrEnum):
 
     LAST = "last"
     BEST = "best"
-
-
-class Direction(StrEnum):
-    """Which values of an objective are better: the small or the large ones."""
-
-    MIN = "min"
-    MAX = "max"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from automl.database.names import Name, quoted
 from automl.database.session import Database
 from automl.models import custom_functions
 from automl.search.scheduler import MethodColumn
+from automl.search.steering import Wanted
 from automl.training.curves import Evaluation, Scores
 from automl.training.request import Request
 from automl.training.results import Result
@@ -130,9 +131,25 @@ TRAINED: tuple[Column[Line], ...] = (
 )
 
 
-BEST_ITERATION: Column[Line] = Column(
+_BEST_ITERATION: Column[Line] = Column(
     "best_iteration", "integer", lambda line: None if line.result.curve.best is None else line.result.curve.best.iteration
 )
+
+
+def ranked(request: Request) -> tuple[Column[Line], ...]:
+    """The column that says what a trial is worth, where it was asked for."""
+    asked = request.steering.objective != Wanted()
+    return (Column("objective", _REAL, lambda line: line.result.curve.value),) if asked else ()
+
+
+def ranking(request: Request) -> tuple[Column[Any], ...]:
+    """The column that says what that is, and which values are better: `max:validation_accuracy`."""
+    return tuple(fixed(each.name, "text", str(request.objective)) for each in ranked(request))
+
+
+def kept(request: Request) -> tuple[Column[Line], ...]:
+    """The column that says which iteration the weights are from, where that need not be the last one."""
+    return (_BEST_ITERATION,) if request.keeps_best else ()
 
 
 def of_method(column: MethodColumn) -> Column[Line]:

@@ -6,9 +6,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from automl.search.directions import Direction
+from automl.search.monitors import monitored
 from automl.search.objective import Objective
-from automl.search.parameters import CompileParams
-from automl.search.steering import Direction, Keep, Steering
+from automl.search.parameters import CompileParams, FitParams
+from automl.search.plateaus import EarlyStopping, Outlook, ReduceLROnPlateau
+from automl.search.steering import Keep, Steering
 from keras_seg.protocol.orders import TRAINING, VALIDATION
 
 Scores = tuple[float, tuple[float, ...]]  # loss and metrics of a dataset
@@ -79,31 +82,60 @@ class Course:
         measure: what an evaluation is worth.
         keep: which state is delivered.
         patience: evaluations in a row without a better value after which the trial ends; None for none.
+        stopping, plateau: the callbacks EarlyStopping and ReduceLROnPlateau, each with what it monitors.
     """
 
     measure: Measure = field(default_factory=Measure)
     keep: Keep = Keep.LAST
     patience: int | None = None
+    stopping: tuple[EarlyStopping, Measure] | None = None
+    plateau: tuple[ReduceLROnPlateau, Measure] | None = None
 
     @classmethod
-    def of(cls, objective: Objective, steering: Steering, compiled: CompileParams) -> Course:
-        """Return the course of a trial with these compile parameters."""
-        return cls(Measure.of(objective, compiled), steering.keep, steering.trial_patience)
+    def of(cls, objective: Objective, steering: Steering, compiled: CompileParams, fit: FitParams) -> Course:
+        """Return the course of a trial with these parameters."""
+        stopping, plateau = (
+            None if each is None else (each, Measure.of(monitored(each, [compiled]), compiled))
+            for each in (fit.called_back.stopping, fit.called_back.plateau)
+        )
+        return cls(Measure.of(objective, compiled), steering.keep, steering.trial_patience, stopping, plateau)  # type: ignore[arg-type]
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether another state than the last one may be delivered."""
+        return self.keep is Keep.BEST or (self.stopping is not None and self.stopping[0].restore_best_weights)
 
     def delivered(self, evaluations: Sequence[Evaluation]) -> Evaluation | None:
         """Return the evaluation of the state that the tables get: the last one, or the best, the first of equals."""
-        if not evaluations or self.keep is Keep.LAST:
-            return evaluations[-1] if evaluations else None
-        best = first_best(map(self.measure.score, evaluations))
+        if not evaluations:
+            return None
+        best = None
+        if self.keep is Keep.BEST:
+            best = first_best(map(self.measure.score, evaluations))
+        elif self.keeps_best:
+            best = self._outlook(evaluations).best
         return evaluations[-1 if best is None else best]
+
+    def rate_cuts(self, evaluations: Sequence[Evaluation]) -> int:
+        """Return how often the learning rate has been reduced."""
+        if self.plateau is None:
+            return 0
+        rule, measure = self.plateau
+        return rule.cuts([measure.value(each) for each in evaluations], measure.direction)
 
     def is_over(self, evaluations: Sequence[Evaluation]) -> bool:
         """Whether the trial ends here though iterations are left: its loss is no number, or it has not become better."""
         if not evaluations:
             return False
-        if not math.isfinite(evaluations[-1].training[0]):
+        if not math.isfinite(evaluations[-1].training[0]) or self._outlook(evaluations).stops:
             return True
         return self.patience is not None and self._waited(evaluations) >= self.patience
+
+    def _outlook(self, evaluations: Sequence[Evaluation]) -> Outlook:
+        if self.stopping is None:
+            return Outlook()
+        rule, measure = self.stopping
+        return rule.outlook([measure.value(each) for each in evaluations], measure.direction)
 
     def _waited(self, evaluations: Sequence[Evaluation]) -> int:
         """Return how many evaluations there are since the best one."""
@@ -140,7 +172,7 @@ class LearningCurve:
     def best(self) -> Evaluation | None:
         """The best evaluation, if it is to be the one that is delivered and any is a number."""
         found = self.delivered
-        best = self.course.keep is Keep.BEST and found is not None and math.isfinite(self.course.measure.score(found))
+        best = self.course.keeps_best and found is not None and math.isfinite(self.course.measure.score(found))
         return found if best else None
 
     @property
@@ -157,6 +189,11 @@ class LearningCurve:
     def loss(self) -> float | None:
         """The loss of the same dataset."""
         return None if (found := self._judged) is None else self.course.measure.loss(found)
+
+    @property
+    def rate_cuts(self) -> int:
+        """How often its learning rate has been reduced."""
+        return self.course.rate_cuts(self.evaluations)
 
     @property
     def is_over(self) -> bool:

@@ -6,6 +6,7 @@ Both are a request with a fixed list of trials; the run, the sessions and the re
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
@@ -24,8 +25,9 @@ from automl.models.compile_names import require_known
 from automl.models.configurations import ModelSelection
 from automl.search import seeds
 from automl.search.limits import MOST_ITERATIONS
+from automl.search.monitors import require_monitored
 from automl.search.objective import LOSS, Objective
-from automl.search.parameters import parse_compile_params, parse_fit_params
+from automl.search.parameters import CompileParams, FitParams, parse_compile_params, parse_fit_params
 from automl.search.scheduler import ListPlan
 from automl.search.space import Configuration
 from automl.training import run
@@ -35,6 +37,7 @@ from automl.training.request import (
     Request,
     WarmStart,
     computed_every,
+    evaluations,
     validation_table,
 )
 from automl.training.row_check import require_fit
@@ -112,6 +115,7 @@ def several(db: CallerDatabase, given: MultipleArguments, origin: Origin | None 
     problems.attempt(lambda: require_fit(_SELECTION, chosen.value, models.value, common.training.value, functions.value))
     weights = problems.attempt(lambda: class_weights(db, common.training.value, _class_weights_of(selection.value)))
     problems.stop()
+    _require_callbacks(selection.value, common)  # which are read without a fault by now
     trials, model = selection.value.trials, names.value[0]
     request = Request(
         model=model,
@@ -151,6 +155,7 @@ def one(db: CallerDatabase, given: SingleArguments, origin: Origin | None = None
     problems.attempt(lambda: require_known("compile_params", only, functions.value))
     names = problems.attempt(lambda: _output(db, "model", given.model, ("_summary",), bool(given.warm_start)))
     common = _common(db, given, problems, origin)
+    problems.attempt(lambda: common.require_callbacks("fit_params", fit.value, compiled.value))
     problems.attempt(lambda: require_fit("model_id", only, models.value, common.training.value, functions.value))
     weights = problems.attempt(lambda: class_weights(db, common.training.value, [("fit_params", fit.value.class_weight)]))
     problems.stop()
@@ -174,6 +179,17 @@ def one(db: CallerDatabase, given: SingleArguments, origin: Origin | None = None
         **common.fields(db, given, origin),
     )
     return request, SingleTables(request, str(given.model).strip(), *names.value)
+
+
+def _require_callbacks(selection: ModelSelection, common: _Common) -> None:
+    """Raise unless the callbacks of each configuration have something to look at."""
+    problems = Problems()
+    for key, each in selection.trials:
+        fit = parse_fit_params(each.fit_params)
+        if fit.called_back.monitoring:
+            where, compiled = f"{_SELECTION}: mst_key {key}: fit_params", parse_compile_params(each.compile_params)
+            problems.attempt(partial(common.require_callbacks, where, fit, compiled))
+    problems.stop()
 
 
 def _class_weights_of(selection: ModelSelection) -> list[tuple[str, object]]:
@@ -203,6 +219,11 @@ class _Common:
     validation: Attempt[PackedTable | None]
     hosts: Attempt[tuple[Host, ...] | None]
     resources: Resources
+
+    def require_callbacks(self, argument: str, fit: FitParams, compiled: CompileParams) -> None:
+        """Raise unless the callbacks of a configuration have something to look at."""
+        most, validated = evaluations(self.iterations.value, self.frequency.value), self.validation.value is not None
+        require_monitored(argument, [fit], [compiled], most, validation=validated)
 
     def fields(self, db: Database, given: MultipleArguments | SingleArguments, origin: Origin | None) -> dict[str, Any]:
         """Return what they become in the request."""

@@ -25,6 +25,7 @@ from automl.training.columns import (
     fixed,
     functions_of,
     insert,
+    kept,
     make_models,
     sources,
     variables,
@@ -98,7 +99,7 @@ class ModelTables:
 
     @property
     def _info(self) -> tuple[Column[Line], ...]:
-        return (*CONFIGURATION, *TRAINED)
+        return (*CONFIGURATION, *TRAINED, *kept(self.request))
 
     def _summary(self, results: Sequence[Result]) -> tuple[Column[Times], ...]:
         request = self.request
@@ -173,7 +174,7 @@ class SingleTables:
             fixed("warm_start", "boolean", self._warm),
             *(_of_times(column) for column in about(request)),
             *classes(request),
-            *(_of_line(column) for column in TRAINED),
+            *(_of_line(column) for column in (*TRAINED, *kept(request))),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,12 +23,14 @@ from automl.models.compile_names import require_known
 from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
 from automl.search.methods import EndlessParams, Params, find_method
+from automl.search.monitors import require_monitored
 from automl.search.objective import LOSS, Objective, resolve, scales
-from automl.search.parameters import parse_compile_params
+from automl.search.pairs import AUTOML_PARAMS
+from automl.search.parameters import parse_compile_params, parse_fit_params
 from automl.search.scheduler import MethodColumn, Plan
-from automl.search.space import COMPILE, Configuration, Space
+from automl.search.space import COMPILE, FIT, Configuration, Space
 from automl.search.space_arguments import MODELS, parse_space
-from automl.search.steering import Steering
+from automl.search.steering import Keep, Steering
 from automl.search.varied import varied
 from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
@@ -133,6 +136,12 @@ class Request:
         """The names of the parameters that tell its configurations apart."""
         return varied(self.plan.probe_configurations())
 
+    @cached_property
+    def keeps_best(self) -> bool:
+        """Whether the tables may get another state of a trial than its last one."""
+        fits = (parse_fit_params(each.fit_params) for each in self.plan.probe_configurations())
+        return self.steering.keep is Keep.BEST or any(fit.called_back.restores for fit in fits)
+
     @property
     def tables(self) -> tuple[PackedTable, ...]:
         """The packed tables: training, and validation if there is one."""
@@ -227,6 +236,9 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     attempt(lambda: require_fit(MODELS, probes.value, models.value, training.value, functions.value))
     dataset = TRAINING if given.validation_table is None else VALIDATION
     objective = attempt(lambda: _objective(read.value[1], probes.value, dataset))
+    most = attempt(lambda: evaluations(params.value.max_iterations, frequency.value))
+    attempt(lambda: _require_patience(read.value[1], most.value))
+    attempt(lambda: _require_callbacks(probes.value, most.value, validation=dataset == VALIDATION))
     weights = attempt(lambda: class_weights(db, training.value, _class_weights_of(space.value)))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
     resources = available(db, machine, hosts.or_none, origin.threads if origin else None)
@@ -285,6 +297,30 @@ def _objective(steering: Steering, probes: Iterable[Configuration], dataset: str
             hint="Say in automl_params what ranks them, as in objective=accuracy, or make one call for each of them.",
         )
     return objective
+
+
+def evaluations(iterations: int, frequency: int | None) -> int:
+    """Return how often a task of so many iterations is evaluated."""
+    return math.ceil(iterations / (frequency or iterations))
+
+
+def _require_patience(steering: Steering, most: int) -> None:
+    """Raise unless trials are evaluated more often than they may be without becoming better."""
+    if steering.trial_patience is not None and steering.trial_patience >= most:
+        times = "once" if most == 1 else f"{most} times"
+        raise UsageError(
+            AUTOML_PARAMS,
+            f'"trial_patience" must be less than the evaluations of the longest task, which is evaluated {times}',
+            steering.trial_patience,
+            hint="Give metrics_compute_frequency a smaller number.",
+        )
+
+
+def _require_callbacks(probes: Iterable[Configuration], most: int, *, validation: bool) -> None:
+    """Raise unless the callbacks of configurations that stand for all have something to look at."""
+    fits = [parse_fit_params(each.fit_params) for each in probes]
+    compiled = [parse_compile_params(each.compile_params) for each in probes]
+    require_monitored(FIT, fits, compiled, most, validation=validation)
 
 
 def _outputs(db: Database, given: Arguments) -> Outputs:

@@ -218,7 +218,8 @@ class Run:
         if state is None and warm is not None and visit.trial in warm.trials:
             state, form = warm.weights(self._db, visit.trial), StateForm.WEIGHTS
         seed, run = self._request.seed, self._record.run
-        return VisitWork(trials.visit_order(under_way.trial, visit, seed, under_way.sums, form, run), state)
+        cuts = under_way.curve.rate_cuts
+        return VisitWork(trials.visit_order(under_way.trial, visit, seed, under_way.sums, form, run, cuts), state)
 
     def take(self, visit: Visit, answer: tuple[VisitReport, bytes], seconds: float) -> str | None:
         """Take the report of a visit, and the state that came out."""
@@ -230,6 +231,9 @@ class Run:
         curve = under_way.curve
         curve.seconds += seconds
         self._watch.trained(report.rows)
+        if report.astray:
+            self._hopper.reroute(visit.trial, under_way.stops_astray(self._layout))
+            return None
         curve.iteration = visit.stops[-1].iteration
         if state:  # which one training stop has changed, the first of the visit
             curve.visits += 1
@@ -345,7 +349,7 @@ class Run:
         new = self._db.away(lambda: trials.make_trials(self._request, step.trials)) if step.trials else []
         for trial in new:
             task = tasks[trial.number]
-            course = Course.of(self._request.objective, self._request.steering, trial.compiled)
+            course = Course.of(self._request.objective, self._request.steering, trial.compiled, trial.fit)
             curve = self._replay.curve(trial, task, course)
             opened = OpenEvaluation(self._datasets)
             self._trials.add(TrialUnderWay(trial, self._layout.training, task.offset, task, curve, opened))

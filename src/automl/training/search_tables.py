@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.models import custom_functions
-from automl.search.steering import Keep
 from automl.training.columns import (
-    BEST_ITERATION,
     CONFIGURATION,
     TRAINED,
     Column,
@@ -25,8 +23,11 @@ from automl.training.columns import (
     fixed,
     functions_of,
     insert,
+    kept,
     make_models,
     of_method,
+    ranked,
+    ranking,
     sources,
     variables,
 )
@@ -67,8 +68,8 @@ class SearchTables:
 
     @property
     def _info(self) -> tuple[Column[Line], ...]:
-        kept = (BEST_ITERATION,) if self.request.steering.keep is Keep.BEST else ()
-        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns), *kept)
+        request = self.request
+        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns), *ranked(request), *kept(request))
 
     @property
     def _summary(self) -> tuple[Column[Times], ...]:
@@ -89,6 +90,7 @@ class SearchTables:
             fixed("metrics_compute_frequency", "integer", request.frequency or request.plan.max_iterations),
             *about(request),
             *classes(request),
+            *ranking(request),
         )
 
 

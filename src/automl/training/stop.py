@@ -13,7 +13,10 @@ from automl.training.resume import no_such_run
 
 _LOOK = 0.05  # seconds between two looks whether it was heard
 _METHOD = "SELECT method FROM madlib.automl_run_log WHERE run_id = $1::bigint"
-_SUPERUSER = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER"
+_SUPERUSER = (
+    "SELECT rolsuper FROM pg_catalog.pg_roles"
+    " WHERE rolname::pg_catalog.text OPERATOR(pg_catalog.=) current_user::pg_catalog.text"
+)
 
 
 class _Heard(Exception):

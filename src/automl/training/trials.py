@@ -9,7 +9,7 @@ from typing import Any
 
 from automl.cluster.hopper import Layout, Leg, Visit
 from automl.search.literals import is_number
-from automl.search.orders import compile_order, fit_order, tensorboard_order
+from automl.search.orders import compile_order, fit_order, rate_cuts, tensorboard_order
 from automl.search.parameters import CompileParams, FitParams, parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
@@ -133,7 +133,9 @@ def layout(request: Request) -> Layout:
     return Layout(tuple((name, table.partitions) for name, table in request.datasets.items()))
 
 
-def visit_order(trial: Trial, visit: Visit, seed: int, sums: Mapping[str, Any], state: StateForm, run: int = 0) -> VisitOrder:
+def visit_order(
+    trial: Trial, visit: Visit, seed: int, sums: Mapping[str, Any], state: StateForm, run: int = 0, cuts: int = 0
+) -> VisitOrder:
     """Return the order of one visit.
 
     Args:
@@ -141,6 +143,7 @@ def visit_order(trial: Trial, visit: Visit, seed: int, sums: Mapping[str, Any], 
         sums: what the trial's evaluation has summed in earlier visits.
         state: what the bytes are that come with it.
         run: the number of the run, which TensorBoard's files stand under.
+        cuts: how often its learning rate has been reduced.
     """
     return VisitOrder(
         model=trial.model,
@@ -151,4 +154,5 @@ def visit_order(trial: Trial, visit: Visit, seed: int, sums: Mapping[str, Any], 
         sums=sums,
         state=state,
         tensorboard=tensorboard_order(trial.fit, run, trial.number),
+        rate_cuts=rate_cuts(trial.fit, cuts),
     )

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from automl.cluster.hopper import Layout, evaluation_tour
 from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve, OpenEvaluation, rank
 from automl.training.results import Result
 from automl.training.rows import Best, NewTrial, Progress, TrialStatus
 from automl.training.trials import Trial
+from keras_seg.protocol.orders import Stop
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,12 @@ class TrialUnderWay:
             best_iteration=None if best is None else best.iteration,
         )
 
+    def stops_astray(self, layout: Layout) -> tuple[Stop, ...]:
+        """Return what is left to do where its weights are no numbers any more: an evaluation, unless there has been one."""
+        iteration = self.curve.iteration
+        known = any(each.iteration == iteration for each in self.curve.evaluations)
+        return () if known else tuple(evaluation_tour(layout, iteration))
+
     @property
     def progress_at_end(self) -> Progress | None:
         """What the record is to say of it where it counts as it was at the last decision; None for what it says."""
@@ -112,7 +120,8 @@ class TrialUnderWay:
             self.counted = self.ends.pop(0)
 
     def _visits(self, iteration: int) -> int:
-        return (iteration - self.begun) * self.partitions
+        # One whose weights became no numbers in the middle of an iteration is evaluated there.
+        return min((iteration - self.begun) * self.partitions, self.curve.visits)
 
 
 class TrialsUnderWay:

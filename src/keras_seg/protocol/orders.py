@@ -161,6 +161,21 @@ class EvaluationStop:
 Stop = TrainingStop | EvaluationStop
 
 
+@dataclass(frozen=True)
+class RateCuts:
+    """How often the learning rate that a trial began with has been reduced, and how.
+
+    Attributes:
+        count: how often.
+        factor: what it is multiplied by, each time that it is above the least.
+        least: what it does not fall below.
+    """
+
+    count: int
+    factor: float
+    least: float
+
+
 class StateForm(StrEnum):
     """What the bytes are that come with a visit."""
 
@@ -180,6 +195,7 @@ class VisitOrder(Message):
         partition_sums: for each partition what its evaluation has summed up alone; they are added in this order.
         state: what the bytes are that come with the order.
         tensorboard: what is written for it, if anything is.
+        rate_cuts: of its learning rate; None where none has been made.
     """
 
     model: str
@@ -191,6 +207,7 @@ class VisitOrder(Message):
     partition_sums: tuple[Any, ...] = ()
     state: StateForm = StateForm.TRIAL
     tensorboard: TensorBoardOrder | None = None
+    rate_cuts: RateCuts | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +231,7 @@ class VisitReport(Message):
         warning: something that the caller should know, which does not keep the trial from going on.
         error: why the trial failed, if it did.
         shortage: whether that is no fault of the trial: the machine had too little, memory most often.
+        astray: whether nothing was done, because the weights that came are no numbers any more.
     """
 
     size: int = 0
@@ -226,6 +244,7 @@ class VisitReport(Message):
     warning: str | None = None
     error: str | None = None
     shortage: bool = False
+    astray: bool = False
 
 
 # --- a check ------------------------------------------------------------------------------------------------------------

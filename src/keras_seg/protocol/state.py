@@ -128,6 +128,11 @@ class State:
     def arrays(self) -> tuple[np.ndarray, ...]:
         return self.trainable + self.other + self.optimizer
 
+    @property
+    def is_number(self) -> bool:
+        """Whether every trainable weight is a number: one that is none never becomes one again."""
+        return not any(array.size and np.isnan(array.min()) for array in self.trainable)  # the least is NaN where one is
+
 
 def encode(state: State) -> bytes:
     """Return the state as bytes; `decode` is the reverse, bit for bit."""

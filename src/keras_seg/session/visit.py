@@ -49,6 +49,7 @@ class Visit:
         self._compile = programs.compiled(cache, order.compile)
         self._fit = order.fit
         self._trained = False
+        self._astray = False
         self._sums = {name: _arrays(sums) for name, sums in order.sums.items()}
         self._current: codec.State | None = None
         self._frozen: Any = None
@@ -61,6 +62,8 @@ class Visit:
     def run(self) -> None:
         """Make all the stops of the order, one after the other."""
         for stop in self._order.stops:
+            if self._astray:
+                return
             if isinstance(stop, TrainingStop):
                 self._train(stop)
             else:
@@ -90,6 +93,7 @@ class Visit:
             training_seconds=self._training_seconds,
             evaluation_seconds=self._evaluation_seconds,
             warning=self._warning,
+            astray=self._astray,
         )
 
     # --- training -------------------------------------------------------------------------------------------------------
@@ -98,7 +102,10 @@ class Visit:
         begin = time.perf_counter()
         trainer = self._trainer()
         if not self._trained:
-            trainer.load(self._begin(trainer))
+            state = self._begin(trainer)
+            if self._astray:
+                return
+            trainer.load(state)
             self._state = None  # a large one need not stay in memory twice
         ready = time.perf_counter()
         watched = self._order.tensorboard is not None
@@ -123,7 +130,9 @@ class Visit:
 
     def _begin(self, trainer: Trainer) -> codec.State:
         if self._state is not None and self._order.state is StateForm.TRIAL:
-            return codec.decode(self._state)
+            state = codec.decode(self._state)
+            self._astray = not state.is_number
+            return trainer.with_rate(state, self._compile, self._order.rate_cuts)
         seed = np.random.SeedSequence([*self._order.seed, _WEIGHTS]).generate_state(1)[0]
         return trainer.initial(self._compile, int(seed), self._state)
 

@@ -26,7 +26,7 @@ import tensorflow as tf
 
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.protocol.limits import MOST_CLASS
-from keras_seg.protocol.orders import FitOrder
+from keras_seg.protocol.orders import FitOrder, RateCuts
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import State
 from keras_seg.protocol.variables import Variable
@@ -113,13 +113,33 @@ class Trainer:
         slots = self._begun(compiled) or self._made_again(compiled, trainable)
         return State(trainable, other, slots, self.network.slices(self.flat))
 
+    def with_rate(self, state: State, compiled: Compile, cuts: RateCuts | None) -> State:
+        """Return the state of a trial with its learning rate as often reduced as is said, as Keras' ReduceLROnPlateau does it.
+
+        Args:
+            compiled: of the trial, which says what learning rate it began with.
+        """
+        if cuts is None or self._rate is None:
+            return state
+        rate = self._starting_rate(compiled)
+        for _ in range(cuts.count):
+            if rate > np.float32(cuts.least):
+                rate = float(np.float32(max(rate * cuts.factor, cuts.least)))
+        slots = [np.array(rate, array.dtype) if at == self._rate else array for at, array in enumerate(state.optimizer)]
+        return State(state.trainable, state.other, tuple(slots), state.weights)
+
+    def _starting_rate(self, compiled: Compile) -> float:
+        """Return the learning rate that a trial begins with, as a variable of float32 holds it."""
+        name = type(self._optimizer).__name__
+        rate = optimizers.number_of(name, compiled.params, "learning_rate")
+        return float(np.float32(optimizers.default_rate(name) if rate is None else rate))
+
     def _begun(self, compiled: Compile) -> tuple[np.ndarray, ...] | None:
         """Return the optimizer's variables at the start if they are zeros and a learning rate, without making them again."""
         name = type(self._optimizer).__name__
         if name not in optimizers.ELEMENTWISE - optimizers.STARTING_VALUES:
             return None
-        rate = optimizers.number_of(name, compiled.params, "learning_rate") if self._rate is not None else None
-        start = optimizers.default_rate(name) if rate is None else rate
+        start = 0.0 if self._rate is None else self._starting_rate(compiled)
         return tuple(np.array(start, np.float32) if at == self._rate else array for at, array in enumerate(self._fresh))
 
     def _made_again(self, compiled: Compile, trainable: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
