@@ -28,7 +28,7 @@ BUDGETS = {
     "keep": Steering(decisions=8, keep=Keep.BEST),
     "max_trials": Steering(max_trials=4),
     "target": Steering(target=0.3),
-    "patience": Steering(patience=2),
+    "patience": Steering(patience=3),
 }
 
 
@@ -83,7 +83,7 @@ def test_it_goes_on_to_what_it_would_have_become(
     monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], keep: Keep
 ) -> None:
     whole = ended(monkeypatch, plan, Steering(keep=keep))
-    for decisions in (3, 5, 9):
+    for decisions in (5, 7, 9):
         stopped = ended(monkeypatch, plan, Steering(keep=keep, decisions=decisions), decisions)
         if stopped.record.run["status"] == "finished":
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from automl.errors import AutomlError, UsageError
-from automl.search.callbacks import Board
+from automl.search.callbacks import Board, Callbacks
 from automl.search.grids import parse_dict
 from automl.search.literals import Call
 from automl.search.pairs import parse_pairs
@@ -20,6 +20,7 @@ from automl.search.parameters import (
     render_compile_params,
     render_fit_params,
 )
+from automl.search.plateaus import EarlyStopping, ReduceLROnPlateau
 
 DECAY = Call("ExponentialDecay", (0.1,), (("decay_steps", 100), ("decay_rate", 0.9)))
 
@@ -229,7 +230,16 @@ def test_fit_params_that_break_a_rule(text: str | None, message: str, sqlstate: 
         ("[]", ...),
         ("'[]'", ...),
         ("'None'", ...),
-        ("[EarlyStopping(patience=3)]", None),
+        ("[EarlyStopping(patience=3), TensorBoard('fit')]", Board("fit")),
+        ("[ModelCheckpoint('x')]", None),
+        ("[EarlyStopping(patience=3), EarlyStopping()]", None),
+        ("[EarlyStopping(patience=-1)]", None),
+        ("[EarlyStopping(monitor='val loss')]", None),
+        ("[EarlyStopping(mode='most')]", None),
+        ("[ReduceLROnPlateau(factor=1.0)]", None),
+        ("[ReduceLROnPlateau(min_lr=-1)]", None),
+        ("[ReduceLROnPlateau(rate=2)]", None),
+        ("[TerminateOnNaN(raise_error=True)]", None),
         ("[TensorBoard(), TensorBoard()]", None),
         ("[TensorBoard(log_dir='..')]", None),
         ("[TensorBoard(log_dir='/tmp/../etc')]", None),
@@ -261,6 +271,28 @@ def test_callbacks(callbacks: str, expected: object) -> None:
     assert error.value.sqlstate == "0A000"
 
 
+@pytest.mark.parametrize(
+    ("callbacks", "expected"),
+    [
+        ("None", Callbacks()),
+        ("[TerminateOnNaN()]", Callbacks()),
+        ("[keras.callbacks.EarlyStopping('loss', 0.01, 3)]", Callbacks(stopping=EarlyStopping("loss", 0.01, 3))),
+        (
+            "'[EarlyStopping(monitor=\"val_auc\", mode=\"max\", restore_best_weights=True, verbose=1, start_from_epoch=2)]'",
+            Callbacks(stopping=EarlyStopping("val_auc", mode="max", restore_best_weights=True, start_from_epoch=2)),
+        ),
+        (
+            "[ReduceLROnPlateau(factor=0.5, patience=2, min_lr=1e-5), EarlyStopping(baseline=0.7)]",
+            Callbacks(stopping=EarlyStopping(baseline=0.7), plateau=ReduceLROnPlateau(factor=0.5, patience=2, min_lr=1e-5)),
+        ),
+        ("[ReduceLROnPlateau('loss', 0.2, 5, 0, 'min', 0.001, 2, 0.01)]",
+         Callbacks(plateau=ReduceLROnPlateau("loss", 0.2, 5, "min", 0.001, 2, 0.01))),
+    ],
+)  # fmt: skip
+def test_callbacks_are_read_as_keras_takes_them(callbacks: str, expected: Callbacks) -> None:
+    assert parse_fit_params(f"batch_size=4,callbacks={callbacks}").called_back == expected
+
+
 # --- pairs --------------------------------------------------------------------------------------------------------------
 
 
@@ -268,4 +300,13 @@ def test_parse_pairs_spells_keys_as_they_are_known() -> None:
     assert parse_pairs("automl_params", "NUM_configs = 20,algorithm=tpe", ["num_configs", "algorithm"]) == {
         "num_configs": "20",
         "algorithm": "tpe",
+    }
+
+
+def test_what_stands_in_brackets_or_quotes_belongs_to_a_value() -> None:
+    text = "objective=AUC(curve='PR', num_thresholds=50), stop='a, b=c', R=9"
+    assert parse_pairs("automl_params", text, ["objective", "stop", "R"]) == {
+        "objective": "AUC(curve='PR', num_thresholds=50)",
+        "stop": "'a, b=c'",
+        "R": "9",
     }

@@ -32,6 +32,7 @@ from keras_seg.protocol.orders import (
     NetworkCheck,
     Part,
     Problem,
+    RateCuts,
     Scores,
     SessionSetup,
     StateForm,
@@ -60,6 +61,7 @@ VISIT = VisitOrder(
     partition_sums=([[0.5, 1.0], 2.0], [[1.0, 1.0], 1.0]),
     state=StateForm.WEIGHTS,
     tensorboard=TENSORBOARD,
+    rate_cuts=RateCuts(2, 0.5, 0.001),
 )
 EXAMPLES: tuple[Message, ...] = (
     SessionSetup(
@@ -83,6 +85,7 @@ EXAMPLES: tuple[Message, ...] = (
         warning="a folder is missing",
         error='ValueError: "x" \n ü',
         shortage=True,
+        astray=True,
     ),
     CheckOrder((NetworkCheck("model_id 1", "m", COMPILE, FIT, TENSORBOARD, 20),), Load(4, 2**27)),
     CheckReport(
@@ -161,10 +164,9 @@ def test_a_message_is_frozen(message: Message) -> None:
 def test_what_is_left_out_is_as_by_default() -> None:
     assert SessionSetup.from_json("{}") == SessionSetup()
     assert VisitReport.from_json("{}") == VisitReport()
-    assert replace(VISIT, tensorboard=None, sums={}, state=StateForm.TRIAL) == VisitOrder.from_json(
-        json.dumps(
-            {key: value for key, value in json.loads(VISIT.to_json()).items() if key not in ("tensorboard", "sums", "state")}
-        )
+    left_out = "tensorboard", "sums", "state", "rate_cuts"
+    assert replace(VISIT, tensorboard=None, sums={}, state=StateForm.TRIAL, rate_cuts=None) == VisitOrder.from_json(
+        json.dumps({key: value for key, value in json.loads(VISIT.to_json()).items() if key not in left_out})
     )
 
 
@@ -197,7 +199,8 @@ GOLDEN = """{
 "sums": {"training": [[1.5, 2.0], 3.0]},
 "partition_sums": [[[0.5, 1.0], 2.0], [[1.0, 1.0], 1.0]],
 "state": "weights",
-"tensorboard": {"log_dir": "logs/fit", "histogram_freq": 2, "write_graph": false, "write_images": true, "run": 12, "trial": 3}
+"tensorboard": {"log_dir": "logs/fit", "histogram_freq": 2, "write_graph": false, "write_images": true, "run": 12, "trial": 3},
+"rate_cuts": {"count": 2, "factor": 0.5, "least": 0.001}
 }"""
 
 
@@ -255,6 +258,8 @@ REFUSED: list[tuple[Message, str, dict[str, Any], str]] = [
     # What no session could end: a batch of less than one row.
     (VISIT, "fit", {"batch_size": -1}, "batch_size and epochs must be at least 1, got -1 and 2"),
     (VISIT, "fit", {"epochs": 0}, "batch_size and epochs must be at least 1, got 4 and 0"),
+    (VISIT, "rate_cuts", {"count": 0}, "count must be from 1 to 1000000 and factor from 0 to below 1, got 0 and 0.5"),
+    (VISIT, "rate_cuts", {"factor": 1}, "count must be from 1 to 1000000 and factor from 0 to below 1, got 2 and 1.0"),
 ]  # fmt: skip
 
 

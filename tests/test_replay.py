@@ -30,6 +30,7 @@ from automl.search.scheduler import ListPlan, Plan
 from automl.search.space import Configuration
 from automl.search.space_arguments import parse_space
 from automl.search.steering import Keep, Steering
+from automl.search.stopping import StoppingPlan
 from automl.training import run as under_test
 from automl.training.history import InterruptedRun, remembered
 from automl.training.record import RunRecord
@@ -341,6 +342,10 @@ PLANS: dict[str, tuple[Plan, int | None]] = {
     "tpe": (METHODS["hyperopt"].read("num_configs=6, num_iterations=2")[0].plan(SPACE, SEED, PARTITIONS), None),
     "asha": (METHODS["asha"].read("R=4, eta=2, num_configs=7")[0].plan(SPACE, SEED, PARTITIONS), None),
     "asha, tpe": (METHODS["asha"].read("R=4, eta=2, num_configs=7, sampler=tpe")[0].plan(SPACE, SEED, PARTITIONS), 1),
+    "stopped": (
+        StoppingPlan(METHODS["hyperopt"].read("num_configs=9, num_iterations=3")[0].plan(SPACE, SEED, PARTITIONS), 50, 1, 2),
+        1,
+    ),
     "listed": (ListPlan(LISTED, 5), 2),
 }
 ANYWHERE: Sequence[frozenset[int] | None] = (None, None, None)

@@ -34,7 +34,7 @@ from fix_training import (
 )
 from keras_seg import transition
 from keras_seg.protocol import state as codec
-from keras_seg.protocol.orders import CheckOrder, NetworkCheck, VisitReport
+from keras_seg.protocol.orders import CheckOrder, NetworkCheck, RateCuts, VisitOrder, VisitReport
 from keras_seg.session import programs
 from keras_seg.session.cache import MOST_PROGRAMS, Recent
 from keras_seg.session.shortage import ran_out
@@ -153,6 +153,43 @@ def test_a_loss_that_is_not_a_number_is_no_error() -> None:
     trial.visit([train(), *evaluate("training", 1)], compile_with("SGD", {"lr": 1e38}, loss="mse"))
     assert trial.report.error is None
     assert math.isnan(trial.report.scores["training"].loss)
+
+
+def test_weights_that_are_no_numbers_are_trained_no_more() -> None:
+    trial, compiled = Trial(PLAIN, ONE_PARTITION), compile_with("SGD", {"lr": 1e38}, loss="mse")
+    trial.visit([train()], compiled)
+    assert not trial.report.astray
+    before = trial.md5
+    trial.visit([train(iteration=2), *evaluate("training", 1, iteration=2)], compiled)
+    assert (trial.report.astray, trial.report.scores, trial.report.size, trial.md5) == (True, {}, 0, before)
+    trial.visit(evaluate("training", 1), compiled)  # which can be asked for all the same
+    assert not trial.report.astray
+    assert math.isnan(trial.report.scores["training"].loss)
+
+
+# Trained as one vector and variable by variable, with the rate that is given and with that of Keras.
+@pytest.mark.parametrize(
+    ("name", "params"), [("Adam", {"lr": 0.04}), ("Adam", {}), ("Lamb", {"lr": 0.04}), ("Adagrad", {"lr": 0.04})]
+)
+@pytest.mark.parametrize(("cuts", "expected"), [(RateCuts(2, 0.5, 0.0), 0.25), (RateCuts(9, 0.5, 0.004), None)])
+def test_a_reduced_learning_rate_is_that_of_keras(
+    name: str, params: dict[str, float], cuts: RateCuts, expected: float | None
+) -> None:
+    trial, compiled = Trial(PLAIN, ONE_PARTITION), compile_with(name, params)
+    order = VisitOrder("m", compiled, FIT, (7, 1), (train(),))
+    trial.order(order)
+    optimizer = getattr(keras.optimizers, name)(**({"learning_rate": 0.04} if params else {}))
+    optimizer.build([keras.Variable(np.zeros(3, np.float32))])
+    at = [variable.name for variable in optimizer.variables].index("learning_rate")
+    start = float(optimizer.learning_rate)
+    callback = keras.callbacks.ReduceLROnPlateau(factor=cuts.factor, min_lr=cuts.least)
+    for _ in range(cuts.count):
+        callback._reduce_optimizer_lr(optimizer, 0)
+    trial.order(replace(order, stops=(train(iteration=2),), rate_cuts=cuts))
+    assert trial.report.error is None
+    (rate,) = codec.decode(trial.state or b"").optimizer[at].reshape(-1)
+    assert rate == np.float32(float(optimizer.learning_rate))
+    assert expected is None or rate == pytest.approx(start * expected)
 
 
 def test_closing_drops_what_the_run_left() -> None:

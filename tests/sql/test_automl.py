@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import psycopg2
 import pytest
 
 from fix_db import Session
@@ -441,20 +442,25 @@ def test_without_a_finite_loss_nothing_is_the_best_and_a_warning_says_so(quick: 
 
 
 @pytest.mark.parametrize(
-    ("losses", "warned"),
+    ("losses", "named"),
     [
         ("'loss': ['categorical_crossentropy', 'mse']", "categorical_crossentropy, mse"),
         ("'loss': ['mse'], 'loss_weights': [None, 0.1]", "mse, 0.1 * mse"),
         ("'loss': ['CategoricalCrossentropy()', 'sparse_categorical_crossentropy', 'categorical_crossentropy']", None),
     ],
 )
-def test_losses_of_different_functions_are_ranked_with_a_warning(quick: Session, losses: str, warned: str | None) -> None:
-    name = f"measures_{str(warned)[:1]}"
+def test_losses_of_different_functions_need_an_objective(quick: Session, losses: str, named: str | None) -> None:
+    grid = COMPILE.replace("'loss': ['categorical_crossentropy']", losses)
+    name = f"measures_{str(named)[:1]}"
     quick.notices.clear()
-    search(quick, name, compile_params_grid=COMPILE.replace("'loss': ['categorical_crossentropy']", losses))
-    warnings = [line for line in quick.notices if line.startswith("WARNING")]
-    text = "WARNING:  compile_params_grid: trials are ranked by their losses, and these are on different scales: {}; the lowest"
-    assert [line.startswith(text.format(warned)) for line in warnings] == [True] * (warned is not None)
+    if named is not None:
+        with pytest.raises(
+            psycopg2.Error, match=rf"cannot be ranked by losses on different scales: {re.escape(named)}"
+        ) as error:
+            search(quick, name, compile_params_grid=grid)
+        assert "objective=accuracy" in str(error.value.diag.message_hint)
+    search(quick, name, compile_params_grid=grid, automl_params=f"R=2, eta=2{', objective=accuracy' if named else ''}")
+    assert not [line for line in quick.notices if line.startswith("WARNING")]
 
 
 # --- names and hostile text ---------------------------------------------------------------------------------------------

@@ -163,3 +163,31 @@ def test_a_budget_of_which_nothing_comes_is_an_error_and_it_can_go_on(caller: Se
     assert caller.value("SELECT to_regclass('hasty') IS NULL") is True
     caller.run("SELECT madlib.automl_resume(%s, 'max_time=10 min')", run)
     assert caller.value("SELECT count(*) FROM hasty") == 2
+
+
+def test_trials_that_do_worse_than_earlier_ones_end_early(caller: Session) -> None:
+    found = []
+    for name, sessions in (("median_two", 2), ("median_one", 1)):
+        caller.run("SET keras_automl.sessions = %s", sessions)
+        search(
+            caller,
+            name,
+            automl_method="hyperopt",
+            automl_params="num_configs=14, num_iterations=4, algorithm=rand, stop=median",
+            metrics_compute_frequency=1,
+            validation_table="val",
+            random_state=4,
+        )
+        found.append(caller.fetch(RESULT.format(name)))
+    assert found[0] == found[1]
+    made = [len(row[-1]) for row in found[0]]
+    assert made[:6] == [4] * 6  # as many know too few others
+    assert 0 < sum(count < 4 for count in made) < 14
+    failure = caller.error_of(
+        "SELECT madlib.madlib_keras_automl('train', 'm', 'lib', 's', ARRAY[1], %s, %s, automl_params := 'stop=median')",
+        PAGE_COMPILE,
+        "{'batch_size': [8], 'epochs': [1]}",
+    )
+    assert failure.message == (
+        'automl_params: "stop" compares trials at evaluations within a task, and the longest task is evaluated once'
+    )

@@ -46,6 +46,20 @@ def long_hyperband(session: Session) -> None:
     hyperband(session, "R=27, eta=3, skip_last=1")
 
 
+def steered(session: Session) -> None:
+    """A search that keeps the best iteration of each trial, and ends trials that do not become better."""
+    search(
+        session,
+        "made",
+        compile_params_grid=PAGE_COMPILE.replace("[0.001, 0.1, 'log']", "[0.01, 0.5, 'log']"),
+        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        automl_params="R=9, eta=3, objective=accuracy, keep=best, trial_patience=3",
+        validation_table="val",
+        metrics_compute_frequency=1,
+        random_state=11,
+    )
+
+
 def tpe(session: Session, seed: int | None = None) -> None:
     """A search by TPE, whose seed is drawn unless it is given."""
     search(
@@ -228,6 +242,7 @@ SOAK = pytest.mark.soak
 CASES = [
     pytest.param(hyperband, iterations(25), terminate, id="terminated in the middle"),
     pytest.param(tpe, iterations(15), cancel, id="by TPE"),
+    pytest.param(steered, iterations(30), terminate, id="the best iterations"),
     pytest.param(long_hyperband, at_once, cancel, id="cancelled at once", marks=SOAK),
     pytest.param(long_hyperband, iterations(60), terminate, id="terminated in the middle of a long one", marks=SOAK),
     pytest.param(long_hyperband, last_rung, cancel, id="cancelled at the last rung", marks=SOAK),

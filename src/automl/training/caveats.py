@@ -28,10 +28,11 @@ def of_losses(request: Request) -> str | None:
 
 
 def of_results(found: Sequence[Result]) -> str | None:
-    """Return what to say of a run none of whose trials has a finite loss."""
+    """Return what to say of a run none of whose trials has a finite loss, or value of the objective."""
     if results.best(found) is not None:
         return None
-    which = "the trial has no finite loss" if len(found) == 1 else f"none of the {len(found)} trials has a finite loss"
+    what = "finite loss" if any(each.curve.course.measure.metric is None for each in found) else "value of the objective"
+    which = f"the trial has no {what}" if len(found) == 1 else f"none of the {len(found)} trials has a {what}"
     return (
         f"{which}, so no configuration is the best. Lower learning rates, a larger normalizing_const, or the optimizer's"
         " clipnorm may help"

@@ -31,6 +31,7 @@ from automl.search.scheduler import MethodColumn, Plan
 from automl.search.space import COMPILE, FIT, Configuration, Space
 from automl.search.space_arguments import MODELS, parse_space
 from automl.search.steering import Keep, Steering
+from automl.search.stopping import StoppingPlan
 from automl.search.varied import varied
 from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
@@ -252,7 +253,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
         model=outputs.value.model,
         architecture_table=str(given.model_arch_table).strip(),
         architectures=models.value,
-        plan=db.away(lambda: _plan(*read.value, space.value, seed, training.value.partitions)),
+        plan=db.away(lambda: _plan(*read.value, space.value, seed, training.value.partitions, frequency.value)),
         method=method.value.name,
         params=given.automl_params or str(params.value),
         objective=objective.value,
@@ -271,11 +272,12 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     return request, Search(outputs.value, called, request.params, method.value.columns, given.random_state)
 
 
-def _plan(params: Params, steering: Steering, space: Space, seed: int, partitions: int) -> Plan:
+def _plan(params: Params, steering: Steering, space: Space, seed: int, partitions: int, every: int | None) -> Plan:
     """Return the plan of a search; of one that ends with its time, the plan without an end if its method has one."""
     if steering.max_time is not None and isinstance(params, EndlessParams):
         params = params.without_end()
-    return params.plan(space, seed, partitions)
+    plan = params.plan(space, seed, partitions)
+    return plan if steering.stop is None or every is None else StoppingPlan(plan, steering.stop.kept, every, partitions)
 
 
 def computed_every(value: int | None, iterations: int, iterations_are: str) -> int | None:
@@ -305,7 +307,13 @@ def evaluations(iterations: int, frequency: int | None) -> int:
 
 
 def _require_patience(steering: Steering, most: int) -> None:
-    """Raise unless trials are evaluated more often than they may be without becoming better."""
+    """Raise unless trials are evaluated often enough for what may end them on their way."""
+    if steering.stop is not None and most == 1:
+        raise UsageError(
+            AUTOML_PARAMS,
+            '"stop" compares trials at evaluations within a task, and the longest task is evaluated once',
+            hint="Give metrics_compute_frequency a number, or a smaller one.",
+        )
     if steering.trial_patience is not None and steering.trial_patience >= most:
         times = "once" if most == 1 else f"{most} times"
         raise UsageError(

@@ -274,8 +274,7 @@ class Run:
     def delivered(self, trial: int) -> Raw | None:
         """Return the state of a trial that the tables get; None if it has not begun."""
         under_way = self._trials[trial]
-        counted = None if self._decided.ended_by is None else under_way.counted
-        visits = under_way.delivered if counted is None else counted.visits
+        visits = under_way.delivered if self._decided.ended_by is None else under_way.delivered_as_counted
         state = self._record.state_of(trial, visits)
         if state is None and visits is not None:
             raise lost_state(trial)

@@ -101,6 +101,12 @@ class TrialUnderWay:
         return None if best is None else self._visits(best.iteration)
 
     @property
+    def delivered_as_counted(self) -> int | None:
+        """The same where it counts as it was at the last decision about it."""
+        visits = None if self.counted is None else self.counted.visits
+        return None if visits is None or visits >= self.curve.visits else visits  # one that diverged has ended in an iteration
+
+    @property
     def kept(self) -> frozenset[int]:
         """After how many visits the states were that must be there beside the latest one: what the tables may get."""
         before = [each for each in (self.counted, *self.ends) if each is not None and each.task != self.task]

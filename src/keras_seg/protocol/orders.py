@@ -18,6 +18,7 @@ from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variables
 
 TRAINING, VALIDATION = "training", "validation"  # names of datasets
+_MOST_CUTS = 1_000_000  # of a learning rate: as many as a trial can have iterations
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,20 @@ class RateCuts:
         count: how often.
         factor: what it is multiplied by, each time that it is above the least.
         least: what it does not fall below.
+
+    Raises:
+        MessageError: a number is out of range.
     """
 
     count: int
     factor: float
     least: float
+
+    def __post_init__(self) -> None:
+        # A forged order: nothing can cancel the loop that reduces the rate.
+        if not 1 <= self.count <= _MOST_CUTS or not 0 <= self.factor < 1:
+            rule = f"count must be from 1 to {_MOST_CUTS} and factor from 0 to below 1"
+            raise MessageError(f"{rule}, got {self.count} and {self.factor}")
 
 
 class StateForm(StrEnum):
