@@ -44,21 +44,21 @@ def long_search(session: Session) -> None:
         ([1e308, 1.0, 5e-324], 5, "█▅▁"),
     ],
 )
-def test_a_line_of_blocks(warm: Session, numbers: list[float], width: int, line: str) -> None:
-    assert warm.value("SELECT madlib.automl_sparkline(%s::float8[], %s)", numbers, width) == line
+def test_a_line_of_blocks(db: Session, numbers: list[float], width: int, line: str) -> None:
+    assert db.value("SELECT madlib.automl_sparkline(%s::float8[], %s)", numbers, width) == line
 
 
-def test_a_line_has_twenty_blocks_unless_it_is_said_otherwise(warm: Session) -> None:
-    assert warm.value("SELECT char_length(madlib.automl_sparkline(array_agg(n::float8))) FROM generate_series(1, 21) n") == 20
-    assert warm.value("SELECT madlib.automl_sparkline(NULL)") is None
+def test_a_line_has_twenty_blocks_unless_it_is_said_otherwise(db: Session) -> None:
+    assert db.value("SELECT char_length(madlib.automl_sparkline(array_agg(n::float8))) FROM generate_series(1, 21) n") == 20
+    assert db.value("SELECT madlib.automl_sparkline(NULL)") is None
 
 
 @pytest.mark.parametrize(
     ("number", "digits", "short"),
     [(0.0123456789, 5, 0.012346), (-123456.0, 5, -123460.0), (0.0, 5, 0.0), (1e-300 / 3, 2, 3.3e-301), (9.9999999, 3, 10.0)],
 )
-def test_a_number_is_shown_with_the_digits_that_count(warm: Session, number: float, digits: int, short: float) -> None:
-    assert warm.value("SELECT madlib.automl_short(%s, %s)", number, digits) == pytest.approx(short, rel=1e-14)
+def test_a_number_is_shown_with_the_digits_that_count(db: Session, number: float, digits: int, short: float) -> None:
+    assert db.value("SELECT madlib.automl_short(%s, %s)", number, digits) == pytest.approx(short, rel=1e-14)
 
 
 # --- the page's example -------------------------------------------------------------------------------------------------
