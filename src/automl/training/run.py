@@ -78,7 +78,7 @@ def execute(
     planned, count = request.plan.planned_trials, scheduler.count
     if count < planned:
         db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
-    _warn(db, caveats.of_losses(request))
+    caveats.warn(db, caveats.of_losses(request))
     tables.reserve(db)
     needs = session_needs(request)
     rows = fingerprints(db, needs)
@@ -179,7 +179,7 @@ class Run:
         self._stand()
         found = self._trials.results() if self._decided.ended_by is None else self._stopped(self._decided.ended_by)
         results.require_some(found)
-        _warn(self._db, caveats.of_results(found))
+        caveats.warn(self._db, caveats.of_results(found))
         return found
 
     def end(self, tables: Tables) -> End:
@@ -392,8 +392,3 @@ class Run:
         """Have it written how far the run is."""
         self._record.best(self.best)
         self._record.stands(self._watch.standing(self._cluster.present))
-
-
-def _warn(db: CallerDatabase, caveat: str | None) -> None:
-    if caveat is not None:
-        db.warning(caveat)
