@@ -34,7 +34,11 @@ def test_all_words_of_the_reference_are_in_the_help(db: Session) -> None:
     for name, _ in db.fetch(FUNCTIONS):
         section = re.search(rf"^### madlib\.{name}\n(.*?)(?=^###? )", REFERENCE, re.M | re.S)
         assert section is not None
-        ours = re.sub(r"\]\([^)]*\)|argument \| type \| default \| rule|column \| type \| meaning|```\w*", "", section.group(1))
+        ours = re.sub(
+            r"\]\([^)]*\)|argument \| type \| default \| rule|key \| default \| meaning|column \| type \| meaning|```\w*",
+            "",
+            section.group(1),
+        )
         words = set(re.findall(r"\w+", ours))
         assert words - set(re.findall(r"\w+", usage(db, name))) == set(), name
 
