@@ -172,10 +172,7 @@ class Run:
         Visits(self._cluster, self._hopper, self).make(lambda: self._look_up(outside), lambda: self._decided.over)
         self._stand()
         found = self._trials.results() if self._decided.ended_by is None else self._stopped(self._decided.ended_by)
-        if all(each.curve.error for each in found):
-            if len(found) == 1:
-                raise AutomlError(f"the only trial failed with: {found[0].curve.error}")
-            raise AutomlError(f"all {len(found)} trials failed; the first with: {found[0].curve.error}")
+        results.require_some(found)
         caveats.warn(self._db, caveats.of_results(found))
         return found
 
