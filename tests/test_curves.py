@@ -102,4 +102,4 @@ def test_what_is_said_follows_each_evaluation() -> None:
     found.evaluations.append(Evaluation(2, 0.0, (0.1, ()), None))
     assert found.score == 0.1
     found.error = "ValueError"
-    assert (found.score, place(found)) == (None, 2)
+    assert [found.score, place(found)] == [None, 2]
