@@ -127,6 +127,15 @@ AS $$ return GD.pop('keras_automl kept', None) $$;
 COMMENT ON FUNCTION madlib.automl_kept() IS
 'Internal: returns the value that automl_keep has kept, once.';
 
+CREATE FUNCTION madlib.automl_rest() RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].rest(GD)
+$$;
+COMMENT ON FUNCTION madlib.automl_rest() IS
+'Internal: drops what a run left in this session, but for what it has compiled: a session that is kept.';
+
 CREATE FUNCTION madlib.automl_close() RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$

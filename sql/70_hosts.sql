@@ -13,6 +13,7 @@ CREATE FUNCTION madlib.automl_doctor(
     OUT threads integer,
     OUT memory_mb integer,
     OUT gpus text[],
+    OUT kept_sessions integer,
     OUT problem text
 ) RETURNS SETOF record
 LANGUAGE plpython3u VOLATILE
@@ -21,7 +22,16 @@ if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_loa
 return GD['automl'].automl_doctor()
 $$;
 COMMENT ON FUNCTION madlib.automl_doctor() IS
-'A row for the server (-1) and for each segment of Greenplum: versions, paths, threads, memory, devices, and what to mend.';
+'A row for the server (-1) and for each segment of Greenplum: versions, paths, threads, memory, devices, sessions that are kept, and what to mend.';
+
+CREATE FUNCTION madlib.automl_release() RETURNS integer
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_release()
+$$;
+COMMENT ON FUNCTION madlib.automl_release() IS
+'Closes the sessions that earlier calls of this session have left for the next one; returns how many there were.';
 
 CREATE FUNCTION madlib.automl_inspect() RETURNS text
 LANGUAGE plpython3u VOLATILE

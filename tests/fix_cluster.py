@@ -48,6 +48,7 @@ COMPILE = CompileOrder("Adam", {"lr": 0.01}, "categorical_crossentropy", ("accur
 FIT = FitOrder(batch_size=8)
 ENDLESS = FitOrder(batch_size=8, epochs=10**6)
 _SETTINGS = "-c client_min_messages=error"
+_ENDS_WITH_US = " -c client_connection_check_interval=200ms"  # which Greenplum 6 has not
 _TINY = sequential(
     ("Dense", {"units": 5, "activation": "relu", "batch_input_shape": [None, 4]}),
     ("Dropout", {"rate": 0.3}),
@@ -154,7 +155,8 @@ def packed(database: str) -> Iterator[Packed]:
     watcher.run("SELECT madlib.training_preprocessor_dl('rows', 'train', 'y', 'x', 9)")
     watcher.run("SELECT madlib.validation_preprocessor_dl('rows', 'val', 'y', 'x', 'train', 20)")
     at = watcher.info
-    address = Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=_SETTINGS)
+    settings = _SETTINGS if watcher.is_greenplum else _SETTINGS + _ENDS_WITH_US
+    address = Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=settings)
     client = Client(address, "contract maker", Caller())
     tables = {"training": _read(client, "train"), "validation": _read(client, "val")}
     where = segment_map(client, tables, False) if client.dialect.segmented else None

@@ -33,6 +33,9 @@ class Failure(NamedTuple):
     hint: str | None
 
 
+TEMPORARY = "SELECT oid::regclass FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
+
+
 class Session(psycopg2.extensions.connection):
     """A psycopg2 connection with shorthands. Parameters are psycopg2's: `%s` in the statement."""
 
@@ -201,24 +204,20 @@ def is_as_new(session: Session) -> bool:
     try:
         session.reset()
         session.autocommit = True
-        session.run("DISCARD ALL")  # which Greenplum does not have
+        for statement in dialect_of(session.value("SELECT version()")).discard:
+            session.run(statement)
+        session.run("RESET SESSION AUTHORIZATION")
+        for (table,) in session.fetch(TEMPORARY):
+            session.run(f"DROP TABLE {table} CASCADE")
     except psycopg2.Error:
         return False
     session.notices.clear()
     return True
 
 
-@pytest.fixture
-def db(database: str, request: pytest.FixtureRequest) -> Iterator[Session]:
-    """A superuser's session in a new, empty schema, which stands alone on its search path."""
-    with own_schema(connect_to(database), database, request.node.name) as session:
-        yield session
-    session.close()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def opened(database: str) -> Iterator[list[Session]]:
-    """The session of `warm` that the test before has left."""
+    """The session of `db` that the test before has left."""
     sessions: list[Session] = []
     yield sessions
     for session in sessions:
@@ -226,12 +225,33 @@ def opened(database: str) -> Iterator[list[Session]]:
 
 
 @pytest.fixture
-def warm(database: str, opened: list[Session], request: pytest.FixtureRequest) -> Iterator[Session]:
-    """As `db`, but a session of the module, where the package is imported once: for tests that train nothing."""
+def db(database: str, opened: list[Session], request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A superuser's session in a new, empty schema, which stands alone on its search path.
+
+    It is that of the test before, made as new, with the sessions that were kept for it: TensorFlow is imported once for many
+    tests. A test of sessions (`keeps_none`) has a new one.
+    """
+    if keeps_none(request):
+        opened = []
     if not opened or opened[0].closed:
         opened[:] = [connect_to(database)]
     with own_schema(opened[0], database, request.node.name) as session:
+        session.run(keeping(request))
         yield session
+    if keeps_none(request):
+        session.close()
+
+
+def keeps_none(request: pytest.FixtureRequest) -> bool:
+    """Whether a test is about sessions, or about seconds, so that none is kept for it or by it."""
+    return any(request.node.get_closest_marker(each) for each in ("keeps_none", "alone"))
+
+
+def keeping(request: pytest.FixtureRequest) -> str:
+    """The statement that says how long a test's sessions keep others: processes that test side by side keep some each."""
+    if keeps_none(request):
+        return "SET keras_automl.keep_sessions = 0"
+    return "SET keras_automl.kept_sessions = 16"
 
 
 @pytest.fixture
@@ -241,7 +261,7 @@ def connect(db: Session, database: str, request: pytest.FixtureRequest) -> Itera
 
     def open_session(**settings: str) -> Session:
         sessions.append(connect_to(database, **settings))
-        sessions[-1].run(f"SET search_path = {schema_of(request.node.name)}")
+        sessions[-1].run(f"SET search_path = {schema_of(request.node.name)}; {keeping(request)}")
         return sessions[-1]
 
     yield open_session

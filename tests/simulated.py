@@ -98,7 +98,7 @@ class SimulatedCluster:
     def versions(self) -> str:
         return "{}"
 
-    def close(self) -> None:
+    def close(self, *, well: bool = False) -> None:
         self._ahead.clear()
 
 

@@ -219,7 +219,7 @@ class Sessions:
     def versions(self) -> str:
         return "{}"
 
-    def close(self) -> None:
+    def close(self, *, well: bool = False) -> None:
         self._working.clear()
 
     def _visit(self, work: VisitWork) -> tuple[VisitReport, bytes]:

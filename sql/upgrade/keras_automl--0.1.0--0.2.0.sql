@@ -331,3 +331,47 @@ return GD['automl'].automl_stop(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_stop(bigint) IS
 'Ends one of your searches that is under way in another session, which delivers the best that it has found; automl_resume goes on with it.';
+
+-- Sessions came to stay between calls.
+CREATE FUNCTION madlib.automl_rest() RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].rest(GD)
+$$;
+COMMENT ON FUNCTION madlib.automl_rest() IS
+'Internal: drops what a run left in this session, but for what it has compiled: a session that is kept.';
+
+CREATE FUNCTION madlib.automl_release() RETURNS integer
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_release()
+$$;
+COMMENT ON FUNCTION madlib.automl_release() IS
+'Closes the sessions that earlier calls of this session have left for the next one; returns how many there were.';
+
+DROP FUNCTION madlib.automl_doctor();
+CREATE FUNCTION madlib.automl_doctor(
+    OUT segment integer,
+    OUT host text,
+    OUT version text,
+    OUT python text,
+    OUT tensorflow text,
+    OUT keras text,
+    OUT numpy text,
+    OUT site text,
+    OUT processors integer,
+    OUT threads integer,
+    OUT memory_mb integer,
+    OUT gpus text[],
+    OUT kept_sessions integer,
+    OUT problem text
+) RETURNS SETOF record
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_doctor()
+$$;
+COMMENT ON FUNCTION madlib.automl_doctor() IS
+'A row for the server (-1) and for each segment of Greenplum: versions, paths, threads, memory, devices, sessions that are kept, and what to mend.';

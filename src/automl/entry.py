@@ -8,6 +8,7 @@ from inspect import Parameter, signature
 from typing import TypeVar
 
 from automl import help
+from automl.cluster import keeping
 from automl.data import preprocessors, split
 from automl.database.session import CallerDatabase
 from automl.database.settings import settings
@@ -104,6 +105,7 @@ madlib_keras_fit = _entry(fit.madlib_keras_fit, fit.SingleArguments)
 madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
+automl_release = _entry(keeping.automl_release, writes=False)
 automl_doctor = _entry(doctor.automl_doctor, writes=False)
 automl_tensorboard = _entry(_or_help(_writing(tensorboard.automl_tensorboard)), writes=False)
 gpu_configuration = _entry(_or_help(_writing(gpus.gpu_configuration)), writes=False)

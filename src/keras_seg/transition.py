@@ -53,6 +53,7 @@ __all__ = [
     "pack_features",
     "predict",
     "put",
+    "rest",
     "take",
     "visit",
 ]
@@ -80,6 +81,11 @@ def close_session(gd: dict[str, Any]) -> None:
     _cache(gd).clear()
 
 
+def rest(gd: dict[str, Any]) -> None:
+    """Drop everything that the run left on this session, but for the programs that the next one may use."""
+    _cache(gd).rest()
+
+
 def define(gd: dict[str, Any], key: str, architecture: str, weights: bytes | None) -> None:
     """Let later orders name an architecture, and its initial weights if it has some, by `key`.
 
@@ -87,7 +93,7 @@ def define(gd: dict[str, Any], key: str, architecture: str, weights: bytes | Non
         weights: the weights, or the last part of them.
     """
     cache = _cache(gd)
-    cache.definitions[key] = Definition(key, architecture, cache.arriving.complete(weights))
+    cache.define(Definition(key, architecture, cache.arriving.complete(weights)))
 
 
 def feed(gd: dict[str, Any], dataset: str, partition: int, buffer: int, *columns: Any) -> int:

@@ -14,6 +14,8 @@ from fix_calls import Call, waited
 from fix_db import Session
 from fix_search import dense, load, make_iris, search
 
+pytestmark = pytest.mark.keeps_none
+
 PATIENCE = 90.0  # seconds for a moment to come
 LAST = "(SELECT max(run_id) FROM madlib.automl_runs)"
 MADE = "SELECT md5(string_agg(md5(model_weights), ',' ORDER BY mst_key)) FROM {}"
@@ -21,6 +23,7 @@ FUNCTIONS = "t_disturbed_functions"
 # TensorFlow calls the inner function in each step: a file says whether it finds no memory.
 SHORT = """
 import tensorflow as tf
+
 def squared(y_true, y_pred):
     def short(outputs):
         import os

@@ -145,7 +145,7 @@ def test_anybody_can_take_an_advisory_lock_and_stops_nothing_by_that(schema: str
     call = Call(caller, lambda session: bounded(session, "forged", "hyperopt", "num_configs=6, num_iterations=3"))
     try:
         assert waited(lambda: other.value(RUNNING) is not None, 90.0)
-        forger.run("SELECT pg_advisory_lock(27495, %s)", other.value(RUNNING))
+        forger.run("SELECT pg_advisory_lock(27496, %s)", other.value(RUNNING))
         call.join(90.0)
         assert call.error is None
     finally:

@@ -20,6 +20,7 @@ from fix_search import COMPILE, FIT, dense, in_schema, load, make_iris, search
 from servers import SEGMENTED
 
 pytestmark = [
+    pytest.mark.keeps_none,
     pytest.mark.greenplum,
     pytest.mark.alone,
     pytest.mark.parametrize("server", SEGMENTED, indirect=True, scope="session"),

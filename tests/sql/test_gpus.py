@@ -13,6 +13,8 @@ from fix_db import Session
 from fix_search import dense, load, make_iris, search
 from keras_seg.protocol.orders import SessionSetup
 
+pytestmark = pytest.mark.keeps_none
+
 ASK = "madlib.automl_gpus(text)"
 
 

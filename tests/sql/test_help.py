@@ -14,12 +14,6 @@ FUNCTIONS = f"""SELECT proname AS name, array_agg(DISTINCT argument) AS argument
     WHERE pronamespace = {MADLIB} AND proname !~ '^automl_' AND argument <> 'message' GROUP BY 1 ORDER BY 1"""
 
 
-@pytest.fixture
-def db(warm: Session) -> Session:
-    """One session for all tests: they are about statements."""
-    return warm
-
-
 def usage(db: Session, name: str) -> str:
     """The help of a function; that which takes one text, a table's name, tells it without an argument."""
     argument = "" if name == "gpu_configuration" else "'usage'"

@@ -13,12 +13,6 @@ MODEL = '{"class_name": "Sequential",  "config": []}'
 LOAD = "SELECT madlib.load_keras_model('lib', %s)"
 
 
-@pytest.fixture
-def db(warm: Session) -> Session:
-    """One session for all tests: they are about statements."""
-    return warm
-
-
 def tables(db: Session) -> list[str]:
     sql = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} AND relkind = 'r'"
     return sorted(name for (name,) in db.fetch(sql))

@@ -24,7 +24,7 @@ from fix_cluster import Caller, Packed, all_idle, training
 from fix_db import Session
 from fix_search import load, make_iris, sequential
 
-pytestmark = pytest.mark.postgresql("on Greenplum a search needs all its sessions")
+pytestmark = [pytest.mark.keeps_none, pytest.mark.postgresql("on Greenplum a search needs all its sessions")]
 
 PATIENCE = 90.0  # seconds
 NETWORK = sequential(

@@ -21,12 +21,6 @@ SHAPE_OF_TWO = (
 TWO_PARTITIONS = "SET keras_automl.partitions = 2"
 
 
-@pytest.fixture
-def db(warm: Session) -> Session:
-    """One session for all tests: they are about statements."""
-    return warm
-
-
 def pack(db: Session, source: str, output: str, *rest: object, y: str | None = "y", x: str | None = "x") -> None:
     slots = ", ".join(["%s"] * (4 + len(rest)))
     db.run(f"SELECT madlib.training_preprocessor_dl({slots})", source, output, y, x, *rest)

@@ -19,12 +19,6 @@ ROWS = "SELECT model_id, compile_params, fit_params FROM {} ORDER BY mst_key"
 
 
 @pytest.fixture
-def db(warm: Session) -> Session:
-    """One session for all tests: they are about statements."""
-    return warm
-
-
-@pytest.fixture
 def lib(db: Session) -> Session:
     load(db, "lib", dense(3), dense(3))
     return db

@@ -25,6 +25,8 @@ from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, load, make_iris, se
 from keras_seg.protocol.variables import Variable, Variables
 from keras_seg.training.buffers import in_parts
 
+pytestmark = pytest.mark.keeps_none
+
 TWO_LAYERS = sequential(
     ("Dense", {"units": 6, "activation": "relu", "batch_input_shape": [None, 4]}),
     ("Dropout", {"rate": 0.2}),

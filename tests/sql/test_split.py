@@ -11,12 +11,6 @@ from fix_db import CURRENT_SCHEMA, Session
 SPLIT = "SELECT madlib.train_test_split(%s, %s, %s, %s, %s, %s, %s, %s)"
 
 
-@pytest.fixture
-def db(warm: Session) -> Session:
-    """One session for all tests: they are about statements."""
-    return warm
-
-
 def split(
     db: Session,
     source: str,

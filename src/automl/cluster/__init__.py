@@ -11,6 +11,7 @@ In reading order:
     waits       waiting without being deaf
     connection  connecting back to the server that called us
     login       logging in, and what is said before a session has an event loop
+    keeping     sessions that stay for the next call of their caller
     terms       on what terms sessions are opened
     turns       whose turn it is to open sessions, and how many train on the server together
     session     one session: what it is doing, and its place, which it may leave

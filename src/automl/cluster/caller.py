@@ -52,7 +52,7 @@ class CallerSession:
     def versions(self) -> str:
         return self._versions
 
-    def close(self) -> None:
+    def close(self, *, well: bool = False) -> None:
         self._answer(Call(CLOSE))
 
     def _answer(self, call: Call) -> Any:

@@ -167,13 +167,22 @@ def dialling(address: Address, name: str) -> Waiting[pq.abc.PGconn]:
         try:
             pgconn = yield from _dialling(address, role, name)
             if role != address.role:
-                become = sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(address.role))
-                yield from answering(pgconn, become.as_string(None))
+                yield from _becoming(pgconn, address.role)
         except psycopg.OperationalError as error:
             problem = error
             continue
         return pgconn
     raise Unreachable(last_line(str(problem)) or "unknown")
+
+
+def _becoming(pgconn: pq.abc.PGconn, role: str) -> Waiting[None]:
+    """Let a session of the cluster's owner be one of a role."""
+    try:
+        become = sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(role))
+        yield from answering(pgconn, become.as_string(None))
+    except BaseException:
+        pgconn.finish()
+        raise
 
 
 def _dialling(address: Address, role: str, name: str) -> Waiting[pq.abc.PGconn]:

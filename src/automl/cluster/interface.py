@@ -64,8 +64,12 @@ class Cluster(Protocol):
     def versions(self) -> str:
         """Return what the first session that was ready said about itself, as JSON."""
 
-    def close(self) -> None:
-        """End all sessions at once, whatever they are doing."""
+    def close(self, *, well: bool = False) -> None:
+        """End all sessions at once, whatever they are doing.
+
+        Args:
+            well: whether the call has ended well: sessions that could serve another one may stay.
+        """
 
 
 def ask(cluster: Cluster, order: Order, tries: int = 3) -> Any:

@@ -10,6 +10,7 @@ from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Address, Unreachable, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.interface import Cluster
+from automl.cluster.keeping import Keeper, keeper
 from automl.cluster.orders import Setup
 from automl.cluster.outbox import Outbox
 from automl.cluster.resources import Resources
@@ -80,10 +81,12 @@ def open_cluster(
         turn = "one hop after the other" if where is None else "one hop of each segment at a time"
         db.notice(f"{what} runs in this session, {turn}: {problem}")
         cluster = CallerSession(db, setup) if where is None else CallerSegments(db, setup, where)
+    well = False
     try:
         yield cluster, journal or db
+        well = True
     finally:
-        cluster.close()
+        cluster.close(well=well)
         if journal is not None:
             journal.close()
 
@@ -125,14 +128,23 @@ class _Opening:
             raise Unreachable("keras_automl.sessions is 0")
         at_once = self._at_once()
         address = own_address(self.db)
+        kept = keeper(self.db, address, self.needs.resources.threads)
+        try:
+            return self._connected(address, kept, at_once)
+        except Unreachable:
+            if not kept.make_room():
+                raise
+            return self._connected(address, kept, at_once)
+
+    def _connected(self, address: Address, kept: Keeper, at_once: int | None) -> tuple[Outbox, Cluster]:
         if not self.needs.trains:
             self._say(self._number)
-            return self._open(address, Terms("keras_automl", self.db.interrupt, at_once=at_once, warn=self.db.warning))
+            return self._open(address, Terms("keras_automl", self.db.interrupt, None, at_once, self.db.warning, kept))
         total, least = self.needs.resources.total, self._number if self.where else 1
         turns = Turns(address, self.what, self.db.interrupt, self.db.info, total, least)
         with turns.turn() as room:
             self._say(room)
-            return self._open(address, Terms("keras_automl", self.db.interrupt, turns, at_once, self.db.warning))
+            return self._open(address, Terms("keras_automl", self.db.interrupt, turns, at_once, self.db.warning, kept))
 
     @property
     def _number(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from automl.cluster.keeping import kept_here
 from automl.data import packed_queries
 from automl.data.packed_table import PackedTable
 from automl.data.placement import segments_of
@@ -49,7 +50,8 @@ def available(db: Database, machine: Machine, hosts: Sequence[Host] | None = Non
     Raises:
         AutomlError: a setting is out of its bounds.
     """
-    sessions = default_sessions(hosts[0], machine.sessions) if hosts else machine.sessions
+    of_machine = max(machine.sessions, kept_here())  # whose memory is not free, but theirs
+    sessions = default_sessions(hosts[0], of_machine) if hosts else of_machine
     return Resources(
         sessions=read_setting(db, SESSIONS, sessions),
         threads=read_setting(db, THREADS) if threads is None else threads,

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from automl.cluster.connection import Address, Complaint
 from automl.cluster.driver import pq
 from automl.cluster.interface import Outcome
+from automl.cluster.keeping import Conditions, Keeper
 from automl.cluster.orders import Setup, VisitWork, Work
 from automl.cluster.prepared import Execution
 from automl.cluster.session import Session, Step, saying
@@ -153,8 +154,15 @@ class SegmentSessions(Sessions):
         return self._executions[session.number].of(saying(statement))
 
     def _spelled(self, session: Session, calls: Exchange[Call]) -> Exchange[Statement]:
-        at = self._where.at(session.number)
+        at = self._at(session.number)
         return self._executions[session.number].of(spelled(calls, lambda call: selected(call, at)))
+
+    def _at(self, number: int) -> str:
+        return self._where.at(number)
+
+    def _conditions(self, keeper: Keeper, number: int) -> Conditions:
+        # Whatever the table, rows of one key lie on one segment, where the session has its process.
+        return replace(super()._conditions(keeper, number), place=str(self._where.places[number].key))
 
     def _all_needed(self) -> bool:
         return True
@@ -215,7 +223,7 @@ class CallerSegments:
     def versions(self) -> str:
         return self._versions
 
-    def close(self) -> None:
+    def close(self, *, well: bool = False) -> None:
         self._everywhere(CLOSE, ())
 
     def _open(self, setup: Setup) -> str:

@@ -21,10 +21,11 @@ from typing import Any
 from automl.cluster.connection import Address, Complaint, Unreachable
 from automl.cluster.driver import pq, psycopg
 from automl.cluster.interface import Outcome
+from automl.cluster.keeping import Conditions, Keeper
 from automl.cluster.login import cancel, login, said
 from automl.cluster.orders import Setup, Work
 from automl.cluster.session import Place, Session, Step, saying
-from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, selected, spelled
+from automl.cluster.statements import REST, Call, Exchange, Statement, defining, exchange, opening, selected, spelled
 from automl.cluster.terms import Refused, Terms
 from automl.errors import OperatorError
 
@@ -122,14 +123,25 @@ class Sessions:
     def versions(self) -> str:
         return self._versions or "{}"
 
-    def close(self) -> None:
-        until = time.monotonic() + _CANCELLING
+    def close(self, *, well: bool = False) -> None:
+        until, keeper = time.monotonic() + _CANCELLING, self._terms.keeper
         for session in self._sessions:
             if session.current is not None:
                 cancel(session.pgconn, until)
         for session in self._sessions:
-            session.pgconn.finish()
+            if well and keeper and session.idle and not session.broken:
+                keeper.keep(session.pgconn, self._conditions(keeper, session.number), REST.select() + self._at(session.number))
+            else:
+                session.pgconn.finish()
         self._selector.close()
+
+    def _conditions(self, keeper: Keeper, number: int) -> Conditions:
+        setup = self._setup.of_session(number)
+        return keeper.conditions(setup.threads, setup.gpus, self._at(number))
+
+    def _at(self, number: int) -> str:
+        """Return the end of a statement that makes it run where a session's process is."""
+        return ""
 
     @property
     def _sessions(self) -> Iterator[Session]:
@@ -156,7 +168,11 @@ class Sessions:
         return False
 
     def _open(self, number: int) -> Session:
-        pgconn = login(self._address, f"{self._terms.name} session {number + 1}", self._terms.interrupt)
+        name, keeper = f"{self._terms.name} session {number + 1}", self._terms.keeper
+        if keeper is None:
+            pgconn = login(self._address, name, self._terms.interrupt)
+        else:
+            pgconn = keeper.connect(self._conditions(keeper, number), name)
         try:
             if self._terms.gate is not None:
                 self._terms.gate.admit(pgconn)

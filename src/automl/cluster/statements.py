@@ -56,6 +56,7 @@ VISIT = Function("automl_visit", ("text", "bytea"))
 TAKE = Function("automl_take")
 PREDICT = Function("automl_predict", ("text", "bytea", "integer"))
 CLOSE = Function("automl_close")
+REST = Function("automl_rest")
 KEEP = Function("automl_keep", ("bytea",))
 KEPT = Function("automl_kept")
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from automl.cluster.connection import Unreachable
 from automl.cluster.driver import pq
+from automl.cluster.keeping import Keeper
 
 
 class Refused(Unreachable):
@@ -35,6 +36,7 @@ class Terms:
         gate: lets them in; None for one that is open.
         at_once: how many of them may do something at the same time; None for all.
         warn: tells the caller that sessions are missing.
+        keeper: has sessions of earlier calls, and takes those that this one leaves; None where none is kept.
     """
 
     name: str
@@ -42,3 +44,4 @@ class Terms:
     gate: Gate | None = None
     at_once: int | None = None
     warn: Callable[[str], None] = lambda text: None
+    keeper: Keeper | None = None

@@ -24,7 +24,7 @@ from automl.cluster.connection import Address, Unreachable
 from automl.cluster.driver import pq, psycopg
 from automl.cluster.login import login, said
 from automl.cluster.terms import Refused
-from automl.cluster.waits import Wait, Waiting, run_through
+from automl.cluster.waits import pause, run_through
 from automl.database.locks import HELD, OWN_DATABASE, Lock
 from automl.database.settings import TOTAL_SESSIONS
 
@@ -110,7 +110,7 @@ class Turns:
             if time.monotonic() >= next_word:
                 self._say(waiting, ticket, time.monotonic() - begun)
                 next_word = time.monotonic() + _REMINDER
-            run_through(_pause(_LOOK_FOR_ROOM), self.interrupt)
+            run_through(pause(_LOOK_FOR_ROOM), self.interrupt)
 
     def _ticket(self, waiting: pq.abc.PGconn) -> int:
         while True:
@@ -144,7 +144,3 @@ class Turns:
 
     def _yes(self, pgconn: pq.abc.PGconn, statement: str) -> bool:
         return said(pgconn, statement, self.interrupt).get_value(0, 0) == b"t"
-
-
-def _pause(seconds: float) -> Waiting[None]:
-    yield Wait(until=time.monotonic() + seconds)

@@ -73,3 +73,8 @@ def run_through(work: Waiting[Answer], interrupt: Callable[[], None], until: flo
             except StopIteration as end:
                 answer: Answer = end.value
                 return answer
+
+
+def pause(seconds: float) -> Waiting[None]:
+    """Wait for nothing but the time."""
+    yield Wait(until=time.monotonic() + seconds)

@@ -70,6 +70,8 @@ class Dialect(Protocol):
         replicated: the end of a CREATE TABLE whose rows lie on every segment as a whole.
         keyed: the end of a CREATE TABLE that has a key, before what says where its rows lie.
         append_only: the SQL that tells of the row `c` of pg_class whether its rows have no `xmin`.
+        setting: the SQL of a setting by its name $1; of one that nobody has set NULL, or an error on a server of old.
+        discard: statements that make a session what it was when it had logged in.
         planner: settings under which a function is called where the rows lie that are handed to it.
         segments_shown: a statement for people, which shows the segments.
     """
@@ -79,6 +81,8 @@ class Dialect(Protocol):
     replicated: str
     keyed: str
     append_only: str
+    setting: str
+    discard: tuple[str, ...]
     planner: Mapping[str, str]
     segments_shown: str | None
 
@@ -128,6 +132,8 @@ class PostgreSQL:
     replicated = ""
     keyed = ""
     append_only = "false"
+    setting = "pg_catalog.current_setting($1::text, true)"
+    discard: tuple[str, ...] = ("DISCARD ALL",)
     planner: Mapping[str, str] = {}
     segments_shown: str | None = None
 
@@ -168,6 +174,8 @@ class Greenplum6:
     replicated = " DISTRIBUTED REPLICATED"
     keyed = " WITH (appendonly=false)"  # append-only tables, which a role or database may have as its default, have no keys
     append_only = "c.relstorage IN ('a', 'c')"
+    setting = "pg_catalog.current_setting($1::text)"
+    discard: tuple[str, ...] = ("RESET ALL", "DEALLOCATE ALL", "SELECT pg_catalog.pg_advisory_unlock_all()")
     planner: Mapping[str, str] = {"optimizer": "off"}  # the planner of PostgreSQL, not Greenplum's own
     segments_shown: str | None = f"SELECT dbid, content, hostname FROM {_PRIMARY_SEGMENTS}"
 

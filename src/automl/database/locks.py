@@ -27,9 +27,10 @@ class Lock(IntEnum):
     RUN = 0x6B63  # training this run
     TURN = 0x6B64  # opening sessions; the other half is 0
     SESSION = 0x6B65  # being a session that trains, which all of them share; the other half is 0
-    STOP = 0x6B67  # wanting this run to end
-    STOPPED = 0x6B68  # having heard that this run is to end
     TICKET = 0x6B66  # waiting for the turn to open sessions; the other half is the place in line
+    KEPT = 0x6B67  # being a session that is kept for its caller's next call, which all of them share; the other half is 0
+    STOP = 0x6B68  # wanting this run to end
+    STOPPED = 0x6B69  # having heard that this run is to end
 
 
 def key_of(text: str) -> int:
@@ -46,6 +47,11 @@ def take(db: Database, kind: Lock, key: int) -> bool:
     """Take a lock until the end of the transaction; return False if another session holds it."""
     sql = "SELECT pg_catalog.pg_try_advisory_xact_lock($1::integer, $2::integer) AS free"
     return bool(db.execute(sql, int(kind), key)[0]["free"])
+
+
+def count_held(db: Database, kind: Lock) -> int:
+    """Return how many sessions of the server hold locks of a kind, in whatever database."""
+    return int(db.execute(f"SELECT pg_catalog.count(*) AS held {HELD} = {int(kind)}")[0]["held"])
 
 
 def claim_run(db: Database, run_id: int) -> bool:

@@ -34,6 +34,8 @@ class Setting:
 # fmt: off
 SESSIONS = Setting("keras_automl.sessions", None, 0, 256)  # that train at the same time; 0 for the caller's own
 TOTAL_SESSIONS = Setting("keras_automl.total_sessions", None, 1, 100_000)  # that train on the server, of all callers together
+KEEP_SESSIONS = Setting("keras_automl.keep_sessions", 300, 0, 86_400)  # seconds that sessions stay after a call
+KEPT_SESSIONS = Setting("keras_automl.kept_sessions", None, 0, 10_000)  # that stay on the server, of all callers together
 THREADS = Setting("keras_automl.threads", 1, 1, MOST_THREADS)  # of TensorFlow in a session
 STATE_MEMORY = Setting("keras_automl.state_memory_mb", 128, 1, 1_000_000, _MB)  # of resting states in the coordinator
 CHECKPOINT_BYTES = Setting("keras_automl.checkpoint_mb_per_hour", 2048, 0, 100_000_000, _MB)  # that need not be written
@@ -83,8 +85,8 @@ def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
 def _current(db: Database, name: str) -> str:
     """Return a setting of the server or session, nothing where nobody has set it."""
     try:
-        return str(db.execute("SELECT pg_catalog.current_setting($1::text) AS value", name)[0]["value"] or "")
-    except Exception as error:  # the driver's own class; current_setting(name, true) is not in every dialect we serve
+        return str(db.execute(f"SELECT {db.dialect.setting} AS value", name)[0]["value"] or "")
+    except Exception as error:  # the driver's own class
         if getattr(error, "sqlstate", None) != UNDEFINED_OBJECT:
             raise
         return ""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from automl import __version__
+from automl.database.locks import Lock, count_held
 from automl.database.session import CallerDatabase
 from automl.database.settings import THREADS, read_setting
 from keras_seg.protocol.hosts import Inspection
@@ -45,15 +46,21 @@ def automl_doctor(db: CallerDatabase) -> list[Row]:
     """Return a row for the server, and where there are segments one for each of them.
 
     Each has: segment (-1 for the server or coordinator), host, version of the package, Python, TensorFlow, Keras, NumPy, the
-    folder that is imported from, processors, threads of a session, free memory in MB, devices, and what to mend (NULL where all
-    is well).
+    folder that is imported from, processors, threads of a session, free memory in MB, devices, how many sessions are kept for a
+    next call (of the server, NULL for segments), and what to mend (NULL where all is well).
     """
     threads = read_setting(db, THREADS)
     server = Place(SERVER, "", _asked(db, "SELECT madlib.automl_inspect() AS found"))
     segments = list(_segments(db))
     sharing = Counter(place.own_host for place in segments)
+    kept = {SERVER: count_held(db, Lock.KEPT)}
     return [
-        _row(place, list(problems(place.found, server.found, threads, sharing[place.own_host])), threads)
+        _row(
+            place,
+            list(problems(place.found, server.found, threads, sharing[place.own_host])),
+            threads,
+            kept.get(place.segment),
+        )
         for place in (server, *segments)
     ]
 
@@ -76,10 +83,10 @@ def _asked(db: CallerDatabase, statement: str) -> Inspection | str:
         return words_of(error)
 
 
-def _row(place: Place, to_mend: list[str], threads: int) -> Row:
+def _row(place: Place, to_mend: list[str], threads: int, kept: int | None) -> Row:
     found, mend = place.found, "; ".join(to_mend) or None
     if isinstance(found, str):
-        return (place.segment, place.host, *(6 * (None,)), None, threads, None, None, mend)
+        return (place.segment, place.host, *(6 * (None,)), None, threads, None, None, kept, mend)
     return (
         place.segment,
         found.host,
@@ -90,6 +97,7 @@ def _row(place: Place, to_mend: list[str], threads: int) -> Row:
         threads,
         found.memory_mb,
         list(found.gpus),
+        kept,
         mend,
     )
 

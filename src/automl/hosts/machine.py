@@ -25,6 +25,11 @@ class Machine:
     total_sessions: int
 
 
+def spare_memory() -> bool:
+    """Whether a fourth of the memory is free: enough to let something stay there that nobody needs now."""
+    return 4 * free_memory() >= whole_memory()
+
+
 def this_machine() -> Machine:
     """Return what the machine of this backend carries now."""
     memory, processors = free_memory(), len(os.sched_getaffinity(0))

@@ -10,6 +10,7 @@ import numpy as np
 from automl.cluster.caller import CallerSession
 from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.interface import Cluster, Outcome, ask
+from automl.cluster.keeping import keeper
 from automl.cluster.orders import CheckWork, PredictionWork, Setup, Work
 from automl.cluster.resources import available
 from automl.cluster.sessions import Sessions
@@ -31,14 +32,15 @@ _BLOCK = "unnest($2::text[], $3::integer[], $4::text[], $5::integer[]) AS q(i, c
 
 def run(db: CallerDatabase, prediction: Prediction) -> None:
     """Predict the rows and write them to the output table."""
-    cluster = _open(db, prediction)
+    cluster, well = _open(db, prediction), False
     try:
         _require_fit(cluster, prediction)
         for ids, outputs in _predicted(db, cluster, prediction):
             for block in blocks(ids, outputs, prediction.selection):
                 _insert(db, prediction, block)
+        well = True
     finally:
-        cluster.close()
+        cluster.close(well=well)
 
 
 def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
@@ -50,7 +52,9 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
     try:
         if count == 0:
             raise Unreachable("keras_automl.sessions is 0")
-        return Sessions(own_address(db), setup, count, (), Terms("keras_automl predict", db.interrupt, warn=db.warning))
+        address = own_address(db)
+        terms = Terms("keras_automl predict", db.interrupt, warn=db.warning, keeper=keeper(db, address, resources.threads))
+        return Sessions(address, setup, count, (), terms)
     except Unreachable as problem:
         db.notice(f"the prediction runs in this session: {problem}")
         return CallerSession(db, setup)

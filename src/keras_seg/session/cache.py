@@ -1,11 +1,13 @@
 """What a session keeps from one statement to the next: one object in GD.
 
-Compiled programs and data belong to the run that made them; `clear` drops them all and keeps only the import of TensorFlow,
-which cannot be undone. The number of programs is bounded: the one used longest ago goes first.
+Data belong to the run that brought them, programs to the session: `clear` drops both and keeps only the import of TensorFlow,
+which cannot be undone; `rest` gets a session ready to wait for another run, which finds its programs, but no rows, no weights
+and no custom function. The number of programs is bounded: the one used longest ago goes first.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from keras_seg.session.row_batches import Gathering
 
 Made = TypeVar("Made")
 MOST_PROGRAMS = 32
+_LARGE = 2**20  # weights of a network whose programs are not worth their memory while nobody trains
 
 
 class Recent(Generic[Made]):
@@ -37,6 +40,17 @@ class Recent(Generic[Made]):
             self._entries[key] = made
         self._entries.move_to_end(key)
         return self._entries[key]
+
+    def drop(self, which: Callable[[Any, Made], bool]) -> None:
+        """Drop the entries, given with their keys, of which this is true."""
+        for key in [key for key, made in self._entries.items() if which(key, made)]:
+            del self._entries[key]
+
+    def keys(self) -> list[Any]:
+        return list(self._entries)
+
+    def __iter__(self) -> Iterator[Made]:
+        return iter(self._entries.values())
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -73,6 +87,15 @@ class Cache:
     arriving: Arriving = field(default_factory=Arriving)
     leaving: Iterator[bytes] = field(default_factory=lambda: iter(()))
     gathering: Gathering | None = None
+    _origins: dict[str, str] = field(default_factory=dict)
+
+    def define(self, definition: Definition) -> None:
+        """Take an architecture; programs of another one that had its key are dropped."""
+        key, whence = definition.key, _origin(definition)
+        if not whence or self._origins.get(key, whence) != whence:
+            self._drop_programs(lambda model, _: model == key)
+        self._origins[key] = whence
+        self.definitions[key] = definition
 
     @property
     def variables(self) -> Variables:
@@ -86,12 +109,37 @@ class Cache:
         return self.setup.variables
 
     def clear(self) -> None:
-        """Drop what a run left here."""
+        """Drop what a run left here, and the programs."""
+        self.begin()
+        self._drop_programs(lambda *_: True)
+
+    def rest(self) -> None:
+        """Drop all but the programs that another run of the same role may use, and the weights in these."""
+        unfit = bool(self.functions)  # they are asked for again by whoever may name them
+        self.begin()
+        self._drop_programs(lambda _, network: unfit or network.weights is not None or sum(network.sizes) > _LARGE)
+        for trainer in self.trainers:
+            trainer.forget()
+
+    def begin(self) -> None:
+        """Drop what a run left here, but for the programs."""
         self.setup = SessionSetup()
         self.definitions, self.functions = {}, {}
         self.data, self.fed = {}, {}
         self.arriving.begin()
         self.leaving = iter(())
         self.gathering = None
-        for made in (self.networks, self.trainers, self.evaluators, self.predictors):
-            made.clear()
+
+    def _drop_programs(self, which: Callable[[str, Any], bool]) -> None:
+        """Drop what was built and compiled of networks, given with their keys, of which this is true."""
+        self.networks.drop(which)
+        self.predictors.drop(lambda key, made: which(key, made.network))
+        for programs in (self.trainers, self.evaluators):
+            programs.drop(lambda key, made: which(key[0], made.network))
+        known = {*self.networks.keys(), *(key[0] for key in (*self.trainers.keys(), *self.evaluators.keys()))}
+        self._origins = {key: whence for key, whence in self._origins.items() if key in known}
+
+
+def _origin(definition: Definition) -> str:
+    """Return what tells two architectures apart; nothing for one with weights, whose programs serve no other run."""
+    return "" if definition.weights is not None else hashlib.sha256(definition.architecture.encode()).hexdigest()

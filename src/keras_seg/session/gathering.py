@@ -22,7 +22,7 @@ def begin_gathering(plpy: Any, cache: Cache, order: GatheringOrder, architecture
     Returns:
         A block with a problem where the network does not fit the rows or the classes.
     """
-    cache.definitions[_MODEL] = Definition(_MODEL, architecture, _weights(plpy, cache, order.weights))
+    cache.define(Definition(_MODEL, architecture, _weights(plpy, cache, order.weights)))
     problem = network_problem(cache, order.name, _MODEL)
     shape = () if problem else programs.shape_of_outputs(cache, _MODEL)
     cache.gathering = Gathering(

@@ -17,8 +17,8 @@ from keras_seg.session.cache import Cache
 
 
 def open_session(plpy: Any, cache: Cache, setup: SessionSetup) -> Readiness:
-    """Drop what an earlier run left, remember the setup of this one and wait for TensorFlow."""
-    cache.clear()
+    """Drop what an earlier run left but its programs, remember the setup of this one and wait for TensorFlow."""
+    cache.begin()
     cache.setup = setup
     _read_functions(plpy, cache)
     wanted = Runtime(_threads(plpy, setup.threads), setup.gpus)

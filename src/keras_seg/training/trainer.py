@@ -189,6 +189,11 @@ class Trainer:
             if math.prod(variable.shape) >= _LARGE:
                 put(variable, tf.zeros(0, variable.dtype))
 
+    def forget(self) -> None:
+        """Drop all of the variables, small ones as well: nobody trains for a while."""
+        for variable in self._variables:
+            put(variable, tf.zeros(0, variable.dtype))
+
     def begin_sums(self, sums: Sequence[np.ndarray] | None) -> None:
         """Go on with the sums that came with a trial, or begin with zeros; see the module `sums` for what they are."""
         for variable, array in zip(self._sums, zeros(self._metrics) if sums is None else sums, strict=True):

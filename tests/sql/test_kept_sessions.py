@@ -1,0 +1,202 @@
+"""Sessions that stay for the next call: what they are good for, what they hold, and what ends them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import psycopg2
+import pytest
+
+from fix_calls import waited
+from fix_db import Session
+from fix_search import dense, load, make_iris, search, sequential
+
+KEPT = """SELECT pid FROM pg_stat_activity
+    WHERE application_name = 'keras_automl kept' AND datname = current_database() AND usename = %s"""
+COMPILE = "{'loss': ['categorical_crossentropy'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.01, 0.1, 'log']}]}"
+FIT = "{'batch_size': [8], 'epochs': [1]}"
+WEIGHTS = "SELECT md5(string_agg(model_weights, '' ORDER BY mst_key)) FROM {}"
+LOSSES = "SELECT mst_key, training_loss FROM {}_info ORDER BY 1"
+
+
+@pytest.fixture
+def caller(connect: Callable[..., Session], db: Session) -> Session:
+    """A session that keeps its sessions, and a search's tables in its schema; `db` looks on."""
+    make_iris(db)
+    load(db, "lib", dense(3), dense(3, activation="sigmoid"))
+    return connect()
+
+
+def small(session: Session, name: str, **given: object) -> None:
+    search(session, name, **{"compile_params_grid": COMPILE, "fit_params_grid": FIT, "automl_params": "R=4, eta=2", **given})
+
+
+def kept(session: Session, role: str | None = None) -> set[int]:
+    """The processes of sessions that are kept in the database of this test run, those of other tests left out."""
+    found = session.fetch(KEPT, role or session.value("SELECT current_user::text"))
+    return {pid for (pid,) in found} - BEFORE
+
+
+BEFORE: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def of_this_test(db: Session) -> None:
+    """Let what earlier tests have kept be none of these."""
+    db.value("SELECT madlib.automl_release()")
+    BEFORE.clear()
+    BEFORE.update(pid for (pid,) in db.fetch(KEPT, db.value("SELECT current_user::text")))
+
+
+def test_the_next_call_has_the_same_sessions_and_makes_the_same_bits(caller: Session, db: Session) -> None:
+    caller.run("SET keras_automl.keep_sessions = 0")
+    small(caller, "alone")
+    assert not kept(db)
+    caller.run("SET keras_automl.keep_sessions = 60")
+    small(caller, "first")
+    first = kept(db)
+    assert first
+    small(caller, "second")
+    assert kept(db) == first
+    assert (
+        caller.value(WEIGHTS.format("second")) == caller.value(WEIGHTS.format("first")) == caller.value(WEIGHTS.format("alone"))
+    )
+    assert caller.fetch(LOSSES.format("second")) == caller.fetch(LOSSES.format("alone"))
+
+
+def test_every_function_that_opens_sessions_keeps_them_and_takes_them(caller: Session, db: Session) -> None:
+    small(caller, "found")
+    first = kept(db)
+    caller.run("SELECT madlib.madlib_keras_predict('found', 'iris_test', 'id', 'attributes', 'predicted', 'prob', NULL, 1)")
+    assert kept(db) == first
+    caller.run("SELECT madlib.madlib_keras_evaluate('found', 'val', 'evaluated', NULL, 1)")
+    assert kept(db) == first
+    predicted = caller.fetch("SELECT * FROM predicted ORDER BY 1, 2")
+    caller.run("SET keras_automl.keep_sessions = 0; DROP TABLE predicted")
+    caller.run("SELECT madlib.madlib_keras_predict('found', 'iris_test', 'id', 'attributes', 'predicted', 'prob', NULL, 1)")
+    assert caller.fetch("SELECT * FROM predicted ORDER BY 1, 2") == predicted
+    assert not kept(db)
+
+
+def test_a_kept_session_holds_nothing_but_its_place_among_the_kept(caller: Session, db: Session) -> None:
+    small(caller, "found")
+    pids = list(kept(db))
+    assert pids
+    locks = db.fetch("SELECT DISTINCT locktype, classid::bigint FROM pg_locks WHERE pid = ANY (%s)", pids)
+    assert locks == [("advisory", 0x6B67)]
+    assert set(db.fetch("SELECT state, xact_start FROM pg_stat_activity WHERE pid = ANY (%s)", pids)) == {("idle", None)}
+    for statement in ("SET lock_timeout = '2s'", "DROP TABLE train, train_summary", "VACUUM iris_train", "DROP TABLE lib"):
+        db.run(statement)
+    assert db.value("SELECT kept_sessions FROM madlib.automl_doctor() WHERE segment = -1") >= len(pids)
+
+
+def test_they_end_when_asked_and_with_their_caller(caller: Session, connect: Callable[..., Session], db: Session) -> None:
+    small(caller, "found")
+    number = len(kept(db))
+    assert number > 0
+    assert caller.value("SELECT madlib.automl_release()") == number
+    assert waited(lambda: not kept(db), 20)
+    assert caller.value("SELECT madlib.automl_release()") == 0
+    other = connect()
+    small(other, "other")
+    assert kept(db)
+    other.close()
+    assert waited(lambda: not kept(db), 20)
+
+
+@pytest.mark.postgresql("Greenplum 6 ends no idle session by itself")
+def test_they_end_by_themselves(caller: Session, db: Session) -> None:
+    caller.run("SET keras_automl.keep_sessions = 1")
+    small(caller, "found")
+    assert waited(lambda: not kept(db), 20)
+    small(caller, "again")  # on new ones: what has ended is found out
+    assert caller.value(WEIGHTS.format("again")) == caller.value(WEIGHTS.format("found"))
+
+
+def test_one_that_is_too_old_serves_no_call(caller: Session, db: Session) -> None:
+    small(caller, "found")
+    first = kept(db)
+    caller.run("SET keras_automl.keep_sessions = 0")
+    small(caller, "again")
+    assert waited(lambda: not kept(db) & first, 20)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["SET keras_automl.threads = 2", "ALTER ROLE {role} SET enable_sort = off", "SELECT pg_reload_conf(), pg_sleep(0.5)"],
+)
+def test_other_conditions_are_other_sessions(
+    db: Session, role: str, connect: Callable[..., Session], caller: Session, change: str
+) -> None:
+    db.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {db.value('SELECT current_schema()')} TO {role}")
+    plain = connect(user=role)
+    small(plain, "first")
+    first = kept(db, role)
+    assert first
+    (plain if change.startswith("SET") else db).run(change.format(role=role))
+    small(plain, "second")
+    assert waited(lambda: not kept(db, role) & first, 20)
+    assert plain.value(WEIGHTS.format("first")) == plain.value(WEIGHTS.format("second"))
+
+
+def test_another_role_in_the_same_session_has_others(db: Session, role: str, caller: Session) -> None:
+    db.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {db.value('SELECT current_schema()')} TO {role}")
+    small(caller, "mine")
+    first = kept(db)
+    assert first
+    caller.run(f"SET ROLE {role}")
+    small(caller, "others")
+    assert waited(lambda: not kept(db) & first, 20)
+    assert kept(db, role)
+
+
+def test_only_so_many_are_kept(caller: Session, db: Session) -> None:
+    held = db.value(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = 27495 AND granted"
+    )
+    caller.run(f"SET keras_automl.kept_sessions = {held + 1}")
+    small(caller, "found")
+    assert len(kept(db)) <= 1
+    caller.run("SET keras_automl.kept_sessions = 0")
+    small(caller, "again")
+    assert waited(lambda: not kept(db), 20)
+
+
+def test_none_is_kept_when_a_call_ends_badly(caller: Session, db: Session) -> None:
+    small(caller, "found")
+    assert kept(db)
+    threading.Timer(1.5, lambda: db.run("SELECT pg_cancel_backend(%s)", caller.info.backend_pid)).start()
+    with pytest.raises(psycopg2.errors.QueryCanceled):
+        small(caller, "cancelled", automl_params="R=20000, eta=100")
+    assert waited(lambda: not kept(db), 20)
+
+
+def test_a_call_sees_what_was_changed_since_the_last_one(caller: Session, db: Session) -> None:
+    """The architecture of an id, the rows, and the functions of a table are those of now."""
+    small(caller, "found", model_id_list=[1])
+    first = kept(db)
+    hidden = {"units": 7, "activation": "relu", "batch_input_shape": [None, 4]}
+    wider = sequential(("Dense", hidden), ("Dense", {"units": 3, "activation": "softmax"}))
+    db.run("UPDATE lib SET model_arch = %s WHERE model_id = 1", wider)
+    small(caller, "wider", model_id_list=[1])
+    assert kept(db) == first
+    caller.run("SET keras_automl.keep_sessions = 0")
+    small(caller, "wider_alone", model_id_list=[1])
+    assert caller.value(WEIGHTS.format("wider")) == caller.value(WEIGHTS.format("wider_alone"))
+    assert caller.value("SELECT max(octet_length(model_weights)) FROM wider") == 4 * (4 * 7 + 7 + 7 * 3 + 3)
+
+
+def test_a_search_that_finds_no_connection_takes_those_that_another_one_keeps(
+    db: Session, role: str, connect: Callable[..., Session], caller: Session
+) -> None:
+    db.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {db.value('SELECT current_schema()')} TO {role}")
+    first, second = connect(user=role), connect(user=role)
+    small(first, "first")
+    before = kept(db, role)
+    assert before
+    db.run(f"ALTER ROLE {role} CONNECTION LIMIT {2 + len(before) + 1}")  # two callers, what is kept, and a record
+    small(second, "second")
+    assert not kept(db, role) & before
+    assert not any("one hop after the other" in notice for notice in second.notices)
+    small(first, "again")  # which finds out that its own have gone
