@@ -75,6 +75,19 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What is said of a trial after some evaluations.
+
+    Attributes:
+        delivered: the evaluation of the state that the tables get: the last one, or the best, the first of equals.
+        is_over: whether it ends here though iterations are left: its loss is no number, or it has not become better.
+    """
+
+    delivered: Evaluation | None = None
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
 class Course:
     """How a trial is judged and steered, by its own evaluations alone.
 
@@ -105,16 +118,17 @@ class Course:
         """Whether another state than the last one may be delivered."""
         return self.keep is Keep.BEST or (self.stopping is not None and self.stopping[0].restore_best_weights)
 
-    def delivered(self, evaluations: Sequence[Evaluation]) -> Evaluation | None:
-        """Return the evaluation of the state that the tables get: the last one, or the best, the first of equals."""
+    def standing(self, evaluations: Sequence[Evaluation]) -> Standing:
+        """Return what is to be said of a trial after these evaluations."""
         if not evaluations:
-            return None
-        best = None
-        if self.keep is Keep.BEST:
+            return Standing()
+        outlook, best = self._outlook(evaluations), None
+        if self.keep is Keep.BEST or self.patience is not None:
             best = first_best(map(self.measure.score, evaluations))
-        elif self.keeps_best:
-            best = self._outlook(evaluations).best
-        return evaluations[-1 if best is None else best]
+        kept = best if self.keep is Keep.BEST else outlook.best if self.keeps_best else None
+        waited = len(evaluations) - (0 if best is None else best + 1)
+        over = outlook.stops or (self.patience is not None and waited >= self.patience)
+        return Standing(evaluations[-1 if kept is None else kept], over or not math.isfinite(evaluations[-1].training[0]))
 
     def rate_cuts(self, evaluations: Sequence[Evaluation]) -> int:
         """Return how often the learning rate has been reduced."""
@@ -123,24 +137,11 @@ class Course:
         rule, measure = self.plateau
         return rule.cuts([measure.value(each) for each in evaluations], measure.direction)
 
-    def is_over(self, evaluations: Sequence[Evaluation]) -> bool:
-        """Whether the trial ends here though iterations are left: its loss is no number, or it has not become better."""
-        if not evaluations:
-            return False
-        if not math.isfinite(evaluations[-1].training[0]) or self._outlook(evaluations).stops:
-            return True
-        return self.patience is not None and self._waited(evaluations) >= self.patience
-
     def _outlook(self, evaluations: Sequence[Evaluation]) -> Outlook:
         if self.stopping is None:
             return Outlook()
         rule, measure = self.stopping
         return rule.outlook([measure.value(each) for each in evaluations], measure.direction)
-
-    def _waited(self, evaluations: Sequence[Evaluation]) -> int:
-        """Return how many evaluations there are since the best one."""
-        best = first_best(map(self.measure.score, evaluations))
-        return len(evaluations) - (0 if best is None else best + 1)
 
 
 @dataclass
@@ -162,11 +163,12 @@ class LearningCurve:
     visits: int = 0
     seconds: float = 0.0
     error: str | None = None
+    _said: tuple[int, Standing] = field(default=(0, Standing()), init=False, repr=False, compare=False)
 
     @property
     def delivered(self) -> Evaluation | None:
         """The evaluation of the state that the tables get; None for a trial that has not been evaluated."""
-        return self.course.delivered(self.evaluations)
+        return self._standing.delivered
 
     @property
     def best(self) -> Evaluation | None:
@@ -198,7 +200,14 @@ class LearningCurve:
     @property
     def is_over(self) -> bool:
         """Whether the trial has come to its end though iterations are left."""
-        return self.course.is_over(self.evaluations)
+        return self._standing.is_over
+
+    @property
+    def _standing(self) -> Standing:
+        """What is said of it, which is found out once after each evaluation."""
+        if self._said[0] != len(self.evaluations):
+            self._said = len(self.evaluations), self.course.standing(self.evaluations)
+        return self._said[1]
 
     @property
     def _judged(self) -> Evaluation | None:
