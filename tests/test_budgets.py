@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 
 import pytest
 
 from automl.cluster.hopper import Layout
+from automl.errors import UsageError
 from automl.search.asha import AshaParams
 from automl.search.budgets import Decisions, Limits, Reason
+from automl.search.directions import Direction
 from automl.search.hyperband import HyperbandParams
 from automl.search.hyperopt import HyperoptParams
+from automl.search.objective import Objective, require_reachable
 from automl.search.retirement import Retired
 from automl.search.scheduler import Plan, Task
 from automl.search.space_arguments import parse_space
@@ -103,6 +107,23 @@ def test_patience_counts_trials_and_not_their_tasks() -> None:
     for each in tasks:
         decisions.end(each, 0.5, (), None)
     assert (decisions.taken, decisions.ended_by) == (6, None)
+
+
+@pytest.mark.parametrize(
+    ("target", "objective", "reachable"),
+    [
+        (90.0, Objective("accuracy", "validation", Direction.MAX), False),
+        (0.0, Objective("AUC(curve='PR')", "validation", Direction.MAX), False),
+        (1.0, Objective("Recall", "training", Direction.MAX), True),
+        (90.0, Objective("TruePositives", "training", Direction.MAX), True),
+        (90.0, Objective("revenue", "training", Direction.MAX), True),
+        (2.5, Objective("loss", "validation"), True),
+        (None, Objective("accuracy", "validation", Direction.MAX), True),
+    ],
+)
+def test_a_target_that_no_share_can_have_is_refused(target: float | None, objective: Objective, reachable: bool) -> None:
+    with nullcontext() if reachable else pytest.raises(UsageError, match=rf'"target" must be above 0 and .*, got {target}'):
+        require_reachable(target, objective)
 
 
 # --- searches -----------------------------------------------------------------------------------------------------------

@@ -37,6 +37,10 @@ _LARGE = frozenset(
         "true_positives",
     )
 )
+# Those of them that are no shares, which lie between 0 and 1.
+_NO_SHARES = frozenset(
+    ("concordance_correlation", "cosine_similarity", "pearson_correlation", "r2_score", "true_negatives", "true_positives")
+)
 
 
 class Direction(StrEnum):
@@ -57,6 +61,11 @@ def direction_of(metric: str) -> Direction | None:
     if one_name(name) in _LARGE:
         return Direction.MAX
     return Direction.MIN if keras_names.is_known("metric", name) else None
+
+
+def is_share(metric: str) -> bool:
+    """Whether the values of a metric of that name lie between 0 and 1, and large ones are better."""
+    return one_name(metric) in _LARGE - _NO_SHARES
 
 
 def one_name(name: str) -> str:

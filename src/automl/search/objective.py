@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from automl.errors import UsageError
-from automl.search.directions import Direction, direction_of, one_name
+from automl.search.directions import Direction, direction_of, is_share, one_name
 from automl.search.literals import Call, call_of
 from automl.search.orders import compile_order
 from automl.search.pairs import AUTOML_PARAMS
@@ -100,6 +100,18 @@ def resolve(
         rule = f"must say which values of {name} are better, the small or the large ones"
         raise problem(rule, example)
     return Objective(name, table or dataset, direction)
+
+
+def require_reachable(target: float | None, objective: Objective) -> None:
+    """Raise unless the objective can have a value: a share of rows lies between 0 and 1, and is no percentage.
+
+    Args:
+        target: the value; None for none.
+    """
+    call = call_of(objective.name)
+    share = objective.direction is Direction.MAX and call is not None and is_share(call.name)
+    if target is not None and share and not 0 < target <= 1:
+        raise UsageError(AUTOML_PARAMS, f'"target" must be above 0 and at most 1 for {objective.name}', target)
 
 
 def _without_table(name: str, lists: Sequence[Sequence[str]]) -> tuple[str, str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from automl.database.session import CallerDatabase
 from automl.search.objective import LOSS, scales
 from automl.training import results
 from automl.training.request import Request
@@ -37,3 +38,9 @@ def of_results(found: Sequence[Result]) -> str | None:
         f"{which}, so no configuration is the best. Lower learning rates, a larger normalizing_const, or the optimizer's"
         " clipnorm may help"
     )
+
+
+def warn(db: CallerDatabase, caveat: str | None) -> None:
+    """Say it, if there is anything to say."""
+    if caveat is not None:
+        db.warning(caveat)

@@ -24,7 +24,7 @@ from automl.models.custom_functions import FunctionTable
 from automl.search import seeds
 from automl.search.methods import EndlessParams, Params, find_method
 from automl.search.monitors import require_monitored
-from automl.search.objective import LOSS, Objective, resolve, scales
+from automl.search.objective import LOSS, Objective, require_reachable, resolve, scales
 from automl.search.pairs import AUTOML_PARAMS
 from automl.search.parameters import parse_compile_params, parse_fit_params
 from automl.search.scheduler import MethodColumn, Plan
@@ -231,6 +231,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     attempt(lambda: require_fit(MODELS, probes.value, models.value, training.value, functions.value))
     dataset = TRAINING if given.validation_table is None else VALIDATION
     objective = attempt(lambda: _objective(read.value[1], probes.value, dataset))
+    attempt(lambda: require_reachable(read.value[1].target, objective.value))
     most = attempt(lambda: evaluations(params.value.max_iterations, frequency.value))
     attempt(lambda: _require_patience(read.value[1], most.value))
     attempt(lambda: _require_callbacks(probes.value, most.value, validation=dataset == VALIDATION))

@@ -67,7 +67,7 @@ def execute(
     planned, count = request.plan.planned_trials, scheduler.count
     if count < planned:
         db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
-    _warn(db, caveats.of_losses(request))
+    caveats.warn(db, caveats.of_losses(request))
     tables.reserve(db)
     needs = session_needs(request)
     rows = fingerprints(db, needs)
@@ -166,7 +166,7 @@ class Run:
             if len(found) == 1:
                 raise AutomlError(f"the only trial failed with: {found[0].curve.error}")
             raise AutomlError(f"all {len(found)} trials failed; the first with: {found[0].curve.error}")
-        _warn(self._db, caveats.of_results(found))
+        caveats.warn(self._db, caveats.of_results(found))
         return found
 
     @property
@@ -386,14 +386,12 @@ class Run:
         self._record.flush()
 
     def _share(self) -> str:
-        """Return which part of its iterations the run has made, or of its time where that is what ends it."""
-        seconds = self._request.steering.max_time
-        if self._until is not None and seconds is not None:
-            return f"{min(1.0, 1 - (self._until - time.monotonic()) / seconds):.0%} of the time is over"
-        share = self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations))
-        return f"{share:.0%} of all iterations done"
-
-
-def _warn(db: CallerDatabase, caveat: str | None) -> None:
-    if caveat is not None:
-        db.warning(caveat)
+        """Return how far the run is: by what ends it, or by its iterations."""
+        steering = self._request.steering
+        if steering.decisions is not None:
+            return f"{self._decided.taken / steering.decisions:.0%} of the decisions taken"
+        if self._until is not None and steering.max_time is not None:
+            return f"{min(1.0, 1 - (self._until - time.monotonic()) / steering.max_time):.0%} of the time is over"
+        return (
+            f"{self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations)):.0%} of all iterations done"
+        )
