@@ -38,6 +38,15 @@ CREATE TABLE madlib.automl_state_log (
     decisions bigint,
     ended_by text,
     tables text,
+    trials integer,
+    done integer,
+    running integer[],
+    share double precision,
+    rows_per_second double precision,
+    elapsed double precision,
+    remaining double precision,
+    ranking integer[],
+    bits text,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -49,6 +58,7 @@ CREATE TABLE madlib.automl_trial_log (
     model_id integer,
     compile_params text,
     fit_params text,
+    varied json,
     PRIMARY KEY (run_id, mst_key),
     FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
 );
@@ -72,7 +82,7 @@ CREATE TABLE madlib.automl_progress_log (
     PRIMARY KEY (run_id, mst_key, n),
     FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
 );
-COMMENT ON TABLE madlib.automl_progress_log IS 'How far the trials of any role are, step by step; read it through the view automl_progress';
+COMMENT ON TABLE madlib.automl_progress_log IS 'How far the trials of any role are, step by step; read it through the view automl_trial_states';
 COMMENT ON COLUMN madlib.automl_progress_log.rewritten IS 'Always NULL: automl_tidy alters its type, which copies the rows that count';
 
 CREATE TABLE madlib.automl_metric_log (
@@ -85,6 +95,7 @@ CREATE TABLE madlib.automl_metric_log (
     training_metrics double precision[],
     validation_loss double precision,
     validation_metrics double precision[],
+    objective double precision,
     PRIMARY KEY (run_id, mst_key, iteration),
     FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
 );
@@ -145,13 +156,16 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.decisions FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS decisions,
         (SELECT s.ended_by FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by,
+        (SELECT s.bits FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bits
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
-        decisions, ended_by, tables
+        decisions, ended_by, tables,
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -162,7 +176,7 @@ CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
         CASE WHEN r.status IN ('stopped', 'cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
         coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
-        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration
+        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration, t.varied
     FROM madlib.automl_trial_log t
     LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
         ORDER BY run_id, mst_key, owner, n DESC) p ON p.run_id = t.run_id AND p.mst_key = t.mst_key AND p.owner = t.owner
@@ -172,14 +186,14 @@ CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
 COMMENT ON VIEW madlib.automl_trials IS 'The trials of your searches: configuration, status, iterations made, latest loss, error';
 
 CREATE VIEW madlib.automl_configurations WITH (security_barrier) AS
-    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params
+    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params, varied
     FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_configurations IS 'Internal: the configurations of the trials of your searches, which automl_trials shows';
 
-CREATE VIEW madlib.automl_progress WITH (security_barrier) AS
+CREATE VIEW madlib.automl_trial_states WITH (security_barrier) AS
     SELECT run_id, owner, mst_key, n, status, place, iteration, loss, objective, best_iteration, kept, seconds, error
     FROM madlib.automl_progress_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
-COMMENT ON VIEW madlib.automl_progress IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
+COMMENT ON VIEW madlib.automl_trial_states IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
 
 CREATE VIEW madlib.automl_metrics WITH (security_barrier) AS
     SELECT * FROM madlib.automl_metric_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
@@ -203,7 +217,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON madlib.automl_runs, madlib.automl_metric
 GRANT SELECT, DELETE ON madlib.automl_checkpoints TO PUBLIC;
 GRANT SELECT ON madlib.automl_trials TO PUBLIC;
 GRANT SELECT, INSERT, DELETE
-    ON madlib.automl_states, madlib.automl_configurations, madlib.automl_progress, madlib.automl_checkpoint_versions TO PUBLIC;
+    ON madlib.automl_states, madlib.automl_configurations, madlib.automl_trial_states, madlib.automl_checkpoint_versions TO PUBLIC;
 GRANT USAGE ON SEQUENCE madlib.automl_run_log_run_id_seq TO PUBLIC;
 
 -- pg_dump keeps the rows.
@@ -326,6 +340,15 @@ return GD['automl'].automl_stop(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_stop(bigint) IS
 'Ends one of your searches that is under way in another session, which delivers the best that it has found; automl_resume goes on with it.';
+
+CREATE FUNCTION madlib.automl_repeat(run_id bigint) RETURNS boolean
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_repeat(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_repeat(bigint) IS
+'Makes one of your finished runs once more, without tables; returns whether it comes to the same, bit for bit.';
 
 CREATE FUNCTION madlib.madlib_keras_fit_multiple_model(
     source_table varchar,

@@ -9,7 +9,7 @@ BEGIN
         'load_custom_function', 'load_top_k_accuracy_function', 'delete_custom_function',
         'generate_model_configs', 'load_model_selection_table',
         'train_test_split', 'training_preprocessor_dl', 'validation_preprocessor_dl',
-        'madlib_keras_automl', 'automl_resume', 'madlib_keras_fit_multiple_model', 'madlib_keras_fit',
+        'madlib_keras_automl', 'automl_resume', 'automl_repeat', 'madlib_keras_fit_multiple_model', 'madlib_keras_fit',
         'madlib_keras_evaluate', 'madlib_keras_predict', 'madlib_keras_predict_byom'
     ] LOOP
         EXECUTE format($sql$
@@ -55,3 +55,21 @@ return GD['automl'].usage('automl_doctor', *args)
 $$;
 COMMENT ON FUNCTION madlib.automl_doctor(text) IS
 'Help: what automl_doctor does; with ''usage'' its results, with ''example'' an example.';
+
+CREATE FUNCTION madlib.automl_leaderboard(message text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_leaderboard', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_leaderboard(text) IS
+'Help: what automl_leaderboard shows; with ''usage'' its arguments and columns, with ''example'' an example.';
+
+CREATE FUNCTION madlib.automl_progress(message text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_progress', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_progress(text) IS
+'Help: what automl_progress shows; with ''usage'' its argument and columns, with ''example'' an example.';

@@ -10,7 +10,7 @@ import pytest
 from automl.errors import OperatorError, RunDeleted
 from automl.training.curves import Evaluation
 from automl.training.record import RunRecord
-from automl.training.rows import Anchor, Call, Checkpoint, End, NewTrial, Progress, RunStatus, TrialStatus, Where
+from automl.training.rows import Anchor, Call, Checkpoint, End, NewTrial, Progress, RunStatus, Standing, TrialStatus, Where
 from automl.training.states import Allowance
 
 CALL = Call("hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2)
@@ -157,7 +157,7 @@ def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None
 def order(journal: Memory) -> list[str]:
     """What was written, in its order: metrics, checkpoints, progress."""
     words = {"INSERT INTO madlib.automl_metrics": "metrics", STATE: "checkpoint",
-             "INSERT INTO madlib.automl_progress": "progress"}  # fmt: skip
+             "INSERT INTO madlib.automl_trial_states": "progress"}  # fmt: skip
     return [name for text in journal.written for start, name in words.items() if text.startswith(start)]
 
 
@@ -289,16 +289,20 @@ def inserted(name: str, columns: str, kinds: str, key: str, rows: int = 1) -> st
 def test_the_statements_of_a_record() -> None:
     journal = Memory()
     record = opened(journal, memory=10, durable=False)
-    record.trials([NewTrial(3, 1, "c", "f"), NewTrial(4, 1, "c", "f")])
-    record.evaluated(3, Evaluation(1, 0.1, (0.5, (0.9,)), (0.6, (0.8, 0.7))))
+    record.trials([NewTrial(3, 1, "c", "f", varied={"lr": 0.1}), NewTrial(4, 1, "c", "f")])
+    record.evaluated(3, Evaluation(1, 0.1, (0.5, (0.9,)), (0.6, (0.8, 0.7))), 0.8)
     record.progress(Progress(3, TrialStatus.RUNNING, {"s": 2, "i": 1}, 1, 0.6, 0.2, None, 0.8))
     record.flush(now=True)
+    record.stands(Standing(trials=4, done=1, running=(3, 4), share=0.5, rows_per_second=9.0, elapsed=2.0, ranking=[3]))
+    record.announce()
     record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}"))
+    nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(
-        "states", "run_id executor sessions backend best_mst_key best_loss best_objective status error versions decisions"
-        " ended_by tables n",
-        "bigint text integer integer integer double_precision double_precision text text text bigint text text bigint",
+        "states", "run_id executor sessions backend best_mst_key best_loss best_objective status error versions"
+        " decisions ended_by tables bits trials done running share rows_per_second elapsed remaining ranking n",
+        "bigint text integer integer integer double_precision double_precision text text text bigint text text text"
+        " integer integer integer[] double_precision double_precision double_precision double_precision integer[] bigint",
         "run_id n",
     )  # fmt: skip
     assert list(zip(journal.written, journal.values, strict=True)) == [
@@ -311,35 +315,36 @@ def test_the_statements_of_a_record() -> None:
             ),
             (1, "hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2),
         ),
-        (said, (1, "sessions", 2, 123, None, None, None, "running", None, None, None, None, None, 1)),
+        (said, (1, "sessions", 2, 123, None, None, None, "running", *(None,) * 6, *nothing, 1)),
         (there, (1,)),
         (
             inserted(
-                "configurations", "run_id mst_key model_id compile_params fit_params",
-                "bigint integer integer text text", "run_id mst_key", rows=2,
+                "configurations", "run_id mst_key model_id compile_params fit_params varied",
+                "bigint integer integer text text json", "run_id mst_key", rows=2,
             ),
-            (1, 3, 1, "c", "f", 1, 4, 1, "c", "f"),
+            (1, 3, 1, "c", "f", '{"lr": 0.1}', 1, 4, 1, "c", "f", None),
         ),
         (
             inserted(
                 "metrics",
-                "run_id mst_key iteration elapsed training_loss training_metrics validation_loss validation_metrics",
+                "run_id mst_key iteration elapsed training_loss training_metrics validation_loss validation_metrics objective",
                 "bigint integer integer double_precision double_precision double_precision[] double_precision"
-                " double_precision[]",
+                " double_precision[] double_precision",
                 "run_id mst_key iteration",
             ),
-            (1, 3, 1, 0.1, 0.5, [0.9], 0.6, [0.8, 0.7]),
+            (1, 3, 1, 0.1, 0.5, [0.9], 0.6, [0.8, 0.7], 0.8),
         ),
         (
             inserted(
-                "progress", "run_id mst_key status place iteration loss seconds error objective best_iteration kept n",
+                "trial_states", "run_id mst_key status place iteration loss seconds error objective best_iteration kept n",
                 "bigint integer text json integer double_precision double_precision text double_precision integer integer[]"
                 " bigint", "run_id mst_key n",
             ),
             (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, [], 2),
         ),
         (there, (1,)),
-        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", None, None, None, 3)),
+        ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
+        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", *(None,) * 4, *standing, 3)),
     ]  # fmt: skip
 
 
@@ -356,7 +361,7 @@ def test_many_rows_are_several_statements() -> None:
 
 def kept_marks(journal: Memory) -> list[tuple[int, list[int]]]:
     """What the record said of states that are kept: (trial, after how many visits each was)."""
-    rows = [values for text, values in zip(journal.written, journal.values, strict=True) if "automl_progress" in text]
+    rows = [values for text, values in zip(journal.written, journal.values, strict=True) if "automl_trial_states" in text]
     return [(row[1], row[-2]) for values in rows for row in zip(*[iter(values)] * 12, strict=True)]
 
 

@@ -50,7 +50,7 @@ STEP = 7  # visits between two moments where a run is stopped; with 1 it takes m
 
 INSERTED = re.compile(r"INSERT INTO madlib\.automl_(\w+) \(([\w, ]+)\) SELECT \* FROM \(VALUES")
 KEYS = {
-    "runs": (), "states": ("n",), "configurations": ("mst_key",), "progress": ("mst_key", "n"),
+    "runs": (), "states": ("n",), "configurations": ("mst_key",), "trial_states": ("mst_key", "n"),
     "metrics": ("mst_key", "iteration"), "checkpoint_versions": ("mst_key", "visits", "part"),
 }  # fmt: skip
 Rows = dict[tuple[int, ...], dict[str, Any]]
@@ -70,7 +70,7 @@ class Record:
     runs: Rows = field(default_factory=dict)
     states: Rows = field(default_factory=dict)
     configurations: Rows = field(default_factory=dict)
-    progress: Rows = field(default_factory=dict)
+    trial_states: Rows = field(default_factory=dict)
     metrics: Rows = field(default_factory=dict)
     checkpoint_versions: Rows = field(default_factory=dict)
 
@@ -84,8 +84,8 @@ class Record:
         """What the view of trials shows."""
         found: Rows = {}
         for (number,), row in self.configurations.items():
-            last = max(key for key in self.progress if key[0] == number)
-            found[number,] = {**row, **self.progress[last]}
+            last = max(key for key in self.trial_states if key[0] == number)
+            found[number,] = {**row, **self.trial_states[last]}
         return found
 
     @property
@@ -102,7 +102,7 @@ class Record:
     def tidy(self) -> None:
         """What automl_tidy deletes: states that are neither the latest of a trial nor said to be kept."""
         latest = {number: visits for number, visits, _ in sorted(self.checkpoint_versions)}
-        said = {number: self.progress[number, n]["kept"] for number, n in sorted(self.progress)}
+        said = {number: self.trial_states[number, n]["kept"] for number, n in sorted(self.trial_states)}
         for number, visits, part in list(self.checkpoint_versions):
             if visits != latest[number] and visits not in said.get(number, ()):
                 del self.checkpoint_versions[number, visits, part]
@@ -140,7 +140,8 @@ class Record:
         elif sql.startswith("DELETE FROM madlib.automl_checkpoint_versions"):
             self.checkpoint_versions.clear()
         else:
-            assert sql.startswith(("SELECT 1 / pg_catalog.count(*) AS there", "SELECT madlib.automl_tidy()"))
+            others = "1 / pg_catalog.count(*) AS there", "madlib.automl_tidy()", "pg_catalog.pg_notify('automl', "
+            assert sql.removeprefix("SELECT ").startswith(others)
 
     def _insert(self, name: str, row: dict[str, Any]) -> None:
         key = tuple(row[column] for column in KEYS[name])

@@ -21,6 +21,15 @@ CREATE TABLE madlib.automl_state_log (
     decisions bigint,
     ended_by text,
     tables text,
+    trials integer,
+    done integer,
+    running integer[],
+    share double precision,
+    rows_per_second double precision,
+    elapsed double precision,
+    remaining double precision,
+    ranking integer[],
+    bits text,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -62,14 +71,17 @@ CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.decisions FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS decisions,
         (SELECT s.ended_by FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by,
+        (SELECT s.bits FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bits
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP COLUMN executor, DROP COLUMN sessions,
     DROP COLUMN versions, DROP COLUMN backend, DROP COLUMN best_mst_key, DROP COLUMN best_loss, DROP COLUMN error;
 COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what was called; read it through the view automl_runs';
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
-        decisions, ended_by, tables
+        decisions, ended_by, tables,
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -92,18 +104,19 @@ CREATE TABLE madlib.automl_progress_log (
     PRIMARY KEY (run_id, mst_key, n),
     FOREIGN KEY (run_id, owner) REFERENCES madlib.automl_run_log (run_id, owner) ON DELETE CASCADE
 );
-COMMENT ON TABLE madlib.automl_progress_log IS 'How far the trials of any role are, step by step; read it through the view automl_progress';
+COMMENT ON TABLE madlib.automl_progress_log IS 'How far the trials of any role are, step by step; read it through the view automl_trial_states';
 COMMENT ON COLUMN madlib.automl_progress_log.rewritten IS 'Always NULL: automl_tidy alters its type, which copies the rows that count';
 INSERT INTO madlib.automl_progress_log (run_id, owner, mst_key, n, status, place, iteration, loss, seconds, error)
     SELECT run_id, owner, mst_key, 1, status, ('{' || concat_ws(', ', '"s": ' || s, '"i": ' || i) || '}')::json, iteration, loss,
         seconds, error FROM madlib.automl_trial_log;
+ALTER TABLE madlib.automl_trial_log ADD COLUMN varied json;
 CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
     SELECT t.run_id, t.owner, t.mst_key, t.model_id, t.compile_params, t.fit_params, (p.place ->> 's')::integer AS s,
         (p.place ->> 'i')::integer AS i,
         CASE WHEN r.status IN ('stopped', 'cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
         coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
-        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration
+        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration, t.varied
     FROM madlib.automl_trial_log t
     LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
         ORDER BY run_id, mst_key, owner, n DESC) p ON p.run_id = t.run_id AND p.mst_key = t.mst_key AND p.owner = t.owner
@@ -114,13 +127,18 @@ ALTER TABLE madlib.automl_trial_log DROP COLUMN s, DROP COLUMN i, DROP COLUMN st
     DROP COLUMN seconds, DROP COLUMN error;
 COMMENT ON TABLE madlib.automl_trial_log IS 'One row a trial of any role: its configuration; read it through the view automl_trials';
 CREATE VIEW madlib.automl_configurations WITH (security_barrier) AS
-    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params
+    SELECT run_id, owner, mst_key, model_id, compile_params, fit_params, varied
     FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_configurations IS 'Internal: the configurations of the trials of your searches, which automl_trials shows';
-CREATE VIEW madlib.automl_progress WITH (security_barrier) AS
+CREATE VIEW madlib.automl_trial_states WITH (security_barrier) AS
     SELECT run_id, owner, mst_key, n, status, place, iteration, loss, objective, best_iteration, kept, seconds, error
     FROM madlib.automl_progress_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
-COMMENT ON VIEW madlib.automl_progress IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
+COMMENT ON VIEW madlib.automl_trial_states IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
+
+-- What an evaluation is worth came to stand beside its loss and metrics.
+ALTER TABLE madlib.automl_metric_log ADD COLUMN objective double precision;
+CREATE OR REPLACE VIEW madlib.automl_metrics WITH (security_barrier) AS
+    SELECT * FROM madlib.automl_metric_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 
 -- A state became one row or several, since a value of PostgreSQL ends at 1 GB, and a later one stands beside it.
 ALTER TABLE madlib.automl_checkpoint_log ADD COLUMN part integer NOT NULL DEFAULT 0, ADD COLUMN rewritten boolean;
@@ -144,7 +162,7 @@ COMMENT ON VIEW madlib.automl_checkpoint_versions IS 'Internal: the states of yo
 REVOKE INSERT, UPDATE ON madlib.automl_checkpoints FROM PUBLIC;
 REVOKE INSERT, UPDATE, DELETE ON madlib.automl_trials FROM PUBLIC;
 GRANT SELECT, INSERT, DELETE
-    ON madlib.automl_states, madlib.automl_configurations, madlib.automl_progress, madlib.automl_checkpoint_versions TO PUBLIC;
+    ON madlib.automl_states, madlib.automl_configurations, madlib.automl_trial_states, madlib.automl_checkpoint_versions TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_state_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_progress_log', '');
 
@@ -312,26 +330,6 @@ COMMENT ON FUNCTION madlib.training_preprocessor_dl(
 COMMENT ON FUNCTION madlib.automl_pack_features(bytea, integer[], real) IS
 'Internal: concatenated automl_native() of real[] rows to native float32; NULL if a row is not of the shape, or a number not finite.';
 
--- A search came to end by budgets, or because somebody says so, and to go on with others.
-DROP FUNCTION madlib.automl_resume(bigint);
-CREATE FUNCTION madlib.automl_resume(run_id bigint, automl_params varchar DEFAULT NULL) RETURNS void
-LANGUAGE plpython3u VOLATILE
-AS $$
-if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_resume(*args)
-$$;
-COMMENT ON FUNCTION madlib.automl_resume(bigint, varchar) IS
-'Goes on with one of your runs that a budget or automl_stop ended, that was cancelled, failed or lost its server; makes the tables of its call.';
-
-CREATE FUNCTION madlib.automl_stop(run_id bigint) RETURNS void
-LANGUAGE plpython3u VOLATILE
-AS $$
-if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
-return GD['automl'].automl_stop(*args)
-$$;
-COMMENT ON FUNCTION madlib.automl_stop(bigint) IS
-'Ends one of your searches that is under way in another session, which delivers the best that it has found; automl_resume goes on with it.';
-
 -- Sessions came to stay between calls.
 CREATE FUNCTION madlib.automl_rest() RETURNS void
 LANGUAGE plpython3u VOLATILE
@@ -375,3 +373,246 @@ return GD['automl'].automl_doctor()
 $$;
 COMMENT ON FUNCTION madlib.automl_doctor() IS
 'A row for the server (-1) and for each segment of Greenplum: versions, paths, threads, memory, devices, sessions that are kept, and what to mend.';
+
+-- A search came to end by budgets, or because somebody says so, and to go on with others.
+DROP FUNCTION madlib.automl_resume(bigint);
+CREATE FUNCTION madlib.automl_resume(run_id bigint, automl_params varchar DEFAULT NULL) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_resume(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_resume(bigint, varchar) IS
+'Goes on with one of your runs that a budget or automl_stop ended, that was cancelled, failed or lost its server; makes the tables of its call.';
+
+CREATE FUNCTION madlib.automl_stop(run_id bigint) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_stop(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_stop(bigint) IS
+'Ends one of your searches that is under way in another session, which delivers the best that it has found; automl_resume goes on with it.';
+
+-- What a search has come to became something that any session of its role can look at.
+-- Of more numbers than fit every k-th is shown, and the last. What cannot be subtracted in float8 may land in a wrong block.
+CREATE FUNCTION madlib.automl_sparkline(numbers double precision[], width integer DEFAULT 20) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(string_agg(CASE WHEN number IS NULL THEN ' ' WHEN low = high THEN chr(9601)
+        ELSE chr(9600 + greatest(1, least(8, CASE WHEN low > 0 AND high::numeric >= 100 * low::numeric
+            THEN width_bucket(ln(number), ln(low), ln(high), 8) ELSE width_bucket(number, low, high, 8) END))) END,
+        '' ORDER BY cell), '')
+    FROM (
+        SELECT cell, number, min(number) OVER () AS low, max(number) OVER () AS high
+        FROM (
+            SELECT cell, CASE WHEN $1[at] > '-Infinity' AND $1[at] < 'Infinity' THEN $1[at] END AS number
+            FROM (
+                SELECT cell, array_lower($1, 1) - 1 + (cell * array_length($1, 1)::bigint
+                    / least(array_length($1, 1), greatest($2, 1)))::integer AS at
+                FROM generate_series(1, least(coalesce(array_length($1, 1), 0), greatest($2, 1))) cell
+            ) cells
+        ) finite
+    ) bounded
+$$;
+COMMENT ON FUNCTION madlib.automl_sparkline(double precision[], integer) IS
+'Numbers as a line of block characters, eight heights from the least to the greatest, or to 100 times and more on a logarithmic scale; NULL, NaN and infinity are blanks.';
+
+CREATE FUNCTION madlib.automl_short(number double precision, digits integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN $1 <> 0 AND $1 > '-Infinity' AND $1 < 'Infinity'
+        THEN round($1::numeric, $2 - 1 - floor(log(abs($1::numeric)))::integer)::double precision ELSE $1 END
+$$;
+COMMENT ON FUNCTION madlib.automl_short(double precision, integer) IS
+'Internal: a number rounded to so many digits that count, as it is shown to people.';
+
+-- The number of a run that is the caller's, NULL for the latest; NULL where there is none.
+CREATE FUNCTION madlib.automl_shown_run(run_id bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found CONSTANT bigint := CASE WHEN $1 IS NULL
+        THEN (SELECT r.run_id FROM madlib.automl_runs r ORDER BY r.run_id DESC LIMIT 1)
+        ELSE (SELECT r.run_id FROM madlib.automl_runs r WHERE r.run_id = $1) END;
+BEGIN
+    IF found IS NULL AND $1 IS NOT NULL THEN
+        RAISE EXCEPTION 'run_id: must be the number of one of your runs, got %', $1 USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'They are in the view: SELECT run_id, status, model_output_table FROM madlib.automl_runs';
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION madlib.automl_shown_run(bigint) IS
+'Internal: the run that automl_leaderboard and automl_progress show: the given one of the caller''s, or the latest.';
+
+-- What the last state of each run says of it. One subquery a column, as in automl_runs: each looks at one row of the log, however
+-- long that is.
+CREATE VIEW madlib.automl_standings WITH (security_barrier) AS
+    SELECT r.run_id, r.owner,
+        (SELECT s.at FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS at,
+        (SELECT s.trials FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS trials,
+        (SELECT s.done FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS done,
+        (SELECT s.running FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS running,
+        (SELECT s.share FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS share,
+        (SELECT s.rows_per_second FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS rows_per_second,
+        (SELECT s.elapsed FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS elapsed,
+        (SELECT s.remaining FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS remaining,
+        (SELECT s.ranking FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ranking
+    FROM madlib.automl_run_log r WHERE r.owner = current_user;
+COMMENT ON VIEW madlib.automl_standings IS 'Internal: where your searches stand, as automl_leaderboard and automl_progress show it';
+GRANT SELECT ON madlib.automl_standings TO PUBLIC;
+
+-- A standby has not the locks that tell whether a run is alive, and takes its word for it.
+-- Which trials lead a run says itself, as the last of its states has it: nobody looks through all trials to see the best of them.
+-- Where that is not enough, or a run of an earlier version has not said it, all are looked at.
+CREATE FUNCTION madlib.automl_leaderboard(run_id bigint DEFAULT NULL, top integer DEFAULT 20) RETURNS TABLE (
+    rank integer,
+    mst_key integer,
+    status text,
+    iteration integer,
+    objective double precision,
+    behind double precision,
+    curve text,
+    parameters text
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    run CONSTANT bigint := madlib.automl_shown_run($1);
+    most CONSTANT integer := CASE WHEN $2 IS NULL THEN 2147483647 ELSE greatest($2, 0) END;
+    ended CONSTANT boolean := NOT coalesce(
+        (SELECT r.alive OR r.status = 'running' AND pg_is_in_recovery() FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
+    sign CONSTANT integer := (SELECT CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END
+        FROM madlib.automl_runs r WHERE r.run_id = run);
+    leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
+BEGIN
+    IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
+        SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
+    ) THEN
+        leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
+            ORDER BY CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
+                THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
+    ELSE
+        leaders := leaders[1:most];
+    END IF;
+    RETURN QUERY
+    SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
+        CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
+        madlib.automl_short(value, 5), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
+        coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
+            THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
+            compile_params || ' ' || fit_params)
+    FROM (
+        SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
+            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' THEN sign * p.value END AS score, m.course, c.varied,
+            c.compile_params, c.fit_params
+        FROM madlib.automl_configurations c
+        LEFT JOIN (
+            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
+            FROM madlib.automl_trial_states s WHERE s.run_id = run AND s.mst_key = ANY (leaders) ORDER BY s.mst_key, s.n DESC
+        ) p ON p.mst_key = c.mst_key
+        LEFT JOIN (
+            SELECT e.mst_key, array_agg(CASE WHEN e.objective IS NOT NULL THEN e.objective
+                WHEN e.validation_metrics IS NULL THEN e.training_loss ELSE e.validation_loss END ORDER BY e.iteration) AS course
+            FROM madlib.automl_metrics e WHERE e.run_id = run AND e.mst_key = ANY (leaders) GROUP BY e.mst_key
+        ) m ON m.mst_key = c.mst_key
+        WHERE c.run_id = run AND c.mst_key = ANY (leaders)
+    ) trials
+    WINDOW place AS (ORDER BY score, value IS NULL, mst_key)
+    ORDER BY score, value IS NULL, mst_key;
+END
+$$;
+COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS
+'The best trials of one of your runs, the latest by default, also while it runs: how good, how far behind, the learning curve, the parameters that differ.';
+
+CREATE FUNCTION madlib.automl_progress(run_id bigint DEFAULT NULL) RETURNS TABLE (
+    run bigint,
+    method text,
+    status text,
+    running text,
+    trials text,
+    percent integer,
+    rows_per_s double precision,
+    elapsed interval,
+    remaining interval,
+    best integer,
+    objective double precision
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    shown CONSTANT bigint := madlib.automl_shown_run($1);
+BEGIN
+    RETURN QUERY
+    SELECT shown, r.method, CASE WHEN r.status = 'running' AND NOT r.goes_on THEN 'interrupted' ELSE r.status END,
+        CASE WHEN r.goes_on THEN array_to_string(s.running[1:4], ', ')
+            || CASE WHEN cardinality(s.running) > 4 THEN ', +' || cardinality(s.running) - 4 ELSE '' END END,
+        s.done || coalesce(' of ' || s.trials, ''), CASE WHEN r.status = 'finished' THEN 100 ELSE floor(100 * s.share)::integer END,
+        round(s.rows_per_second::numeric)::double precision,
+        date_trunc('second', s.elapsed * interval '1 second' + CASE WHEN r.goes_on THEN now - s.at ELSE interval '0' END),
+        CASE WHEN r.goes_on AND s.remaining IS NOT NULL
+            THEN date_trunc('second', greatest(s.remaining * interval '1 second' - (now - s.at), interval '0')) END,
+        r.best_mst_key, madlib.automl_short(coalesce(r.best_objective, r.best_loss), 5)
+    FROM (SELECT o.*, clock_timestamp() AS now, o.alive OR o.status = 'running' AND pg_is_in_recovery() AS goes_on
+        FROM madlib.automl_runs o WHERE o.run_id = shown) r
+    JOIN madlib.automl_standings s ON s.run_id = r.run_id;
+END
+$$;
+COMMENT ON FUNCTION madlib.automl_progress(bigint) IS
+'How far one of your runs is, the latest by default: what is running, how much is done, how fast, how long it goes on, the best so far.';
+
+CREATE VIEW madlib.automl_leaderboard AS SELECT * FROM madlib.automl_leaderboard(NULL::bigint);
+COMMENT ON VIEW madlib.automl_leaderboard IS 'The best 20 trials of your latest run: TABLE madlib.automl_leaderboard \watch 2';
+
+CREATE VIEW madlib.automl_progress AS SELECT * FROM madlib.automl_progress(NULL::bigint);
+COMMENT ON VIEW madlib.automl_progress IS 'How far your latest run is: TABLE madlib.automl_progress \watch 1';
+
+GRANT SELECT ON madlib.automl_leaderboard, madlib.automl_progress TO PUBLIC;
+
+CREATE FUNCTION madlib.automl_leaderboard(message text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_leaderboard', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_leaderboard(text) IS
+'Help: what automl_leaderboard shows; with ''usage'' its arguments and columns, with ''example'' an example.';
+
+CREATE FUNCTION madlib.automl_progress(message text) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_progress', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_progress(text) IS
+'Help: what automl_progress shows; with ''usage'' its argument and columns, with ''example'' an example.';
+
+CREATE FUNCTION madlib.automl_repeat(run_id bigint) RETURNS boolean
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_repeat(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_repeat(bigint) IS
+'Makes one of your finished runs once more, without tables; returns whether it comes to the same, bit for bit.';
+
+CREATE FUNCTION madlib.automl_repeat(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_repeat', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_repeat(text) IS
+'Help: what automl_repeat does; with ''usage'' its arguments and results, with ''example'' examples.';

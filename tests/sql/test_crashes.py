@@ -225,8 +225,9 @@ def require_reading_only(standby: Session) -> None:
     """What reads works on a standby; what writes says so before anything else."""
     standby.run("SELECT madlib.madlib_keras_automl('usage'), madlib.gpu_configuration()")
     assert standby.value("SELECT count(*) > 0 FROM madlib.automl_doctor()")
-    for view in ("automl_trials", "automl_metrics"):
+    for view in ("automl_trials", "automl_metrics", "automl_leaderboard", "automl_progress"):
         assert standby.value(f"SELECT count(*) > 0 FROM madlib.{view}"), view
+    assert standby.value("SELECT status FROM madlib.automl_progress") == "running"
     for function, call in CALLS.items():
         with pytest.raises(psycopg2.Error) as caught:
             call(standby)

@@ -100,7 +100,7 @@ def test_every_table_and_view_has_a_comment(db: Session) -> None:
         "SELECT relname AS name, obj_description(oid, 'pg_class') AS comment FROM pg_class"
         f" WHERE relnamespace = {MADLIB} AND relkind IN ('r', 'v')"
     )
-    assert len(relations) == 15
+    assert len(relations) == 18
     assert [relation.name for relation in relations if not relation.comment] == []
 
 
@@ -139,7 +139,10 @@ def test_the_reference_gives_every_default(db: Session) -> None:
     assert wrong == set()
 
 
-@pytest.mark.parametrize("view", ["automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints"])
+@pytest.mark.parametrize(
+    "view",
+    ["automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints", "automl_leaderboard", "automl_progress"],
+)
 def test_every_column_of_the_views_is_in_the_reference(db: Session, view: str) -> None:
     columns = db.fetch("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", f"madlib.{view}")
     assert {name for (name,) in columns} - first_cells(sections()[f"madlib.{view}"]) == set()

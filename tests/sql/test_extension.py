@@ -142,14 +142,14 @@ RUN = """INSERT INTO madlib.automl_runs (method, params, source_table, random_st
     ('hyperband', 'R=9', 'train', 7) RETURNING run_id"""
 TRIAL = "INSERT INTO madlib.automl_configurations (run_id, mst_key, compile_params) VALUES (%s, 1, 'optimizer=''SGD()''')"
 STATE = "INSERT INTO madlib.automl_states (run_id, n, status, best_mst_key) VALUES (%s, 1, 'failed', 1)"
-PROGRESS = "INSERT INTO madlib.automl_progress (run_id, mst_key, n, status, iteration) VALUES (%s, 1, 2, 'finished', 3)"
+PROGRESS = "INSERT INTO madlib.automl_trial_states (run_id, mst_key, n, status, iteration) VALUES (%s, 1, 2, 'finished', 3)"
 METRIC = "INSERT INTO madlib.automl_metrics (run_id, mst_key, iteration, training_loss) VALUES (%s, 1, 1, 0.25)"
 CHECKPOINT = """INSERT INTO madlib.automl_checkpoint_versions (run_id, mst_key, iteration, visits, state)
     VALUES (%s, 1, 1, 1, '\\x00ff')"""
 WRITTEN = (STATE, TRIAL, PROGRESS, METRIC, CHECKPOINT)
 LOGS = tuple(f"automl_{log}_log" for log in ("run", "state", "trial", "progress", "metric", "checkpoint"))
 VIEWS = ("automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints")
-BEHIND = ("automl_states", "automl_configurations", "automl_progress", "automl_checkpoint_versions")
+BEHIND = ("automl_states", "automl_configurations", "automl_trial_states", "automl_checkpoint_versions")
 
 
 @pytest.mark.postgresql("pg_dump is that of PostgreSQL")

@@ -84,7 +84,7 @@ def test_a_kept_session_holds_nothing_but_its_place_among_the_kept(caller: Sessi
     pids = list(kept(db))
     assert pids
     locks = db.fetch("SELECT DISTINCT locktype, classid::bigint FROM pg_locks WHERE pid = ANY (%s)", pids)
-    assert locks == [("advisory", 0x6B67)]
+    assert locks == [("advisory", 0x6B69)]
     assert set(db.fetch("SELECT state, xact_start FROM pg_stat_activity WHERE pid = ANY (%s)", pids)) == {("idle", None)}
     for statement in ("SET lock_timeout = '2s'", "DROP TABLE train, train_summary", "VACUUM iris_train", "DROP TABLE lib"):
         db.run(statement)

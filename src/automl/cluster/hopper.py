@@ -202,6 +202,21 @@ class _Pace:
         self.seen = True
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What lies before the trials of a hopper, reckoned from what was made.
+
+    Attributes:
+        seconds: of all their stops.
+        longest: of those of one trial.
+        per_stop: the mean.
+    """
+
+    seconds: float
+    longest: float
+    per_stop: float
+
+
 @dataclass
 class _Paces:
     """How long the stops of each trial take, and what to expect of a trial that has made none."""
@@ -224,6 +239,16 @@ class _Paces:
         if trial in self.of_trial:
             return self.of_trial[trial].seconds
         return 2 * self.seconds / self.stops if self.stops else _FIRST_GUESS
+
+    @property
+    def mean(self) -> float | None:
+        """The seconds a stop, of all trials; None before any is known."""
+        return self.seconds / self.stops if self.stops else None
+
+    def likely(self, trial: int, mean: float) -> float:
+        """Return the seconds a stop of a trial; one that is not known is taken for a usual one."""
+        pace = self.of_trial.get(trial)
+        return pace.seconds if pace is not None and pace.seen else mean
 
 
 @dataclass
@@ -311,6 +336,27 @@ class Hopper:
     def resting(self) -> int:
         """How many trials wait for a session."""
         return len(self._resting)
+
+    @property
+    def trials(self) -> int:
+        """How many trials have stops before them."""
+        return len(self._resting) + len(self._running)
+
+    @property
+    def running(self) -> tuple[int, ...]:
+        """The trials that are on a visit, by their numbers."""
+        return tuple(sorted(visit.trial for visit, _ in self._running.values()))
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """What lies before the trials; None before a visit has shown how long a stop takes, without compiling."""
+        mean = self._paces.mean
+        if mean is None:
+            return None
+        under_way = [(way.trial, way.left + len(visit.stops)) for visit, way in self._running.values()]
+        left = [*under_way, *((way.trial, way.left) for way in self._resting.values())]
+        seconds = [stops * self._paces.likely(trial, mean) for trial, stops in left]
+        return Outlook(sum(seconds), max(seconds, default=0.0), mean)
 
     def _cuts(self, way: _Way) -> bool:
         """Whether a visit is to be one stop: trials wait, but so few that sessions would soon be idle beside long visits."""

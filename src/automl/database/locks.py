@@ -28,9 +28,9 @@ class Lock(IntEnum):
     TURN = 0x6B64  # opening sessions; the other half is 0
     SESSION = 0x6B65  # being a session that trains, which all of them share; the other half is 0
     TICKET = 0x6B66  # waiting for the turn to open sessions; the other half is the place in line
-    KEPT = 0x6B67  # being a session that is kept for its caller's next call, which all of them share; the other half is 0
-    STOP = 0x6B68  # wanting this run to end
-    STOPPED = 0x6B69  # having heard that this run is to end
+    STOP = 0x6B67  # wanting this run to end
+    STOPPED = 0x6B68  # having heard that this run is to end
+    KEPT = 0x6B69  # being a session that is kept for its caller's next call, which all of them share; the other half is 0
 
 
 def key_of(text: str) -> int:

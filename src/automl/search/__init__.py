@@ -26,6 +26,7 @@ What may be tried:
     dimensions       a choice among values, a number between bounds on a scale
     space            the space that two grids and a list of models span, and drawing configurations from it
     space_arguments  from the arguments of SQL to a space
+    varied           which parameters tell configurations apart
 
 Methods:
 

@@ -6,12 +6,14 @@ In reading order:
     row_check      whether networks fit the rows, as far as that is plain
     search, fit    madlib_keras_automl; configurations that are given
     resume, stop   a run that was interrupted and goes on; one in another session ends
+    repeat         a run that is made once more, and compared
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data
     curves         losses and metrics of a trial, and which of two is better
     run            brings all together: hands out visits, takes reports, asks the scheduler
     caveats        rankings that say little, and what is said of them
     progress       what is said while it goes
+    standing       how far it is, for whoever watches it
     check          whether what is asked for can be built and compiled, and has room in memory
     memory         the error that says that it has none
     under_way      what a run knows of its trials
@@ -24,6 +26,7 @@ In reading order:
     recording      what it has of the run as a whole
     states         the states of trials that rest
     results        what became of the trials
+    bits           the same as one text, that tells whether two runs did the same
     columns        what the tables that the caller asked for are made of
     search_tables, fit_tables    these tables
 """

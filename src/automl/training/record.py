@@ -32,6 +32,7 @@ from automl.training.rows import (
     ProgressRow,
     RunRow,
     RunStatus,
+    Standing,
     State,
     TrialRow,
     TrialStatus,
@@ -69,6 +70,7 @@ _ANCHORS = f"{VERSIONS.select(Anchor)} AND part = 0"
 _STATE = (
     f"SELECT state FROM {VERSIONS.name} {_OF_RUN} AND mst_key = $2::integer AND visits = $3::integer AND part = $4::integer"
 )
+_NEWS = "SELECT pg_catalog.pg_notify('automl', $1::text) AS news"
 _DONE = f"DELETE FROM {VERSIONS.name} {_OF_RUN}"
 _TIDY: Statement = ("SELECT madlib.automl_tidy() AS tidied", ())
 
@@ -108,6 +110,7 @@ class RunRecord:
         self._known: set[tuple[int, int]] = set()
         self._states = RestingStates(memory, Allowance(hourly), self._read_state)
         self._grown = 0
+        self._news = False
         self._next = 0.0
         self._spent = 0.0
 
@@ -176,15 +179,24 @@ class RunRecord:
         """Note how far a trial is."""
         self._progress[progress.mst_key] = self._last[progress.mst_key] = progress
 
-    def evaluated(self, trial: int, evaluation: Evaluation) -> None:
-        """Note a trial's loss and metrics; a run that goes on may find again what its record has."""
+    def evaluated(self, trial: int, evaluation: Evaluation, objective: float | None = None) -> None:
+        """Note a trial's loss and metrics, and what they are worth; a run that goes on may find again what its record has."""
         if (trial, evaluation.iteration) not in self._known:
-            self._metrics.append(MetricRow.of(trial, evaluation))
+            self._metrics.append(MetricRow.of(trial, evaluation, objective))
 
     def best(self, best: Best) -> None:
         """Note the best trial so far."""
         if self._state is not None:
             self._state = replace(self._state, **_best(best))
+
+    def stands(self, standing: Standing) -> None:
+        """Note how far the run is."""
+        if self._state is not None:
+            self._state = replace(self._state, **vars(standing))
+
+    def announce(self) -> None:
+        """Let others who listen know, with what is written next, that something has come to its end."""
+        self._news = True
 
     def put(self, checkpoint: Checkpoint) -> None:
         """Let a trial's state rest here.
@@ -245,7 +257,7 @@ class RunRecord:
         self._write(self._rows())
         self._say(end)
         with settings(db, {"lock_timeout": "0"}):
-            for text, given in self._new_state():
+            for text, given in [self._news_of_run, *self._new_state()]:
                 db.execute(text, *given)
         if end.status == RunStatus.FINISHED and not db.dialect.segmented:  # there a DELETE locks the table; automl_tidy does it
             _try(db, _DONE, self._run)
@@ -258,7 +270,7 @@ class RunRecord:
         if end.status != RunStatus.CANCELLED and self._durable and self._save():
             seconds = _PATIENCE
         self._say(end)
-        self._journal.leave([(_THERE, (self._run,)), *self._new_state()], seconds)
+        self._journal.leave([(_THERE, (self._run,)), self._news_of_run, *self._new_state()], seconds)
 
     # --- writing ------------------------------------------------------------------------------------------------------------
 
@@ -278,9 +290,10 @@ class RunRecord:
             *METRICS.insert(self._run, self._metrics),
             *PROGRESS.insert(self._run, progress),
             *(self._new_state() if self._state != self._said else ()),
+            *([self._news_of_run] if self._news else ()),
         ]
         self._grown += _ROW * len(progress)
-        self._trials, self._metrics, self._progress = [], [], {}
+        self._trials, self._metrics, self._progress, self._news = [], [], {}, False
         return statements
 
     def _say_what_is_kept(self, checkpoints: Sequence[Checkpoint]) -> None:
@@ -295,6 +308,11 @@ class RunRecord:
         assert self._state is not None
         self._said = self._state
         return STATES.insert(self._run, [replace(self._state, n=self._number())])
+
+    @property
+    def _news_of_run(self) -> Statement:
+        """The statement that tells those who listen on `automl` that there is something to see."""
+        return _NEWS, (str(self._run),)
 
     def _say(self, end: End) -> None:
         assert self._state is not None

@@ -32,6 +32,7 @@ from automl.search.space import COMPILE, FIT, Configuration, Space
 from automl.search.space_arguments import MODELS, parse_space
 from automl.search.steering import Keep, Steering
 from automl.search.stopping import StoppingPlan
+from automl.search.varied import varied
 from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
@@ -130,6 +131,11 @@ class Request:
     warm_start: WarmStart | None = None
     steering: Steering = field(default_factory=Steering)
     arguments: Mapping[Part, str] = field(default_factory=lambda: _ARGUMENTS)
+
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """The names of the parameters that tell its configurations apart."""
+        return varied(self.plan.probe_configurations())
 
     @cached_property
     def keeps_best(self) -> bool:

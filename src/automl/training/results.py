@@ -10,6 +10,7 @@ from typing import Protocol
 
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
+from automl.errors import AutomlError
 from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve, rank
 from automl.training.rows import Best
@@ -58,6 +59,13 @@ def best(results: Sequence[Result]) -> Result | None:
 def shown(result: Result | None) -> Best:
     """Return what the record shows of the best trial."""
     return Best() if result is None else Best(result.trial.number, result.curve.loss, result.curve.value)
+
+
+def require_some(found: Sequence[Result]) -> None:
+    """Raise if every trial has failed."""
+    if all(each.curve.error for each in found):
+        which = "the only trial failed with" if len(found) == 1 else f"all {len(found)} trials failed; the first with"
+        raise AutomlError(f"{which}: {found[0].curve.error}")
 
 
 class Weights:

@@ -34,7 +34,7 @@ _SAME = (
 )
 _SEARCH = (Arguments, search.search)
 # What makes a request of the arguments of a run, by its method.
-_MAKERS: Mapping[str, tuple[type[Any], Callable[[CallerDatabase, Any, Origin], tuple[Request, Tables]]]] = {
+MAKERS: Mapping[str, tuple[type[Any], Callable[[CallerDatabase, Any, Origin], tuple[Request, Tables]]]] = {
     **dict.fromkeys(METHODS, _SEARCH),
     "fit_multiple": (fit.MultipleArguments, fit.several),
     "fit": (fit.SingleArguments, fit.one),
@@ -55,14 +55,14 @@ def automl_resume(db: CallerDatabase, run_id: int | None, automl_params: str | N
     """
     record = _interrupted(db, run_id)
     assert run_id is not None
-    kind, make = _MAKERS[record.method]
+    kind, make = MAKERS[record.method]
     given = arguments_of(run_id, kind, record.arguments)
     budgets = _budgets(record, automl_params)
     if isinstance(given, Arguments):
         given = replace(given, automl_params=_with(given.automl_params, budgets, record))
     if record.status == RunStatus.STOPPED:
         _drop_made(db, run_id)
-    request, tables = make(db, given, _origin(run_id, record))
+    request, tables = make(db, given, origin_of(run_id, record))
     _require_same(record, request)
     anew = record.status == RunStatus.STOPPED or Reason.MAX_TIME in budgets
     run.execute(db, request, tables, asdict(given), InterruptedRun(run_id, record.started, record.inputs, anew))
@@ -94,7 +94,7 @@ def _interrupted(db: Database, run_id: int | None) -> RunRow:
     """Return the record of a run that can go on, and keep it for this transaction."""
     if run_id is None:
         raise UsageError("run_id", "must be the number of a run", run_id, sqlstate=NULL_VALUE_NOT_ALLOWED)
-    _record(db, run_id)
+    record_of(db, run_id)
     if not locks.claim_run(db, run_id):
         holder = locks.holder_of_run(db, run_id)
         raise UsageError(
@@ -103,7 +103,7 @@ def _interrupted(db: Database, run_id: int | None) -> RunRow:
             hint="Wait until it is over" + ("." if holder is None else f", or end it: SELECT pg_cancel_backend({holder})"),
             sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
         )
-    record = _record(db, run_id)  # as it is now that nobody else goes on with it
+    record = record_of(db, run_id)  # as it is now that nobody else goes on with it
     if record.status == RunStatus.FINISHED:
         raise UsageError(
             "run_id",
@@ -111,12 +111,13 @@ def _interrupted(db: Database, run_id: int | None) -> RunRow:
             hint="To search again call the function again.",
             sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
         )
-    if record.method not in _MAKERS:
-        raise _unreadable(run_id)
+    if record.method not in MAKERS:
+        raise unreadable(run_id)
     return record
 
 
-def _record(db: Database, run_id: int) -> RunRow:
+def record_of(db: Database, run_id: int) -> RunRow:
+    """Return the record of a run of the caller's."""
     record = run_of(db, run_id)
     if record is None:
         raise no_such_run(run_id)
@@ -133,9 +134,10 @@ def no_such_run(run_id: int) -> UsageError:
     )
 
 
-def _origin(run_id: int, record: RunRow) -> Origin:
+def origin_of(run_id: int, record: RunRow) -> Origin:
+    """Return what a call of the same arguments takes from the record."""
     if record.random_state is None or record.threads is None or not 1 <= record.threads <= MOST_THREADS:
-        raise _unreadable(run_id)
+        raise unreadable(run_id)
     return Origin(record.random_state, record.threads)
 
 
@@ -147,17 +149,18 @@ def arguments_of(run_id: int, kind: type[Any], text: str | None) -> Any:
     try:
         given = json.loads(text or "")
     except ValueError:
-        raise _unreadable(run_id) from None
+        raise unreadable(run_id) from None
     kinds = {each.name: _KINDS[str(each.type)] for each in fields(kind)}
     required = {each.name for each in fields(kind) if each.default is MISSING}
     if not isinstance(given, dict) or not required <= set(given) <= set(kinds):
-        raise _unreadable(run_id)
+        raise unreadable(run_id)
     if not all(value is None or isinstance(value, kinds[name]) for name, value in given.items()):
-        raise _unreadable(run_id)
+        raise unreadable(run_id)
     return kind(**given)
 
 
-def _unreadable(run_id: int) -> AutomlError:
+def unreadable(run_id: int) -> AutomlError:
+    """Return the error that says that a record does not say what was called."""
     return UsageError(
         "run_id",
         f"the record of run {run_id} does not say what was called",

@@ -7,7 +7,7 @@ Every row belongs to a run, whose number stands before its other columns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -116,6 +116,7 @@ class End(Best):
         decisions: how many were taken.
         ended_by: the budget that has ended it, if one has.
         tables: those that it made, as JSON: lists of schema, name and oid; where it can go on.
+        bits: a digest of what it has come to.
     """
 
     status: Text = RunStatus.RUNNING
@@ -124,10 +125,36 @@ class End(Best):
     decisions: BigInteger | None = None
     ended_by: Text | None = None
     tables: Text | None = None
+    bits: Text | None = None
 
 
 @dataclass(frozen=True)
-class State(End, Where):
+class Standing(Row):
+    """How far a run is, for whoever watches it.
+
+    Attributes:
+        trials: that there will be, as far as that is known.
+        done: trials of them that have nothing before them, but for what may follow from others.
+        running: the trials that train now.
+        share: part of the iterations that has been made, from 0 to 1.
+        rows_per_second: that trials have been trained on.
+        elapsed: seconds that it has trained.
+        remaining: seconds that it will go on for; None before any visit has shown how long they take.
+        ranking: the best trials, the best first.
+    """
+
+    trials: Integer | None = field(default=None, kw_only=True)
+    done: Integer | None = field(default=None, kw_only=True)
+    running: Integers | None = field(default=None, kw_only=True)
+    share: Double | None = field(default=None, kw_only=True)
+    rows_per_second: Double | None = field(default=None, kw_only=True)
+    elapsed: Double | None = field(default=None, kw_only=True)
+    remaining: Double | None = field(default=None, kw_only=True)
+    ranking: Integers | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class State(Standing, End, Where):
     """What a run is, from here on: the last one counts.
 
     Attributes:
@@ -135,6 +162,14 @@ class State(End, Where):
     """
 
     n: BigInteger = 0
+
+
+@dataclass(frozen=True)
+class Came(Row):
+    """What a run has come to, and with which versions."""
+
+    bits: Text | None
+    versions: Text | None
 
 
 @dataclass(frozen=True)
@@ -157,12 +192,17 @@ class RunRow(Call):
 
 @dataclass(frozen=True)
 class NewTrial(Row):
-    """What a trial begins with."""
+    """What a trial begins with.
+
+    Attributes:
+        varied: those of its parameters, by name, that tell the configurations of its run apart; None in earlier versions.
+    """
 
     mst_key: Integer
     model_id: Integer
     compile_params: Text
     fit_params: Text
+    varied: Json | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -216,7 +256,11 @@ class ProgressRow(Progress):
 
 @dataclass(frozen=True)
 class MetricRow(Row):
-    """An evaluation of a trial."""
+    """An evaluation of a trial.
+
+    Attributes:
+        objective: what it is worth, as a value of what ranks the trials.
+    """
 
     mst_key: Integer
     iteration: Integer
@@ -225,12 +269,13 @@ class MetricRow(Row):
     training_metrics: Doubles
     validation_loss: Double | None
     validation_metrics: Doubles | None
+    objective: Double | None = None
 
     @classmethod
-    def of(cls, trial: int, evaluation: Evaluation) -> MetricRow:
+    def of(cls, trial: int, evaluation: Evaluation, objective: float | None) -> MetricRow:
         """Return the row of an evaluation."""
         loss, metrics = evaluation.validation or (None, None)
-        return cls(trial, evaluation.iteration, evaluation.elapsed, *evaluation.training, loss, metrics)
+        return cls(trial, evaluation.iteration, evaluation.elapsed, *evaluation.training, loss, metrics, objective)
 
     @property
     def evaluation(self) -> Evaluation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -27,6 +28,7 @@ from automl.search.budgets import Reason
 from automl.search.scheduler import Milestone, OpenEnded, Scheduler, Step, Task
 from automl.search.steering import Keep
 from automl.training import caveats, recording, results, trials
+from automl.training.bits import Bits
 from automl.training.check import require_trainable
 from automl.training.curves import Course, OpenEvaluation
 from automl.training.decided import Decided, Outside, budget_of, limits_of
@@ -37,6 +39,7 @@ from automl.training.replay import Replay
 from automl.training.request import Request, session_needs
 from automl.training.results import Result, Tables
 from automl.training.rows import Best, Checkpoint, End, RunStatus, TrialStatus
+from automl.training.standing import Watch
 from automl.training.under_way import TrialsUnderWay, TrialUnderWay
 from keras_seg.protocol.orders import StateForm, VisitReport
 from keras_seg.protocol.parts import Raw
@@ -46,13 +49,21 @@ _MEMORY_HINT = (
 )
 
 
+@dataclass(frozen=True)
+class Made:
+    """A run that has finished: its number, and what the record says of its end."""
+
+    run: int
+    end: End
+
+
 def execute(
     db: CallerDatabase,
     request: Request,
     tables: Tables,
     arguments: Mapping[str, Any],
     interrupted: InterruptedRun | None = None,
-) -> None:
+) -> Made:
     """Train what a request asks for and make its tables.
 
     Args:
@@ -90,9 +101,12 @@ def execute(
                 run.set_out()
             with same_rows(db, journal, needs, rows, "the search"):
                 found = run.train()
+            bits = Bits(run.delivered)
             with settings(db, OF_LARGE_VALUES):
-                tables.fill(db, found, interrupted.started if interrupted else run.started, run.delivered)
-            record.finish(db, run.end(tables))
+                tables.fill(db, found, interrupted.started if interrupted else run.started, bits.state_of)
+            end = replace(run.end(tables), bits=bits.of(found))
+            record.finish(db, end)
+            return Made(record.run, end)
         except BaseException as error:
             recording.close_quietly(record, run.best, error, cluster)
             raise
@@ -129,14 +143,14 @@ class Run:
         self._hopper = Hopper(self._layout, cluster.reaches)
         self._replay = Replay(self._layout, history)
         self._trials = TrialsUnderWay()
+        self._watch = Watch(self._trials, self._hopper, scheduler, self._layout, request.steering)
         self._decided = Decided(scheduler, self._trials, limits_of(request))
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
         self._anew = anew
         value = f"{'best' if request.steering.keep is Keep.BEST else 'latest'} {request.objective.shown}"
-        self._progress = Progress(db, value, lambda: self.best, self._share)
+        self._progress = Progress(db, value, lambda: self.best, lambda: self._watch.told)
         self._begun = 0.0
-        self._until: float | None = None
         self.started = ""
 
     @property
@@ -157,32 +171,16 @@ class Run:
         """Train what the scheduler says and return what became of the trials."""
         self.started = results.now(self._db)
         self._begun = time.monotonic() - self._elapsed_before
-        self._progress.begins(self._count)
-        self._until = self._end_of_time()
-        outside = Outside(self._db, self._record.run, self._until)
+        self._watch.begins(self._begun, anew=self._anew)
+        self._progress.begins(self._watch.count)
+        self._stand()
+        outside = Outside(self._db, self._record.run, self._watch.until)
         Visits(self._cluster, self._hopper, self).make(lambda: self._look_up(outside), lambda: self._decided.over)
+        self._stand()
         found = self._trials.results() if self._decided.ended_by is None else self._stopped(self._decided.ended_by)
-        if all(each.curve.error for each in found):
-            if len(found) == 1:
-                raise AutomlError(f"the only trial failed with: {found[0].curve.error}")
-            raise AutomlError(f"all {len(found)} trials failed; the first with: {found[0].curve.error}")
+        results.require_some(found)
         caveats.warn(self._db, caveats.of_results(found))
         return found
-
-    @property
-    def _count(self) -> int | None:
-        """How many trials there will be; None where only a budget says so."""
-        steering, count = self._request.steering, self._scheduler.count
-        if steering.max_trials is not None:
-            return min(count, steering.max_trials)
-        return None if isinstance(self._scheduler, OpenEnded) and self._scheduler.horizon is not None else count
-
-    def _end_of_time(self) -> float | None:
-        """Return when its time is over; one that is to take so many decisions takes as long as that takes."""
-        steering = self._request.steering
-        if steering.max_time is None or steering.decisions is not None:
-            return None
-        return (time.monotonic() if self._anew else self._begun) + steering.max_time
 
     def end(self, tables: Tables) -> End:
         """Return what the record is to say of the end of the run."""
@@ -229,6 +227,7 @@ class Run:
         under_way = self._trials[visit.trial]
         curve = under_way.curve
         curve.seconds += seconds
+        self._watch.trained(report.rows)
         if report.astray:
             self._hopper.reroute(visit.trial, under_way.stops_astray(self._layout))
             return None
@@ -293,7 +292,8 @@ class Run:
         if evaluation is not None:
             under_way.curve.evaluations.append(evaluation)
             self._keep(under_way)
-            self._record.evaluated(under_way.trial.number, evaluation)
+            value = under_way.curve.course.measure.value(evaluation)
+            self._record.evaluated(under_way.trial.number, evaluation, value)
             if under_way.curve.is_over:
                 self._hopper.reroute(under_way.trial.number)
 
@@ -362,6 +362,7 @@ class Run:
         under_way = self._trials[task.trial]
         bounded = self._request.steering.bounded
         leg = self._replay.ahead(trials.leg(under_way.trial, task, self._request.frequency, in_order=bounded))
+        self._watch.set_out(leg)
         end = self._replay.ended(leg, under_way.curve)
         if end is None:
             if self._decided.admits(task.trial):
@@ -373,7 +374,8 @@ class Run:
     # --- what is said ---------------------------------------------------------------------------------------------------
 
     def _say(self, milestone: Milestone) -> None:
-        self._record.best(self.best)
+        self._stand()
+        self._record.announce()
         self._record.flush(now=True)
         self._progress.reached(milestone)
 
@@ -381,17 +383,12 @@ class Run:
         """Write down what has come, look for what ends the run, and say how far it is if it is time to."""
         if (reason := outside.look()) is not None:
             self._decided.stop(reason)
-        if self._progress.goes_on():
-            self._record.best(self.best)
+        if self._watch.is_due:
+            self._stand()
+        self._progress.goes_on()
         self._record.flush()
 
-    def _share(self) -> str:
-        """Return how far the run is: by what ends it, or by its iterations."""
-        steering = self._request.steering
-        if steering.decisions is not None:
-            return f"{self._decided.taken / steering.decisions:.0%} of the decisions taken"
-        if self._until is not None and steering.max_time is not None:
-            return f"{min(1.0, 1 - (self._until - time.monotonic()) / steering.max_time):.0%} of the time is over"
-        return (
-            f"{self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations)):.0%} of all iterations done"
-        )
+    def _stand(self) -> None:
+        """Have it written how far the run is."""
+        self._record.best(self.best)
+        self._record.stands(self._watch.standing(self._cluster.present))

@@ -55,7 +55,7 @@ RUNS = Table("madlib.automl_runs")
 STATES = Table("madlib.automl_states", ("n",))
 TRIALS = Table("madlib.automl_trials", ("mst_key",))  # they show what the next two have; nobody writes there
 CONFIGURATIONS = Table("madlib.automl_configurations", ("mst_key",))
-PROGRESS = Table("madlib.automl_progress", ("mst_key", "n"))
+PROGRESS = Table("madlib.automl_trial_states", ("mst_key", "n"))
 METRICS = Table("madlib.automl_metrics", ("mst_key", "iteration"))
 VERSIONS = Table("madlib.automl_checkpoint_versions", ("mst_key", "visits", "part"))
 

@@ -13,6 +13,7 @@ from automl.search.orders import compile_order, fit_order, rate_cuts, tensorboar
 from automl.search.parameters import CompileParams, FitParams, parse_compile_params, parse_fit_params
 from automl.search.scheduler import Task
 from automl.search.space import Configuration
+from automl.search.varied import named
 from automl.training.request import Request
 from keras_seg.protocol.orders import CompileOrder, FitOrder, NetworkCheck, StateForm, VisitOrder
 
@@ -27,6 +28,7 @@ class Trial:
         model: the key of its architecture.
         compiled, fit: its parameters, parsed.
         class_weight: by the number of the class.
+        varied: those of its parameters, by name, that tell the configurations of its search apart.
     """
 
     number: int
@@ -35,6 +37,7 @@ class Trial:
     compiled: CompileParams
     fit: FitParams
     class_weight: Mapping[int, float] | None = None
+    varied: Mapping[str, object] | None = None
 
     @property
     def program(self) -> tuple[object, ...]:
@@ -82,14 +85,16 @@ def make_trials(request: Request, numbered: Iterable[tuple[int, Configuration]])
 
 
 def _trial(request: Request, number: int, configuration: Configuration) -> Trial:
-    fit = parse_fit_params(configuration.fit_params)
+    compiled, fit = parse_compile_params(configuration.compile_params), parse_fit_params(configuration.fit_params)
+    values = named(configuration.model_id, compiled, fit)
     return Trial(
         number,
         configuration,
         request.architectures[configuration.model_id].key,
-        parse_compile_params(configuration.compile_params),
+        compiled,
         fit,
         request.class_weights.by_number(fit.class_weight),
+        {name: value for name, value in values.items() if name in request.varied},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -61,7 +62,8 @@ class TrialUnderWay:
     def row(self) -> NewTrial:
         """What the record has of it from its beginning."""
         configuration = self.trial.configuration
-        return NewTrial(self.trial.number, configuration.model_id, configuration.compile_params, configuration.fit_params)
+        values = configuration.model_id, configuration.compile_params, configuration.fit_params
+        return NewTrial(self.trial.number, *values, varied=self.trial.varied)
 
     def progress(self, status: TrialStatus) -> Progress:
         """Return what the record is to say of it now."""
@@ -159,6 +161,11 @@ class TrialsUnderWay:
         if score is None or not math.isfinite(score):
             return Best()
         return Best(trial, self._trials[trial].curve.loss, self._trials[trial].curve.value)
+
+    def ranking(self, most: int) -> list[int]:
+        """Return the numbers of the best trials, the best first."""
+        scores = ((each.curve.score, number) for number, each in self._trials.items())
+        return [number for _, number in heapq.nsmallest(most, scores, key=lambda each: rank(*each))]
 
     @property
     def visits(self) -> int:

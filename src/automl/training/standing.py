@@ -1,0 +1,131 @@
+"""How far a run is, for whoever watches it from another session: looked at about once a second, and when something has ended.
+
+What remains is reckoned from the visits that were made. Trials that train, or wait to, have their own pace; what may follow
+from their losses has the mean. Sessions share all of it, but the longest way is gone by one trial alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from automl.cluster.hopper import Hopper, Layout, Leg
+from automl.search.scheduler import OpenEnded, Scheduler
+from automl.search.steering import Steering
+from automl.training.rows import Standing
+from automl.training.under_way import TrialsUnderWay
+
+RANKED = 100  # trials that a run names as its best: what a leaderboard shows without a look at all of them
+_EVERY = 1.0  # seconds
+_SHARE = 50  # and at least this many times as long as a look takes
+
+
+class Watch:
+    """Looks at a run.
+
+    Args:
+        clock: tells the time in seconds.
+
+    Attributes:
+        until: when its time is over, as the clock tells it; None for never.
+    """
+
+    def __init__(
+        self,
+        trials: TrialsUnderWay,
+        hopper: Hopper,
+        scheduler: Scheduler,
+        layout: Layout,
+        steering: Steering,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._trials = trials
+        self._hopper = hopper
+        self._scheduler = scheduler
+        self._layout = layout
+        self._steering = steering
+        self._clock = clock
+        self._origin = self._begun = self._next = clock()
+        self._rows = self._iterations = self._stops = 0
+        self.until: float | None = None
+
+    def begins(self, origin: float, *, anew: bool) -> None:
+        """Note that training begins.
+
+        Args:
+            origin: when it would have begun if it had not been interrupted.
+            anew: whether its time begins again.
+        """
+        self._origin, self._begun = origin, self._clock()
+        # One that is to take so many decisions takes as long as that takes.
+        if self._steering.max_time is not None and self._steering.decisions is None:
+            self.until = (self._begun if anew else origin) + self._steering.max_time
+
+    def set_out(self, leg: Leg) -> None:
+        """Note that a trial sets out."""
+        self._iterations += leg.iterations
+        self._stops += leg.stops(self._layout)
+
+    def trained(self, rows: int) -> None:
+        """Note rows that a visit has trained on."""
+        self._rows += rows
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look again."""
+        return self._clock() >= self._next
+
+    @property
+    def count(self) -> int | None:
+        """How many trials there will be; None where only a budget says so."""
+        count, most = self._scheduler.count, self._steering.max_trials
+        if most is not None:
+            return min(count, most)
+        return None if self._is_open else count
+
+    @property
+    def told(self) -> str:
+        """Which part of its iterations the run has made, or of its time where that is what ends it, for people."""
+        what = "of all iterations done" if self.until is None else "of the time is over"
+        return f"{self.share:.0%} {what}"
+
+    @property
+    def share(self) -> float:
+        """The same as a number, from 0 to 1."""
+        if self.until is not None and self._steering.max_time is not None:
+            return min(1.0, 1 - (self.until - self._clock()) / self._steering.max_time)
+        return min(1.0, self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations)))
+
+    def standing(self, sessions: int) -> Standing:
+        """Return how far the run is.
+
+        Args:
+            sessions: that train.
+        """
+        begin = self._clock()
+        standing = Standing(
+            trials=self.count,
+            done=len(self._trials) - self._hopper.trials,
+            running=self._hopper.running,
+            share=self.share,
+            rows_per_second=self._rows / max(begin - self._begun, 1e-3),
+            elapsed=begin - self._origin,
+            remaining=self._remaining(sessions),
+            ranking=self._trials.ranking(RANKED),
+        )
+        self._next = begin + max(_EVERY, _SHARE * (self._clock() - begin))
+        return standing
+
+    @property
+    def _is_open(self) -> bool:
+        return isinstance(self._scheduler, OpenEnded) and self._scheduler.horizon is not None
+
+    def _remaining(self, sessions: int) -> float | None:
+        """Return the seconds that are left: of its time, or what lies before its trials, whichever ends first."""
+        left = None if self.until is None else max(0.0, self.until - self._clock())
+        outlook = self._hopper.outlook
+        if outlook is None or (self._is_open and left is not None):
+            return left
+        later = max(0, self._scheduler.iterations - self._iterations) * self._stops / max(1, self._iterations)
+        seconds = max(outlook.longest, (outlook.seconds + later * outlook.per_stop) / max(1, sessions))
+        return seconds if left is None else min(seconds, left)
