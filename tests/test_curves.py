@@ -101,5 +101,9 @@ def test_what_is_said_follows_each_evaluation() -> None:
     assert found.score == 0.5
     found.evaluations.append(Evaluation(2, 0.0, (0.1, ()), None))
     assert found.score == 0.1
+
+
+def test_a_trial_that_failed_is_worth_nothing_and_has_its_state() -> None:
+    found = curve([0.5, 0.4])
     found.error = "ValueError"
     assert [found.score, place(found)] == [None, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 import pytest
 
@@ -239,6 +240,15 @@ def test_a_seed_gives_these_configurations() -> None:
 def test_more_configurations_begin_with_the_same() -> None:
     space = parse_space([1, 2], PAGE_COMPILE, PAGE_FIT)
     assert space.sample(20, 5)[:15] == space.sample(15, 5)
+
+
+def test_a_sequence_begins_with_what_a_sample_of_a_continuum_has_and_ends_with_all_of_a_small_space() -> None:
+    continuum = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.1, 0.2, 'linear']}]}", FIT)
+    assert tuple(point.configuration for point in islice(continuum.sequence(3), 9)) == continuum.sample(9, 3)
+    small = parse_space([1, 2], "{'loss': ['mse', 'mae'], 'optimizer': ['Adam', 'SGD']}", FIT)
+    found = [point.configuration for point in small.sequence(3)]
+    assert len(found) == 8
+    assert set(found) == set(small.everything())
 
 
 def test_a_small_space_is_exhausted() -> None:

@@ -98,6 +98,7 @@ BAD_BUDGETS = [
 
 
 def test_a_table_that_took_the_name_meanwhile_is_left_alone(caller: Session) -> None:
+    caller.run("SET keras_automl.sessions = 0")  # its own session keeps the states too
     bounded(caller, "renamed", "hyperopt", "num_configs=4, num_iterations=1, max_trials=2")
     run = caller.fetch(LAST)[0][0]
     for params, message in BAD_BUDGETS:
@@ -110,6 +111,8 @@ def test_a_table_that_took_the_name_meanwhile_is_left_alone(caller: Session) -> 
     caller.run("SELECT madlib.automl_resume(%s)", run)
     assert caller.value("SELECT count(*) FROM mine") == 2
     assert caller.value("SELECT count(*) FROM renamed") == 4
+    bounded(caller, "alone", "hyperopt", "num_configs=4, num_iterations=1")
+    assert caller.fetch(RESULT.format("renamed")) == caller.fetch(RESULT.format("alone"))
 
 
 def test_somebody_stops_it(schema: str, caller: Session, role: str) -> None:

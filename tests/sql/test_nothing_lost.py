@@ -278,3 +278,18 @@ def test_nobody_can_make_the_tidying_delete_what_counts(db: Session, role: str, 
         stranger.run(written.replace("1, 1, 1,", "1, 1, 1000,"), run, b"x" * 2**25)
     stranger.run("SELECT madlib.automl_tidy()")
     assert db.value("SELECT count(*) FROM madlib.automl_checkpoints WHERE run_id = %s", run) == 1
+
+
+def test_tidying_leaves_the_latest_state_and_those_that_are_said_to_be_kept(db: Session) -> None:
+    run = db.value("INSERT INTO madlib.automl_runs (method) VALUES ('hyperband') RETURNING run_id")
+    columns = "run_id, mst_key, iteration, visits, state"
+    for visits in range(1, 15):
+        written = f"INSERT INTO madlib.automl_checkpoint_versions ({columns}) VALUES (%s, 1, %s, %s, %s)"
+        db.run(written, run, visits, visits, b"s" * 2**22)
+    for n, kept in ((1, [1, 2]), (2, [2, 5])):
+        said = "INSERT INTO madlib.automl_progress_log (run_id, mst_key, n, status, kept) VALUES (%s, 1, %s, 'running', %s)"
+        db.run(said, run, n, kept)
+    db.run("SELECT madlib.automl_tidy()")
+    left = "SELECT visits FROM madlib.automl_checkpoint_versions WHERE run_id = %s ORDER BY 1"
+    assert [visits for (visits,) in db.fetch(left, run)] == [2, 5, 14]
+    db.run("DELETE FROM madlib.automl_runs WHERE run_id = %s", run)

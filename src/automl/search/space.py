@@ -261,9 +261,6 @@ class Space:
             seed: any integer.
         """
         random = seeds.generator(seed, seeds.CONFIGURATIONS)
-        if self.size is not None and self.size <= ENUMERABLE:
-            yield from self._rest(random, ())
-            return
         found: set[Configuration] = set()
         misses = 0
         while misses < REDRAWS:
@@ -272,6 +269,8 @@ class Space:
             if not misses:
                 found.add(point.configuration)
                 yield point
+        if self.size is not None and self.size <= ENUMERABLE:
+            yield from self._rest(random, found)
 
     def _rest(self, random: np.random.Generator, tried: Collection[Configuration]) -> tuple[Point, ...]:
         """Return the points whose configurations are not in `tried`, in random order."""
