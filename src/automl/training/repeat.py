@@ -14,6 +14,8 @@ from automl.cluster.opening import fingerprints
 from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
+from automl.search.pairs import AUTOML_PARAMS, split_pairs
+from automl.search.steering import BUDGETS, MAX_TIME
 from automl.training import fit, recording, run
 from automl.training.bits import same
 from automl.training.curves import Evaluation
@@ -68,6 +70,8 @@ def automl_repeat(db: CallerDatabase, run_id: int | None) -> bool:
     if getattr(given, "warm_start", False):
         raise _refused(run_id, "began with weights of an earlier training, which its own have replaced")
     elsewhere = replace(given, **{name: _NAME.format(run_id) + end for name, end in _MADE[kind].items()})
+    if isinstance(elsewhere, Arguments):
+        elsewhere = replace(elsewhere, automl_params=_as_decided(record, elsewhere.automl_params))
     request, _ = make(db, elsewhere, origin_of(run_id, record))
     if record.inputs not in (None, recording.digest(fingerprints(db, session_needs(request)), request)):
         raise _refused(
@@ -90,13 +94,22 @@ def evaluations_of(db: Database, run_id: int) -> dict[tuple[int, int], Evaluatio
 
 def _finished(db: CallerDatabase, run_id: int) -> RunRow:
     record = record_of(db, run_id)
-    if record.status != RunStatus.FINISHED:
+    if record.status not in (RunStatus.FINISHED, RunStatus.STOPPED):
         raise _refused(run_id, f"is {record.status}, and only what has finished can be compared")
     if record.method not in MAKERS:
         raise unreadable(run_id)
     if came_of(db, run_id).bits is None:
         raise _refused(run_id, "was made by an earlier version, which did not record its bits")
     return record
+
+
+def _as_decided(record: RunRow, text: str | None) -> str | None:
+    """Return `automl_params` with which a search takes as many decisions as it took, whatever its budgets were."""
+    before = split_pairs(AUTOML_PARAMS, text)
+    if record.status == RunStatus.FINISHED and not {key.lower() for key, _ in before} & {*BUDGETS}:
+        return text
+    others = [f"{key}={value}" for key, value in before if key.lower() == MAX_TIME or key.lower() not in BUDGETS]
+    return ", ".join([*others, f"decisions={record.decisions}"])
 
 
 def _refused(run_id: int, why: str) -> UsageError:

@@ -179,11 +179,13 @@ class RunRow(Call):
     Attributes:
         status: a RunStatus, unless its owner has written something else there.
         started: as the summary tables write it.
+        decisions: how many were taken, where that was recorded.
         ended_by: the budget that has ended it, if one has.
     """
 
     status: Text
     started: Started
+    decisions: BigInteger | None
     ended_by: Text | None
 
 
