@@ -9,7 +9,7 @@ BEGIN
         'load_custom_function', 'load_top_k_accuracy_function', 'delete_custom_function',
         'generate_model_configs', 'load_model_selection_table',
         'train_test_split', 'training_preprocessor_dl', 'validation_preprocessor_dl',
-        'madlib_keras_automl', 'automl_resume', 'automl_repeat', 'madlib_keras_fit_multiple_model', 'madlib_keras_fit',
+        'madlib_keras_automl', 'automl_resume', 'automl_repeat', 'automl_plan', 'madlib_keras_fit_multiple_model', 'madlib_keras_fit',
         'madlib_keras_evaluate', 'madlib_keras_predict', 'madlib_keras_predict_byom'
     ] LOOP
         EXECUTE format($sql$

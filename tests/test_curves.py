@@ -106,4 +106,4 @@ def test_what_is_said_follows_each_evaluation() -> None:
 def test_a_trial_that_failed_is_worth_nothing_and_has_its_state() -> None:
     found = curve([0.5, 0.4])
     found.error = "ValueError"
-    assert (found.score, place(found)) == (None, 2)
+    assert [found.score, place(found)] == [None, 2]

@@ -138,6 +138,7 @@ JSON = {
     "automl/training/recording.py": "arguments of a call, for the record; a digest of what is trained",
     "automl/training/results.py": "which tables a call has made, for the record",
     "automl/training/resume.py": "arguments of a call and its tables, from the record",
+    "automl/training/estimates.py": "a digest of a call",
     "automl/training/repeat.py": "versions that a run had, from the record",
     "automl/training/statements.py": "columns of the record that are JSON",
 }

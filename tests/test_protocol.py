@@ -82,6 +82,7 @@ EXAMPLES: tuple[Message, ...] = (
         setup_seconds=0.5,
         training_seconds=1.25,
         evaluation_seconds=2.5,
+        memory_mb=700,
         warning="a folder is missing",
         error='ValueError: "x" \n ü',
         shortage=True,

@@ -300,8 +300,10 @@ def test_the_statements_of_a_record() -> None:
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(
         "states", "run_id executor sessions backend best_mst_key best_loss best_objective status error versions"
-        " decisions ended_by tables bits trials done running share rows_per_second elapsed remaining ranking n",
-        "bigint text integer integer integer double_precision double_precision text text text bigint text text text"
+        " decisions ended_by tables bits seconds bytes memory_mb"
+        " trials done running share rows_per_second elapsed remaining ranking n",
+        "bigint text integer integer integer double_precision double_precision text text text"
+        " bigint text text text double_precision bigint integer"
         " integer integer integer[] double_precision double_precision double_precision double_precision integer[] bigint",
         "run_id n",
     )  # fmt: skip
@@ -309,13 +311,14 @@ def test_the_statements_of_a_record() -> None:
         (
             inserted(
                 "runs",
-                "run_id method params objective source_table model_output_table arguments inputs random_state threads"
+                "run_id estimated_seconds estimated_bytes estimated_memory_mb"
+                " method params objective source_table model_output_table arguments inputs random_state threads"
                 " partitions",
-                "bigint text text text text text text text bigint integer integer", "run_id",
+                "bigint double_precision bigint integer text text text text text text text bigint integer integer", "run_id",
             ),
-            (1, "hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2),
+            (1, None, None, None, "hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2),
         ),
-        (said, (1, "sessions", 2, 123, None, None, None, "running", *(None,) * 6, *nothing, 1)),
+        (said, (1, "sessions", 2, 123, None, None, None, "running", *(None,) * 9, *nothing, 1)),
         (there, (1,)),
         (
             inserted(
@@ -344,7 +347,7 @@ def test_the_statements_of_a_record() -> None:
         ),
         (there, (1,)),
         ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
-        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", *(None,) * 4, *standing, 3)),
+        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", *(None,) * 7, *standing, 3)),
     ]  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 -- From 0.1.0 to 0.2.0. sql/Makefile puts begin.sql, 02_storage.sql and 05_load.sql before this and end.sql behind it.
 
 -- A search came to say what ranks its trials.
-ALTER TABLE madlib.automl_run_log ADD COLUMN objective text;
+ALTER TABLE madlib.automl_run_log ADD COLUMN objective text, ADD COLUMN estimated_seconds double precision,
+    ADD COLUMN estimated_bytes bigint, ADD COLUMN estimated_memory_mb integer;
 
 -- The record came to be added to only: what is said of a run or a trial is a row of its own.
 CREATE TABLE madlib.automl_state_log (
@@ -30,6 +31,9 @@ CREATE TABLE madlib.automl_state_log (
     remaining double precision,
     ranking integer[],
     bits text,
+    seconds double precision,
+    bytes bigint,
+    memory_mb integer,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -73,7 +77,13 @@ CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.ended_by FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by,
         (SELECT s.bits FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bits
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bits,
+        (SELECT s.seconds FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS seconds, r.estimated_seconds,
+        (SELECT s.bytes FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bytes, r.estimated_bytes,
+        (SELECT s.memory_mb FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP COLUMN executor, DROP COLUMN sessions,
     DROP COLUMN versions, DROP COLUMN backend, DROP COLUMN best_mst_key, DROP COLUMN best_loss, DROP COLUMN error;
@@ -81,7 +91,7 @@ COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what wa
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
         decisions, ended_by, tables,
-        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -616,3 +626,66 @@ return GD['automl'].usage('automl_repeat', *args)
 $$;
 COMMENT ON FUNCTION madlib.automl_repeat(text) IS
 'Help: what automl_repeat does; with ''usage'' its arguments and results, with ''example'' examples.';
+
+CREATE TABLE madlib.automl_plan_log (
+    owner name NOT NULL DEFAULT current_user,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    call text NOT NULL,
+    seconds double precision,
+    bytes bigint,
+    memory_mb integer
+);
+COMMENT ON TABLE madlib.automl_plan_log IS 'What automl_plan has told any role; read it through the view automl_plans';
+
+CREATE VIEW madlib.automl_plans WITH (security_barrier) AS
+    SELECT owner, at, call, seconds, bytes, memory_mb FROM madlib.automl_plan_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_plans IS 'Internal: what automl_plan has told you, by a digest of the call, for the record of the run that follows';
+GRANT SELECT, INSERT, DELETE ON madlib.automl_plans TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('madlib.automl_plan_log', '');
+
+CREATE FUNCTION madlib.automl_plan(
+    source_table varchar,
+    model_output_table varchar,
+    model_arch_table varchar,
+    model_selection_table varchar,
+    model_id_list integer[],
+    compile_params_grid varchar,
+    fit_params_grid varchar,
+    automl_method varchar DEFAULT 'hyperband',
+    automl_params varchar DEFAULT NULL,
+    random_state integer DEFAULT NULL,
+    object_table varchar DEFAULT NULL,
+    use_gpus boolean DEFAULT FALSE,
+    validation_table varchar DEFAULT NULL,
+    metrics_compute_frequency integer DEFAULT NULL,
+    name varchar DEFAULT NULL,
+    description varchar DEFAULT NULL,
+    use_caching boolean DEFAULT FALSE,
+    OUT part text,
+    OUT trials integer,
+    OUT iterations integer,
+    OUT visits bigint,
+    OUT seconds double precision,
+    OUT at_least double precision,
+    OUT at_most double precision,
+    OUT bytes bigint,
+    OUT memory_mb integer
+) RETURNS SETOF record
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_plan(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_plan(
+    varchar, varchar, varchar, varchar, integer[], varchar, varchar, varchar, varchar, integer, varchar, boolean, varchar,
+    integer, varchar, varchar, boolean
+) IS 'What madlib_keras_automl with the same arguments would run, rung by rung, and after measuring some visits how long it takes, what it writes and how large a session is.';
+
+CREATE FUNCTION madlib.automl_plan(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_plan', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_plan(text) IS
+'Help: what automl_plan does; with ''usage'' its arguments and results, with ''example'' examples.';

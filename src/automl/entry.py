@@ -16,7 +16,7 @@ from automl.database.transaction import require_writable
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
 from automl.prediction import byom, evaluate, predict
-from automl.training import fit, repeat, resume, schedule, search, stop
+from automl.training import fit, planning, repeat, resume, schedule, search, stop
 from automl.training.request import Arguments
 from keras_seg.server.interrupts import deferred
 
@@ -98,6 +98,7 @@ load_top_k_accuracy_function = _entry(custom_functions.load_top_k_accuracy_funct
 madlib_keras_automl = _entry(search.madlib_keras_automl, Arguments)
 automl_resume = _entry(resume.automl_resume)
 automl_stop = _entry(stop.automl_stop)
+automl_plan = _entry(planning.automl_plan, Arguments)
 automl_repeat = _entry(repeat.automl_repeat)
 generate_model_configs = _entry(configurations.generate_model_configs)
 load_model_selection_table = _entry(configurations.load_model_selection_table)

@@ -10,7 +10,7 @@ import dill
 import psycopg2
 import pytest
 
-from fix_calls import Call, waited
+from fix_calls import Call, at_work_on, waited
 from fix_db import Session
 from fix_search import dense, load, make_iris, search
 
@@ -103,6 +103,24 @@ def test_rows_that_were_written_under_a_run_are_an_error(
     assert prepared.value("SELECT count(*) FROM pg_class WHERE relname ~ '^made' AND relkind = 'r'") == 0
     status, said = prepared.fetch(f"SELECT status, error FROM madlib.automl_runs WHERE run_id = {LAST}")[0]
     assert (status, str(said).partition(" were")[0]) == ("failed", f'rows of table "{schema}.{table}"')
+
+
+def test_rows_that_were_written_under_an_evaluation_are_an_error(prepared: Session, connect: Callable[..., Session]) -> None:
+    search(prepared, "made", automl_params="R=2, eta=2")
+    watcher, at_work = connect(), at_work_on("automl_open")
+    assert waited(lambda: not at_work(watcher), PATIENCE)  # a session of the search may still have been getting ready
+    call = Call(prepared, lambda session: session.run("SELECT madlib.madlib_keras_evaluate('made', 'val', 'scores', NULL, 1)"))
+    # Rows have been compared, TensorFlow is imported.
+    assert waited(lambda: at_work(watcher) or not call.is_alive(), PATIENCE)
+    watcher.run("UPDATE val SET class_text = class_text")
+    call.join(PATIENCE)
+    assert call.error is not None
+    schema = prepared.value("SELECT current_schema()")
+    assert prepared.failure(call.error)[:2] == (
+        "55000",
+        f'rows of table "{schema}.val" were written while the evaluation read them; nothing has been made',
+    )
+    assert prepared.value("SELECT count(*) FROM pg_class WHERE relname = 'scores'") == 0
 
 
 def test_rows_that_are_locked_are_not_written(prepared: Session, connect: Callable[..., Session]) -> None:

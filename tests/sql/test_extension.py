@@ -208,6 +208,7 @@ def test_every_object_belongs_to_the_extension(db: Session) -> None:
 # These take their arguments as one object.
 AS_ONE = {
     "madlib_keras_automl": Arguments,
+    "automl_plan": Arguments,
     "madlib_keras_fit_multiple_model": MultipleArguments,
     "madlib_keras_fit": SingleArguments,
 }

@@ -11,7 +11,7 @@ import pytest
 
 from fix_calls import PATIENCE, Call, waited
 from fix_db import CURRENT_SCHEMA, Session
-from fix_search import Searched, dense, in_schema, load, make_iris, search
+from fix_search import COMPILE, FIT, Searched, dense, in_schema, load, make_iris, search
 
 NAN, INFINITY = math.nan, math.inf
 TABLES = f"SELECT relname FROM pg_class WHERE relnamespace = {CURRENT_SCHEMA} ORDER BY 1"
@@ -259,20 +259,21 @@ def test_a_search_is_seen_from_another_session_while_it_runs(
     listener.run("LISTEN automl")
     before = db.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
     call = Call(caller, long_search)
-    assert waited(
-        lambda: (db.value("SELECT max(percent) FROM madlib.automl_progress WHERE run > %s", before) or 0) > 0, PATIENCE
-    )
+    seen = "SELECT count(*) FROM madlib.automl_progress WHERE run > %s AND remaining IS NOT NULL AND objective IS NOT NULL"
+    assert waited(lambda: db.value(seen, before) > 0, PATIENCE)
     (row,) = db.fetch("TABLE madlib.automl_progress")
     leaders = db.fetch("TABLE madlib.automl_leaderboard")
     db.run("SELECT pg_cancel_backend(%s)", caller.info.backend_pid)
     call.join()
     assert (row.run, row.status, row.trials.partition(" of ")[2]) == (before + 1, "running", "4")
     assert 1 <= len(row.running.split(", ")) <= 4
-    assert 0 < row.percent < 100
+    assert 0 <= row.percent < 100
     assert row.rows_per_s > 0
     assert row.elapsed.total_seconds() >= 0
     assert row.remaining is not None
-    assert [each.rank for each in leaders if each.objective is not None] == list(range(1, 1 + leaders[-1].rank))
+    ranks = [each.rank for each in leaders if each.objective is not None]
+    assert ranks == list(range(1, 1 + len(ranks)))
+    assert ranks
     assert {each.status for each in leaders} <= {"waiting", "running", "finished"}
     (after,) = db.fetch("TABLE madlib.automl_progress")
     assert (after.status, after.running, after.remaining) == ("cancelled", None, None)
@@ -280,6 +281,49 @@ def test_a_search_is_seen_from_another_session_while_it_runs(
     assert {each.payload for each in listener.notifies} == {str(row.run)}
     caller.run("DROP SCHEMA t_watching CASCADE")
     caller.close()
+
+
+# --- before it runs -------------------------------------------------------------------------------------------------------
+
+PLAN = """SELECT * FROM madlib.automl_plan('train', 'planned', 'lib', 'planned_best', ARRAY[1], %s, %s, 'hyperband', %s)"""
+
+
+def test_a_plan_tells_what_would_run_and_stands_beside_what_did(quick: Session) -> None:
+    rows = quick.fetch(PLAN, COMPILE, FIT, "R=4, eta=2")
+    parts = {row.part: (row.trials, row.iterations, row.visits) for row in rows}
+    assert parts == {
+        "start": (None, None, None),
+        "s=2, i=0": (4, 1, 8), "s=2, i=1": (2, 2, 8), "s=2, i=2": (1, 4, 8),
+        "s=1, i=0": (2, 2, 8), "s=1, i=1": (1, 4, 8),
+        "s=0, i=0": (3, 4, 24),
+        "all": (9, 32, 64),
+    }  # fmt: skip
+    whole = rows[-1]
+    assert 0 < whole.at_least <= whole.seconds <= whole.at_most
+    assert whole.bytes > 9 * 60  # weights of 4 x 3 and 3 numbers
+    assert 100 < whole.memory_mb < 10_000
+    assert quick.fetch("SELECT 1 FROM pg_class WHERE relname ~ '^planned'") == []
+    search(quick, "came", compile_params_grid=COMPILE, fit_params_grid=FIT, automl_method="hyperband",
+           automl_params="R=4, eta=2", random_state=5)  # fmt: skip
+    (run,) = quick.fetch("SELECT * FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1")
+    assert (run.estimated_seconds, run.estimated_bytes, run.estimated_memory_mb) == (
+        whole.seconds, whole.bytes, whole.memory_mb
+    )  # fmt: skip
+    assert run.seconds > 0
+    assert run.bytes >= 9 * 60
+    assert run.memory_mb >= 100
+    search(quick, "other", automl_params="R=2, eta=2")
+    assert quick.fetch("SELECT estimated_seconds FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == [(None,)]
+
+
+def test_a_plan_of_a_method_without_rungs_and_of_one_without_an_end(quick: Session) -> None:
+    rows = quick.fetch(PLAN.replace("'hyperband'", "'hyperopt'"), COMPILE, FIT, "num_configs=3, num_iterations=2")
+    assert [(row.part, row.trials, row.iterations, row.visits) for row in rows[1:]] == [
+        ("training", 3, 2, 12), ("all", 3, 6, 12)
+    ]  # fmt: skip
+    rows = quick.fetch(PLAN.replace("'hyperband'", "'asha'"), COMPILE, FIT, "R=4, eta=2, max_time=3 s")
+    assert rows[-1].trials > 1
+    assert rows[-1].seconds >= 3
 
 
 # --- the same once more ---------------------------------------------------------------------------------------------------
@@ -312,6 +356,13 @@ def test_other_bits_are_told_with_what_differs_first(quick: Session) -> None:
     assert re.match(
         rf"WARNING:  run {run + 1} gives other bits than run {run}: mst_key 1 differs after iteration 1, with losses ", told
     )
+
+
+def test_a_search_that_a_budget_has_ended_is_made_once_more_as_far_as_it_came(quick: Session) -> None:
+    search(quick, "stopped", automl_params="R=4, eta=2, max_trials=3")
+    run = quick.value("SELECT max(run_id) FROM madlib.automl_runs")
+    assert quick.value("SELECT status FROM madlib.automl_runs WHERE run_id = %s", run) == "stopped"
+    assert quick.value("SELECT madlib.automl_repeat(%s)", run) is True
 
 
 def test_fits_are_made_once_more_too(quick: Session) -> None:

@@ -53,6 +53,12 @@ def _versions(relation: Relation) -> tuple[str, str]:
 
 def decoded_bytes(db: Database, table: PackedTable) -> int:
     """Return the bytes that the rows of a packed table take as float32 tensors."""
+    return 4 * count_rows(db, table) * sum(each.size for each in table.variables.all)
+
+
+def count_rows(db: Database, table: PackedTable) -> int:
+    """Return how many rows are packed."""
     shape = quoted(table.independent + "_shape")
-    rows = db.execute(f"SELECT coalesce(pg_catalog.sum({shape}[1]), 0)::bigint AS rows FROM {table.relation.sql}")[0]["rows"]
-    return 4 * int(rows) * sum(each.size for each in table.variables.all)
+    return int(
+        db.execute(f"SELECT coalesce(pg_catalog.sum({shape}[1]), 0)::bigint AS rows FROM {table.relation.sql}")[0]["rows"]
+    )

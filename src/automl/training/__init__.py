@@ -7,6 +7,10 @@ In reading order:
     search, fit    madlib_keras_automl; configurations that are given
     resume, stop   a run that was interrupted and goes on; one in another session ends
     repeat         a run that is made once more, and compared
+    planning       what a search would run, and what it would take
+    forecast       going through a plan on sessions that are numbers
+    timing         what visits take, measured
+    estimates      what was planned of a call, for its record
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data
     curves         losses and metrics of a trial, and which of two is better

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 
 from automl.training.curves import Evaluation
 from automl.training.results import Result, StateOf
+from keras_seg.protocol import state as codec
 from keras_seg.protocol.parts import Raw
 
 _DIGITS = 32
@@ -19,17 +21,23 @@ class Bits:
 
     Args:
         state_of: gives the state of a trial that is delivered.
+
+    Attributes:
+        weights: bytes of those that have passed.
     """
 
     def __init__(self, state_of: StateOf) -> None:
         self._state_of = state_of
         self._states: dict[int, str] = {}
+        self.weights = 0
 
     def state_of(self, trial: int) -> Raw | None:
         """Return the state of a trial, which is digested."""
         state = self._state_of(trial)
         if state is not None:
             self._states[trial] = hashlib.sha256(state).hexdigest()
+            with suppress(codec.StateError):
+                self.weights += codec.weights_size(state)
         return state
 
     def of(self, results: Sequence[Result]) -> str:

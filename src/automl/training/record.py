@@ -111,6 +111,7 @@ class RunRecord:
         self._states = RestingStates(memory, Allowance(hourly), self._read_state)
         self._grown = 0
         self._news = False
+        self.written = 0
         self._next = 0.0
         self._spent = 0.0
 
@@ -331,7 +332,8 @@ class RunRecord:
         together = VERSIONS.insert(self._run, [part for part in parts if len(part.state) < PART])
         large = [statement for part in parts if len(part.state) == PART for statement in VERSIONS.insert(self._run, [part])]
         statements = [*self._rows(checkpoints), *together, *large]
-        self._grown += sum(len(part.state) for part in parts)
+        size = sum(len(part.state) for part in parts)
+        self._grown, self.written = self._grown + size, self.written + size
         if statements:
             self._journal.post([(_THERE, (self._run,)), *statements], lambda: self._states.written(checkpoints))
 

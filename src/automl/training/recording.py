@@ -11,7 +11,7 @@ from typing import Any
 from automl.cluster.interface import Cluster
 from automl.training.record import RunRecord
 from automl.training.request import Request
-from automl.training.rows import Best, Call, End, RunStatus, Where
+from automl.training.rows import Best, Call, End, Estimate, RunStatus, Where
 from keras_seg.server.failure import words_of
 from keras_seg.server.interrupts import is_cancellation
 
@@ -26,7 +26,7 @@ def digest(rows: Sequence[str], request: Request) -> str:
     return hashlib.sha256(json.dumps([list(rows), keys]).encode()).hexdigest()[:32]
 
 
-def call(request: Request, arguments: Mapping[str, Any], inputs: str) -> Call:
+def call(request: Request, arguments: Mapping[str, Any], inputs: str, estimate: Estimate) -> Call:
     """Return what was called."""
     return Call(
         method=request.method,
@@ -39,6 +39,7 @@ def call(request: Request, arguments: Mapping[str, Any], inputs: str) -> Call:
         random_state=request.seed,
         threads=request.resources.threads,
         partitions=request.training.partitions,
+        **vars(estimate),
     )
 
 

@@ -20,10 +20,9 @@ from automl.training import fit, recording, run
 from automl.training.bits import same
 from automl.training.curves import Evaluation
 from automl.training.request import Arguments, session_needs
-from automl.training.results import Result, StateOf
+from automl.training.results import Made, Result, StateOf
 from automl.training.resume import MAKERS, arguments_of, origin_of, record_of, unreadable
 from automl.training.rows import Came, MetricRow, RunRow, RunStatus
-from automl.training.run import Made
 from automl.training.statements import METRICS, RUNS, read
 
 _NAME = "automl_repeat_{}"
@@ -67,11 +66,11 @@ def automl_repeat(db: CallerDatabase, run_id: int | None) -> bool:
     record, tables = _finished(db, run_id), NoTables()
     kind, make = MAKERS[record.method]
     given = arguments_of(run_id, kind, record.arguments)
+    if isinstance(given, Arguments):
+        given = replace(given, automl_params=_as_far(given.automl_params, record, came_of(db, run_id)))
     if getattr(given, "warm_start", False):
         raise _refused(run_id, "began with weights of an earlier training, which its own have replaced")
     elsewhere = replace(given, **{name: _NAME.format(run_id) + end for name, end in _MADE[kind].items()})
-    if isinstance(elsewhere, Arguments):
-        elsewhere = replace(elsewhere, automl_params=_as_decided(record, elsewhere.automl_params))
     request, _ = make(db, elsewhere, origin_of(run_id, record))
     if record.inputs not in (None, recording.digest(fingerprints(db, session_needs(request)), request)):
         raise _refused(
@@ -103,13 +102,13 @@ def _finished(db: CallerDatabase, run_id: int) -> RunRow:
     return record
 
 
-def _as_decided(record: RunRow, text: str | None) -> str | None:
-    """Return `automl_params` with which a search takes as many decisions as it took, whatever its budgets were."""
+def _as_far(text: str | None, record: RunRow, came: Came) -> str | None:
+    """Return `automl_params` with which a search takes as many decisions as it took, whatever budgets it had and went on by."""
     before = split_pairs(AUTOML_PARAMS, text)
     if record.status == RunStatus.FINISHED and not {key.lower() for key, _ in before} & {*BUDGETS}:
         return text
-    others = [f"{key}={value}" for key, value in before if key.lower() == MAX_TIME or key.lower() not in BUDGETS]
-    return ", ".join([*others, f"decisions={record.decisions}"])
+    kept = [(key, value) for key, value in before if key.lower() == MAX_TIME or key.lower() not in BUDGETS]
+    return ", ".join(f"{key}={value}" for key, value in (*kept, ("decisions", came.decisions)))
 
 
 def _refused(run_id: int, why: str) -> UsageError:

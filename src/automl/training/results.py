@@ -13,7 +13,7 @@ from automl.database.session import CallerDatabase, Database
 from automl.errors import AutomlError
 from automl.search.scheduler import Task
 from automl.training.curves import LearningCurve, rank
-from automl.training.rows import Best
+from automl.training.rows import Best, End
 from automl.training.trials import Trial
 from keras_seg.protocol import state as codec
 from keras_seg.protocol.parts import Raw
@@ -26,6 +26,14 @@ class Result:
     trial: Trial
     task: Task
     curve: LearningCurve
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that has finished: its number, and what the record says of its end."""
+
+    run: int
+    end: End
 
 
 StateOf = Callable[[int], Raw | None]

@@ -62,7 +62,16 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Call(Row):
+class Estimate(Row):
+    """What automl_plan told of a call before: the seconds that it takes, bytes that it writes, MB of a session."""
+
+    estimated_seconds: Double | None = field(default=None, kw_only=True)
+    estimated_bytes: BigInteger | None = field(default=None, kw_only=True)
+    estimated_memory_mb: Integer | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Call(Estimate):
     """What was called, and what its result hangs on: written when a run begins, and never again.
 
     Attributes:
@@ -117,6 +126,9 @@ class End(Best):
         ended_by: the budget that has ended it, if one has.
         tables: those that it made, as JSON: lists of schema, name and oid; where it can go on.
         bits: a digest of what it has come to.
+        seconds: from the call to its end.
+        bytes: that were written: weights, and states on the way.
+        memory_mb: of the largest session.
     """
 
     status: Text = RunStatus.RUNNING
@@ -126,6 +138,9 @@ class End(Best):
     ended_by: Text | None = None
     tables: Text | None = None
     bits: Text | None = None
+    seconds: Double | None = None
+    bytes: BigInteger | None = None
+    memory_mb: Integer | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +185,7 @@ class Came(Row):
 
     bits: Text | None
     versions: Text | None
+    decisions: BigInteger | None
 
 
 @dataclass(frozen=True)
@@ -179,13 +195,11 @@ class RunRow(Call):
     Attributes:
         status: a RunStatus, unless its owner has written something else there.
         started: as the summary tables write it.
-        decisions: how many were taken, where that was recorded.
         ended_by: the budget that has ended it, if one has.
     """
 
     status: Text
     started: Started
-    decisions: BigInteger | None
     ended_by: Text | None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -32,12 +32,13 @@ from automl.training.bits import Bits
 from automl.training.check import require_trainable
 from automl.training.curves import Course, OpenEvaluation
 from automl.training.decided import Decided, Outside, budget_of, limits_of
+from automl.training.estimates import estimate_of
 from automl.training.history import History, InterruptedRun, lost_state
 from automl.training.progress import Progress
 from automl.training.record import RunRecord
 from automl.training.replay import Replay
 from automl.training.request import Request, session_needs
-from automl.training.results import Result, Tables
+from automl.training.results import Made, Result, Tables
 from automl.training.rows import Best, Checkpoint, End, RunStatus, TrialStatus
 from automl.training.standing import Watch
 from automl.training.under_way import TrialsUnderWay, TrialUnderWay
@@ -47,14 +48,6 @@ from keras_seg.protocol.parts import Raw
 _MEMORY_HINT = (
     "The server's log may say more; memory is the usual reason: lower keras_automl.sessions, or leave out what is too large."
 )
-
-
-@dataclass(frozen=True)
-class Made:
-    """A run that has finished: its number, and what the record says of its end."""
-
-    run: int
-    end: End
 
 
 def execute(
@@ -97,14 +90,15 @@ def execute(
                 known = len(history.trials)
                 db.info(f"run {record.run} goes on after {history.elapsed:.1f} s of training; trials known: {known}")
             else:
-                record.begin(recording.call(request, arguments, inputs), recording.where(cluster), partial(locks.claim_run, db))
+                call = recording.call(request, arguments, inputs, estimate_of(db, arguments))
+                record.begin(call, recording.where(cluster), partial(locks.claim_run, db))
                 run.set_out()
             with same_rows(db, journal, needs, rows, "the search"):
                 found = run.train()
             bits = Bits(run.delivered)
             with settings(db, OF_LARGE_VALUES):
                 tables.fill(db, found, interrupted.started if interrupted else run.started, bits.state_of)
-            end = replace(run.end(tables), bits=bits.of(found))
+            end = replace(run.end(tables), bits=bits.of(found), bytes=record.written + bits.weights)
             record.finish(db, end)
             return Made(record.run, end)
         except BaseException as error:
@@ -143,7 +137,7 @@ class Run:
         self._hopper = Hopper(self._layout, cluster.reaches)
         self._replay = Replay(self._layout, history)
         self._trials = TrialsUnderWay()
-        self._watch = Watch(self._trials, self._hopper, scheduler, self._layout, request.steering)
+        self._watch = Watch(self._trials, self._hopper, scheduler, self._layout, request.steering, lambda: self._decided.taken)
         self._decided = Decided(scheduler, self._trials, limits_of(request))
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
@@ -188,7 +182,8 @@ class Run:
         status = RunStatus.FINISHED if reason is None else RunStatus.STOPPED
         made = None if reason is None else results.made(self._db, tables.names)
         versions, taken = self._cluster.versions(), self._decided.taken
-        return End(**vars(self.best), status=status, versions=versions, decisions=taken, ended_by=reason, tables=made)
+        end = End(**vars(self.best), status=status, versions=versions, decisions=taken, ended_by=reason, tables=made)
+        return replace(end, seconds=self._db.elapsed, memory_mb=self._watch.memory or None)
 
     def _stopped(self, reason: Reason) -> list[Result]:
         """Return what became of the trials that something was decided about, where the run has ended before its plan."""
@@ -227,7 +222,7 @@ class Run:
         under_way = self._trials[visit.trial]
         curve = under_way.curve
         curve.seconds += seconds
-        self._watch.trained(report.rows)
+        self._watch.trained(report)
         if report.astray:
             self._hopper.reroute(visit.trial, under_way.stops_astray(self._layout))
             return None

@@ -14,6 +14,7 @@ from automl.search.scheduler import OpenEnded, Scheduler
 from automl.search.steering import Steering
 from automl.training.rows import Standing
 from automl.training.under_way import TrialsUnderWay
+from keras_seg.protocol.orders import VisitReport
 
 RANKED = 100  # trials that a run names as its best: what a leaderboard shows without a look at all of them
 _EVERY = 1.0  # seconds
@@ -24,10 +25,12 @@ class Watch:
     """Looks at a run.
 
     Args:
+        taken: returns how many decisions were taken.
         clock: tells the time in seconds.
 
     Attributes:
         until: when its time is over, as the clock tells it; None for never.
+        memory: MB of the largest session.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Watch:
         scheduler: Scheduler,
         layout: Layout,
         steering: Steering,
+        taken: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._trials = trials
@@ -44,10 +48,12 @@ class Watch:
         self._scheduler = scheduler
         self._layout = layout
         self._steering = steering
+        self._taken = taken
         self._clock = clock
         self._origin = self._begun = self._next = clock()
         self._rows = self._iterations = self._stops = 0
         self.until: float | None = None
+        self.memory = 0
 
     def begins(self, origin: float, *, anew: bool) -> None:
         """Note that training begins.
@@ -66,9 +72,10 @@ class Watch:
         self._iterations += leg.iterations
         self._stops += leg.stops(self._layout)
 
-    def trained(self, rows: int) -> None:
-        """Note rows that a visit has trained on."""
-        self._rows += rows
+    def trained(self, report: VisitReport) -> None:
+        """Note the rows that a visit has trained on, and what memory its session has."""
+        self._rows += report.rows
+        self.memory = max(self.memory, report.memory_mb)
 
     @property
     def is_due(self) -> bool:
@@ -85,13 +92,16 @@ class Watch:
 
     @property
     def told(self) -> str:
-        """Which part of its iterations the run has made, or of its time where that is what ends it, for people."""
-        what = "of all iterations done" if self.until is None else "of the time is over"
-        return f"{self.share:.0%} {what}"
+        """Which part of its iterations the run has made, or of the budget that ends it, for people."""
+        if self._steering.decisions is not None:
+            return f"{self.share:.0%} of the decisions taken"
+        return f"{self.share:.0%} {'of all iterations done' if self.until is None else 'of the time is over'}"
 
     @property
     def share(self) -> float:
         """The same as a number, from 0 to 1."""
+        if self._steering.decisions is not None:
+            return min(1.0, self._taken() / self._steering.decisions)
         if self.until is not None and self._steering.max_time is not None:
             return min(1.0, 1 - (self.until - self._clock()) / self._steering.max_time)
         return min(1.0, self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations)))

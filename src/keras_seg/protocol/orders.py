@@ -238,6 +238,7 @@ class VisitReport(Message):
         sums: as in the order: what is not complete yet.
         rows: that were trained on.
         setup_seconds, training_seconds, evaluation_seconds: what it took.
+        memory_mb: of the session's process at its largest.
         warning: something that the caller should know, which does not keep the trial from going on.
         error: why the trial failed, if it did.
         shortage: whether that is no fault of the trial: the machine had too little, memory most often.
@@ -251,6 +252,7 @@ class VisitReport(Message):
     setup_seconds: float = 0.0
     training_seconds: float = 0.0
     evaluation_seconds: float = 0.0
+    memory_mb: int = 0
     warning: str | None = None
     error: str | None = None
     shortage: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,7 @@ class Visit:
             setup_seconds=self._setup_seconds,
             training_seconds=self._training_seconds,
             evaluation_seconds=self._evaluation_seconds,
+            memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             warning=self._warning,
             astray=self._astray,
         )

@@ -1,0 +1,178 @@
+"""What visits take, measured: a few visits of each distinct program, on the sessions that a search would train in.
+
+Where a whole visit takes long, some batches stand for all, so that measuring takes seconds whatever the rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any
+
+from automl.cluster.hopper import Visit
+from automl.cluster.interface import Cluster, Outcome
+from automl.cluster.orders import VisitWork, Work
+from automl.errors import OperatorError
+from automl.training import trials
+from automl.training.forecast import Cost
+from automl.training.request import Request
+from automl.training.trials import Trial
+from keras_seg.protocol import state as codec
+from keras_seg.protocol.orders import EvaluationStop, StateForm, TrainingStop
+
+MOST_PROGRAMS = 8  # that are measured: others are taken to be like those of the same architecture
+_BATCHES = 8  # of a visit that stands for a longer one
+_LONG = 1.0  # seconds: a visit that takes more is not made as a whole
+_TIMES = 3  # that a visit is made, after the first one, which compiles
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a program takes.
+
+    Attributes:
+        cost: in the middle.
+        least, most: of the visits that were made, in relation to that.
+        state, weights: bytes of a trial's state, and of its weights.
+        memory: MB of the session afterwards.
+    """
+
+    cost: Cost
+    least: float
+    most: float
+    state: int
+    weights: int
+    memory: int
+
+
+@dataclass
+class _Times:
+    """What visits of one batch size took: seconds of training, of evaluation stops, and beside both."""
+
+    batches: int
+    rows: int
+    training: list[float] = field(default_factory=list)
+    evaluation: list[float] = field(default_factory=list)
+    beside: list[float] = field(default_factory=list)
+
+
+Asking = Generator[VisitWork, Outcome, Measured]
+
+
+def chosen(several: Iterable[Trial]) -> list[list[Trial]]:
+    """Return trials that stand for all: of each program, the most frequent first, those of the smallest and largest batch."""
+    by_program: dict[object, list[Trial]] = {}
+    for trial in several:
+        by_program.setdefault(trial.program, []).append(trial)
+    frequent = Counter({program: len(found) for program, found in by_program.items()}).most_common(MOST_PROGRAMS)
+    return [_extremes(by_program[program]) for program, _ in frequent]
+
+
+def _extremes(found: Sequence[Trial]) -> list[Trial]:
+    ordered = sorted(found, key=lambda trial: trial.fit.batch_size)
+    ends = ordered[:1] + ordered[-1:]
+    return ends[:1] if ends[0].fit.batch_size == ends[1].fit.batch_size else ends
+
+
+def measured(cluster: Cluster, request: Request, programs: Sequence[Sequence[Trial]], rows: int) -> dict[object, Measured]:
+    """Return what each program takes.
+
+    Args:
+        rows: of a partition of the training table.
+    """
+    waiting, under_way, found = list(programs), dict[int, tuple[object, Asking]](), dict[object, Measured]()
+    while waiting or under_way:
+        for session in cluster.idle():
+            if waiting and session not in under_way:
+                variants = waiting.pop(0)
+                asking = _ask(request, variants, rows, _partition(cluster, session))
+                under_way[session] = variants[0].program, asking
+                cluster.begin(session, Work(None, next(asking)))
+        for outcome in cluster.wait():
+            program, asking = under_way[outcome.session]
+            try:
+                cluster.begin(outcome.session, Work(None, asking.send(outcome)))
+            except StopIteration as done:
+                found[program] = done.value
+                del under_way[outcome.session]
+    return found
+
+
+def _partition(cluster: Cluster, session: int) -> int:
+    reach = cluster.reaches[session]
+    return 0 if reach is None else min(reach)
+
+
+def _ask(request: Request, variants: Sequence[Trial], rows: int, partition: int) -> Asking:
+    """Make the visits of a program, one after the other on one session, and return what they took."""
+    first = yield _work(request, variants[0], None, partition, _BATCHES, evaluates=True)
+    report, state = _taken(first)
+    times = []
+    for trial in variants:
+        batches = -(-rows // trial.fit.batch_size)
+        short = yield _work(request, trial, state, partition, _BATCHES, evaluates=False)
+        seconds = _taken(short)[0].training_seconds
+        whole = seconds * max(1.0, batches / _BATCHES) < _LONG
+        of_trial = _Times(batches if whole else min(_BATCHES, batches), 0)
+        for _ in range(_TIMES):
+            answer = yield _work(request, trial, state, partition, None if whole else _BATCHES, evaluates=whole)
+            report = _taken(answer)[0]
+            of_trial.rows = report.rows
+            of_trial.training.append(report.training_seconds)
+            of_trial.evaluation.append(report.evaluation_seconds / max(1, len(request.datasets)))
+            of_trial.beside.append(answer.seconds - report.training_seconds - report.evaluation_seconds)
+        times.append(of_trial)
+    return _summed(first, times, state, report.memory_mb)
+
+
+def _taken(outcome: Outcome) -> tuple[Any, bytes]:
+    if outcome.lost is not None:
+        raise OperatorError(f"a session was lost while visits were measured: {outcome.lost}")
+    report, state = outcome.answer
+    if report.error is not None:
+        raise OperatorError(f"a visit that was to be measured failed: {report.error}")
+    return report, state
+
+
+def _work(
+    request: Request, trial: Trial, state: bytes | None, partition: int, batches: int | None, *, evaluates: bool
+) -> VisitWork:
+    """Return the order of a visit of one pass over a partition, or over some batches of it; evaluating it after that."""
+    evaluation = [
+        EvaluationStop(1, partition, name, last=False)
+        for name, table in request.datasets.items()
+        if partition < table.partitions
+    ]
+    visit = Visit(trial.number, (TrainingStop(1, partition, False), *(evaluation if evaluates else ())))
+    order = trials.visit_order(trial, visit, request.seed, {}, StateForm.TRIAL)
+    steps = (
+        batches if trial.fit.steps_per_epoch is None else min(batches or trial.fit.steps_per_epoch, trial.fit.steps_per_epoch)
+    )
+    fit = replace(order.fit, epochs=1, steps_per_epoch=steps)
+    return VisitWork(replace(order, fit=fit, tensorboard=None), state)
+
+
+def _summed(first: Outcome, times: Sequence[_Times], state: bytes, memory: int) -> Measured:
+    """Return what the visits of a program say of it: what a batch takes and what a row does, where there are two sizes."""
+    small, large = times[0], times[-1]
+    training, beside = median(small.training), median([each for one in times for each in one.beside])
+    evaluation = median([each for one in times for each in one.evaluation])
+    rows, batches = max(1, small.rows), max(1, small.batches)
+    batch, row = training / batches, 0.0
+    if large is not small and small.rows == large.rows and small.batches != large.batches:
+        batch = min(batch, max(0.0, (training - median(large.training)) / (batches - large.batches)))
+        row = (training - batches * batch) / rows
+    if not any(each for one in times for each in one.evaluation):
+        evaluation = 0.4 * training  # a pass forward, of what takes a pass forward and one back
+    relative = [each / median(one.training) for one in times for each in one.training if median(one.training)] or [1.0]
+    compiling = max(0.0, first.seconds - beside - min(_BATCHES, batches) * (training / batches) - evaluation)
+    return Measured(
+        Cost(compiling, beside, batch, row, evaluation),
+        min(relative),
+        max(relative),
+        len(state),
+        codec.weights_size(state),
+        memory,
+    )

@@ -1,0 +1,58 @@
+"""How far a run is: which parameters tell trials apart, and what is reckoned from the visits that were made."""
+
+from __future__ import annotations
+
+from automl.cluster.hopper import Hopper, Layout, Leg
+from automl.search.space import Configuration
+from automl.search.varied import varied
+
+LAYOUT = Layout((("training", 2),))
+
+
+def test_what_differs_between_configurations_or_is_there_in_some_only() -> None:
+    configurations = [
+        Configuration(1, "optimizer='Adam(lr=0.01)',loss='mse'", "batch_size=8,epochs=1"),
+        Configuration(1, "optimizer='SGD(lr=0.01,momentum=0.9)',loss='mse'", "batch_size=16"),
+    ]
+    assert varied(configurations) == ("optimizer", "batch_size", "momentum")
+    assert varied(configurations[:1]) == ()
+
+
+def test_an_architecture_a_schedule_and_a_list_can_differ() -> None:
+    configurations = [
+        Configuration(1, "optimizer='Adam(lr=0.1)',loss='mse',metrics=['mae']", "batch_size=8"),
+        Configuration(
+            2, "optimizer='Adam(lr=ExponentialDecay(0.1, 100, 0.9))',loss='mse',metrics=['mae','mse']", "batch_size=8"
+        ),
+    ]
+    assert varied(configurations) == ("model_id", "lr", "metrics")
+
+
+def leg(trial: int, iterations: int) -> Leg:
+    return Leg(trial, "program", 1, iterations, frozenset((iterations,)))
+
+
+def test_nothing_is_known_before_a_visit_without_compiling() -> None:
+    hopper = Hopper(LAYOUT, [None])
+    hopper.add(leg(1, 2))
+    assert hopper.outlook is None
+    assert hopper.next_visit(0) is not None
+    assert (hopper.trials, hopper.running) == (1, (1,))
+    hopper.arrived(0, 9.0)
+    assert hopper.outlook is None
+    assert hopper.running == ()
+
+
+def test_what_lies_ahead_has_the_pace_of_each_trial_and_the_mean_where_that_is_not_known() -> None:
+    hopper = Hopper(LAYOUT, [None])
+    for trial in (1, 2):
+        hopper.add(leg(trial, 3))  # of six stops that train and two that evaluate
+    for seconds in (9.0, 1.0):  # the first compiles
+        visit = hopper.next_visit(0)
+        assert visit is not None
+        assert visit.trial == 1
+        hopper.arrived(0, seconds)
+    outlook = hopper.outlook
+    assert outlook is not None
+    assert (outlook.per_stop, outlook.longest) == (1.0, 8.0)
+    assert outlook.seconds == 6.0 + 8.0
