@@ -69,6 +69,7 @@ def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Sessio
     bounded(caller, "repeated", "asha", f"R=4, eta=2, max_time=4 s, decisions={decisions}")
     assert caller.fetch(LAST)[0][1:] == ("stopped", "decisions", decisions)
     assert caller.fetch(RESULT.format("repeated")) == caller.fetch(RESULT.format("timed"))
+    assert caller.value("SELECT madlib.automl_repeat(%s)", run) is True
     before = caller.value("SELECT count(*) FROM timed")
     caller.run("SELECT madlib.automl_resume(%s, %s)", run, f"decisions={decisions + 9}")
     after = "SELECT status, decisions FROM madlib.automl_runs WHERE run_id = %s"
@@ -88,6 +89,7 @@ def test_it_goes_on_to_the_end_of_its_plan(caller: Session) -> None:
     assert caller.fetch("SELECT status, ended_by FROM madlib.automl_runs WHERE run_id = %s", run) == [("finished", None)]
     assert caller.fetch(RESULT.format("halved")) == caller.fetch(RESULT.format("whole"))
     assert caller.value("SELECT automl_params FROM halved_summary") == "R=4, eta=2, patience=50"
+    assert caller.value("SELECT madlib.automl_repeat(%s)", run) is True
 
 
 BAD_BUDGETS = [

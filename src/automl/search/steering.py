@@ -217,4 +217,5 @@ _RULES: Mapping[str, _Rule] = {
     "decisions": _integer(1, LARGEST_INTEGER),
 }
 KEYS = tuple(_RULES)
-BUDGETS = ("max_time", "max_trials", "target", "patience", "decisions")  # that a run can go on by others of
+MAX_TIME = "max_time"
+BUDGETS = (MAX_TIME, "max_trials", "target", "patience", "decisions")  # that a run can go on by others of

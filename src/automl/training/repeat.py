@@ -15,6 +15,7 @@ from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
 from automl.search.pairs import AUTOML_PARAMS, split_pairs
+from automl.search.steering import BUDGETS, MAX_TIME
 from automl.training import fit, recording, run
 from automl.training.bits import same
 from automl.training.curves import Evaluation
@@ -65,8 +66,8 @@ def automl_repeat(db: CallerDatabase, run_id: int | None) -> bool:
     record, tables = _finished(db, run_id), NoTables()
     kind, make = MAKERS[record.method]
     given = arguments_of(run_id, kind, record.arguments)
-    if record.status == RunStatus.STOPPED:
-        given = replace(given, automl_params=_as_far(given.automl_params, came_of(db, run_id)))
+    if isinstance(given, Arguments):
+        given = replace(given, automl_params=_as_far(given.automl_params, record, came_of(db, run_id)))
     if getattr(given, "warm_start", False):
         raise _refused(run_id, "began with weights of an earlier training, which its own have replaced")
     elsewhere = replace(given, **{name: _NAME.format(run_id) + end for name, end in _MADE[kind].items()})
@@ -101,9 +102,12 @@ def _finished(db: CallerDatabase, run_id: int) -> RunRow:
     return record
 
 
-def _as_far(text: str | None, came: Came) -> str:
-    """Return `automl_params` of a run that a budget has ended, or automl_stop, with which it takes as many decisions."""
-    kept = [(key, value) for key, value in split_pairs(AUTOML_PARAMS, text) if key.lower() != "decisions"]
+def _as_far(text: str | None, record: RunRow, came: Came) -> str | None:
+    """Return `automl_params` with which a search takes as many decisions as it took, whatever budgets it had and went on by."""
+    before = split_pairs(AUTOML_PARAMS, text)
+    if record.status == RunStatus.FINISHED and not {key.lower() for key, _ in before} & {*BUDGETS}:
+        return text
+    kept = [(key, value) for key, value in before if key.lower() == MAX_TIME or key.lower() not in BUDGETS]
     return ", ".join(f"{key}={value}" for key, value in (*kept, ("decisions", came.decisions)))
 
 
