@@ -198,7 +198,8 @@ def test_custom_metrics_equal_those_of_keras(db: Session) -> None:
 def test_a_search_uses_them_and_its_tables_name_them(db: Session) -> None:
     grid = """{'loss': ['entropy', 'mse'], 'metrics': ['hits', 'accuracy'],
         'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.01, 0.1, 'log']}]}"""
-    search(db, "out", compile_params_grid=grid, object_table=f" {TABLE.upper()} ", validation_table="val")
+    given = {"compile_params_grid": grid, "object_table": f" {TABLE.upper()} ", "validation_table": "val"}
+    search(db, "out", **given, automl_params="R=2, eta=2, objective=accuracy")
     shown = f"madlib.{TABLE}"
     assert db.value("SELECT object_table FROM out_summary") == db.value("SELECT object_table FROM out_best_summary") == shown
     assert {"entropy", "mse"} == {loss for (loss,) in db.fetch("SELECT loss_type FROM out_info")}
