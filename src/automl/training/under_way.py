@@ -89,8 +89,10 @@ class TrialUnderWay:
     @property
     def progress_at_end(self) -> Progress | None:
         """What the record is to say of it where it counts as it was at the last decision; None for what it says."""
-        if self.counted is None or self.curve.error is not None:
+        if self.curve.error is not None:
             return None
+        if self.counted is None:  # whatever it has come to
+            return self.progress(TrialStatus.STOPPED)
         curve = replace(self.counted.curve, iteration=self.counted.curve.evaluations[-1].iteration)
         return replace(self, task=self.counted.task, curve=curve).progress(TrialStatus.FINISHED)
 
