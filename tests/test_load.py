@@ -11,6 +11,8 @@ import pytest
 from automl import __version__
 from fix_db import Session
 
+pytestmark = pytest.mark.keeps_none  # what is imported first in a session is looked at
+
 
 def loader(db: Session) -> str:
     """The source of madlib.automl_load()."""

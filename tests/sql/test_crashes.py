@@ -31,7 +31,7 @@ OURS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND pid <> 
 
 def enter(server: OwnServer) -> Session:
     """Open a session in the schema of these tests."""
-    return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=2")
+    return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=2 -c keras_automl.keep_sessions=0")
 
 
 def long_search(session: Session) -> None:

@@ -153,6 +153,7 @@ def test_the_trained_winner_as_keras_predicts(searched: Searched, quick: Session
     assert quick.value("SELECT count(*) FROM t_quick.p_keras") == 90
 
 
+@pytest.mark.keeps_none
 def test_it_runs_on_a_session_of_its_own(hand: Session) -> None:
     hand.run("SET keras_automl.sessions = 2")
     try:

@@ -38,16 +38,8 @@ def pack(db: Session, dependent: str, *more: object) -> None:
 
 def train(db: Session, model: int, loss: str, metrics: str, **given: Any) -> None:
     compiled = COMPILE.format(loss, metrics)
-    search(
-        db,
-        "m",
-        source_table="p",
-        model_id_list=[model],
-        compile_params_grid=compiled,
-        fit_params_grid=FIT,
-        automl_params="R=3, eta=3",
-        **given,
-    )
+    common = {"source_table": "p", "model_id_list": [model], "compile_params_grid": compiled, "fit_params_grid": FIT}
+    search(db, "m", **{**common, "automl_params": "R=3, eta=3", **given})
 
 
 def predict(db: Session, pred_type: str) -> list[tuple[Any, Any]]:
@@ -65,7 +57,14 @@ def test_a_column_of_fractions_is_a_number_to_be_predicted(lines: Session, kind:
     summary = "SELECT dependent_vartype, class_values, num_classes, dependent_dtype FROM p_summary"
     assert lines.fetch(summary) == [(kind, None, None, "float32")]
     assert {tuple(shape) for (shape,) in lines.fetch("SELECT y_shape[2:2] FROM p")} == {(1,)}
-    train(lines, LINEAR, "'mse', 'Huber(delta=0.5)'", "'mae', 'R2Score'", validation_table="v")
+    train(
+        lines,
+        LINEAR,
+        "'mse', 'Huber(delta=0.5)'",
+        "'mae', 'R2Score'",
+        validation_table="v",
+        automl_params="R=3, eta=3, objective=mae",
+    )
     info = "SELECT validation_loss_final, training_metrics_final, metrics_type FROM m_info ORDER BY 1 LIMIT 1"
     ((loss, error, metrics),) = lines.fetch(info)
     assert loss < 1e-4 and error < 0.02 and metrics == ["mae", "R2Score"]
@@ -159,7 +158,10 @@ def test_losses_and_metrics_that_do_not_exist_are_all_named(lines: Session) -> N
     pack(lines, "c")
     compiled = COMPILE.format("'mse', 'ctc'", "'AUC(curve=1)', 'Mean'")
     message = lines.error_of(
-        "SELECT madlib.madlib_keras_automl('p', 'm', 'lib', 'b', ARRAY[%s], %s, %s)", SOFT, compiled, FIT
+        "SELECT madlib.madlib_keras_automl('p', 'm', 'lib', 'b', ARRAY[%s], %s, %s, automl_params := 'objective=max:AUC')",
+        SOFT,
+        compiled,
+        FIT,
     ).message
     assert 'loss "ctc" compares sequences' in message
     assert 'metric "AUC": Invalid AUC curve' in message
