@@ -196,7 +196,7 @@ def test_custom_metrics_equal_those_of_keras(db: Session) -> None:
 
 
 def test_a_search_uses_them_and_its_tables_name_them(db: Session) -> None:
-    grid = """{'loss': ['entropy', 'mse'], 'metrics': ['hits', 'accuracy'],
+    grid = """{'loss': ['entropy', 'mse'], 'metrics': [['hits', 'accuracy']],
         'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.01, 0.1, 'log']}]}"""
     given = {"compile_params_grid": grid, "object_table": f" {TABLE.upper()} ", "validation_table": "val"}
     search(db, "out", **given, automl_params="R=2, eta=2, objective=accuracy")
