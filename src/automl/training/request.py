@@ -223,8 +223,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     method = attempt(lambda: find_method(given.automl_method))
     read = attempt(lambda: method.value.read(given.automl_params))
     params = attempt(lambda: read.value[0])
-    every = given.metrics_compute_frequency
-    frequency = attempt(lambda: computed_every(every, params.value.max_iterations, params.value.max_iterations_are))
+    frequency = attempt(lambda: _frequency(given, params.value))
     space = attempt(lambda: parse_space(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
     outputs = attempt(lambda: _outputs(db, given))
     training = attempt(lambda: packed_table.read(db, "source_table", given.source_table))
@@ -244,8 +243,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     weights = attempt(lambda: class_weights(db, training.value, _class_weights_of(space.value)))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
     resources = available(db, machine, hosts.or_none, origin.threads if origin else None)
-    if given.use_caching:
-        attempt(lambda: require_cache(db, [training.value, validation.or_none], resources))
+    attempt(lambda: require_cache(db, [training.value, validation.or_none] if given.use_caching else [], resources))
     problems.stop()
     seed = origin.seed if origin else seeds.of_a_run(given.random_state, lambda: session_random(db))
     request = Request(
@@ -279,6 +277,11 @@ def _plan(params: Params, steering: Steering, space: Space, seed: int, partition
         params = params.without_end()
     plan = params.plan(space, seed, partitions)
     return plan if steering.stop is None or every is None else StoppingPlan(plan, steering.stop.kept, every, partitions)
+
+
+def _frequency(given: Arguments, params: Params) -> int | None:
+    """Return `metrics_compute_frequency`, which must be less than the longest task."""
+    return computed_every(given.metrics_compute_frequency, params.max_iterations, params.max_iterations_are)
 
 
 def computed_every(value: int | None, iterations: int, iterations_are: str) -> int | None:
