@@ -280,7 +280,7 @@ def _plan(params: Params, steering: Steering, space: Space, seed: int, partition
 
 
 def _frequency(given: Arguments, params: Params) -> int | None:
-    """Return `metrics_compute_frequency`, which must be less than the longest task."""
+    """Return `metrics_compute_frequency`, which must lie within the iterations of the longest task."""
     return computed_every(given.metrics_compute_frequency, params.max_iterations, params.max_iterations_are)
 
 
