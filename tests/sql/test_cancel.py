@@ -64,7 +64,7 @@ def dsn(database: str) -> str:
 def watcher(dsn: str) -> Iterator[Session]:
     """A session that looks on; afterwards nothing of ours may be left."""
     session = connect_to(dsn)
-    session.run("SET search_path = t_cancel")
+    session.run("SET search_path = t_cancel; SET keras_automl.keep_sessions = 0")
     yield session
     session.close()
 
@@ -73,7 +73,7 @@ def watcher(dsn: str) -> Iterator[Session]:
 def caller(dsn: str, watcher: Session) -> Iterator[Session]:
     """The session whose statement is cancelled; the test's end ends it, whatever it is doing."""
     session = connect_to(dsn)
-    session.run("SET search_path = t_cancel")
+    session.run("SET search_path = t_cancel; SET keras_automl.keep_sessions = 0")
     yield session
     watcher.run("SELECT pg_terminate_backend(%s)", session.info.backend_pid)
     watcher.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}")
