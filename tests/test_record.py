@@ -151,7 +151,7 @@ def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None
         record.flush(now=True)
     record.break_off(FAILED)
     assert count(journal, "INSERT INTO madlib.automl_configurations") == 1
-    assert journal.values[-1][7] == "failed"
+    assert journal.values[-2][7] == "failed"
 
 
 def order(journal: Memory) -> list[str]:
@@ -242,7 +242,7 @@ def test_a_cancelled_run_writes_no_state_any_more_and_a_failed_one_all() -> None
             record.put(state(trial, b"state"))
         record.break_off(end)
         assert list(journal.states) == expected
-        assert (journal.written[-1].split()[2], journal.values[-1][7]) == ("madlib.automl_states", end.status)
+        assert (journal.written[-2].split()[2], journal.values[-2][7]) == ("madlib.automl_states", end.status)
 
 
 def test_bytes_an_hour_are_bounded() -> None:
@@ -346,8 +346,8 @@ def test_the_statements_of_a_record() -> None:
             (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, [], 2),
         ),
         (there, (1,)),
-        ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
         (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", *(None,) * 7, *standing, 3)),
+        ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
     ]  # fmt: skip
 
 

@@ -55,7 +55,7 @@ from keras_seg.server.interrupts import is_cancellation
 _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last one took us, so that it stays below 5 % of the time
 _TRIES = 2**32  # rows that a run can have from one resume to the next
-_LAST_WORDS = 0.5  # seconds, where the caller waits for nothing else
+_LAST_WORDS, _LAST_NEWS = 0.5, 0.1  # seconds, where the caller waits for nothing else
 _PATIENCE = 10.0  # seconds without getting on, where a run has failed that can go on
 _FULL = 60.0  # the same, where there is no memory left for states
 _TIDY_LEAST = 16 * 2**20  # bytes; madlib.automl_tidy has the same
@@ -271,7 +271,8 @@ class RunRecord:
         if end.status != RunStatus.CANCELLED and self._durable and self._save():
             seconds = _PATIENCE
         self._say(end)
-        self._journal.leave([(_THERE, (self._run,)), self._news_of_run, *self._new_state()], seconds)
+        self._journal.leave([(_THERE, (self._run,)), *self._new_state()], seconds)
+        self._journal.leave([self._news_of_run], _LAST_NEWS)  # by itself: it waits for those of others
 
     # --- writing ------------------------------------------------------------------------------------------------------------
 
