@@ -15,9 +15,8 @@ import psycopg2
 from common import Connection, page_hyperopt, page_search, page_tables, run, schema, table
 
 ROUNDS = 5
-MADE = (
-    "DROP TABLE IF EXISTS automl_output, automl_output_info, automl_output_summary, automl_mst_table, automl_mst_table_summary"
-)
+MADE = """DROP TABLE IF EXISTS automl_output, automl_output_info, automl_output_summary, automl_mst_table,
+    automl_mst_table_summary, predicted, fitted, fitted_info, fitted_summary"""
 PREDICT = "SELECT madlib.madlib_keras_predict('kept', 'iris_test', 'id', 'attributes', 'predicted', 'prob', NULL, 1)"
 FIT = """SELECT madlib.madlib_keras_fit('iris_train_packed', 'fitted', 'model_arch_library', 1,
     $$loss='categorical_crossentropy', optimizer='Adam(lr=0.01)', metrics=['accuracy']$$, 'batch_size=8,epochs=1', 10)"""
