@@ -29,6 +29,7 @@ def main() -> None:
         page_search(connection)
         run(connection, "ALTER TABLE automl_output RENAME TO kept; ALTER TABLE automl_output_info RENAME TO kept_info")
         run(connection, "ALTER TABLE automl_output_summary RENAME TO kept_summary")
+        run(connection, "SELECT madlib.automl_release()")  # so that there is room for those of the sessions that are timed
         calls: dict[str, Callable[[Connection], object]] = {
             "the page's Hyperband example": page_search,
             "the page's Hyperopt example": page_hyperopt,
