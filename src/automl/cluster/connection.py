@@ -167,7 +167,7 @@ def dialling(address: Address, name: str) -> Waiting[pq.abc.PGconn]:
         try:
             pgconn = yield from _dialling(address, role, name)
             if role != address.role:
-                yield from _becoming(pgconn, address.role)
+                yield from _become(pgconn, address.role)
         except psycopg.OperationalError as error:
             problem = error
             continue
@@ -175,11 +175,14 @@ def dialling(address: Address, name: str) -> Waiting[pq.abc.PGconn]:
     raise Unreachable(last_line(str(problem)) or "unknown")
 
 
-def _becoming(pgconn: pq.abc.PGconn, role: str) -> Waiting[None]:
-    """Let a session of the cluster's owner be one of a role."""
+def becoming(role: str) -> str:
+    """Return the statement that makes a session of the cluster's owner one of a role."""
+    return sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(role)).as_string(None)
+
+
+def _become(pgconn: pq.abc.PGconn, role: str) -> Waiting[None]:
     try:
-        become = sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(role))
-        yield from answering(pgconn, become.as_string(None))
+        yield from answering(pgconn, becoming(role))
     except BaseException:
         pgconn.finish()
         raise

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automl import __version__
-from automl.cluster.connection import Address, Unreachable
+from automl.cluster.connection import Address, Unreachable, becoming
 from automl.cluster.driver import pq, psycopg
 from automl.cluster.login import login, said
 from automl.cluster.waits import pause, run_through
@@ -109,9 +109,9 @@ class Keeper:
     interrupt: Callable[[], None]
     make_room: Callable[[], bool]
 
-    def conditions(self, threads: int, gpus: tuple[str, ...], place: str = "") -> Conditions:
-        """Return the conditions under which this call opens a session."""
-        return Conditions(self.address, threads, gpus, place, self.trusted)
+    def conditions(self, threads: int, gpus: tuple[str, ...]) -> Conditions:
+        """Return the conditions under which this call opens a session, which has no process elsewhere."""
+        return Conditions(self.address, threads, gpus, "", self.trusted)
 
     def may_take(self, kept: Conditions, threads: int) -> bool:
         """Whether a session that was kept may be what this call needs, in some place, with some GPU."""
@@ -221,7 +221,7 @@ def _close(which: Callable[[_Kept], bool]) -> int:
 
 def _become(address: Address, pgconn: pq.abc.PGconn) -> tuple[str, ...]:
     """Return what makes a session that has logged in as the cluster's owner one of the caller's role."""
-    return () if pgconn.user == address.role.encode() else (f"SET SESSION AUTHORIZATION {literal(address.role)}",)
+    return () if pgconn.user == address.role.encode() else (becoming(address.role),)
 
 
 def _called(name: str) -> str:

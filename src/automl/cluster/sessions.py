@@ -137,7 +137,7 @@ class Sessions:
 
     def _conditions(self, keeper: Keeper, number: int) -> Conditions:
         setup = self._setup.of_session(number)
-        return keeper.conditions(setup.threads, setup.gpus, self._at(number))
+        return keeper.conditions(setup.threads, setup.gpus)
 
     def _at(self, number: int) -> str:
         """Return the end of a statement that makes it run where a session's process is."""
