@@ -298,7 +298,7 @@ class ScheduledSearch:
     def _others(self, resting: int) -> list[Leg]:
         legs: list[Leg] = []
         while isinstance(self.scheduler, OpenEnded) and self.simulation.now < self.seconds:
-            if self.simulation.hopper.resting + resting + len(legs) >= 2 * len(self.simulation.reaches):
+            if resting + len(legs) >= self.simulation.hopper.wanted:
                 break
             step = self.scheduler.more()
             if not step.tasks:

@@ -333,9 +333,9 @@ class Hopper:
         return bool(self._resting or self._running)
 
     @property
-    def resting(self) -> int:
-        """How many trials wait for a session."""
-        return len(self._resting)
+    def wanted(self) -> int:
+        """How many trials more to have at hand, so that no session is idle: on segments not each of them will do."""
+        return 2 * len(self.reaches) - len(self._resting)
 
     @property
     def trials(self) -> int:

@@ -143,7 +143,7 @@ class Rehearsal:
     def _let_more_begin(self) -> None:
         while (
             isinstance(self._scheduler, OpenEnded)
-            and self._hopper.resting < 2 * len(self._reaches)
+            and self._hopper.wanted > 0
             and len(self._trials) < (self._request.steering.max_trials or MOST_VISITS)
         ):
             step = self._scheduler.more()

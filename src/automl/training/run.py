@@ -327,8 +327,8 @@ class Run:
                 steps.extend(self._set_out(task))
 
     def _begin_others(self) -> None:
-        """Have more trials at hand than sessions will be free, if the method has any; on segments not each of them will do."""
-        while isinstance(self._scheduler, OpenEnded) and self._hopper.resting < 2 * len(self._cluster.reaches):
+        """Have as many trials at hand as sessions may want, if the method has any."""
+        while isinstance(self._scheduler, OpenEnded) and self._hopper.wanted > 0:
             step = self._scheduler.more() if self._decided.admits(len(self._trials)) and not self._decided.over else Step()
             if not step.trials and not step.tasks:
                 break
