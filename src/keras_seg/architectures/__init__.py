@@ -7,6 +7,7 @@ In reading order:
     weights     weights beside an architecture to the variables of its model
     former      functions that have another meaning today
     allowed     what of Keras an architecture may name
+    signatures  arguments of its classes, for where Keras is not
     conversion  the JSON of Keras 1, 2 and 3 to one form, which Keras 3 deserialises: models and layers
     graph       how the layers of a Functional model call each other
     inputs      input layers, and where none is written

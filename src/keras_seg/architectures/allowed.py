@@ -9,8 +9,11 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
+
+from keras_seg.architectures import signatures
 
 
 def _words(text: str) -> frozenset[str]:
@@ -132,9 +135,19 @@ def family_names(family: str) -> frozenset[str]:
     return _FAMILIES[family][0]
 
 
-@functools.cache
 def arguments(family: str, class_name: str) -> Mapping[str, Any]:
-    """Return the arguments that a class of Keras takes, with their defaults (`inspect.Parameter.empty` where there is none)."""
+    """Return the arguments that a class of Keras takes, with their defaults (`inspect.Parameter.empty` where there is none).
+
+    Of classes in the table of `signatures` Keras need not be there; where it is, it is asked, because it may be of another
+    version.
+    """
+    if sys.modules.get("keras") is None and class_name in signatures.classes_of(family):
+        return signatures.arguments_of(family, class_name)
+    return _of_keras(family, class_name)
+
+
+@functools.cache
+def _of_keras(family: str, class_name: str) -> Mapping[str, Any]:
     import keras
 
     found: dict[str, Any] = {}

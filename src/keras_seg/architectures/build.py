@@ -40,9 +40,19 @@ def converted(text: str) -> conversion.Converted:
     Raises:
         ArchitectureError: the text is not an architecture, or holds code, classes that are not Keras' own or unknown arguments.
     """
+    tree = read(text)
+    return conversion.converted(tree, written(tree))
+
+
+def read(text: str) -> dict[str, Any]:
+    """Return the tree of an architecture, as its JSON has it.
+
+    Raises:
+        ArchitectureError: the text is not JSON of an architecture, or holds code.
+    """
     tree = _parsed(text)
     _refuse_code(tree)
-    return conversion.converted(tree, written(tree))
+    return tree
 
 
 def build_model(text: str, seed: int) -> Any:

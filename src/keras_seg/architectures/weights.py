@@ -144,7 +144,7 @@ class _Walk:
         self._seen.update(map(id, own))
         whole = [Part.whole(variable, trained and variable.trainable) for variable in own]
         found = list(_laid_out(layer, whole, self._architecture, path))
-        asks = asked and self._architecture.source.generation == 1 and type(layer).__name__ == "Sequential"
+        asks = asked and self._architecture.source.generation == 1 and _kind(layer) == "Sequential"
         for inner in layer._layers:
             found += self.parts(inner, (*path, _step(layer, inner)), trained, asks)
         if self._trained_first(is_model, asked):
@@ -158,7 +158,7 @@ class _Walk:
 
 def _laid_out(layer: Any, whole: Sequence[Part], architecture: Converted, path: tuple[str, ...]) -> Iterator[Part]:
     """Yield the own variables of a layer in the layout of the Keras that wrote it; a cell is what the layer around it kept."""
-    kind, kept = type(layer).__name__, architecture.gates.get(path[:-1])
+    kind, kept = _kind(layer), architecture.gates.get(path[:-1])
     if kept == "cudnn" and kind == "GRUCell" and len(whole) == 3:
         yield from _cudnn(*whole)
         return
@@ -170,6 +170,11 @@ def _laid_out(layer: Any, whole: Sequence[Part], architecture: Converted, path: 
     yield from (_turned(part, layer, architecture) for part in blocks)
 
 
+def _kind(layer: Any) -> str:
+    """Return the class of a layer of Keras, or that which one of `inference` stands for."""
+    return str(getattr(layer, "kind", type(layer).__name__))
+
+
 def _step(layer: Any, inner: Any) -> str:
     """Return what leads from a layer to one within it on a path: a name in a model, else the argument as far as it matters."""
     if hasattr(layer, "layers"):
@@ -179,7 +184,7 @@ def _step(layer: Any, inner: Any) -> str:
 
 def _turned(part: Part, layer: Any, architecture: Converted) -> Part:
     """Return a kernel as Keras 1 wrote it with channels first, or as Theano has it, which turns kernels round."""
-    kind, dimensions = type(layer).__name__, len(part.shape)
+    kind, dimensions = _kind(layer), len(part.shape)
     if dimensions < 3:
         return part
     if architecture.source.backend == "theano" and kind in _FLIPPED:
