@@ -28,6 +28,16 @@ BEGIN
     -- nextval asks for it.
     GRANT UPDATE ON SEQUENCE madlib.automl_run_log_run_id_seq TO PUBLIC;
 
+    -- A process on a segment cannot read a distributed table. The coordinator calls what is STABLE and has constant arguments
+    -- before it sends a statement out: it reads the model, and the segments get it.
+    FOR definition IN
+        SELECT pg_get_functiondef(oid) FROM pg_catalog.pg_proc
+        WHERE pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'madlib')
+            AND proname IN ('automl_prob', 'automl_response', 'automl_value')
+    LOOP
+        EXECUTE regexp_replace(definition, ', \$1, \$3,', ', madlib.automl_model($1, $3),');
+    END LOOP;
+
     -- A call of plpy begins with a message to all segments, and where that fails, or is cancelled, the next PL/Python function of
     -- the session crashes the server (src/keras_seg/server/interrupts.py). The package protects its own calls. So that none comes
     -- before the package is there, each function has what automl_load does in its own body.

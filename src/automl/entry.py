@@ -15,7 +15,7 @@ from automl.database.settings import settings
 from automl.database.transaction import require_writable
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
-from automl.prediction import byom, evaluate, predict
+from automl.prediction import byom, evaluate, one_row, predict
 from automl.training import fit, planning, repeat, resume, schedule, search, stop
 from automl.training.request import Arguments
 from keras_seg.server.interrupts import deferred
@@ -23,6 +23,7 @@ from keras_seg.server.interrupts import deferred
 Result = TypeVar("Result")
 
 _EXTENSION = "keras_automl"
+_MODELS = "automl.prediction.one_row"  # key of what the session keeps in GD of models that answer for single rows
 _AS_WRITTEN = {"quote_all_identifiers": "off"}  # with it the catalog calls a type "bytea" with quotes
 
 
@@ -107,8 +108,16 @@ madlib_keras_fit = _entry(fit.madlib_keras_fit, fit.SingleArguments)
 madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
+_read_model = _entry(one_row.automl_model, writes=False)
 automl_release = _entry(keeping.automl_release, writes=False)
 automl_doctor = _entry(doctor.automl_doctor, writes=False)
 automl_tensorboard = _entry(_or_help(_writing(tensorboard.automl_tensorboard)), writes=False)
 gpu_configuration = _entry(_or_help(_writing(gpus.gpu_configuration)), writes=False)
 usage = _entry(help.usage, writes=False)
+
+
+def automl_model(gd: dict[str, object], model_table: str | None, mst_key: int | None) -> bytes:
+    """Return a model for answers to single rows, as it is now; what was read is kept in GD."""
+    kept = gd.setdefault(_MODELS, one_row.KeptModels())
+    assert isinstance(kept, one_row.KeptModels)
+    return kept.packed(_read_model, model_table, mst_key)  # type: ignore[arg-type]  # it raises, or returns what it reads

@@ -30,6 +30,7 @@ from keras_seg.server.gpus import gpus as host_gpus
 from keras_seg.server.inspection import inspect as look_around
 from keras_seg.server.interrupts import look, protected
 from keras_seg.session import opening, programs
+from keras_seg.session.answering import Answers, answered
 from keras_seg.session.cache import Cache
 from keras_seg.session.check import check as check_networks
 from keras_seg.session.gathering import begin_gathering
@@ -37,6 +38,7 @@ from keras_seg.session.shortage import ran_out
 from keras_seg.session.visit import Visit
 
 __all__ = [
+    "answer",
     "check",
     "close_session",
     "count_classes",
@@ -59,6 +61,7 @@ __all__ = [
 ]
 
 CACHE = "keras_seg.session.cache"  # key of what a session keeps in GD
+ANSWERS = "keras_seg.session.answering"  # key of the models that answer for single rows
 
 Read = TypeVar("Read")
 
@@ -211,6 +214,18 @@ def gather_rest(gd: dict[str, Any]) -> Block | None:
     rest = None if gathering is None else gathering.rest()
     close_session(gd)
     return rest
+
+
+@protected
+def answer(plpy: Any, gd: dict[str, Any], kind: str, features: bytes | None, model: bytes) -> str | None:
+    """Return what a model answers for one row, as text; nothing where there is no row.
+
+    Args:
+        kind: what is asked for: prob, response or value.
+        features: `automl_native` of the row.
+        model: as `answers.packed_model` gives it.
+    """
+    return answered(plpy, gd.setdefault(ANSWERS, Answers()), kind, features, model)
 
 
 @protected

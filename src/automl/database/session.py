@@ -107,6 +107,10 @@ class CallerDatabase:
         plan = self._plpy.prepare(sql, parameter_types(sql))
         return [dict(row) for row in self._plpy.execute(plan, list(values))]
 
+    def prepared(self, sql: str) -> Prepared:
+        """Prepare a statement that is executed many times, in calls to come as well."""
+        return Prepared(self._plpy, sql)
+
     def stream(self, sql: str, *values: object, rows: int = 1) -> Iterator[list[Row]]:
         """Yield the rows of a query, at most `rows` of them in memory at a time."""
         plan = self._plpy.prepare(sql, parameter_types(sql))
@@ -171,3 +175,25 @@ class CallerDatabase:
                 return failure(self._plpy, said, error.sqlstate, error.hint)
             return failure(self._plpy, f"{said}: {function}", QUERY_CANCELED) if is_cancellation(error) else None
         return failure_again(self._plpy, error, f"{said}: {function}" if is_cancellation(error) else said)
+
+
+class Prepared:
+    """A statement that gives rows of one column, kept prepared by the session.
+
+    Args:
+        plpy: of the session.
+        sql: the statement; what it reads is looked up, and the rights to it, each time.
+    """
+
+    def __init__(self, plpy: Any, sql: str) -> None:
+        self._plpy = plpy
+        self._plan = plpy.prepare(sql, parameter_types(sql))
+
+    def column(self, *values: object) -> tuple[Any, ...] | None:
+        """Return the values of the one column; None where the statement fails, but for a cancellation, which is raised."""
+        try:
+            return tuple([value for row in self._plpy.execute(self._plan, values) for value in row.values()])
+        except self._plpy.SPIError as error:
+            if is_cancellation(error):
+                raise
+            return None

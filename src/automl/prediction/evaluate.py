@@ -21,7 +21,7 @@ from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
 from automl.prediction.evaluation import Evaluation
-from automl.prediction.predict import companion, keys_of
+from automl.prediction.model_tables import companion, keys_of
 from automl.prediction.trained_model import KEY
 from automl.search.orders import compile_order
 from automl.search.parameters import CompileParams, parse_compile_params

@@ -5,6 +5,7 @@ In reading order:
     network        an architecture and its weights as something that is ready for rows
     problems       what is not computed here
     models         layers one after the other, and layers that call each other
+    endings        what the output of a network comes out of
     layer          a layer: its arguments, its weights, and what a call of it makes of shapes
     rules          the layers that there are, by their class in Keras
     dense          Dense, EinsumDense, Embedding

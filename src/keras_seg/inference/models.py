@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from keras_seg.inference.layer import Called, Forward, Layer, Shape, size_of, unchanged
+from keras_seg.inference.layer import Called, Forward, Layer, Rule, Shape, size_of, unchanged
 from keras_seg.inference.problems import NeedsTensorFlow
+
+Told = TypeVar("Told")
+Step = Callable[[Layer, Sequence[Told]], Told]
 
 _IDLE = (None, False)  # arguments of a call that change nothing
 
 
 class Model(Layer):
-    """A model, which may stand as a layer in another one."""
+    """A model, which may stand as a layer in another one.
+
+    Args:
+        graph: how its layers call each other; None where they stand one after the other.
+    """
+
+    def __init__(
+        self, kind: str, name: str, rule: Rule, layers: Sequence[Layer], trainable: bool, graph: Graph | None = None
+    ) -> None:
+        super().__init__(kind, name, {}, rule, layers, trainable)
+        self._graph = graph
 
     @property
     def layers(self) -> Sequence[Layer]:
         """Its layers in Keras' order."""
         return self.inner
+
+    def followed(self, given: Sequence[Told], step: Step[Told]) -> Told:
+        """Return what is told of its first output, from what is told of its inputs.
+
+        Args:
+            step: tells of what a layer gives, from what is told of what it is given.
+        """
+        if self._graph is not None:
+            return self._graph.followed(given, step)
+        told = given[0]
+        for layer in self.layers:
+            told = step(layer, [told])
+        return told
+
+
+def functional(name: str, config: Mapping[str, Any], layers: Mapping[str, Layer], trainable: bool) -> Model:
+    """Return a Functional model; arguments as those of Graph."""
+    graph = Graph(name, config, layers)
+    return Model("Functional", name, lambda layer, shapes: graph.called(shapes), graph.layers, trainable, graph)
 
 
 def sequential(name: str, layers: Sequence[Layer], trainable: bool) -> Model:
@@ -37,7 +69,7 @@ def sequential(name: str, layers: Sequence[Layer], trainable: bool) -> Model:
             shape = called.shape
         return Called((shape,), lambda: chain([make() for make in made]), most)
 
-    return Model("Sequential", name, {}, rule, layers, trainable)
+    return Model("Sequential", name, rule, layers, trainable)
 
 
 def chain(forwards: Sequence[Forward]) -> Forward:
@@ -181,6 +213,14 @@ class Graph:
         ends = tuple(places[tensor] for tensor in self.outputs)
         values = most + sum(map(size_of, known.values()))
         return Called(tuple(known[end] for end in self.outputs), lambda: _steps(calls, ends, begun), values)
+
+    def followed(self, given: Sequence[Told], step: Step[Told]) -> Told:
+        """Return what is told of the first output, as `Model.followed`."""
+        told = {tensor[:2]: each for tensor, each in zip(self.inputs, given, strict=True)}
+        for key in self._order:
+            if inputs := self._nodes[key].inputs:
+                told[key] = step(self._nodes[key].layer, [told[tensor[:2]] for tensor in inputs])
+        return told[self.outputs[0][:2]]
 
     def _enter(self, node: _Node, key: tuple[str, int], known: Mapping[tuple[str, int, int], Shape]) -> None:
         """Look at an input of the model."""

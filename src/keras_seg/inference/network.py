@@ -15,8 +15,9 @@ from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.signatures import arguments_of
 from keras_seg.architectures.weights import load_weights
 from keras_seg.architectures.written import written
+from keras_seg.inference.endings import Ending, ending_of
 from keras_seg.inference.layer import Called, Forward, Layer, Shape, size_of, unchanged
-from keras_seg.inference.models import Graph, Model, sequential
+from keras_seg.inference.models import Model, functional, sequential
 from keras_seg.inference.problems import NeedsTensorFlow
 from keras_seg.inference.recurrent import CELLS, cell_rule
 from keras_seg.inference.rules import RULES
@@ -32,11 +33,13 @@ class Network:
 
     Attributes:
         input_shape, output_shape: of one row.
+        ending: what its outputs come out of.
         rows_at_once: how many go through it together: a number of the network's own.
     """
 
     input_shape: Shape
     output_shape: Shape
+    ending: Ending
     rows_at_once: int
     _forward: Forward
 
@@ -68,7 +71,7 @@ def network(architecture: str, weights: Raw) -> Network:
     """
     rewritten = _converted(architecture)
     try:
-        model = layer_of(rewritten.config)
+        model = _model(rewritten.config["class_name"], rewritten.config["config"], True)
         shape = _row(rewritten.config)
         called = model.call((shape,))
     except (NeedsTensorFlow, ArchitectureError):
@@ -80,13 +83,13 @@ def network(architecture: str, weights: Raw) -> Network:
     return _ready(model, called, shape, weights, rewritten)
 
 
-def _ready(model: Layer, called: Called, shape: Shape, weights: Raw, architecture: Converted) -> Network:
+def _ready(model: Model, called: Called, shape: Shape, weights: Raw, architecture: Converted) -> Network:
     size = sum(size_of(weight.shape) for weight in model.weights)
     if size > LARGEST_MODEL:
         raise NeedsTensorFlow(f"the model has {size} weights")
     load_weights(model, weights, architecture)
     rows = max(1, _AT_ONCE // max(1, called.values, size_of(shape), size_of(called.shape)))
-    return Network(shape, called.shape, rows, called.make())
+    return Network(shape, called.shape, ending_of(model), rows, called.make())
 
 
 def _converted(architecture: str) -> Converted:
@@ -152,8 +155,7 @@ def _model(kind: str, config: Mapping[str, Any], trainable: bool) -> Model:
     layers = {each["config"]["name"]: layer_of(each, trainable) for each in config["layers"]}
     if kind == "Sequential":
         return sequential(config["name"], list(layers.values()), trainable)
-    graph = Graph(config["name"], config, layers)
-    return Model(kind, config["name"], {}, lambda layer, shapes: graph.called(shapes), graph.layers, trainable)
+    return functional(config["name"], config, layers, trainable)
 
 
 def _input_rule(layer: Layer, shapes: Any) -> Called:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_seg.protocol.keras_names import reads_logits
+from keras_seg.protocol.outputs import PROBABILITIES, no_probability
 
 _SIZE = struct.Struct("<I")
 _BRACES = str.maketrans("[]", "{}", " ")
@@ -142,3 +143,26 @@ def opened_outputs(raw: bytes) -> np.ndarray:
     begin = _SIZE.size * (1 + count)
     sizes = [size for (size,) in _SIZE.iter_unpack(raw[_SIZE.size : begin])]
     return np.frombuffer(raw, np.float32, offset=begin).reshape(sizes)
+
+
+def meaning_of_one(asked: OneOutput, activation: str, in_sigmoid: bool) -> OneOutput | None:
+    """Return what the one output of a network tells of two classes; None where it tells nothing of them.
+
+    Args:
+        asked: what it stands for by its loss.
+        activation: the last one of the network.
+        in_sigmoid: whether a sigmoid is the very last of its operations.
+    """
+    # A loss of logits finds those before a sigmoid at the very end; any other output it takes for one.
+    probable = asked is OneOutput.PROBABILITY or (asked is OneOutput.LOGIT and in_sigmoid)
+    if activation in PROBABILITIES and probable:
+        return OneOutput.PROBABILITY
+    return asked if no_probability(activation, asked is not OneOutput.PROBABILITY) is None else None
+
+
+def of_two(outputs: np.ndarray, one: OneOutput) -> np.ndarray:
+    """Return the probabilities of two classes (rows, 2) float32 from one output for each row (rows,)."""
+    if one is OneOutput.PROBABILITY:
+        return np.stack([1 - outputs, outputs], axis=1)
+    logits = np.clip(outputs.astype(np.float64), -700, 700)  # exp stays a number
+    return np.stack([1 / (1 + np.exp(logits)), 1 / (1 + np.exp(-logits))], axis=1).astype(np.float32)

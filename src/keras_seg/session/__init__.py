@@ -10,4 +10,5 @@ In reading order:
     visit        one trial trains on partitions and evaluates them
     gathering    getting ready to predict rows that come one by one
     row_batches  these rows, until a batch is full
+    answering    answers for one row, without TensorFlow
 """

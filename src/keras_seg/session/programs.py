@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_seg.protocol.orders import CompileOrder, FitOrder
-from keras_seg.protocol.outputs import PROBABILITIES, no_probability
-from keras_seg.protocol.predictions import OneOutput
+from keras_seg.protocol.predictions import OneOutput, meaning_of_one, of_two
 from keras_seg.server.interrupts import deferred, look
 from keras_seg.session.cache import Cache
 
@@ -64,7 +63,7 @@ def row_shape(cache: Cache, model: str) -> RowShape:
 
 def outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
     """Return the outputs (rows, ...) of a network for features (rows, ...), in the shape that `shape_of_outputs` tells."""
-    from keras_seg.training.predictor import Predictor, of_two
+    from keras_seg.training.predictor import Predictor
 
     predictor = cache.predictors.get(key, lambda: Predictor(network(cache, key)))
     with deferred():
@@ -87,11 +86,7 @@ def _one_output(cache: Cache, key: str) -> OneOutput | None:
     asked, made = cache.setup.one_output, network(cache, key)
     if asked is None or math.prod(made.output_shape) != 1:
         return None
-    # A loss of logits finds those before a sigmoid at the very end; any other output it takes for one.
-    probable = asked is OneOutput.PROBABILITY or (asked is OneOutput.LOGIT and made.ends_in_sigmoid)
-    if made.activation in PROBABILITIES and probable:
-        return OneOutput.PROBABILITY
-    return asked if no_probability(made.activation, asked is not OneOutput.PROBABILITY) is None else None
+    return meaning_of_one(asked, made.activation, made.ends_in_sigmoid)
 
 
 def compiled(cache: Cache, given: CompileOrder) -> Compile:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_seg.protocol.predictions import OneOutput
 from keras_seg.training.network import Network
 from keras_seg.training.pace import Interrupt
 
@@ -42,11 +41,3 @@ class Predictor:
 
     def _outputs(self, vector: Any, other: Any, x: Any) -> Any:
         return tf.cast(self.network.call(self.network.unflatten(vector), other, x, False)[0], tf.float32)
-
-
-def of_two(outputs: np.ndarray, one: OneOutput) -> np.ndarray:
-    """Return the probabilities of two classes (rows, 2) float32 from one output for each row (rows,)."""
-    if one is OneOutput.PROBABILITY:
-        return np.stack([1 - outputs, outputs], axis=1)
-    logits = np.clip(outputs.astype(np.float64), -700, 700)  # exp stays a number
-    return np.stack([1 / (1 + np.exp(logits)), 1 / (1 + np.exp(-logits))], axis=1).astype(np.float32)

@@ -1,0 +1,132 @@
+"""What the tables of a trained model say: which model is meant, its network, its classes."""
+
+from __future__ import annotations
+
+from automl.database import catalog
+from automl.database.catalog import Relation
+from automl.database.session import CallerDatabase, Database
+from automl.errors import UsageError
+from automl.prediction.trained_model import KEY, Model
+from keras_seg.protocol.orders import Definition
+from keras_seg.protocol.predictions import OneOutput
+
+
+def model_of(db: CallerDatabase, model_table: str | None, mst_key: int | None, say: bool = True) -> Model:
+    """Return a trained model of a model table.
+
+    Args:
+        mst_key: of the model; None for the one that there is, or the best of a search.
+        say: whether the caller is told which one that is.
+    """
+    table = catalog.readable_table(db, "model_table", model_table)
+    catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
+    summary = companion(db, table, "_summary")
+    catalog.require_column(db, "model_table", summary, "dependent_varname", "class_values", "normalizing_const")
+    key = keys_of(db, table, mst_key, say)
+    where = "true" if key is None else f"mst_key = {key}"
+    row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
+    if row["model_weights"] is None:
+        raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
+    # Summaries of other makers may not have these columns; then there are classes.
+    there = catalog.columns(db, summary)
+    no_classes = "num_classes IS NULL" if "num_classes" in there else "false"
+    arrays = "dependent_vartype::text LIKE '%[]'" if "dependent_vartype" in there else "false"
+    about = db.execute(
+        "SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const,"
+        f" class_values IS NULL AND {no_classes} AS no_classes, {arrays} AS arrays FROM {summary.sql} LIMIT 1"
+    )[0]
+    element = catalog.column_type(db, summary, "class_values").element
+    values = about["class_values"]
+    tells_classes = not about["no_classes"] and (values is None or len(values) == 2)
+    return Model(
+        Definition(KEY, row["architecture"], row["model_weights"]),
+        about["dependent_varname"],
+        element.sql if element and values is not None else "pg_catalog.int4",
+        None if values is None else tuple(values),
+        float(about["normalizing_const"]),
+        is_number=bool(about["no_classes"] and not about["arrays"]),
+        is_array=bool(about["no_classes"] and about["arrays"]),
+        one_output=_one_output(db, table, key) if tells_classes else OneOutput.PROBABILITY,
+    )
+
+
+def _one_output(db: Database, table: Relation, key: int | None) -> OneOutput:
+    """Return what one output stands for by the loss that a model was trained with; a probability where nothing tells it.
+
+    Raises:
+        UsageError: 42501 if the caller may not read what tells it.
+    """
+    name = table.name.with_suffix("_summary" if key is None else "_info")
+    if not catalog.exists(db, name):
+        return OneOutput.PROBABILITY
+    about = catalog.find_table(db, "model_table", name)
+    if "loss_type" not in catalog.columns(db, about):
+        return OneOutput.PROBABILITY
+    catalog.require_select(db, "model_table", about, *(("loss_type",) if key is None else ("loss_type", "mst_key")))
+    where = "true" if key is None else f"mst_key = {key}"
+    rows = db.execute(f"SELECT loss_type::text AS loss FROM {about.sql} WHERE {where}")
+    return OneOutput.under(rows[0]["loss"] or "" if rows else "")
+
+
+# What ranks the trials of a search, the lower the better, from the summary table and a row of the info table.
+_LOSS = "CASE WHEN (SELECT validation_table FROM {summary}) IS NULL THEN training_loss_final ELSE validation_loss_final END"
+_OBJECTIVE = "CASE WHEN (SELECT objective FROM {summary}) LIKE 'max:%' THEN - objective ELSE objective END"
+
+
+def keys_of(db: CallerDatabase, table: Relation, mst_key: int | None, say: bool = True) -> int | None:
+    """Return the mst_key of the model to use in a model table; None in that of madlib_keras_fit, which has one model.
+
+    Of a search it is the best one, unless another one is given.
+    """
+    if "mst_key" not in catalog.columns(db, table):
+        if mst_key is not None:
+            raise UsageError("mst_key", f'must be left out: "{table.name}" holds one model', mst_key)
+        return None
+    keys = [row["mst_key"] for row in db.execute(f"SELECT mst_key FROM {table.sql} ORDER BY 1")]
+    if mst_key is None and len(keys) != 1:
+        best = _best(db, table, len(keys))
+        if say:
+            db.notice(f'mst_key {best} is used, the best of the {len(keys)} models of "{table.name}"')
+        return best
+    if mst_key is not None and mst_key not in keys:
+        raise UsageError("mst_key", f'must be one of table "{table.name}", which has {keys}', mst_key)
+    return int(keys[0] if mst_key is None else mst_key)
+
+
+def _best(db: Database, table: Relation, count: int) -> int:
+    """Return the mst_key of the best model of a search, as its selection table was filled."""
+    query = best_query(db, table)
+    found = db.execute(query) if query else []
+    if not found:
+        info = table.name.with_suffix("_info")
+        raise UsageError(
+            "mst_key",
+            f'must say which of the {count} models of "{table.name}" to use',
+            None,
+            hint=f"SELECT mst_key, compile_params, training_loss_final FROM {info.sql} ORDER BY training_loss_final",
+        )
+    return int(found[0]["mst_key"])
+
+
+def best_query(db: Database, table: Relation) -> str | None:
+    """Return the query that gives the mst_key of the best model; None where no search has filled the table."""
+    info, summary = table.name.with_suffix("_info"), table.name.with_suffix("_summary")
+    if not catalog.exists(db, info) or "automl_method" not in (columns := catalog.columns(db, companion(db, table, "_summary"))):
+        return None
+    score = (_OBJECTIVE if "objective" in columns else _LOSS).format(summary=summary.sql)
+    return (
+        f"SELECT mst_key FROM (SELECT mst_key, {score} AS score FROM {info.sql}) q"
+        " WHERE score NOT IN ('NaN', 'Infinity', '-Infinity') ORDER BY score, mst_key LIMIT 1"
+    )
+
+
+def companion(db: Database, table: Relation, suffix: str) -> Relation:
+    """Return a table that belongs to a model table: its summary, or its info table."""
+    name = table.name.with_suffix(suffix)
+    if not catalog.exists(db, name):
+        raise UsageError(
+            "model_table",
+            f'table "{table.name}" has no table "{name}" beside it',
+            hint="Give the model table of a search, or of one of the fit functions.",
+        )
+    return catalog.readable_table(db, "model_table", name.sql)

@@ -1,0 +1,124 @@
+"""Models for answers to single rows: read once, and kept in the session until their tables change.
+
+Each call asks the tables which version of each row there is, with the rights of the caller; only where that is another one is
+the model read again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from automl.database import catalog
+from automl.database.catalog import Relation
+from automl.database.session import CallerDatabase, Prepared
+from automl.prediction.model_tables import best_query, model_of
+from automl.prediction.trained_model import Model
+from keras_seg.protocol.answers import Answering, packed_model
+
+MOST_MODELS = 8
+_VERSIONED = ("r", "p", "m")  # kinds of relations whose rows tell their version: tables, partitioned or materialized
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """A model with what tells whether its tables are still the same.
+
+    Attributes:
+        packed: the model, as `answers.packed_model` gives it.
+        version: the statement that asks for the version, with the name of the model table as $1; None where nothing tells it.
+        seen: what that has told.
+    """
+
+    packed: bytes
+    version: Prepared | None = None
+    seen: tuple[str, ...] = ()
+
+
+Read = Callable[[str | None, int | None], Versioned]
+
+
+class KeptModels:
+    """The models that a session has read last."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str | None, int | None], Versioned] = OrderedDict()
+
+    def packed(self, read: Read, model_table: str | None, mst_key: int | None) -> bytes:
+        """Return a model as it is now.
+
+        Args:
+            read: reads one.
+        """
+        key = (model_table, mst_key)
+        kept = self._known.get(key)
+        if kept is None or not is_current(kept, str(model_table)):
+            self._known.pop(key, None)
+            kept = read(model_table, mst_key)
+            if kept.version is None:
+                return kept.packed
+            while len(self._known) >= MOST_MODELS:
+                self._known.popitem(last=False)
+            self._known[key] = kept
+        else:
+            self._known.move_to_end(key)
+        return kept.packed
+
+
+def is_current(kept: Versioned, model_table: str) -> bool:
+    """Return whether the tables of a model are those that it was read from; an error of theirs shows when it is read again."""
+    return kept.version is not None and kept.version.column(model_table) == kept.seen
+
+
+def automl_model(db: CallerDatabase, model_table: str | None, mst_key: int | None = None) -> Versioned:
+    """Read a model for answers to single rows; the best of a search if none is named."""
+    prepared = None if db.dialect.segmented else _version(db, model_table, mst_key)
+    # The version first: what is written between the two statements shows as another one.
+    seen = prepared.column(str(model_table)) if prepared else None
+    packed = _packed(model_of(db, model_table, mst_key, say=False))
+    return Versioned(packed) if seen is None else Versioned(packed, prepared, seen)
+
+
+def _packed(model: Model) -> bytes:
+    about = Answering(
+        model.definition.architecture, model.normalizing_const, model.has_classes, model.class_values, model.one_output
+    )
+    return packed_model(about, model.definition.weights or b"")
+
+
+def _version(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Prepared | None:
+    """Return the statement that tells the version of a model; None where nothing does, or where it is no model."""
+    table = catalog.readable_table(db, "model_table", model_table)
+    names = [table.name.with_suffix(suffix) for suffix in ("_summary", "_info")]
+    summary, info = (catalog.find_table(db, "model_table", name) if catalog.exists(db, name) else None for name in names)
+    if summary is None or any(each and each.kind not in _VERSIONED for each in (table, summary, info)):
+        return None
+    return db.prepared(_query(db, table, summary, info, mst_key))
+
+
+def _query(db: CallerDatabase, table: Relation, summary: Relation, info: Relation | None, mst_key: int | None) -> str:
+    keyed = "mst_key" in catalog.columns(db, table)
+    joined = f" LEFT JOIN {info.sql} i ON i.mst_key = m.mst_key" if info and keyed else ""
+    rows = [_row_version("m"), _row_version("s"), *([_row_version("i")] if joined else [])]
+    # The columns that a model is read from are named, so that whoever may not read them is told so.
+    asked = "m.model_weights IS NULL, m.model_arch IS NULL, s.dependent_varname IS NULL, s.class_values IS NULL"
+    where = f" AND m.mst_key = {_key(db, table, mst_key)}" if keyed else ""
+    return (
+        f"SELECT ROW({', '.join(rows)}, {asked}, s.normalizing_const)::text AS version"
+        f" FROM {table.sql} m CROSS JOIN {summary.sql} s{joined}"
+        f" WHERE ($1::text)::regclass = {table.oid}{where} ORDER BY 1"
+    )
+
+
+def _row_version(alias: str) -> str:
+    return f"{alias}.tableoid, {alias}.xmin, {alias}.cmin, {alias}.ctid"
+
+
+def _key(db: CallerDatabase, table: Relation, mst_key: int | None) -> str:
+    """Return the SQL of the key of the model: the only one there is, or the best."""
+    if mst_key is not None:
+        return str(int(mst_key))
+    only = f"(SELECT CASE WHEN pg_catalog.count(*) = 1 THEN pg_catalog.min(mst_key) END FROM {table.sql})"
+    best = best_query(db, table)
+    return f"coalesce({only}, ({best}))" if best else only

@@ -1,0 +1,80 @@
+"""What the output of a network comes out of: its last activation, as `architectures.endings` tells it of a model of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keras_seg.inference.layer import Layer
+from keras_seg.inference.models import Model
+from keras_seg.protocol.outputs import PROBABILITIES
+
+_NONE = "linear"
+# Behind these layers numbers from 0 to 1 are still that: they shape, pool, or do something in training only.
+_KEEPING = ("Cropping", "UpSampling", "ZeroPadding", "Spatial", "Global", "Adaptive", "MaxPooling", "AveragePooling")
+_ALSO_KEEPING = frozenset(
+    """
+    ActivityRegularization AlphaDropout Average Concatenate Dropout Flatten GaussianDropout GaussianNoise Identity Maximum
+    Minimum Multiply Permute RepeatVector Reshape
+    """.split()
+)
+_SAME = ("Identity", "ActivityRegularization")  # these give the very numbers that they are given
+_ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What numbers come out of.
+
+    Attributes:
+        activations: by their names in Keras, all from which they may come.
+        in_sigmoid: whether a sigmoid was the very last that was done to them.
+    """
+
+    activations: frozenset[str] = frozenset((_NONE,))
+    in_sigmoid: bool = False
+
+    @property
+    def activation(self) -> str:
+        """Return the last activation; `linear` where there are several that differ."""
+        found = self.activations
+        return min(found) if len(found) == 1 or (found and found <= PROBABILITIES) else _NONE
+
+
+def behind(layer: Layer, given: Sequence[Ending]) -> Ending:
+    """Return what the first output of a layer comes out of, from what its inputs do."""
+    if isinstance(layer, Model):
+        return layer.followed(given, behind)
+    if layer.kind == "InputLayer":
+        return given[0]
+    inner = layer
+    while inner.kind == "TimeDistributed":
+        (inner,) = inner.inner
+    if isinstance(inner, Model):
+        return Ending(inner.followed(given, behind).activations)
+    if given and (inner.kind in _ALSO_KEEPING or inner.kind.startswith(_KEEPING)):
+        names = frozenset().union(*(each.activations for each in given))
+        return Ending(names, inner.kind in _SAME and given[0].in_sigmoid)
+    name = _activation_of(inner)
+    plain = inner is layer and layer.kind not in ("GRU", "LSTM", "RNN", "SimpleRNN")
+    return Ending(frozenset((name,)), plain and name == "sigmoid")
+
+
+def _activation_of(layer: Layer) -> str:
+    """Return the name of a layer's activation; `linear` where it has none, or gates of another range stretch it."""
+    given = layer.arguments
+    if given.get("activation") is not None:
+        gates = given.get("recurrent_activation")
+        return _NONE if gates is not None and _name(gates) not in PROBABILITIES else _name(given["activation"])
+    return layer.kind.lower() if layer.kind in _ACTIVATIONS else _NONE
+
+
+def _name(activation: object) -> str:
+    if isinstance(activation, Layer):
+        return activation.kind
+    return str(activation["config"] if isinstance(activation, dict) else activation)
+
+
+def ending_of(model: Model) -> Ending:
+    """Return what the output of a whole model comes out of."""
+    return behind(model, [Ending()])
