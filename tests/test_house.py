@@ -31,7 +31,7 @@ FLOORS = {
         ("help",),
         ("entry",),
     ),
-    "keras_seg": (("protocol",), ("server",), ("architectures",), ("training",), ("session",), ("transition",)),
+    "keras_seg": (("protocol",), ("server",), ("architectures",), ("inference", "training"), ("session",), ("transition",)),
 }
 FLOOR_OF = {
     (package, room): floor for package, floors in FLOORS.items() for floor, rooms in enumerate(floors) for room in rooms
@@ -101,6 +101,10 @@ def test_plpy_is_imported_in_one_file_of_automl() -> None:
 def test_tensorflow_and_keras_are_imported_only_in_keras_seg_and_never_in_its_protocol() -> None:
     importers = importers_of("tensorflow", "keras")
     assert {module for module in importers if not module.startswith("keras_seg/") or "/protocol/" in module} == set()
+
+
+def test_tensorflow_and_keras_are_not_imported_by_the_forward_pass_in_numpy() -> None:
+    assert {module for module in importers_of("tensorflow", "keras") if "/inference/" in module} == set()
 
 
 def test_hyperopt_is_imported_in_one_adapter() -> None:

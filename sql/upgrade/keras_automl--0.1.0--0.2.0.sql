@@ -689,3 +689,86 @@ return GD['automl'].usage('automl_plan', *args)
 $$;
 COMMENT ON FUNCTION madlib.automl_plan(text) IS
 'Help: what automl_plan does; with ''usage'' its arguments and results, with ''example'' examples.';
+
+-- Models came to answer for one row, without TensorFlow.
+CREATE FUNCTION madlib.automl_answer(kind text, model_table text, mst_key integer, features bytea) RETURNS text
+LANGUAGE plpython3u STABLE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].answer(plpy, GD, kind, features, GD['automl'].automl_model(GD, model_table, mst_key))
+$$;
+COMMENT ON FUNCTION madlib.automl_answer(text, text, integer, bytea) IS
+'Internal: what a model answers for one row, as text; the row as automl_native gives it.';
+
+-- The same in two steps, where a process that has rows cannot read tables.
+CREATE FUNCTION madlib.automl_model(model_table text, mst_key integer) RETURNS bytea
+LANGUAGE plpython3u STABLE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_model(GD, model_table, mst_key)
+$$;
+COMMENT ON FUNCTION madlib.automl_model(text, integer) IS
+'Internal: a model for automl_answer, with a digest before it.';
+
+CREATE FUNCTION madlib.automl_answer(kind text, model bytea, features bytea) RETURNS text
+LANGUAGE plpython3u STABLE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].answer(plpy, GD, kind, features, model)
+$$;
+COMMENT ON FUNCTION madlib.automl_answer(text, bytea, bytea) IS
+'Internal: what a model that automl_model gave answers for one row, as text.';
+
+-- An array of any type, and the text of one: a literal has no type, and is taken for a text.
+CREATE FUNCTION madlib.automl_prob(model_table text, x anyarray, mst_key integer DEFAULT NULL) RETURNS real[]
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('prob', $1, $3, madlib.automl_native($2::real[]))::real[] $$;
+COMMENT ON FUNCTION madlib.automl_prob(text, anyarray, integer) IS
+'Returns the probabilities of all classes for one row, by a trained model, in the order of its class_values.';
+
+CREATE FUNCTION madlib.automl_prob(model_table text, x text, mst_key integer DEFAULT NULL) RETURNS real[]
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('prob', $1, $3, madlib.automl_native($2::real[]))::real[] $$;
+COMMENT ON FUNCTION madlib.automl_prob(text, text, integer) IS
+'Returns the probabilities of all classes for one row, by a trained model, in the order of its class_values.';
+
+CREATE FUNCTION madlib.automl_response(model_table text, x anyarray, mst_key integer DEFAULT NULL) RETURNS text
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('response', $1, $3, madlib.automl_native($2::real[])) $$;
+COMMENT ON FUNCTION madlib.automl_response(text, anyarray, integer) IS
+'Returns the most probable class for one row, by a trained model; what it predicts, if that is a number or an array.';
+
+CREATE FUNCTION madlib.automl_response(model_table text, x text, mst_key integer DEFAULT NULL) RETURNS text
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('response', $1, $3, madlib.automl_native($2::real[])) $$;
+COMMENT ON FUNCTION madlib.automl_response(text, text, integer) IS
+'Returns the most probable class for one row, by a trained model; what it predicts, if that is a number or an array.';
+
+CREATE FUNCTION madlib.automl_value(model_table text, x anyarray, mst_key integer DEFAULT NULL) RETURNS real[]
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('value', $1, $3, madlib.automl_native($2::real[]))::real[] $$;
+COMMENT ON FUNCTION madlib.automl_value(text, anyarray, integer) IS
+'Returns what the network of a trained model gives for one row, as it is.';
+
+CREATE FUNCTION madlib.automl_value(model_table text, x text, mst_key integer DEFAULT NULL) RETURNS real[]
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('value', $1, $3, madlib.automl_native($2::real[]))::real[] $$;
+COMMENT ON FUNCTION madlib.automl_value(text, text, integer) IS
+'Returns what the network of a trained model gives for one row, as it is.';
+
+-- Where rows lie on segments, the coordinator reads the model: as in 90_dialect.sql.
+DO $$
+DECLARE
+    definition text;
+BEGIN
+    IF pg_catalog.to_regclass('pg_catalog.gp_segment_configuration') IS NOT NULL THEN
+        FOR definition IN
+            SELECT pg_get_functiondef(oid) FROM pg_catalog.pg_proc
+            WHERE pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'madlib')
+                AND proname IN ('automl_prob', 'automl_response', 'automl_value')
+        LOOP
+            EXECUTE regexp_replace(definition, ', \$1, \$3,', ', madlib.automl_model($1, $3),');
+        END LOOP;
+    END IF;
+END
+$$;

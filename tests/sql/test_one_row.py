@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from fix_db import Session
-from fix_search import dense
+from fix_db import Session, connect_to
+from fix_search import dense, sequential
 
 # One layer of four inputs and three units: the logit of class k is feature k; the fourth counts for nothing.
 WEIGHTS = struct.pack("<15f", 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
@@ -59,3 +58,236 @@ def test_arrays_of_every_type_of_number(model: Session, kind: str) -> None:
 @pytest.mark.parametrize("x", ["'{0, 2, 1, 9}'", "'[2:5]={0, 2, 1, 9}'::real[]", "ARRAY[0, 2.0, 1, 9]", "'{0,2,1,9}'::text"])
 def test_arrays_as_they_are_typed(model: Session, x: str) -> None:
     assert model.value(f"SELECT madlib.automl_response('model', {x})") == "bee"
+
+
+def test_no_row_has_no_answer(model: Session) -> None:
+    assert model.value("SELECT madlib.automl_response('model', NULL::real[])") is None
+    assert model.value("SELECT madlib.automl_prob('model', NULL::text)") is None
+
+
+# --- which model --------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_is_trained_again_answers_at_once(model: Session) -> None:
+    ask = "SELECT madlib.automl_response('model', '{1, 2, 9, 0}')"
+    assert model.value(ask) == "cat"
+    model.run("UPDATE model SET model_weights = %s", TURNED)
+    assert model.value(ask) == "ant"
+    model.run("BEGIN; DELETE FROM model; INSERT INTO model SELECT %s, %s::json", WEIGHTS, dense(3))
+    assert model.value(ask) == "cat"
+    model.run("TRUNCATE model; INSERT INTO model SELECT %s, %s::json", TURNED, dense(3))
+    assert model.value(ask) == "ant"
+    model.run("ROLLBACK")
+    assert model.value(ask) == "ant"
+    model.run("UPDATE model_summary SET class_values = '{x,y,z}'")
+    assert model.value(ask) == "x"
+    model.run("DROP TABLE model; CREATE TABLE model AS SELECT %s AS model_weights, %s::json AS model_arch", WEIGHTS, dense(3))
+    assert model.value(ask) == "z"
+
+
+def test_a_model_that_another_session_trains_again_answers_at_once(model: Session, connect: Callable[..., Session]) -> None:
+    other = connect()
+    ask = "SELECT madlib.automl_response('model', '{1, 2, 9, 0}')"
+    assert other.value(ask) == "cat"
+    model.run("UPDATE model SET model_weights = %s", TURNED)
+    assert other.value(ask) == "ant"
+
+
+def test_the_search_path_says_which_table_a_name_means(model: Session) -> None:
+    model.run("SET client_min_messages = warning; DROP SCHEMA IF EXISTS t_one_row_other CASCADE; CREATE SCHEMA t_one_row_other")
+    here = model.value("SHOW search_path")
+    ask = "SELECT madlib.automl_response('model', '{1, 2, 9, 0}')"
+    assert model.value(ask) == "cat"
+    model.run("SET search_path = t_one_row_other")
+    make(model, "model", dense(3), TURNED)
+    assert model.value(ask) == "ant"
+    model.run(f"SET search_path = {here}")
+    assert model.value(ask) == "cat"
+    model.run("DROP SCHEMA t_one_row_other CASCADE")
+
+
+def search_tables(db: Session) -> None:
+    """Make the tables that a search leaves, of two models, the second of which is the better one."""
+    make(db, "found", dense(3), WEIGHTS, f"{CLASSES}, 'hyperband'::text AS automl_method, NULL::text AS validation_table")
+    db.run("ALTER TABLE found ADD mst_key integer")
+    db.run("UPDATE found SET mst_key = 1; INSERT INTO found SELECT %s, model_arch, 2 FROM found", TURNED)
+    losses = "(VALUES (1, 0.5), (2, 0.25)) AS v (mst_key, loss)"
+    db.run(
+        "CREATE TABLE found_info AS SELECT mst_key, loss::real AS training_loss_final, NULL::real AS validation_loss_final,"
+        f" 'categorical_crossentropy'::text AS loss_type FROM {losses}"
+    )
+
+
+def test_the_best_of_a_search_answers_or_the_one_that_is_named(db: Session) -> None:
+    search_tables(db)
+    ask = "SELECT madlib.automl_response('found', '{1, 2, 9, 0}'{})"
+    assert [db.value(ask.replace("{})", f"{given})")) for given in ("", ", 1", ", mst_key := 2")] == ["ant", "cat", "ant"]
+    db.run("UPDATE found_info SET training_loss_final = 1 WHERE mst_key = 2")
+    assert db.value(ask.replace("{})", ")")) == "cat"
+    assert [notice for notice in db.notices if "mst_key" in notice] == []
+
+
+# --- where it can stand -------------------------------------------------------------------------------------------------
+
+
+def test_in_a_condition_in_a_view_and_in_a_transaction_that_only_reads(model: Session) -> None:
+    model.run("CREATE TABLE rows (id integer, x real[])")
+    model.run("INSERT INTO rows VALUES (1, '{0, 2, 1, 9}'), (2, '{3, 0, 0, 9}'), (3, NULL), (4, '{0, 1, 5, 0}')")
+    model.run("CREATE VIEW seen AS SELECT id, madlib.automl_response('model', x) AS kind FROM rows")
+    model.run("BEGIN TRANSACTION READ ONLY")
+    assert model.fetch("SELECT id FROM rows WHERE madlib.automl_response('model', x) = 'bee'") == [(1,)]
+    assert model.fetch("SELECT * FROM seen ORDER BY id") == [(1, "bee"), (2, "ant"), (3, None), (4, "cat")]
+    assert model.fetch("SELECT id FROM rows WHERE (madlib.automl_prob('model', x))[3] > 0.5") == [(4,)]
+    model.run("COMMIT")
+
+
+def test_no_session_is_opened(model: Session) -> None:
+    pid = model.value("SELECT pg_backend_pid()")
+    model.value("SELECT madlib.automl_response('model', '{0, 2, 1, 9}')")
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s AND application_name <> ''"
+    assert model.value(others, pid) == 0
+
+
+# --- who may ------------------------------------------------------------------------------------------------------------
+
+
+def test_who_may_not_read_the_model_gets_no_answer(model: Session, role: str) -> None:
+    ask = "SELECT madlib.automl_response('model', '{0, 2, 1, 9}')"
+    assert model.value(ask) == "bee"
+    model.run(f"SET ROLE {role}")
+    assert model.error_of(ask)[:2] == ("42501", _no_right(role, model.value("SELECT current_schema()"), "model"))
+    model.run("RESET ROLE")
+    model.run(f"GRANT SELECT ON model, model_summary TO {role}; SET ROLE {role}")
+    assert model.value(ask) == "bee"
+    model.run(f"RESET ROLE; REVOKE SELECT ON model FROM {role}; SET ROLE {role}")
+    assert model.error_of(ask).sqlstate == "42501"
+
+
+def _no_right(role: str, schema: str, table: str) -> str:
+    return f'model_table: role "{role}" has no SELECT privilege on table "{schema}.{table}"'
+
+
+# --- numbers, and two classes -------------------------------------------------------------------------------------------
+
+
+def test_a_model_of_numbers_has_a_value(db: Session) -> None:
+    make(db, "model", dense(1, activation="linear"), struct.pack("<5f", 1, 2, 3, 4, 0.5), f"{NUMBERS} AS num_classes")
+    assert db.value("SELECT madlib.automl_value('model', '{1, 1, 1, 1}')") == [10.5]
+    assert db.value("SELECT madlib.automl_response('model', '{1, 1, 1, 1}')") == "10.5"
+    failure = db.error_of("SELECT madlib.automl_prob('model', '{1, 1, 1, 1}')")
+    assert failure[:2] == (
+        "22023",
+        "model_table: must be a model of classes: this one predicts numbers, which have no probabilities",
+    )
+    assert failure.hint == "madlib.automl_value gives what it predicts."
+
+
+def test_values_come_in_the_shape_that_the_network_gives(db: Session) -> None:
+    text = sequential(("Reshape", {"target_shape": [2, 2], "batch_input_shape": [None, 4]}), ("Dense", {"units": 1}))
+    make(db, "model", text, struct.pack("<3f", 1, 10, 0), f"{NUMBERS} AS num_classes")
+    assert db.value("SELECT madlib.automl_value('model', '{1, 2, 3, 4}')") == [[21.0], [43.0]]
+
+
+def test_one_output_for_two_classes_is_the_probability_of_the_second(db: Session) -> None:
+    about = CLASSES.replace("{ant,bee,cat}", "{no,yes}")
+    make(db, "model", dense(1, activation="sigmoid"), struct.pack("<5f", 1, 0, 0, 0, 0), about)
+    assert rounded(db.value("SELECT madlib.automl_prob('model', '{1, 0, 0, 0}')")) == [0.2689, 0.7311]
+    assert db.value("SELECT madlib.automl_response('model', '{1, 0, 0, 0}')") == "yes"
+    assert rounded(db.value("SELECT madlib.automl_value('model', '{1, 0, 0, 0}')")) == [0.7311]
+
+
+def test_one_output_that_is_a_logit(db: Session) -> None:
+    about = CLASSES.replace("{ant,bee,cat}", "{no,yes}") + ", 'BinaryCrossentropy(from_logits=True)'::text AS loss_type"
+    make(db, "model", dense(1, activation="linear"), struct.pack("<5f", 1, 0, 0, 0, 0), about)
+    assert rounded(db.value("SELECT madlib.automl_prob('model', '{1, 0, 0, 0}')")) == [0.2689, 0.7311]
+
+
+def test_features_are_divided(db: Session) -> None:
+    make(db, "model", dense(3, activation="linear"), WEIGHTS, CLASSES.replace("1.0::real", "2.0::real"))
+    assert db.value("SELECT madlib.automl_value('model', '{1, 2, 3, 0}')") == [0.5, 1.0, 1.5]
+
+
+# --- bad input ----------------------------------------------------------------------------------------------------------
+
+BAD_ROWS = [
+    ("'{1, 2, 3}'", "22023", "x: must be an array of shape {4}, got one of shape {3}"),
+    ("'{}'", "22023", "x: must be an array of shape {4}, got one of shape {}"),
+    ("'{{1, 2}, {3, 4}}'", "22023", "x: must be an array of shape {4}, got one of shape {2,2}"),
+    ("ARRAY[1, NULL, 3, 4]", "22004", "x: must not have NULL"),
+    ("ARRAY[1, 'NaN', 3, 4]::real[]", "22023", "x: must not have NaN or infinity"),
+    ("ARRAY[1, 'Infinity', 3, 4]::float8[]", "22023", "x: must not have NaN or infinity"),
+]
+
+
+@pytest.mark.parametrize(("x", "sqlstate", "message"), BAD_ROWS)
+def test_a_row_that_the_network_does_not_take(model: Session, x: str, sqlstate: str, message: str) -> None:
+    for function in ("prob", "response", "value"):
+        assert model.error_of(f"SELECT madlib.automl_{function}('model', {x})")[:2] == (sqlstate, message)
+    assert model.value("SELECT madlib.automl_response('model', '{0, 2, 1, 9}')") == "bee"
+
+
+BAD_MODELS: list[tuple[str, str, str]] = [
+    ("'nobody'", "42P01", 'model_table: table "nobody" does not exist'),
+    ("NULL", "22004", "model_table: must be the name of a table, got NULL"),
+    ("' '", "22004", "model_table: must be the name of a table, got ' '"),
+    ("'model; DROP TABLE model'", "22023", "model_table: must be the name of a table, perhaps with its schema, got"),
+]
+
+
+@pytest.mark.parametrize(("table", "sqlstate", "message"), BAD_MODELS)
+def test_a_table_that_has_no_model(model: Session, table: str, sqlstate: str, message: str) -> None:
+    failure = model.error_of(f"SELECT madlib.automl_prob({table}, '{{1, 2, 3, 4}}')")
+    assert (failure.sqlstate, failure.message[: len(message)]) == (sqlstate, message)
+
+
+def test_a_key_that_no_model_has(db: Session) -> None:
+    search_tables(db)
+    schema = db.value("SELECT current_schema()")
+    failure = db.error_of("SELECT madlib.automl_prob('found', '{1, 2, 3, 4}', 3)")
+    assert failure[:2] == ("22023", f'mst_key: must be one of table "{schema}.found", which has [1, 2], got 3')
+    db.run("UPDATE found SET model_weights = NULL WHERE mst_key = 1")
+    failure = db.error_of("SELECT madlib.automl_prob('found', '{1, 2, 3, 4}', 1)")
+    assert failure[:2] == ("22023", "mst_key: must be a model that has been trained; this one failed, got 1")
+    db.run("DROP TABLE found_info")
+    failure = db.error_of("SELECT madlib.automl_prob('found', '{1, 2, 3, 4}')")
+    assert failure[:2] == ("22023", f'mst_key: must say which of the 2 models of "{schema}.found" to use, got NULL')
+
+
+def test_a_network_that_needs_tensorflow_names_the_layer(db: Session) -> None:
+    given: dict[str, Any] = {"filters": 2, "kernel_size": 2, "batch_input_shape": [None, 3, 3, 1], "name": "up"}
+    make(db, "model", sequential(("Conv2DTranspose", given)), b"")
+    failure = db.error_of("SELECT madlib.automl_value('model', '{{{1},{2},{3}},{{1},{2},{3}},{{1},{2},{3}}}')")
+    assert failure[:2] == ("0A000", 'model_table: layer "up" (Conv2DTranspose) is computed with TensorFlow only')
+    assert failure.hint == "madlib.madlib_keras_predict predicts with it."
+
+
+def test_weights_that_are_too_few(model: Session) -> None:
+    model.run("UPDATE model SET model_weights = %s", WEIGHTS[:8])
+    failure = model.error_of("SELECT madlib.automl_prob('model', '{1, 2, 3, 4}')")
+    message = "model_table: the weights hold 2 numbers of float32 (8 bytes), but the architecture has 15 weights (60 bytes)"
+    assert failure[:2] == ("22023", message)
+
+
+def test_a_network_whose_outputs_tell_no_class(model: Session) -> None:
+    model.run("UPDATE model_summary SET class_values = '{a,b}'")
+    failure = model.error_of("SELECT madlib.automl_prob('model', '{1, 2, 3, 4}')")
+    message = "model_table: the network gives 3 numbers for a row, and that tells none of the 2 classes of its summary"
+    assert failure[:2] == ("22023", message)
+
+
+def test_what_stands_under_a_digest_is_what_the_digest_is_of(model: Session) -> None:
+    features = "madlib.automl_native('{1, 2, 3, 4}'::real[])"
+    packed = bytes(model.value("SELECT madlib.automl_model('model', NULL)"))
+    assert model.value(f"SELECT madlib.automl_answer('response', %s::bytea, {features})", packed) == "cat"
+    forged = packed[:16] + packed[16:-60] + TURNED
+    for wrong in (forged, packed[:20], b""):
+        assert "a model must begin with its digest" in _new_error(model, features, wrong)
+
+
+def _new_error(model: Session, features: str, wrong: bytes) -> str:
+    """The error of a session that has kept no model yet."""
+    other = connect_to(model.dsn)
+    try:
+        return other.error_of(f"SELECT madlib.automl_answer('response', %s::bytea, {features})", wrong).message
+    finally:
+        other.close()

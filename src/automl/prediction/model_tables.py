@@ -111,7 +111,9 @@ def _best(db: Database, table: Relation, count: int) -> int:
 def best_query(db: Database, table: Relation) -> str | None:
     """Return the query that gives the mst_key of the best model; None where no search has filled the table."""
     info, summary = table.name.with_suffix("_info"), table.name.with_suffix("_summary")
-    if not catalog.exists(db, info) or "automl_method" not in (columns := catalog.columns(db, companion(db, table, "_summary"))):
+    if not catalog.exists(db, info) or "automl_method" not in (
+        columns := catalog.columns(db, companion(db, table, "_summary"))
+    ):
         return None
     score = (_OBJECTIVE if "objective" in columns else _LOSS).format(summary=summary.sql)
     return (

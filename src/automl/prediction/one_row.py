@@ -18,6 +18,7 @@ from automl.prediction.trained_model import Model
 from keras_seg.protocol.answers import Answering, packed_model
 
 MOST_MODELS = 8
+_VERSION = "ROW(tableoid, xmin, cmin, ctid)::text AS version"  # of a row
 _VERSIONED = ("r", "p", "m")  # kinds of relations whose rows tell their version: tables, partitioned or materialized
 
 
@@ -98,21 +99,21 @@ def _version(db: CallerDatabase, model_table: str | None, mst_key: int | None) -
 
 
 def _query(db: CallerDatabase, table: Relation, summary: Relation, info: Relation | None, mst_key: int | None) -> str:
+    """Return the statement; of each table one row, so that it looks as cheap to the planner as it is."""
     keyed = "mst_key" in catalog.columns(db, table)
-    joined = f" LEFT JOIN {info.sql} i ON i.mst_key = m.mst_key" if info and keyed else ""
-    rows = [_row_version("m"), _row_version("s"), *([_row_version("i")] if joined else [])]
     # The columns that a model is read from are named, so that whoever may not read them is told so.
-    asked = "m.model_weights IS NULL, m.model_arch IS NULL, s.dependent_varname IS NULL, s.class_values IS NULL"
-    where = f" AND m.mst_key = {_key(db, table, mst_key)}" if keyed else ""
-    return (
-        f"SELECT ROW({', '.join(rows)}, {asked}, s.normalizing_const)::text AS version"
-        f" FROM {table.sql} m CROSS JOIN {summary.sql} s{joined}"
-        f" WHERE ($1::text)::regclass = {table.oid}{where} ORDER BY 1"
+    which = f"WHERE mst_key = {_key(db, table, mst_key)}" if keyed else ""
+    key = ", mst_key" if keyed else ""
+    model = (
+        f"SELECT {_VERSION}{key}, model_weights IS NULL AS failed, model_arch IS NULL AS none FROM {table.sql} {which} LIMIT 1"
     )
-
-
-def _row_version(alias: str) -> str:
-    return f"{alias}.tableoid, {alias}.xmin, {alias}.cmin, {alias}.ctid"
+    about = f"SELECT {_VERSION}, dependent_varname, class_values, normalizing_const FROM {summary.sql} LIMIT 1"
+    trained = f"SELECT {_VERSION} FROM {info.sql} WHERE mst_key = m.mst_key LIMIT 1" if info and keyed else "SELECT 1"
+    return (
+        f"SELECT ROW(m, s.version, s.dependent_varname IS NULL, s.class_values IS NULL, s.normalizing_const, i)::text AS version"
+        f" FROM ({model}) m CROSS JOIN ({about}) s LEFT JOIN LATERAL ({trained}) i ON true"
+        f" WHERE ($1::text)::regclass::oid = {table.oid}"
+    )
 
 
 def _key(db: CallerDatabase, table: Relation, mst_key: int | None) -> str:

@@ -201,7 +201,9 @@ def classes_of(family: str) -> frozenset[str]:
 @cache
 def _family(family: str) -> Mapping[str, Mapping[str, Any]]:
     calls = [statement.value for statement in ast.parse(_TABLE[family]).body if isinstance(statement, ast.Expr)]
-    return {call.func.id: dict(_arguments(call)) for call in calls if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)}
+    return {
+        call.func.id: dict(_arguments(call)) for call in calls if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+    }
 
 
 def _arguments(call: ast.Call) -> Iterator[tuple[str, Any]]:

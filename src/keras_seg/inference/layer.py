@@ -63,7 +63,13 @@ class Layer:
     """
 
     def __init__(
-        self, kind: str, name: str, arguments: Mapping[str, Any], rule: Rule, inner: Sequence[Layer] = (), trainable: bool = True
+        self,
+        kind: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        rule: Rule,
+        inner: Sequence[Layer] = (),
+        trainable: bool = True,
     ) -> None:
         self.kind = kind
         self.name = name

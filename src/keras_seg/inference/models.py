@@ -12,7 +12,7 @@ from keras_seg.inference.problems import NeedsTensorFlow
 Told = TypeVar("Told")
 Step = Callable[[Layer, Sequence[Told]], Told]
 
-_IDLE = (None, False)  # arguments of a call that change nothing
+_IDLE = (None, False, [])  # arguments of a call that change nothing
 
 
 class Model(Layer):
@@ -140,7 +140,7 @@ class Graph:
 
     def _given(self, node: Mapping[str, Any], layer: Layer) -> Iterator[tuple[str, int, int]]:
         """Yield the tensors that a call is given."""
-        if any(value not in _IDLE for value in node["kwargs"].values()):
+        if any(_without_none(value) not in _IDLE for value in node["kwargs"].values()):
             raise layer.refuse(f"a call with {', '.join(node['kwargs'])}")
         args = [value for value in node["args"] if value is not None]
         if len(args) > 1:
@@ -264,3 +264,8 @@ def _is_chain(calls: Sequence[tuple[Called, tuple[int, ...], slice]], ends: tupl
     return ends == (len(calls),) and all(
         taken == (index,) and len(called.shapes) == 1 for index, (called, taken, _) in enumerate(calls)
     )
+
+
+def _without_none(value: Any) -> Any:
+    """Return a list without what is None, as the masks of several tensors are."""
+    return [each for each in value if each is not None] if isinstance(value, list) else value

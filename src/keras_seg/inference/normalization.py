@@ -19,7 +19,8 @@ def _batch(layer: Layer, shape: Shape) -> Called:
     epsilon = np.float32(layer["epsilon"])
 
     def made() -> Forward:
-        factor = 1 / np.sqrt(variance.array + epsilon) * _or(gamma, 1)
+        with np.errstate(all="ignore"):  # a variance that is none gives no numbers, as in Keras
+            factor = 1 / np.sqrt(variance.array + epsilon) * _or(gamma, 1)
         offset = _or(beta, 0) - mean.array * factor
         factor, offset = (each.reshape(beside(axis, shape)) for each in (factor, offset))
         return _scaled(factor, offset)

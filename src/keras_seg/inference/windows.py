@@ -47,8 +47,7 @@ class Windows:
         for offsets in product(*map(range, self.size)):
             starts = [offset * step for offset, step in zip(offsets, self.dilation, strict=True)]
             ends = [
-                start + (count - 1) * step + 1
-                for start, count, step in zip(starts, self.places, self.strides, strict=True)
+                start + (count - 1) * step + 1 for start, count, step in zip(starts, self.places, self.strides, strict=True)
             ]
             yield (slice(None), *map(slice, starts, ends, self.strides))
 

@@ -13,6 +13,7 @@ from keras_seg.inference.network import Network, network
 from keras_seg.inference.problems import NeedsTensorFlow, UnfitRow
 from keras_seg.protocol import array_bytes
 from keras_seg.protocol.answers import Answering, digest_of, opened_model
+from keras_seg.protocol.messages import MessageError
 from keras_seg.protocol.predictions import OneOutput, OutputSelection, meaning_of_one, of_two
 from keras_seg.protocol.sqlstates import FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED
 from keras_seg.server.failure import fail
@@ -103,7 +104,9 @@ class Model:
         with np.errstate(over="ignore"):
             x = x if self._divisor == 1 else x / self._divisor
         if not np.isfinite(x).all():
-            raise AnswerError("x: must not have NaN or infinity" + (", divided by normalizing_const" if self._divisor != 1 else ""))
+            raise AnswerError(
+                "x: must not have NaN or infinity" + (", divided by normalizing_const" if self._divisor != 1 else "")
+            )
         return x.reshape(1, *shape)
 
     def _without_classes(self, kind: str, outputs: np.ndarray) -> str:
@@ -175,4 +178,7 @@ def answered(plpy: Any, answers: Answers, kind: str, features: bytes | None, mod
         return answers.answer(kind, features, model)
     except AnswerError as problem:
         fail(plpy, str(problem), problem.sqlstate, problem.hint)
+        raise
+    except MessageError as problem:
+        fail(plpy, f"keras_automl: {problem}", INVALID_PARAMETER_VALUE)
         raise
