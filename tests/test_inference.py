@@ -46,7 +46,7 @@ def agree(
         x = generator.normal(0, 1.5, (ROWS, *model.input_shape[1:])).astype(np.float32)
     expected = computed(model, weights, x)
     found = network(model.to_json(), b"".join(each.tobytes() for each in weights)).outputs(x)
-    assert (found.dtype, found.shape) == (np.float32, expected.shape)
+    assert (str(found.dtype), found.shape) == ("float32", expected.shape)
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from keras_seg.inference.layer import Called, Layer, Shape, one, same, unchanged
+from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, one, same, unchanged
 
-Activation = Callable[[np.ndarray], np.ndarray]
+Activation = Callable[[Array], Array]
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 # erf in float32 as x P(x^2) / Q(x^2) on -4 .. 4: the coefficients of XLA and Eigen.
@@ -30,7 +29,7 @@ _ERF_P = (
 _ERF_Q = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02)
 
 
-def relu(x: np.ndarray, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> np.ndarray:
+def relu(x: Array, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Return x above the threshold and at most `max_value`, and below it a slope down from 0."""
     if negative_slope == 0.0 and threshold == 0.0:
         return np.maximum(x, 0, out=x) if max_value is None else np.clip(x, 0, max_value, out=x)
@@ -41,76 +40,76 @@ def relu(x: np.ndarray, negative_slope: float = 0.0, max_value: float | None = N
     return above - np.float32(negative_slope) * below
 
 
-def leaky_relu(x: np.ndarray, negative_slope: float = 0.2) -> np.ndarray:
+def leaky_relu(x: Array, negative_slope: float = 0.2) -> Array:
     """Return x, or x times the slope where it is below 0."""
     return np.where(x > 0, x, x * np.float32(negative_slope))
 
 
-def elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+def elu(x: Array, alpha: float = 1.0) -> Array:
     """Return x, or alpha (exp(x) - 1) where it is below 0."""
     return np.where(x > 0, x, np.float32(alpha) * np.expm1(np.minimum(x, 0)))
 
 
-def softmax(x: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:
+def softmax(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
     """Return shares of 1 along an axis."""
     x = np.exp(x - x.max(axis, keepdims=True))
     x /= x.sum(axis, keepdims=True)
     return x
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
+def sigmoid(x: Array) -> Array:
     """Return 1 / (1 + exp(-x)), exact for either sign."""
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, np.float32(1), small) / (1 + small)
 
 
-def softplus(x: np.ndarray) -> np.ndarray:
+def softplus(x: Array) -> Array:
     """Return log(1 + exp(x))."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-def _selu(x: np.ndarray) -> np.ndarray:
+def _selu(x: Array) -> Array:
     return np.float32(_SELU_SCALE) * elu(x, _SELU_ALPHA)
 
 
-def _celu(x: np.ndarray) -> np.ndarray:
+def _celu(x: Array) -> Array:
     return np.maximum(x, 0) + np.expm1(np.minimum(x, 0))
 
 
-def erf(x: np.ndarray) -> np.ndarray:
+def erf(x: Array) -> Array:
     """Return the error function."""
     x = np.clip(x, -4, 4)
     square = x * x
     return x * np.polyval(np.array(_ERF_P, np.float32), square) / np.polyval(np.array(_ERF_Q, np.float32), square)
 
 
-def _gelu(x: np.ndarray) -> np.ndarray:
+def _gelu(x: Array) -> Array:
     return x * (np.float32(0.5) * (1 + erf(x * np.float32(math.sqrt(0.5)))))
 
 
-def _hard_sigmoid(x: np.ndarray) -> np.ndarray:
+def _hard_sigmoid(x: Array) -> Array:
     return np.clip(x / np.float32(6) + np.float32(0.5), 0, 1)
 
 
-def _hard_sigmoid_of_keras_2(x: np.ndarray) -> np.ndarray:
+def _hard_sigmoid_of_keras_2(x: Array) -> Array:
     return np.clip(x * np.float32(0.2) + np.float32(0.5), 0, 1)
 
 
-def _log_softmax(x: np.ndarray) -> np.ndarray:
+def _log_softmax(x: Array) -> Array:
     x = x - x.max(-1, keepdims=True)
     return x - np.log(np.exp(x).sum(-1, keepdims=True))
 
 
-def _glu(x: np.ndarray) -> np.ndarray:
+def _glu(x: Array) -> Array:
     first, second = np.split(x, 2, -1)
     return first * sigmoid(second)
 
 
-def _soft_shrink(x: np.ndarray) -> np.ndarray:
+def _soft_shrink(x: Array) -> Array:
     return np.sign(x) * np.maximum(np.abs(x) - np.float32(0.5), 0)
 
 
-def _sparse_plus(x: np.ndarray) -> np.ndarray:
+def _sparse_plus(x: Array) -> Array:
     return np.where(x <= -1, np.float32(0), np.where(x < 1, np.float32(0.25) * (x + 1) ** 2, x))
 
 
@@ -181,7 +180,7 @@ def of_layer(layer: Layer) -> Activation:
     return partial(softmax, axis=tuple(axis) if isinstance(axis, list) else axis)
 
 
-def then(forward: Any, follow: Activation | None) -> Any:
+def then(forward: Forward, follow: Activation | None) -> Forward:
     """Return a function that has its result go through an activation."""
     if follow is None:
         return forward

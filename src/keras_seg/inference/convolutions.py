@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from keras_seg.inference.activations import activation, then
-from keras_seg.inference.layer import Called, Forward, Layer, Rule, Shape, Variable, one, size_of
+from keras_seg.inference.layer import Array, Called, Forward, Layer, Rule, Shape, Variable, one, size_of
 from keras_seg.inference.windows import Windows, each, last, turned, windows
 
 
@@ -34,13 +34,13 @@ def _conv(dimensions: int) -> Rule:
     return one(rule)
 
 
-def _product(over: Windows, kernel: np.ndarray) -> Forward:
+def _product(over: Windows, kernel: Array) -> Forward:
     """Return what multiplies the windows of a batch with a kernel (*size, channels, filters)."""
     matrix = np.ascontiguousarray(kernel.reshape(-1, kernel.shape[-1]))
     inner = len(matrix)
     at_once = max(over.size) == 1 and max(over.strides) == 1
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         if not at_once:
             x = over.of(over.padded(np.ascontiguousarray(x)))
         return (x.reshape(-1, inner) @ matrix).reshape(-1, *over.places, matrix.shape[1])
@@ -48,11 +48,11 @@ def _product(over: Windows, kernel: np.ndarray) -> Forward:
     return forward
 
 
-def _grouped(over: Windows, kernel: np.ndarray, groups: int) -> Forward:
+def _grouped(over: Windows, kernel: Array, groups: int) -> Forward:
     channels = kernel.shape[-2]
     products = [_product(over, part) for part in np.split(kernel, groups, -1)]
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         parts = [product(x[..., g * channels : (g + 1) * channels]) for g, product in enumerate(products)]
         return np.concatenate(parts, -1)
 
@@ -64,7 +64,7 @@ def _biased(forward: Forward, bias: Variable | None) -> Forward:
         return forward
     added = bias.array
 
-    def with_bias(x: np.ndarray) -> np.ndarray:
+    def with_bias(x: Array) -> Array:
         y = forward(x)
         y += added
         return y
@@ -110,12 +110,12 @@ def _by_channel(layer: Layer, shape: Shape, dimensions: int) -> tuple[Windows, V
     return windows(layer, tuple(space), size, strides, dilation), kernel, channels
 
 
-def _sums(over: Windows, kernel: np.ndarray) -> Forward:
+def _sums(over: Windows, kernel: Array) -> Forward:
     """Return what sums windows channel by channel, with a kernel (*size, channels, multiplier)."""
     *_, channels, multiplier = kernel.shape
     places = kernel.reshape(-1, channels, multiplier)
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         x = over.padded(x)
         total = np.zeros((len(x), *over.places, channels, multiplier), np.float32)
         for shift, factors in zip(over.shifts(), places, strict=True):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from keras_seg.inference.activations import activation, then
-from keras_seg.inference.layer import Called, Forward, Layer, Shape, one, size_of
+from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, one, size_of
 from keras_seg.inference.problems import UnfitRow
 
 _EQUATION = re.compile(r"([a-zA-Z]*)(\.\.\.)?([a-zA-Z]*),([a-zA-Z]*)->([a-zA-Z]*)(\.\.\.)?([a-zA-Z]*)", re.ASCII)
@@ -21,14 +21,14 @@ def _dense(layer: Layer, shape: Shape) -> Called:
     bias = layer.weight(units) if layer["use_bias"] else None
     follow = activation(layer)
     out = (*shape[:-1], units)
-    return Called((out,), lambda: then(_affine(kernel.array, bias and bias.array), follow), size_of(out))
+    return Called((out,), lambda: then(_affine(kernel.array, None if bias is None else bias.array), follow), size_of(out))
 
 
-def _affine(kernel: np.ndarray, bias: np.ndarray | None) -> Forward:
+def _affine(kernel: Array, bias: Array | None) -> Forward:
     if bias is None:
         return lambda x: np.matmul(x, kernel)
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         y = np.matmul(x, kernel)
         y += bias
         return y
@@ -52,7 +52,7 @@ def _einsum_dense(layer: Layer, shape: Shape) -> Called:
     out = tuple(sizes[axis] for axis in outputs[1:])
 
     def made() -> Forward:
-        def forward(x: np.ndarray) -> np.ndarray:
+        def forward(x: Array) -> Array:
             y = np.einsum(letters, x, kernel.array, optimize=_AT_ONCE)
             return y if bias is None else y + bias.array
 
@@ -89,7 +89,7 @@ def _embedding(layer: Layer, shape: Shape) -> Called:
     return Called((out,), lambda: lambda x: table.array[_places(layer, x, rows)], size_of(out) + 2 * size_of(shape))
 
 
-def _places(layer: Layer, x: np.ndarray, rows: int) -> np.ndarray:
+def _places(layer: Layer, x: Array, rows: int) -> Array:
     """Return the rows of the table that numbers stand for; one below 0 counts from the end, as in Keras' take."""
     places = x.astype(np.int32)
     if places.size and not -rows <= int(places.min()) <= int(places.max()) < rows:

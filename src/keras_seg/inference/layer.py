@@ -16,6 +16,7 @@ import numpy as np
 from keras_seg.inference.problems import NeedsTensorFlow
 
 Shape = tuple[int, ...]  # of one row
+Array = Any  # numpy's float32 arrays: of what its operators give mypy knows nothing
 Forward = Callable[..., Any]  # arrays (rows, ...) to an array, or to a tuple of arrays
 
 
@@ -25,7 +26,7 @@ class Variable:
 
     shape: Shape
     trainable: bool
-    array: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    array: Array = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Layer:
         for layer in self._layers:
             yield from layer._all_weights()
 
-    def set_weights(self, arrays: Sequence[np.ndarray]) -> None:
+    def set_weights(self, arrays: Sequence[Array]) -> None:
         """Give the weights their arrays, in order."""
         for variable, array in zip(self.weights, arrays, strict=True):
             variable.array = array

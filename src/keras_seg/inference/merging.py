@@ -7,10 +7,10 @@ from functools import reduce
 
 import numpy as np
 
-from keras_seg.inference.layer import Called, Layer, Rule, Shape, axis_of, size_of
+from keras_seg.inference.layer import Array, Called, Layer, Rule, Shape, axis_of, size_of
 
 
-def _folded(function: Callable[[np.ndarray, np.ndarray], np.ndarray], average: bool = False) -> Rule:
+def _folded(function: Callable[[Array, Array], Array], average: bool = False) -> Rule:
     """Make the rule of a layer that merges its inputs number by number."""
 
     def rule(layer: Layer, shapes: Sequence[Shape]) -> Called:
@@ -21,7 +21,7 @@ def _folded(function: Callable[[np.ndarray, np.ndarray], np.ndarray], average: b
         out = tuple(np.broadcast_shapes(*shapes))
         count = np.float32(len(shapes))
 
-        def forward(*inputs: np.ndarray) -> np.ndarray:
+        def forward(*inputs: Array) -> Array:
             merged = reduce(function, inputs)
             return merged / count if average else merged
 
@@ -52,7 +52,7 @@ def _dot(layer: Layer, shapes: Sequence[Shape]) -> Called:
     letters = _letters(first, len(shapes[0]), second, len(shapes[1]))
     normalize = layer["normalize"]
 
-    def forward(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def forward(x: Array, y: Array) -> Array:
         if normalize:
             x, y = _unit(x, first), _unit(y, second)
         return np.einsum(letters, x, y).reshape(-1, *out)
@@ -71,7 +71,7 @@ def _letters(first: int, of_first: int, second: int, of_second: int) -> str:
     return f"{''.join(x)},{''.join(y)}->a{''.join(each for each in x[1:] + y[1:] if each != 'z')}"
 
 
-def _unit(x: np.ndarray, axis: int) -> np.ndarray:
+def _unit(x: Array, axis: int) -> Array:
     return x / np.sqrt(np.maximum((x * x).sum(axis, keepdims=True), np.float32(1e-12)))
 
 

@@ -12,7 +12,7 @@ from keras_seg.inference.problems import NeedsTensorFlow
 Told = TypeVar("Told")
 Step = Callable[[Layer, Sequence[Told]], Told]
 
-_IDLE = (None, False, [])  # arguments of a call that change nothing
+_IDLE: tuple[Any, ...] = (None, False, [])  # arguments of a call that change nothing
 
 
 class Model(Layer):

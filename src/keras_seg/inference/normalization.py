@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_seg.inference.layer import Called, Forward, Layer, Shape, Variable, axis_of, beside, one, same
+from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, Variable, axis_of, beside, one, same
 
 
 def _batch(layer: Layer, shape: Shape) -> Called:
@@ -28,8 +28,8 @@ def _batch(layer: Layer, shape: Shape) -> Called:
     return same(made, shape)
 
 
-def _scaled(factor: np.ndarray, offset: np.ndarray) -> Forward:
-    def forward(x: np.ndarray) -> np.ndarray:
+def _scaled(factor: Array, offset: Array) -> Forward:
+    def forward(x: Array) -> Array:
         y = x * factor
         y += offset
         return y
@@ -37,8 +37,8 @@ def _scaled(factor: np.ndarray, offset: np.ndarray) -> Forward:
     return forward
 
 
-def _or(variable: Variable | None, value: float) -> np.ndarray:
-    return np.float32(value) if variable is None else variable.array  # type: ignore[return-value]  # a number does as well
+def _or(variable: Variable | None, value: float) -> Array:
+    return np.float32(value) if variable is None else variable.array
 
 
 def _axes(layer: Layer, shape: Shape) -> tuple[int, ...]:
@@ -64,7 +64,7 @@ def _layer(layer: Layer, shape: Shape) -> Called:
     def made() -> Forward:
         factor, offset = (np.reshape(_or(each, value), place if each else ()) for each, value in ((gamma, 1), (beta, 0)))
 
-        def forward(x: np.ndarray) -> np.ndarray:
+        def forward(x: Array) -> Array:
             y = x - x.mean(axes, keepdims=True)
             y *= factor / np.sqrt((y * y).mean(axes, keepdims=True) + epsilon)
             y += offset
@@ -82,7 +82,7 @@ def _rms(layer: Layer, shape: Shape) -> Called:
     scale = layer.weight(*(shape[axis - 1] for axis in axes))
     place, epsilon = _place(axes, shape), np.float32(layer["epsilon"])
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         return x / np.sqrt((x * x).mean(axes, keepdims=True) + epsilon) * scale.array.reshape(place)
 
     return same(lambda: forward, shape, 2)
@@ -104,7 +104,7 @@ def _group(layer: Layer, shape: Shape) -> Called:
     def made() -> Forward:
         factor, offset = (np.reshape(_or(each, value), place if each else ()) for each, value in ((gamma, 1), (beta, 0)))
 
-        def forward(x: np.ndarray) -> np.ndarray:
+        def forward(x: Array) -> Array:
             y = x.reshape(-1, *apart)
             y = y - y.mean(within, keepdims=True)
             y *= factor / np.sqrt((y * y).mean(within, keepdims=True) + epsilon)

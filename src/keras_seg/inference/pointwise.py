@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_seg.inference.layer import Called, Layer, Shape, axis_of, one, same, unchanged
+from keras_seg.inference.layer import Array, Called, Layer, Shape, axis_of, one, same, unchanged
 
 _IDENTITIES = (
     "ActivityRegularization",
@@ -44,13 +44,13 @@ def _normalization(layer: Layer, shape: Shape) -> Called:
         raise layer.refuse("one of mean and variance alone")
     if layer["mean"] is not None:
         given = [_spread(np.asarray(layer[each], np.float32), kept, place) for each in ("mean", "variance")]
-        return same(lambda: _normalized(*given, layer["invert"]), shape, 2)
+        return same(lambda: _normalized(given[0], given[1], layer["invert"]), shape, 2)
     mean, variance = layer.weight(*sizes, trained=False), layer.weight(*sizes, trained=False)
     layer.weight(trained=False)  # how many rows adapt() has seen
     return same(lambda: _normalized(mean.array.reshape(place), variance.array.reshape(place), layer["invert"]), shape, 2)
 
 
-def _spread(numbers: np.ndarray, kept: list[int], place: Shape) -> np.ndarray:
+def _spread(numbers: Array, kept: list[int], place: Shape) -> Array:
     """Return numbers in the places of the axes that are kept, the last of them for the last."""
     expanded = [1] * len(place)
     for axis, size in zip(kept[::-1], numbers.shape[::-1], strict=False):
@@ -58,7 +58,7 @@ def _spread(numbers: np.ndarray, kept: list[int], place: Shape) -> np.ndarray:
     return np.broadcast_to(numbers.reshape(expanded), place)
 
 
-def _normalized(mean: np.ndarray, variance: np.ndarray, invert: bool) -> Any:
+def _normalized(mean: Array, variance: Array, invert: bool) -> Any:
     deviation = np.maximum(np.sqrt(variance), np.float32(1e-7))
     return (lambda x: mean + x * deviation) if invert else (lambda x: (x - mean) / deviation)
 
@@ -67,7 +67,7 @@ def _unit_normalization(layer: Layer, shape: Shape) -> Called:
     axis = layer["axis"]
     axes = tuple(axis_of(each, shape) for each in (axis if isinstance(axis, list) else [axis]))
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         return x / np.sqrt(np.maximum((x * x).sum(axes, keepdims=True), np.float32(1e-12)))
 
     return same(lambda: forward, shape, 2)

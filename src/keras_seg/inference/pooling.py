@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_seg.inference.layer import Called, Forward, Layer, Rule, Shape, one, size_of
+from keras_seg.inference.layer import Array, Called, Forward, Layer, Rule, Shape, one, size_of
 from keras_seg.inference.windows import Windows, each, last, turned, windows
 
 
@@ -26,7 +26,7 @@ def _pooling(dimensions: int, pool: Callable[[Windows], Forward]) -> Rule:
 def _highest(over: Windows) -> Forward:
     shifts = list(over.shifts())
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         x = over.padded(x, -math.inf)
         highest = x[shifts[0]].copy()
         for shift in shifts[1:]:
@@ -42,7 +42,7 @@ def _mean(over: Windows) -> Forward:
     ones = over.padded(np.ones((1, *over.space, 1), np.float32))
     counts = sum(ones[shift] for shift in shifts)
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         x = over.padded(x)
         total = x[shifts[0]].copy()
         for shift in shifts[1:]:
@@ -53,12 +53,12 @@ def _mean(over: Windows) -> Forward:
     return forward
 
 
-def _global(dimensions: int, reduce: Callable[..., np.ndarray]) -> Rule:
+def _global(dimensions: int, reduce: Callable[..., Array]) -> Rule:
     def rule(layer: Layer, shape: Shape) -> Called:
         channels = last(layer, shape, dimensions)[-1]
         first = 2 if layer.data_format == "channels_first" else 1
         axes, keep = tuple(range(first, first + dimensions)), bool(layer["keepdims"])
-        left = (channels,)
+        left: Shape = (channels,)
         if keep:
             left = (channels, *(1,) * dimensions) if first == 2 else (*(1,) * dimensions, channels)
         return Called((left,), lambda: lambda x: reduce(x, axis=axes, keepdims=keep), size_of(left))
@@ -66,7 +66,7 @@ def _global(dimensions: int, reduce: Callable[..., np.ndarray]) -> Rule:
     return one(rule)
 
 
-def _adaptive(dimensions: int, reduce: Callable[..., np.ndarray]) -> Rule:
+def _adaptive(dimensions: int, reduce: Callable[..., Array]) -> Rule:
     """Windows whose number is given: window i of n over s numbers goes from floor(i s / n) to ceil((i + 1) s / n)."""
 
     def rule(layer: Layer, shape: Shape) -> Called:
@@ -74,7 +74,7 @@ def _adaptive(dimensions: int, reduce: Callable[..., np.ndarray]) -> Rule:
         counts = each(layer["output_size"], dimensions)
         out = (*counts, channels)
 
-        def forward(x: np.ndarray) -> np.ndarray:
+        def forward(x: Array) -> Array:
             for axis, (size, count) in enumerate(zip(space, counts, strict=True), 1):
                 x = _along(x, axis, size, count, reduce)
             return x
@@ -84,7 +84,7 @@ def _adaptive(dimensions: int, reduce: Callable[..., np.ndarray]) -> Rule:
     return one(rule)
 
 
-def _along(x: np.ndarray, axis: int, size: int, count: int, reduce: Callable[..., np.ndarray]) -> np.ndarray:
+def _along(x: Array, axis: int, size: int, count: int, reduce: Callable[..., Array]) -> Array:
     front = (slice(None),) * axis
     ends = [(place * size // count, -(-(place + 1) * size // count)) for place in range(count)]
     return np.stack([reduce(x[(*front, slice(begin, end))], axis=axis) for begin, end in ends], axis)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_seg.inference.activations import Activation, activation
-from keras_seg.inference.layer import Called, Forward, Layer, Shape, Variable, one, size_of, unchanged
+from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, Variable, one, size_of, unchanged
 
-States = tuple[np.ndarray, ...]
-Step = Callable[[np.ndarray, States], States]  # what the kernel makes of an input, and states: new states, the output first
+States = tuple[Array, ...]
+Step = Callable[[Array, States], States]  # what the kernel makes of an input, and states: new states, the output first
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _simple(layer: Layer, inputs: int) -> Callable[[], tuple[Forward, Step, int]
     def made() -> tuple[Forward, Step, int]:
         recurrent = weights.recurrent.array
 
-        def step(x: np.ndarray, states: States) -> States:
+        def step(x: Array, states: States) -> States:
             return (follow(x + states[0] @ recurrent),)
 
         return _projection(weights), step, 1
@@ -64,7 +64,7 @@ def _lstm(layer: Layer, inputs: int) -> Callable[[], tuple[Forward, Step, int]]:
     def made() -> tuple[Forward, Step, int]:
         recurrent = weights.recurrent.array
 
-        def step(x: np.ndarray, states: States) -> States:
+        def step(x: Array, states: States) -> States:
             h, c = states
             z = x + h @ recurrent
             i, f, o = gate(z[:, :units]), gate(z[:, units : 2 * units]), gate(z[:, 3 * units :])
@@ -87,7 +87,7 @@ def _gru(layer: Layer, inputs: int) -> Callable[[], tuple[Forward, Step, int]]:
         two, last = recurrent[:, : 2 * units], recurrent[:, 2 * units :]
         added = weights.bias.array[1] if weights.bias is not None and after else np.zeros(3 * units, np.float32)
 
-        def step(x: np.ndarray, states: States) -> States:
+        def step(x: Array, states: States) -> States:
             (h,) = states
             gates = gate(x[:, : 2 * units] + (h @ two + added[: 2 * units]))
             z, r = gates[:, :units], gates[:, units:]
@@ -122,7 +122,7 @@ def _recurrent(layer: Layer, shape: Shape) -> Called:
     return Called((out,), made, (shape[0] + 4) * (gates + 1) * units + size_of(shape))
 
 
-def _run(x: np.ndarray, step: Step, states: int, units: int, backwards: bool, sequences: bool) -> np.ndarray:
+def _run(x: Array, step: Step, states: int, units: int, backwards: bool, sequences: bool) -> Array:
     """Go through the steps of sequences (rows, steps, ...); return all outputs, or the last."""
     now: States = (np.zeros((len(x), units), np.float32),) * states
     outputs = np.empty((len(x), x.shape[1], units), np.float32) if sequences else None

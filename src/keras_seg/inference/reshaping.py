@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_seg.inference.layer import Called, Layer, Shape, one, size_of
+from keras_seg.inference.layer import Array, Called, Layer, Shape, one, size_of
 
 
 def pairs(layer: Layer, argument: str, dimensions: int) -> list[tuple[int, int]]:
@@ -78,7 +78,7 @@ def _padding(dimensions: int) -> Any:
     return one(rule)
 
 
-def padded(x: np.ndarray, widths: Sequence[tuple[int, int]], value: float = 0.0) -> np.ndarray:
+def padded(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
     """Return an array with numbers around it; many times faster than numpy's pad on small ones."""
     shape = tuple(size + before + behind for size, (before, behind) in zip(x.shape, widths, strict=True))
     wide = np.zeros(shape, x.dtype) if value == 0.0 else np.full(shape, value, x.dtype)
@@ -97,7 +97,7 @@ def _upsampling(dimensions: int) -> Any:
         for axis, times in zip(axes, sizes, strict=True):
             out[axis - 1] *= times
 
-        def forward(x: np.ndarray) -> np.ndarray:
+        def forward(x: Array) -> Array:
             for axis, times in zip(axes, sizes, strict=True):
                 x = np.repeat(x, times, axis)
             return x

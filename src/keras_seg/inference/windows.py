@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from keras_seg.inference.layer import Called, Forward, Layer, Shape, size_of
+from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, size_of
 from keras_seg.inference.reshaping import padded
 
 
@@ -38,7 +38,7 @@ class Windows:
     def is_padded(self) -> bool:
         return any(before or behind for before, behind in self.padding)
 
-    def padded(self, x: np.ndarray, value: float = 0.0) -> np.ndarray:
+    def padded(self, x: Array, value: float = 0.0) -> Array:
         """Return a batch (rows, *space, channels) with its padding."""
         return padded(x, ((0, 0), *self.padding, (0, 0)), value) if self.is_padded else x
 
@@ -51,7 +51,7 @@ class Windows:
             ]
             yield (slice(None), *map(slice, starts, ends, self.strides))
 
-    def of(self, x: np.ndarray) -> np.ndarray:
+    def of(self, x: Array) -> Array:
         """Return all windows of a padded batch as a view (rows, *places, *size, channels)."""
         row, *space, channel = x.strides
         moves = [stride * step for stride, step in zip(space, self.strides, strict=True)]
@@ -104,7 +104,7 @@ def turned(layer: Layer, called: Called) -> Called:
     def made() -> Forward:
         forward = called.make()
 
-        def around(x: np.ndarray) -> np.ndarray:
+        def around(x: Array) -> Array:
             y = forward(np.ascontiguousarray(np.moveaxis(x, 1, -1)))
             return np.moveaxis(y, -1, 1) if y.ndim == dimensions + 2 else y
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from keras_seg.inference.layer import Called, Forward, Layer, Shape, one, size_of
+from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, one, size_of
 
-_MERGED: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+_MERGED: Mapping[str, Callable[[Array, Array], Array]] = {
     "ave": lambda x, y: (x + y) / 2,
     "concat": lambda x, y: np.concatenate((x, y), -1),
     "mul": np.multiply,
@@ -28,7 +28,7 @@ def _bidirectional(layer: Layer, shape: Shape) -> Called:
     def made() -> Forward:
         first, second = forth.make(), back.make()
 
-        def forward(x: np.ndarray) -> np.ndarray:
+        def forward(x: Array) -> Array:
             y = second(x)
             return merge(first(x), y[:, ::-1] if sequences else y)
 
