@@ -719,6 +719,25 @@ $$;
 COMMENT ON FUNCTION madlib.automl_answer(text, bytea, bytea) IS
 'Internal: what a model that automl_model gave answers for one row, as text.';
 
+-- Rows that are computed without TensorFlow in the session that has them.
+CREATE FUNCTION madlib.automl_ready(model bytea, shape integer[], number bigint) RETURNS boolean
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].ready(GD, model, shape, number)
+$$;
+COMMENT ON FUNCTION madlib.automl_ready(bytea, integer[], bigint) IS
+'Internal: whether so many rows of a shape are to be computed here, without TensorFlow; gets a model ready for that.';
+
+CREATE FUNCTION madlib.automl_outputs(digest bytea, features bytea, number integer, raw boolean) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].outputs(plpy, GD, digest, features, number, raw)
+$$;
+COMMENT ON FUNCTION madlib.automl_outputs(bytea, bytea, integer, boolean) IS
+'Internal: the outputs of a model that is ready, for a batch of rows, as float32.';
+
 -- An array of any type, and the text of one: a literal has no type, and is taken for a text.
 CREATE FUNCTION madlib.automl_prob(model_table text, x anyarray, mst_key integer DEFAULT NULL) RETURNS real[]
 LANGUAGE sql STABLE

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from keras_seg.inference.problems import UnfitRow
 from keras_seg.protocol import parts
 from keras_seg.protocol.array_bytes import class_counts as count_classes
 from keras_seg.protocol.array_bytes import encoded as pack_encoded
@@ -50,11 +51,13 @@ __all__ = [
     "gpus",
     "inspect",
     "open_session",
+    "outputs",
     "pack_classes",
     "pack_encoded",
     "pack_features",
     "predict",
     "put",
+    "ready",
     "rest",
     "take",
     "visit",
@@ -225,7 +228,23 @@ def answer(plpy: Any, gd: dict[str, Any], kind: str, features: bytes | None, mod
         features: `automl_native` of the row.
         model: as `answers.packed_model` gives it.
     """
-    return answered(plpy, gd.setdefault(ANSWERS, Answers()), kind, features, model)
+    return answered(plpy, _answers(gd), kind, features, model)
+
+
+def ready(gd: dict[str, Any], model: bytes, shape: list[int], rows: int) -> bool:
+    """Return whether a model is to compute rows here, without TensorFlow; arguments as those of `Answers.ready`."""
+    return _answers(gd).ready(model, shape, rows)
+
+
+@protected
+def outputs(plpy: Any, gd: dict[str, Any], digest: bytes, rows: bytes, count: int, raw: bool) -> bytes:
+    """Return the outputs of a model that is ready as `predictions.packed_outputs` writes them; arguments as those of
+    `Answers.outputs`."""
+    try:
+        return packed_outputs(_answers(gd).outputs(digest, rows, count, raw, lambda: look(plpy)))
+    except (MessageError, UnfitRow) as error:
+        fail(plpy, f"keras_automl: {error}", INVALID_PARAMETER_VALUE)
+        raise
 
 
 @protected
@@ -244,6 +263,12 @@ def _cache(gd: dict[str, Any]) -> Cache:
     """Return what the session keeps; nothing yet in one that nobody has opened."""
     cache: Cache = gd.setdefault(CACHE, Cache())
     return cache
+
+
+def _answers(gd: dict[str, Any]) -> Answers:
+    """Return the models that answer without TensorFlow."""
+    answers: Answers = gd.setdefault(ANSWERS, Answers())
+    return answers
 
 
 def _read(plpy: Any, read: Callable[[str], Read], text: str) -> Read:

@@ -9,6 +9,8 @@ In reading order:
     evaluation     how that is found, partition by partition
     model_tables   what the tables of a trained model say
     trained_model  what is predicted, with what, and where it goes
+    batches        rows on their way to a network, outputs on their way to the table
+    in_caller      how: where it is little work, here
     in_sessions    how: the rows come to the network
     on_segments    how, on Greenplum: the network comes to the rows
 """

@@ -15,19 +15,15 @@ from automl.cluster.orders import CheckWork, PredictionWork, Setup, Work
 from automl.cluster.resources import available
 from automl.cluster.sessions import Sessions
 from automl.cluster.terms import Terms
-from automl.database.names import quoted
-from automl.database.session import CallerDatabase, Row
+from automl.database.session import CallerDatabase
 from automl.errors import OperatorError
 from automl.hosts.assignment import of_sessions
 from automl.hosts.machine import this_machine
-from automl.prediction.trained_model import KEY, Prediction, WrongRow
-from keras_seg.protocol import array_bytes
+from automl.prediction.batches import batches, insert
+from automl.prediction.trained_model import KEY, Prediction
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck
-from keras_seg.protocol.predictions import Block, batch_rows, blocks
 
 _ROWS_A_SESSION = 200_000  # one more session is worth the seconds of its start
-# Of several arrays unnest is no function but grammar, which knows it by this one name and is not led by the search path.
-_BLOCK = "unnest($2::text[], $3::integer[], $4::text[], $5::integer[]) AS q(i, c, o, r)"
 
 
 def run(db: CallerDatabase, prediction: Prediction) -> None:
@@ -36,8 +32,7 @@ def run(db: CallerDatabase, prediction: Prediction) -> None:
     try:
         _require_fit(cluster, prediction)
         for ids, outputs in _predicted(db, cluster, prediction):
-            for block in blocks(ids, outputs, prediction.selection):
-                _insert(db, prediction, block)
+            insert(db, prediction, ids, outputs)
         well = True
     finally:
         cluster.close(well=well)
@@ -70,12 +65,12 @@ def _predicted(
     db: CallerDatabase, cluster: Cluster, prediction: Prediction
 ) -> Iterator[tuple[Sequence[str | None], np.ndarray]]:
     """Yield (ids as text, outputs (rows, ...)) of batches, as the sessions finish them."""
-    batches = _batches(db, prediction)
+    waiting_batches = batches(db, prediction)
     waiting: dict[int, Sequence[str | None]] = {}
     number, more = 0, True
     while more or waiting:
         for session in cluster.idle() if more else ():
-            batch = next(batches, None)
+            batch = next(waiting_batches, None)
             if batch is None:
                 more = False
                 break
@@ -88,24 +83,6 @@ def _predicted(
                 yield waiting.pop(outcome.task), _outputs(outcome, prediction)
 
 
-def _batches(db: CallerDatabase, prediction: Prediction) -> Iterator[tuple[Sequence[str | None], bytes]]:
-    source = prediction.source
-    query = f"SELECT {quoted(source.id_column)}::text AS id, {source.native} AS x FROM {source.table.sql}"
-    for rows in db.stream(query, rows=batch_rows(source.values)):
-        yield [row["id"] for row in rows], _features(rows, prediction)
-
-
-def _features(rows: Sequence[Row], prediction: Prediction) -> bytes:
-    missing = next((row for row in rows if row["x"] is None), None)
-    packed = None
-    if missing is None:
-        joined = b"".join(row["x"] for row in rows)
-        packed = array_bytes.features(joined, (len(rows), *prediction.source.shape), prediction.model.normalizing_const)
-    if packed is None:
-        raise WrongRow(prediction.source, (missing or rows[0])["id"])
-    return packed
-
-
 def _outputs(outcome: Outcome, prediction: Prediction) -> np.ndarray:
     if outcome.lost:
         text = str(outcome.lost)
@@ -113,8 +90,3 @@ def _outputs(outcome: Outcome, prediction: Prediction) -> np.ndarray:
     outputs: np.ndarray = outcome.answer
     prediction.require_fit(outputs.shape[1:])
     return outputs
-
-
-def _insert(db: CallerDatabase, prediction: Prediction, block: Block) -> None:
-    ids, classes, outputs, ranks, _ = (None if column is None else list(column) for column in block)
-    db.execute(prediction.insert(_BLOCK), prediction.class_values, ids, classes, outputs, ranks)

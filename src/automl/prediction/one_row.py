@@ -14,8 +14,6 @@ from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.session import CallerDatabase, Prepared
 from automl.prediction.model_tables import best_query, model_of
-from automl.prediction.trained_model import Model
-from keras_seg.protocol.answers import Answering, packed_model
 
 MOST_MODELS = 8
 _VERSION = "ROW(tableoid, xmin, cmin, ctid)::text AS version"  # of a row
@@ -77,15 +75,8 @@ def automl_model(db: CallerDatabase, model_table: str | None, mst_key: int | Non
     prepared = None if db.dialect.segmented else _version(db, model_table, mst_key)
     # The version first: what is written between the two statements shows as another one.
     seen = prepared.column(str(model_table)) if prepared else None
-    packed = _packed(model_of(db, model_table, mst_key, say=False))
+    packed = model_of(db, model_table, mst_key, say=False).packed
     return Versioned(packed) if seen is None else Versioned(packed, prepared, seen)
-
-
-def _packed(model: Model) -> bytes:
-    about = Answering(
-        model.definition.architecture, model.normalizing_const, model.has_classes, model.class_values, model.one_output
-    )
-    return packed_model(about, model.definition.weights or b"")
 
 
 def _version(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Prepared | None:
@@ -110,7 +101,7 @@ def _query(db: CallerDatabase, table: Relation, summary: Relation, info: Relatio
     about = f"SELECT {_VERSION}, dependent_varname, class_values, normalizing_const FROM {summary.sql} LIMIT 1"
     trained = f"SELECT {_VERSION} FROM {info.sql} WHERE mst_key = m.mst_key LIMIT 1" if info and keyed else "SELECT 1"
     return (
-        f"SELECT ROW(m, s.version, s.dependent_varname IS NULL, s.class_values IS NULL, s.normalizing_const, i)::text AS version"
+        "SELECT ROW(m, s.version, s.dependent_varname IS NULL, s.class_values IS NULL, s.normalizing_const, i)::text AS v"
         f" FROM ({model}) m CROSS JOIN ({about}) s LEFT JOIN LATERAL ({trained}) i ON true"
         f" WHERE ($1::text)::regclass::oid = {table.oid}"
     )

@@ -10,7 +10,7 @@ from automl.database.session import CallerDatabase, Database
 from automl.errors import DATATYPE_MISMATCH, NUMERIC_VALUE_OUT_OF_RANGE, UsageError
 from automl.hosts import gpus
 from automl.hosts.assignment import Host
-from automl.prediction import in_sessions, on_segments
+from automl.prediction import in_caller, in_sessions, on_segments
 from automl.prediction.model_tables import model_of
 from automl.prediction.trained_model import Model, OtherShape, Prediction, Source, WrongRow
 from keras_seg.protocol.predictions import OutputSelection
@@ -56,13 +56,19 @@ def predict_with(
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
     prediction = Prediction(model, source, output, selection, hosts)
     prediction.create(db)
-    run = on_segments.run if db.dialect.segmented else in_sessions.run
     try:
-        run(db, prediction)
+        _run(db, prediction)
     except Exception as error:  # the driver's own class
         if isinstance(error, WrongRow | OtherShape) or getattr(error, "sqlstate", None) == NUMERIC_VALUE_OUT_OF_RANGE:
             _require_fit(db, prediction)
         raise
+
+
+def _run(db: CallerDatabase, prediction: Prediction) -> None:
+    if db.dialect.segmented:
+        on_segments.run(db, prediction)
+    elif not in_caller.run(db, prediction):
+        in_sessions.run(db, prediction)
 
 
 def _require_fit(db: Database, prediction: Prediction) -> None:

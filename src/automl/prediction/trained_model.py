@@ -17,6 +17,7 @@ from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.hosts.assignment import Host
+from keras_seg.protocol.answers import Answering, packed_model
 from keras_seg.protocol.orders import Definition, Part, Problem, SessionSetup
 from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variable, Variables
@@ -60,6 +61,14 @@ class Model:
     def count(self) -> int | None:
         """How many classes are named; None where none are."""
         return None if self.class_values is None else len(self.class_values)
+
+    @property
+    def packed(self) -> bytes:
+        """The model as one value, for what computes without TensorFlow."""
+        about = Answering(
+            self.definition.architecture, self.normalizing_const, self.has_classes, self.class_values, self.one_output
+        )
+        return packed_model(about, self.definition.weights or b"")
 
     def unfit(self, outputs: Sequence[int]) -> AutomlError:
         """Return the error for outputs of a shape that does not give what is asked for: other classes than those that are

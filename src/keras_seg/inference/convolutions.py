@@ -29,7 +29,8 @@ def _conv(dimensions: int) -> Rule:
             return then(_biased(product, bias), follow)
 
         patches = math.prod(over.places) * math.prod(size) * channels
-        return turned(layer, Called((out,), made, patches + 2 * size_of(out) + 2 * size_of(shape)))
+        values = patches + 2 * size_of(out) + 2 * size_of(shape)
+        return turned(layer, Called((out,), made, values, patches * filters // groups + 20 * patches))
 
     return one(rule)
 
@@ -79,7 +80,8 @@ def _depthwise(dimensions: int) -> Rule:
         follow = activation(layer)
         out = (*over.places, channels * layer["depth_multiplier"])
         made = lambda: then(_biased(_sums(over, kernel.array), bias), follow)  # noqa: E731
-        return turned(layer, Called((out,), made, 3 * size_of(out) + 2 * size_of(shape)))
+        products = 20 * math.prod(over.size) * size_of(out)  # one by one
+        return turned(layer, Called((out,), made, 3 * size_of(out) + 2 * size_of(shape), products))
 
     return one(rule)
 
@@ -97,8 +99,9 @@ def _separable(dimensions: int) -> Rule:
             sums, matrix = _sums(over, kernel.array), point.array.reshape(between, -1)
             return then(_biased(lambda x: sums(x) @ matrix, bias), follow)
 
-        middle = 3 * math.prod(over.places) * between
-        return turned(layer, Called((out,), made, middle + 2 * size_of(out) + 2 * size_of(shape)))
+        middle = math.prod(over.places) * between
+        products = 20 * math.prod(over.size) * middle + middle * layer["filters"]
+        return turned(layer, Called((out,), made, 3 * middle + 2 * size_of(out) + 2 * size_of(shape), products))
 
     return one(rule)
 

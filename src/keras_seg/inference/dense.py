@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -21,7 +22,12 @@ def _dense(layer: Layer, shape: Shape) -> Called:
     bias = layer.weight(units) if layer["use_bias"] else None
     follow = activation(layer)
     out = (*shape[:-1], units)
-    return Called((out,), lambda: then(_affine(kernel.array, None if bias is None else bias.array), follow), size_of(out))
+    return Called(
+        (out,),
+        lambda: then(_affine(kernel.array, None if bias is None else bias.array), follow),
+        size_of(out),
+        size_of(shape) * units,
+    )
 
 
 def _affine(kernel: Array, bias: Array | None) -> Forward:
@@ -58,7 +64,8 @@ def _einsum_dense(layer: Layer, shape: Shape) -> Called:
 
         return then(forward, follow)
 
-    return Called((out,), made, 2 * size_of(out) + size_of(shape))
+    products = math.prod(sizes[axis] for axis in {*inputs[1:], *kernel_axes})
+    return Called((out,), made, 2 * size_of(out) + size_of(shape), products)
 
 
 def _axes(layer: Layer, equation: str, dimensions: int) -> tuple[str, str, str, str]:

@@ -12,24 +12,10 @@ from keras_seg.protocol.outputs import PROBABILITIES
 _NONE = "linear"
 # Behind these layers numbers from 0 to 1 are still that: they shape, pool, or do something in training only.
 _KEEPING = ("Cropping", "UpSampling", "ZeroPadding", "Spatial", "Global", "Adaptive", "MaxPooling", "AveragePooling")
-_ALSO_KEEPING = frozenset(
-    [
-        "ActivityRegularization",
-        "AlphaDropout",
-        "Average",
-        "Concatenate",
-        "Dropout",
-        "Flatten",
-        "GaussianDropout",
-        "GaussianNoise",
-        "Identity",
-        "Maximum",
-        "Minimum",
-        "Multiply",
-        "Permute",
-        "RepeatVector",
-        "Reshape",
-    ]
+_ALSO_KEEPING = (
+    *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "Identity"),
+    *("Average", "Concatenate", "Maximum", "Minimum", "Multiply"),
+    *("Flatten", "Permute", "RepeatVector", "Reshape"),
 )
 _SAME = ("Identity", "ActivityRegularization")  # these give the very numbers that they are given
 _ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax")

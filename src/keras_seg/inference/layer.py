@@ -37,11 +37,18 @@ class Called:
         shapes: of its outputs.
         make: makes the function that computes them, once the weights are there.
         values: numbers that it has in memory for each row beside its inputs and outputs.
+        products: of two numbers each, that it adds up for a row.
     """
 
     shapes: tuple[Shape, ...]
     make: Callable[[], Forward]
     values: int = 0
+    products: int = 0
+
+    @property
+    def work(self) -> int:
+        """What a row costs, in products; to write a number costs as much as twenty of them."""
+        return self.products + 20 * sum(map(size_of, self.shapes))
 
     @property
     def shape(self) -> Shape:

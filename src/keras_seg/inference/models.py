@@ -59,15 +59,16 @@ def sequential(name: str, layers: Sequence[Layer], trainable: bool) -> Model:
     def rule(layer: Layer, shapes: Sequence[Shape]) -> Called:
         if len(shapes) != 1:
             raise layer.refuse(f"{len(shapes)} inputs")
-        shape, made, most = shapes[0], [], 0
+        shape, made, most, work = shapes[0], [], 0, 0
         for inner in layers:
             called = inner.call((shape,))
             if len(called.shapes) != 1:
                 raise inner.refuse("several outputs")
             most = max(most, size_of(shape) + called.values + size_of(called.shape))
+            work += called.work
             made.append(called.make)
             shape = called.shape
-        return Called((shape,), lambda: chain([make() for make in made]), most)
+        return Called((shape,), lambda: chain([make() for make in made]), most, work)
 
     return Model("Sequential", name, rule, layers, trainable)
 
@@ -211,8 +212,8 @@ class Graph:
             calls.append((called, taken, slice(begun, begun + len(called.shapes))))
             begun, most = begun + len(called.shapes), max(most, called.values)
         ends = tuple(places[tensor] for tensor in self.outputs)
-        values = most + sum(map(size_of, known.values()))
-        return Called(tuple(known[end] for end in self.outputs), lambda: _steps(calls, ends, begun), values)
+        values, work = most + sum(map(size_of, known.values())), sum(called.work for called, _, _ in calls)
+        return Called(tuple(known[end] for end in self.outputs), lambda: _steps(calls, ends, begun), values, work)
 
     def followed(self, given: Sequence[Told], step: Step[Told]) -> Told:
         """Return what is told of the first output, as `Model.followed`."""

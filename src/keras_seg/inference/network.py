@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,8 @@ from keras_seg.inference.rules import RULES
 from keras_seg.protocol.parts import Raw
 
 _AT_ONCE = 2**22  # numbers in memory: 16 MB
-_INTEGERS = {"int32": np.int32, "int64": np.int64, "uint8": np.uint8, "int16": np.int16, "int8": np.int8}
+MOST_WORK = 2 * 10**10  # products: about two seconds of a processor
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,28 @@ class Network:
         input_shape, output_shape: of one row.
         ending: what its outputs come out of.
         rows_at_once: how many go through it together: a number of the network's own.
+        work: what a row costs, in products of two numbers.
     """
 
     input_shape: Shape
     output_shape: Shape
     ending: Ending
     rows_at_once: int
+    work: int
     _forward: Forward
 
-    def outputs(self, x: np.ndarray) -> np.ndarray:
+    def is_worth(self, rows: int) -> bool:
+        """Return whether so many rows are computed here rather than with TensorFlow, whose import alone takes longer.
+
+        It hangs on nothing else, so that the same call gives the same numbers, whatever else the machine does.
+        """
+        return rows * self.work <= MOST_WORK
+
+    def outputs(self, x: np.ndarray, interrupt: Callable[[], None] = lambda: None) -> np.ndarray:
         """Return the outputs (rows, ...) float32 of rows (rows, ...) float32.
+
+        Args:
+            interrupt: called after each batch.
 
         Raises:
             UnfitRow: a layer takes other numbers.
@@ -55,6 +68,7 @@ class Network:
             outputs = np.empty((len(x), *self.output_shape), np.float32)
             for begin in range(0, len(x), self.rows_at_once):
                 outputs[begin : begin + self.rows_at_once] = self._forward(x[begin : begin + self.rows_at_once])
+                interrupt()
             return outputs
 
 
@@ -89,7 +103,7 @@ def _ready(model: Model, called: Called, shape: Shape, weights: Raw, architectur
         raise NeedsTensorFlow(f"the model has {size} weights")
     load_weights(model, weights, architecture)
     rows = max(1, _AT_ONCE // max(1, called.values, size_of(shape), size_of(called.shape)))
-    return Network(shape, called.shape, ending_of(model), rows, called.make())
+    return Network(shape, called.shape, ending_of(model), rows, called.work, called.make())
 
 
 def _converted(architecture: str) -> Converted:

@@ -18,7 +18,8 @@ def _pooling(dimensions: int, pool: Callable[[Windows], Forward]) -> Rule:
         strides = size if layer["strides"] is None else each(layer["strides"], dimensions)
         over = windows(layer, tuple(space), size, strides, (1,) * dimensions)
         out = (*over.places, channels)
-        return turned(layer, Called((out,), lambda: pool(over), 2 * size_of(out) + 2 * size_of(shape)))
+        products = 20 * math.prod(size) * size_of(out)
+        return turned(layer, Called((out,), lambda: pool(over), 2 * size_of(out) + 2 * size_of(shape), products))
 
     return one(rule)
 

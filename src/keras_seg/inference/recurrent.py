@@ -119,7 +119,8 @@ def _recurrent(layer: Layer, shape: Shape) -> Called:
         return lambda x: _run(project(x), step, states, units, backwards, sequences)
 
     gates = {"GRUCell": 3, "LSTMCell": 4, "SimpleRNNCell": 1}[cell.kind]
-    return Called((out,), made, (shape[0] + 4) * (gates + 1) * units + size_of(shape))
+    values = (shape[0] + 4) * (gates + 1) * units + size_of(shape)
+    return Called((out,), made, values, shape[0] * gates * units * (shape[1] + 2 * units))
 
 
 def _run(x: Array, step: Step, states: int, units: int, backwards: bool, sequences: bool) -> Array:

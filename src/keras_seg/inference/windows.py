@@ -110,4 +110,4 @@ def turned(layer: Layer, called: Called) -> Called:
 
         return around
 
-    return Called(((shape[-1], *shape[:-1]),), made, called.values + 2 * size_of(shape))
+    return Called(((shape[-1], *shape[:-1]),), made, called.values + 2 * size_of(shape), called.products)

@@ -34,7 +34,7 @@ def _bidirectional(layer: Layer, shape: Shape) -> Called:
 
         return forward
 
-    return Called((out,), made, forth.values + back.values + 2 * size_of(out))
+    return Called((out,), made, forth.values + back.values + 2 * size_of(out), forth.work + back.work)
 
 
 def _time_distributed(layer: Layer, shape: Shape) -> Called:
@@ -51,7 +51,7 @@ def _time_distributed(layer: Layer, shape: Shape) -> Called:
         forward = called.make()
         return lambda x: forward(x.reshape(-1, *each)).reshape(-1, *out)
 
-    return Called((out,), made, times * called.values + size_of(out))
+    return Called((out,), made, times * called.values + size_of(out), times * called.work)
 
 
 RULES = {"Bidirectional": one(_bidirectional), "TimeDistributed": one(_time_distributed)}

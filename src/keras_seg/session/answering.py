@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,38 @@ class Answers:
     def __init__(self) -> None:
         self._models: Recent[Model] = Recent(MOST_MODELS)
 
+    def ready(self, model: bytes, shape: Sequence[int], rows: int) -> bool:
+        """Return whether a model is to compute so many rows of a shape here; it stays until its outputs have been taken.
+
+        Args:
+            model: as `packed_model` gives it.
+        """
+        try:
+            made = self._models.get(digest_of(model), lambda: Model(model))
+        except AnswerError:
+            return False
+        return made.network.input_shape == tuple(shape) and made.network.is_worth(rows)
+
+    def outputs(self, digest: bytes, rows: bytes, count: int, raw: bool, interrupt: Callable[[], None]) -> np.ndarray:
+        """Return the outputs (rows, ...) of a model that is ready, in the shape in which sessions give them.
+
+        Args:
+            digest: of the model.
+            rows: float32, row-major, divided by `normalizing_const`.
+            count: of the rows.
+            raw: whether they are wanted as they are, also where one stands for two classes.
+            interrupt: called from time to time.
+
+        Raises:
+            MessageError: no such model is ready.
+            UnfitRow: a row has numbers that the network does not take.
+        """
+
+        def missing() -> Model:
+            raise MessageError("a model must be made ready first")
+
+        return self._models.get(digest, missing).outputs(rows, count, raw, interrupt)
+
     def answer(self, kind: str, features: bytes, model: bytes) -> str | None:
         """Return the answer of a model for a row, as text.
 
@@ -66,13 +98,13 @@ class Model:
 
     def __init__(self, packed: bytes) -> None:
         self._about, weights = opened_model(packed)
-        self._network = _ready(self._about, weights)
-        shape = self._network.input_shape
+        self.network = _ready(self._about, weights)
+        shape = self.network.input_shape
         self._beginning = np.asarray([len(shape), 0, _FLOAT4, *shape], np.int32).tobytes()
         self._header = len(self._beginning) + 4 * len(shape)
         self._length = self._header + 4 * math.prod(shape)
         self._divisor = np.float32(self._about.normalizing_const)
-        self._one_output = _one_output(self._about, self._network)
+        self._one_output = _one_output(self._about, self.network)
 
     def answer(self, kind: str, features: bytes) -> str | None:
         """Return the answer for a row, as text.
@@ -81,7 +113,7 @@ class Model:
             AnswerError: the row is not one that the network takes, or the model gives no such answer.
         """
         try:
-            outputs = self._network.outputs(self._row(features))[0]
+            outputs = self.network.outputs(self._row(features))[0]
         except UnfitRow as problem:
             raise AnswerError(f"x: {problem}") from None
         if kind == "value":
@@ -92,8 +124,16 @@ class Model:
         self._require_fit(_SELECTIONS[kind], outputs.shape if outputs.size > 1 else (1,))
         return _text(outputs) if kind == "prob" else self._class(int(np.argsort(-outputs, kind="stable")[0]))
 
+    def outputs(self, rows: bytes, count: int, raw: bool, interrupt: Callable[[], None]) -> np.ndarray:
+        """Return outputs (rows, ...) as `Answers.outputs`."""
+        x = np.frombuffer(rows, np.float32).reshape(count, *self.network.input_shape)
+        found = self.network.outputs(x, interrupt)
+        if self._one_output is not None and not raw:
+            return of_two(found.reshape(-1), self._one_output)
+        return found.reshape(count, 1) if math.prod(self.network.output_shape) == 1 else found
+
     def _row(self, features: bytes) -> np.ndarray:
-        shape = self._network.input_shape
+        shape = self.network.input_shape
         if len(features) == self._length and features.startswith(self._beginning):
             x = np.frombuffer(features, np.float32, offset=self._header)
         else:
