@@ -50,6 +50,7 @@ from keras_seg.server.interrupts import careful, deferred, look
 encoding = careful(plpy).execute('SELECT pg_catalog.getdatabaseencoding() AS encoding')[0]['encoding']
 if encoding != 'UTF8':
     stop('the database must have the encoding UTF8, it has ' + encoding, 'Dump it and restore it into a database in UTF8.')
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')  # threads of numpy's would be given the signals of the server
 try:
     with deferred():  # Greenplum: an import that is stopped in the middle cannot be begun again
         import automl.entry, keras_seg.transition

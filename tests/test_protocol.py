@@ -93,7 +93,7 @@ EXAMPLES: tuple[Message, ...] = (
         (Problem(Part.ROWS, "model_id 1: no"), Problem(Part.FIT, "neither")),
         (Shortage("model_id 1", Footprint(400, 1200), 20, 3000),),
     ),
-    GatheringOrder("model_id 1", 255.0, 10, OutputSelection(3, 0.5, False, True), "SELECT part"),
+    GatheringOrder("model_id 1", 255.0, 10, OutputSelection(3, 0.5, False, True), "SELECT part", 30),
     GatheringProblem(Problem(Part.ARCHITECTURE, "cannot be built"), (5, 3), "7"),
     GpuReport("h", (Gpu("GPU-aa", "GPU 0: made up"),), "the driver has lost one"),
     Inspection("h", "/s", 4, 2500, "3.11.2", "2.21", None, "2.2", ("GPU 0: made up",)),

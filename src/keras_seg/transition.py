@@ -34,7 +34,7 @@ from keras_seg.session import opening, programs
 from keras_seg.session.answering import Answers, answered
 from keras_seg.session.cache import Cache
 from keras_seg.session.check import check as check_networks
-from keras_seg.session.gathering import begin_gathering
+from keras_seg.session.gathering import GATHERED, begin_gathering, weights_of
 from keras_seg.session.shortage import ran_out
 from keras_seg.session.visit import Visit
 
@@ -200,9 +200,11 @@ def gather_begin(plpy: Any, gd: dict[str, Any], setup: str, order: str, architec
     Returns:
         A block with a GatheringProblem where the network does not fit the rows or the classes.
     """
-    open_session(plpy, gd, setup)
-    cache = _cache(gd)
-    return begin_gathering(plpy, cache, _read(plpy, GatheringOrder.from_json, order), architecture)
+    cache, given = _cache(gd), _read(plpy, GatheringOrder.from_json, order)
+    cache.begin()
+    cache.setup = _read(plpy, SessionSetup.from_json, setup)
+    network = Definition(GATHERED, architecture, weights_of(plpy, cache, given.weights))
+    return begin_gathering(plpy, cache, given, network, lambda: open_session(plpy, gd, setup))
 
 
 def gather(gd: dict[str, Any], identity: str | None, features: bytes | None) -> Block | None:

@@ -6,9 +6,8 @@ from automl.database.session import CallerDatabase
 from automl.prediction.batches import batches, insert
 from automl.prediction.trained_model import Prediction
 from keras_seg.protocol.answers import digest_of
+from keras_seg.protocol.limits import MOST_WEIGHTS
 from keras_seg.protocol.predictions import opened_outputs
-
-_MOST_WEIGHTS = 2**26  # bytes: they are in memory several times on their way
 
 
 def run(db: CallerDatabase, prediction: Prediction) -> bool:
@@ -16,7 +15,7 @@ def run(db: CallerDatabase, prediction: Prediction) -> bool:
 
     That hangs on the network and the number of rows alone: the same call gives the same numbers each time.
     """
-    if prediction.hosts is not None or len(prediction.model.definition.weights or b"") > _MOST_WEIGHTS:
+    if prediction.hosts is not None or len(prediction.model.definition.weights or b"") > MOST_WEIGHTS:
         return False
     model = prediction.model.packed
     if not _is_ready(db, prediction, model):

@@ -89,7 +89,10 @@ def _setups(db: CallerDatabase, prediction: Prediction) -> list[str]:
 
 def _order(prediction: Prediction, weights: str) -> str:
     model = prediction.model
-    return GatheringOrder(model.called, model.normalizing_const, model.count, prediction.selection, weights).to_json()
+    order = GatheringOrder(
+        model.called, model.normalizing_const, model.count, prediction.selection, weights, prediction.source.rows
+    )
+    return order.to_json()
 
 
 @contextmanager

@@ -6,7 +6,6 @@ the model read again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,8 +13,8 @@ from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.session import CallerDatabase, Prepared
 from automl.prediction.model_tables import best_query, model_of
+from keras_seg.protocol.latest import Latest
 
-MOST_MODELS = 8
 _VERSION = "ROW(tableoid, xmin, cmin, ctid)::text AS version"  # of a row
 _VERSIONED = ("r", "p", "m")  # kinds of relations whose rows tell their version: tables, partitioned or materialized
 
@@ -42,7 +41,7 @@ class KeptModels:
     """The models that a session has read last."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str | None, int | None], Versioned] = OrderedDict()
+        self._known: Latest[Versioned] = Latest()
 
     def packed(self, read: Read, model_table: str | None, mst_key: int | None) -> bytes:
         """Return a model as it is now.
@@ -52,17 +51,13 @@ class KeptModels:
         """
         key = (model_table, mst_key)
         kept = self._known.get(key)
-        if kept is None or not is_current(kept, str(model_table)):
-            self._known.pop(key, None)
-            kept = read(model_table, mst_key)
-            if kept.version is None:
-                return kept.packed
-            while len(self._known) >= MOST_MODELS:
-                self._known.popitem(last=False)
-            self._known[key] = kept
-        else:
-            self._known.move_to_end(key)
-        return kept.packed
+        if kept is not None and is_current(kept, str(model_table)):
+            return kept.packed
+        self._known.drop(key)
+        made = read(model_table, mst_key)
+        if made.version is not None:
+            self._known.put(key, made, len(made.packed))
+        return made.packed
 
 
 def is_current(kept: Versioned, model_table: str) -> bool:

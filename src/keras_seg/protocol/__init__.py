@@ -16,6 +16,7 @@ In reading order:
     outputs             which outputs of a network fit which labels
     predictions         what of a network's outputs goes into a table
     answers             a model that answers for one row, as one value
+    latest              what was used last, within bounds
     keras_names         what Keras calls its own losses and metrics
     sqlstates           the SQLSTATEs of errors
     custom_functions    what of a table of custom functions is trusted, and opening it

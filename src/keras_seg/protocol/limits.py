@@ -5,3 +5,4 @@ from __future__ import annotations
 MOST_CLASS = 1_000_000  # class number that may have a weight: each number below it takes memory in a session
 MOST_THREADS = 256  # of TensorFlow in a session
 SESSION_BYTES = 2**30  # of memory that a session should find free; TensorFlow alone takes about 600 MB
+MOST_WEIGHTS = 2**26  # bytes of those that are computed without TensorFlow: they are in memory several times on their way

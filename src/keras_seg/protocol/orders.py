@@ -332,6 +332,7 @@ class GatheringOrder(Message):
         classes: how many are named; None where none are.
         selection: what of the outputs is returned.
         weights: query that gives the parts of the weights, in their order.
+        rows: how many there are in all, which decides how they are computed.
     """
 
     name: str
@@ -339,6 +340,7 @@ class GatheringOrder(Message):
     classes: int | None
     selection: OutputSelection
     weights: str
+    rows: int
 
 
 @dataclass(frozen=True)

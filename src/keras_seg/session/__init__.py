@@ -10,5 +10,6 @@ In reading order:
     visit        one trial trains on partitions and evaluates them
     gathering    getting ready to predict rows that come one by one
     row_batches  these rows, until a batch is full
+    computed     a network that is computed without TensorFlow
     answering    answers for one row, without TensorFlow
 """

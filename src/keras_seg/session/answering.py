@@ -13,13 +13,13 @@ from keras_seg.inference.network import Network, network
 from keras_seg.inference.problems import NeedsTensorFlow, UnfitRow
 from keras_seg.protocol import array_bytes
 from keras_seg.protocol.answers import Answering, digest_of, opened_model
+from keras_seg.protocol.latest import Latest
 from keras_seg.protocol.messages import MessageError
-from keras_seg.protocol.predictions import OneOutput, OutputSelection, meaning_of_one, of_two
+from keras_seg.protocol.predictions import OutputSelection
 from keras_seg.protocol.sqlstates import FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED
 from keras_seg.server.failure import fail
-from keras_seg.session.cache import Recent
+from keras_seg.session.computed import Computed
 
-MOST_MODELS = 8
 _FLOAT4 = 700  # pg_type.oid
 _BRACES = str.maketrans("[]", "{}", " ")
 _SELECTIONS = {"prob": OutputSelection(), "response": OutputSelection(most=1, ranked=False), "value": OutputSelection(raw=True)}
@@ -44,7 +44,11 @@ class Answers:
     """The models of a session that answered last, ready for rows."""
 
     def __init__(self) -> None:
-        self._models: Recent[Model] = Recent(MOST_MODELS)
+        self._models: Latest[Model] = Latest()
+
+    def _model(self, packed: bytes) -> Model:
+        digest = digest_of(packed)
+        return self._models.get(digest) or self._models.put(digest, Model(packed), len(packed))
 
     def ready(self, model: bytes, shape: Sequence[int], rows: int) -> bool:
         """Return whether a model is to compute so many rows of a shape here; it stays until its outputs have been taken.
@@ -53,7 +57,7 @@ class Answers:
             model: as `packed_model` gives it.
         """
         try:
-            made = self._models.get(digest_of(model), lambda: Model(model))
+            made = self._model(model)
         except AnswerError:
             return False
         return made.network.input_shape == tuple(shape) and made.network.is_worth(rows)
@@ -72,11 +76,10 @@ class Answers:
             MessageError: no such model is ready.
             UnfitRow: a row has numbers that the network does not take.
         """
-
-        def missing() -> Model:
+        model = self._models.get(digest)
+        if model is None:
             raise MessageError("a model must be made ready first")
-
-        return self._models.get(digest, missing).outputs(rows, count, raw, interrupt)
+        return model.outputs(rows, count, raw, interrupt)
 
     def answer(self, kind: str, features: bytes, model: bytes) -> str | None:
         """Return the answer of a model for a row, as text.
@@ -86,7 +89,7 @@ class Answers:
             features: `automl_native` of the row.
             model: as `packed_model` gives it.
         """
-        return self._models.get(digest_of(model), lambda: Model(model)).answer(kind, features)
+        return self._model(model).answer(kind, features)
 
 
 class Model:
@@ -104,7 +107,8 @@ class Model:
         self._header = len(self._beginning) + 4 * len(shape)
         self._length = self._header + 4 * math.prod(shape)
         self._divisor = np.float32(self._about.normalizing_const)
-        self._one_output = _one_output(self._about, self.network)
+        asked = self._about.one_output if self._about.has_classes and len(self._about.class_values or "ab") == 2 else None
+        self._classes = Computed.of(self.network, asked)
 
     def answer(self, kind: str, features: bytes) -> str | None:
         """Return the answer for a row, as text.
@@ -113,24 +117,21 @@ class Model:
             AnswerError: the row is not one that the network takes, or the model gives no such answer.
         """
         try:
-            outputs = self.network.outputs(self._row(features))[0]
+            x = self._row(features)
+            if kind == "value" or not self._about.has_classes:
+                outputs = self.network.outputs(x)[0]
+                return _text(outputs) if kind == "value" else self._without_classes(kind, outputs)
+            outputs = self._classes.outputs(x)[0]
         except UnfitRow as problem:
             raise AnswerError(f"x: {problem}") from None
-        if kind == "value":
-            return _text(outputs)
-        if not self._about.has_classes:
-            return self._without_classes(kind, outputs)
-        outputs = outputs.reshape(-1) if self._one_output is None else of_two(outputs.reshape(-1), self._one_output)[0]
-        self._require_fit(_SELECTIONS[kind], outputs.shape if outputs.size > 1 else (1,))
+        self._require_fit(_SELECTIONS[kind], self._classes.shape)
+        outputs = outputs.reshape(-1)
         return _text(outputs) if kind == "prob" else self._class(int(np.argsort(-outputs, kind="stable")[0]))
 
     def outputs(self, rows: bytes, count: int, raw: bool, interrupt: Callable[[], None]) -> np.ndarray:
         """Return outputs (rows, ...) as `Answers.outputs`."""
         x = np.frombuffer(rows, np.float32).reshape(count, *self.network.input_shape)
-        found = self.network.outputs(x, interrupt)
-        if self._one_output is not None and not raw:
-            return of_two(found.reshape(-1), self._one_output)
-        return found.reshape(count, 1) if math.prod(self.network.output_shape) == 1 else found
+        return (Computed(self.network, None) if raw else self._classes).outputs(x, interrupt)
 
     def _row(self, features: bytes) -> np.ndarray:
         shape = self.network.input_shape
@@ -183,13 +184,6 @@ def _ready(about: Answering, weights: bytes) -> Network:
         ) from None
     except ArchitectureError as problem:
         raise AnswerError(f"model_table: {problem}") from None
-
-
-def _one_output(about: Answering, made: Network) -> OneOutput | None:
-    """Return what the one output of a network tells of two classes; None where it has several, or tells nothing of them."""
-    if math.prod(made.output_shape) != 1 or not about.has_classes or len(about.class_values or "ab") != 2:
-        return None
-    return meaning_of_one(about.one_output, made.ending.activation, made.ending.in_sigmoid)
 
 
 def _other_row(features: bytes, shape: Sequence[int]) -> AnswerError:

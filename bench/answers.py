@@ -1,0 +1,109 @@
+"""Answers without TensorFlow: one row in a new connection and in a warm one, memory, and rows per second, beside Keras.
+
+`python bench/answers.py 1000000` goes on to a million rows; `python bench/answers.py 10000 500` asks 500 times for one row.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import psycopg2
+from common import Connection, images, memory_mb, own_mb, run, schema, table
+from predict import cnn, mlp, predict, save_model
+
+SIZES, ROUNDS = (1, 100, 10_000, 1_000_000), 3
+ONE = "SELECT madlib.automl_response('model', %s)"  # a literal, as a client sends it
+MANY = "SELECT count(madlib.automl_response('model', image)) FROM chosen"
+
+
+def main() -> None:
+    most = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    times = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+    sizes = [size for size in SIZES if size <= most]
+    with schema("bench_answers") as connection:
+        images(connection, "images", sizes[-1])
+        row = run(connection, "SELECT image::text FROM images WHERE id = 0")[0][0]
+        for name, network in {"an MLP 784-128-10": mlp(), "a CNN of two convolutions": cnn()}.items():
+            weights = np.concatenate([array.reshape(-1) for array in network.get_weights()])
+            save_model(connection, network, weights)
+            table(f"One row of 784 through {name}, {times:,} times", one_row(network, row, times))
+            found = [many_rows(connection, network, size) for size in sizes]
+            table(f"Rows per second through {name}, medians of {ROUNDS}", [line for lines in found for line in lines])
+
+
+def one_row(network: keras.Model, row: str, times: int) -> list[tuple[str, str]]:
+    """Return lines of one row: in new connections, in one that has answered before, and by Keras in this process."""
+    fresh = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        connection = connected()
+        run(connection, ONE, row)
+        fresh.append(time.perf_counter() - begun)
+        pid = connection.info.backend_pid
+    warm = timed(lambda: run(connection, ONE, row), times)
+    memory, own = memory_mb(pid), own_mb(pid)
+    connection.close()
+    x = np.array([row.strip("{}").split(",")], np.float32) / 255
+    called = timed(lambda: network(x, training=False).numpy(), min(times, 1000))
+    predicted = timed(lambda: network.predict(x, verbose=0), min(times, 200))
+    return [
+        ("automl_response in a new connection, with connecting", f"{statistics.median(fresh):.3f} s"),
+        ("automl_response in a warm one, as psycopg2 sees it", shares(warm)),
+        ("memory of that backend; without shared buffers", f"{memory:.0f} MB; {own:.0f} MB"),
+        ("Keras: a call of the model, imported and built", shares(called)),
+        ("Keras: predict, likewise", shares(predicted)),
+    ]
+
+
+def connected() -> Connection:
+    connection = psycopg2.connect(os.environ["AUTOML_DSN"], options="-c search_path=bench_answers")
+    connection.autocommit = True
+    return connection
+
+
+def timed(call: Callable[[], object], times: int) -> list[float]:
+    """Return the milliseconds of calls."""
+    call()
+    found = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        call()
+        found.append(1000 * (time.perf_counter() - begun))
+    return found
+
+
+def shares(milliseconds: list[float]) -> str:
+    p50, p99 = np.percentile(milliseconds, (50, 99))
+    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms"
+
+
+def many_rows(connection: Connection, network: keras.Model, size: int) -> list[tuple[str, str]]:
+    """Return lines of a number of rows: in SQL, and by Keras on an array in memory."""
+    run(
+        connection,
+        f"DROP TABLE IF EXISTS chosen; CREATE TABLE chosen AS SELECT * FROM images WHERE id < {size}; ANALYZE chosen",
+    )
+    distinct = (
+        np.array([row for (row,) in run(connection, "SELECT image FROM chosen ORDER BY id LIMIT 6000")], np.float32) / 255
+    )
+    x = np.resize(distinct, (size, distinct.shape[1]))
+    contestants: dict[str, Callable[[], object]] = {
+        "automl_response": lambda: run(connection, MANY),
+        "madlib_keras_predict": lambda: predict(connection, "chosen"),
+        "Keras' predict on an array in memory": lambda: network.predict(x, batch_size=512, verbose=0),
+    }
+    lines = []
+    for name, contestant in contestants.items():
+        seconds = statistics.median(timed(contestant, ROUNDS)) / 1000
+        lines.append((f"{size:,} rows: {name}", f"{size / seconds:,.0f} ({seconds:.3f} s)"))
+    return lines
+
+
+if __name__ == "__main__":
+    main()
