@@ -85,14 +85,10 @@ def shares(milliseconds: list[float]) -> str:
 
 def many_rows(connection: Connection, network: keras.Model, size: int) -> list[tuple[str, str]]:
     """Return lines of a number of rows: in SQL, and by Keras on an array in memory."""
-    run(
-        connection,
-        f"DROP TABLE IF EXISTS chosen; CREATE TABLE chosen AS SELECT * FROM images WHERE id < {size}; ANALYZE chosen",
-    )
-    distinct = (
-        np.array([row for (row,) in run(connection, "SELECT image FROM chosen ORDER BY id LIMIT 6000")], np.float32) / 255
-    )
-    x = np.resize(distinct, (size, distinct.shape[1]))
+    run(connection, f"DROP TABLE IF EXISTS chosen; CREATE TABLE chosen AS SELECT * FROM images WHERE id < {size}")
+    run(connection, "ANALYZE chosen")
+    rows = [row for (row,) in run(connection, "SELECT image FROM chosen ORDER BY id LIMIT 6000")]
+    x = np.resize(np.array(rows, np.float32) / 255, (size, len(rows[0])))
     contestants: dict[str, Callable[[], object]] = {
         "automl_response": lambda: run(connection, MANY),
         "madlib_keras_predict": lambda: predict(connection, "chosen"),

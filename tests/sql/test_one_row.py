@@ -10,6 +10,9 @@ import pytest
 
 from fix_db import Session, connect_to
 from fix_search import dense, sequential
+from keras_seg.protocol.orders import GatheringOrder, SessionSetup
+from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.variables import Variable, Variables
 
 # One layer of four inputs and three units: the logit of class k is feature k; the fourth counts for nothing.
 WEIGHTS = struct.pack("<15f", 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
@@ -291,3 +294,78 @@ def _new_error(model: Session, features: str, wrong: bytes) -> str:
         return other.error_of(f"SELECT madlib.automl_answer('response', %s::bytea, {features})", wrong).message
     finally:
         other.close()
+
+
+# --- tables without TensorFlow ------------------------------------------------------------------------------------------
+
+LOADED = "CREATE FUNCTION loaded() RETURNS boolean LANGUAGE plpython3u AS $$ import sys; return 'tensorflow' in sys.modules $$"
+PREDICT = "SELECT madlib.madlib_keras_predict('model', 'rows', 'id', 'x', 'p', '{}')"
+
+
+@pytest.fixture
+def rows(model: Session) -> Session:
+    """The session `model` with a table of three rows."""
+    model.run("CREATE TABLE rows (id integer, x real[])")
+    model.run("INSERT INTO rows VALUES (1, '{0, 2, 1, 9}'), (2, '{3, 0, 0, 9}'), (3, '{0, 0, 0, 9}')")
+    model.run(LOADED)
+    return model
+
+
+def test_a_table_is_predicted_without_tensorflow_and_without_sessions(rows: Session, connect: Callable[..., Session]) -> None:
+    caller = connect()
+    caller.run(PREDICT.format("response"))
+    assert caller.fetch("SELECT id, kind, round(prob::numeric, 4)::float8 FROM p ORDER BY id") == [
+        (1, "bee", 0.6652),
+        (2, "ant", 0.9094),
+        (3, "ant", 0.3333),
+    ]
+    if not caller.is_greenplum:
+        assert caller.value("SELECT loaded()") is False
+    assert caller.value("SELECT madlib.automl_release()") == 0
+
+
+@pytest.mark.postgresql("segments predict otherwise")
+def test_what_takes_long_is_predicted_with_tensorflow(rows: Session) -> None:
+    packed = "(SELECT madlib.automl_model('model', NULL))"
+    ready = f"SELECT madlib.automl_ready({packed}, '{{4}}', %s)"
+    # A row is 12 products and seven numbers that come and go, which count for 20 each: 152 in all, of 20,000,000,000.
+    assert [rows.value(ready, number) for number in (1, 131_578_947, 131_578_948)] == [True, True, False]
+    assert rows.value(f"SELECT madlib.automl_ready({packed}, '{{2,2}}', 1)") is False
+
+
+def test_a_network_that_needs_tensorflow_is_predicted_with_it(rows: Session) -> None:
+    layers: tuple[tuple[str, dict[str, object]], ...] = (
+        ("Reshape", {"target_shape": [2, 2], "batch_input_shape": [None, 4]}),
+        ("Dense", {"units": 1}),
+        ("Flatten", {}),
+        ("Dense", {"units": 3, "activation": "sparsemax"}),
+    )
+    weights = struct.pack("<3f", 1, 10, 0) + struct.pack("<9f", 1, 0, 0, 0, 1, 0, 0, 5, 0)
+    rows.run("UPDATE model SET model_weights = %s, model_arch = %s::json", weights, sequential(*layers))
+    rows.run(PREDICT.format("value"))
+    assert rows.fetch("SELECT * FROM p WHERE id = 3") == [(3, [0.0, 1.0, 0.0])]
+
+
+@pytest.mark.postgresql("the statement of segments has another form")
+def test_rows_that_are_gathered_on_segments_need_no_tensorflow(rows: Session, connect: Callable[..., Session]) -> None:
+    setup = SessionSetup(variables=Variables((Variable("x", (4,), "float32"),)))
+    weights = f"SELECT model_weights AS part FROM {rows.value('SELECT current_schema()')}.model"
+    order = GatheringOrder("the model", 1.0, 3, OutputSelection(most=1, ranked=False), weights, 3)
+    caller = connect()
+    begin = "SELECT (madlib.automl_gather_begin(%s, %s, %s)).problem"
+    assert caller.value(begin, setup.to_json(), order.to_json(), dense(3)) is None
+    assert caller.fetch("SELECT (madlib.automl_gather(id::text, madlib.automl_native(x))).ids FROM rows") == [(None,)] * 3
+    assert caller.value("SELECT ARRAY[(b).ids, (b).classes::text[]] FROM madlib.automl_gather_rest() AS b") == [
+        ["1", "2", "3"],
+        ["1", "0", "0"],
+    ]
+    assert caller.value("SELECT loaded()") is False
+
+
+def test_words_that_a_network_does_not_know(rows: Session) -> None:
+    text = sequential(("Embedding", {"input_dim": 3, "output_dim": 1, "batch_input_shape": [None, 4]}), ("Flatten", {}))
+    rows.run("UPDATE model SET model_weights = %s, model_arch = %s::json", struct.pack("<3f", 1, 2, 3), text)
+    failure = rows.error_of("SELECT madlib.automl_value('model', '{0, 1, 2, 3}')")
+    assert failure[:2] == ("22023", 'x: layer "layer_0" (Embedding) takes numbers from 0 to 2')
+    assert rows.value("SELECT madlib.automl_value('model', '{0, 1, 2, 2}')") == [1.0, 2.0, 3.0, 3.0]
+    assert 'layer "layer_0" (Embedding) takes numbers from 0 to 2' in rows.error_of(PREDICT.format("value")).message
