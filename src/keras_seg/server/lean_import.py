@@ -1,8 +1,8 @@
 """Importing TensorFlow without what nothing here uses, which is more than a third of it.
 
-Nothing is taken away for good. TensorFlow's public names stand in some 600 modules that only hand on what others define, and with
-them come its former Keras, feature columns and ways to fetch files. Each becomes a module that is executed when somebody asks it
-for a name: who asks finds all that was ever there.
+Nothing is taken away for good. TensorFlow's public names stand in some 600 modules that only hand on what others define, and
+with them come its former Keras, feature columns and ways to fetch files. Each becomes a module that is executed when somebody
+asks it for a name: who asks finds all that was ever there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import ModuleType
 _LEFT_OUT = ("sklearn", "scipy")
 _LATER = frozenset(("h5py", "requests"))
 _PUBLIC_NAMES = "tensorflow._api.v2."
-# There are packages of these names too: one that is imported takes the name, and has to be there before the public module has it.
+# There are packages of these names too; what is imported last has the name, and that must be the public module.
 _AT_ONCE = tuple(_PUBLIC_NAMES + name for name in ("distribute", "lite"))
 
 
