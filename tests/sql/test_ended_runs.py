@@ -40,13 +40,23 @@ def schema(database: str) -> str:
     return database
 
 
+@pytest.fixture(scope="module")
+def opened(schema: str) -> Iterator[list[Session]]:
+    """The session of `caller` that the test before has left, with those that were kept for it."""
+    sessions: list[Session] = []
+    yield sessions
+    for session in sessions:
+        session.close()
+
+
 @pytest.fixture
-def caller(schema: str) -> Iterator[Session]:
+def caller(schema: str, opened: list[Session]) -> Session:
     """A session in that schema, which trains on two others."""
-    session = connect_to(schema)
-    session.run("SET search_path = t_ended; SET keras_automl.sessions = 2")
-    yield session
-    session.close()
+    if not opened or opened[0].closed:
+        opened[:] = [connect_to(schema)]
+    opened[0].run("RESET ALL; SET search_path = t_ended; SET keras_automl.sessions = 2; SET keras_automl.kept_sessions = 16")
+    opened[0].notices.clear()
+    return opened[0]
 
 
 def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Session) -> None:
@@ -135,7 +145,8 @@ def test_somebody_stops_it(schema: str, caller: Session, role: str) -> None:
         call.join(30.0)
         assert call.error is None
     finally:
-        other.run("SELECT pg_terminate_backend(%s)", caller.info.backend_pid)
+        if call.is_alive():
+            other.run("SELECT pg_terminate_backend(%s)", caller.info.backend_pid)
     row = other.fetch("SELECT status, ended_by, decisions > 3 FROM madlib.automl_runs WHERE run_id = %s", run)
     assert row == [("stopped", "automl_stop", True)]
     assert other.value("SELECT count(*) > 3 FROM t_ended.stopped") is True
