@@ -1,7 +1,7 @@
 """How long a search goes on after it was cancelled: fifty times at each of several moments, seconds to the client's error.
 
-`python bench/cancelling.py 10` does it ten times, `python bench/cancelling.py 50 states record` only at the moments whose names have
-one of these words.
+`python bench/cancelling.py 10` does it ten times, `python bench/cancelling.py 50 states record` only at the moments whose
+names have one of these words.
 """
 
 from __future__ import annotations
