@@ -173,8 +173,8 @@ def test_anybody_can_take_an_advisory_lock_and_stops_nothing_by_that(schema: str
 
 
 def test_a_budget_of_which_nothing_comes_is_an_error_and_it_can_go_on(caller: Session) -> None:
-    params = "num_configs=2, num_iterations=200, max_time=300 ms"
-    with pytest.raises(psycopg2.Error, match=r"max_time=0.3 s has ended the search before"):
+    params = "num_configs=2, num_iterations=60, max_time=100 ms"
+    with pytest.raises(psycopg2.Error, match=r"max_time=0.1 s has ended the search before"):
         bounded(caller, "hasty", "hyperopt", params)
     run, status, ended_by, _ = caller.fetch(LAST)[0]
     assert (status, ended_by) == ("failed", None)
