@@ -352,6 +352,8 @@ REFUSED = {
     "Dense(2, activation='sparsemax')": 'layer "one" (Dense): "activation" = \'sparsemax\'',
     "Dense(2, dtype='float64')": 'layer "one" (Dense): "dtype" = \'float64\'',
     "UpSampling2D(2, interpolation='bilinear')": 'layer "one" (UpSampling2D): "interpolation" = \'bilinear\'',
+    "MaxPooling2D(3_000, padding='same')": 'layer "one" (MaxPooling2D): windows of [3000, 3000]',
+    "ZeroPadding2D(100_000)": "the model, with 160006400096 numbers in memory and 1600064001280 products for a row,",
     "LayerNormalization(axis=0)": 'layer "one" (LayerNormalization): "axis" = 0',
 }
 

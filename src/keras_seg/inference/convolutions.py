@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from keras_seg.inference.activations import activation, then
-from keras_seg.inference.layer import Array, Called, Forward, Layer, Rule, Shape, Variable, one, size_of
+from keras_seg.inference.layer import WRITTEN, Array, Called, Forward, Layer, Rule, Shape, Variable, one, size_of
 from keras_seg.inference.windows import Windows, each, last, turned, windows
 
 
@@ -30,7 +30,7 @@ def _conv(dimensions: int) -> Rule:
 
         patches = math.prod(over.places) * math.prod(size) * channels
         values = patches + 2 * size_of(out) + 2 * size_of(shape)
-        return turned(layer, Called((out,), made, values, patches * filters // groups + 20 * patches))
+        return turned(layer, Called((out,), made, values, patches * filters // groups + WRITTEN * patches))
 
     return one(rule)
 
@@ -80,7 +80,7 @@ def _depthwise(dimensions: int) -> Rule:
         follow = activation(layer)
         out = (*over.places, channels * layer["depth_multiplier"])
         made = lambda: then(_biased(_sums(over, kernel.array), bias), follow)  # noqa: E731
-        products = 20 * math.prod(over.size) * size_of(out)  # one by one
+        products = WRITTEN * math.prod(over.size) * size_of(out)
         return turned(layer, Called((out,), made, 3 * size_of(out) + 2 * size_of(shape), products))
 
     return one(rule)
@@ -100,7 +100,7 @@ def _separable(dimensions: int) -> Rule:
             return then(_biased(lambda x: sums(x) @ matrix, bias), follow)
 
         middle = math.prod(over.places) * between
-        products = 20 * math.prod(over.size) * middle + middle * layer["filters"]
+        products = WRITTEN * math.prod(over.size) * middle + middle * layer["filters"]
         return turned(layer, Called((out,), made, 3 * middle + 2 * size_of(out) + 2 * size_of(shape), products))
 
     return one(rule)

@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_seg.inference.problems import NeedsTensorFlow
 
+WRITTEN = 20  # products that cost as much as to write a number
 Shape = tuple[int, ...]  # of one row
 Array = Any  # numpy's float32 arrays: of what its operators give mypy knows nothing
 Forward = Callable[..., Any]  # arrays (rows, ...) to an array, or to a tuple of arrays
@@ -47,8 +48,8 @@ class Called:
 
     @property
     def work(self) -> int:
-        """What a row costs, in products; to write a number costs as much as twenty of them."""
-        return self.products + 20 * sum(map(size_of, self.shapes))
+        """What a row costs, in products."""
+        return self.products + WRITTEN * sum(map(size_of, self.shapes))
 
     @property
     def shape(self) -> Shape:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from keras_seg.inference.layer import Called, Forward, Layer, Rule, Shape, size_of, unchanged
+from keras_seg.inference.layer import WRITTEN, Called, Forward, Layer, Rule, Shape, size_of, unchanged
 from keras_seg.inference.problems import NeedsTensorFlow
 
 Told = TypeVar("Told")
@@ -68,7 +68,7 @@ def sequential(name: str, layers: Sequence[Layer], trainable: bool) -> Model:
             work += called.work
             made.append(called.make)
             shape = called.shape
-        return Called((shape,), lambda: chain([make() for make in made]), most, work)
+        return Called((shape,), lambda: chain([make() for make in made]), most, work - WRITTEN * size_of(shape))
 
     return Model("Sequential", name, rule, layers, trainable)
 
@@ -213,7 +213,8 @@ class Graph:
             begun, most = begun + len(called.shapes), max(most, called.values)
         ends = tuple(places[tensor] for tensor in self.outputs)
         values, work = most + sum(map(size_of, known.values())), sum(called.work for called, _, _ in calls)
-        return Called(tuple(known[end] for end in self.outputs), lambda: _steps(calls, ends, begun), values, work)
+        outputs = tuple(known[end] for end in self.outputs)
+        return Called(outputs, lambda: _steps(calls, ends, begun), values, work - WRITTEN * sum(map(size_of, outputs)))
 
     def followed(self, given: Sequence[Told], step: Step[Told]) -> Told:
         """Return what is told of the first output, as `Model.followed`."""

@@ -24,6 +24,7 @@ from keras_seg.inference.rules import RULES
 from keras_seg.protocol.parts import Raw
 
 _AT_ONCE = 2**22  # numbers in memory: 16 MB
+_MOST_VALUES = 2**28  # numbers in memory for one row
 MOST_WORK = 2 * 10**10  # products: about two seconds of a processor
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
 
@@ -100,7 +101,9 @@ def network(architecture: str, weights: Raw) -> Network:
 def _ready(model: Model, called: Called, shape: Shape, weights: Raw, architecture: Converted) -> Network:
     size = sum(size_of(weight.shape) for weight in model.weights)
     if size > LARGEST_MODEL:
-        raise NeedsTensorFlow(f"the model has {size} weights")
+        raise NeedsTensorFlow(f"the model, with {size} weights,")
+    if called.values > _MOST_VALUES or called.work > MOST_WORK:  # nothing could cancel that
+        raise NeedsTensorFlow(f"the model, with {called.values} numbers in memory and {called.work} products for a row,")
     load_weights(model, weights, architecture)
     rows = max(1, _AT_ONCE // max(1, called.values, size_of(shape), size_of(called.shape)))
     return Network(shape, called.shape, ending_of(model), rows, called.work, called.make())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_seg.inference.layer import Array, Called, Forward, Layer, Rule, Shape, one, size_of
+from keras_seg.inference.layer import WRITTEN, Array, Called, Forward, Layer, Rule, Shape, one, size_of
 from keras_seg.inference.windows import Windows, each, last, turned, windows
 
 
@@ -18,7 +18,7 @@ def _pooling(dimensions: int, pool: Callable[[Windows], Forward]) -> Rule:
         strides = size if layer["strides"] is None else each(layer["strides"], dimensions)
         over = windows(layer, tuple(space), size, strides, (1,) * dimensions)
         out = (*over.places, channels)
-        products = 20 * math.prod(size) * size_of(out)
+        products = WRITTEN * math.prod(size) * size_of(out)
         return turned(layer, Called((out,), lambda: pool(over), 2 * size_of(out) + 2 * size_of(shape), products))
 
     return one(rule)
@@ -80,7 +80,7 @@ def _adaptive(dimensions: int, reduce: Callable[..., Array]) -> Rule:
                 x = _along(x, axis, size, count, reduce)
             return x
 
-        return turned(layer, Called((out,), lambda: forward, 2 * size_of(shape)))
+        return turned(layer, Called((out,), lambda: forward, 2 * size_of(shape) + size_of(out)))
 
     return one(rule)
 

@@ -15,6 +15,8 @@ import numpy as np
 from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, size_of
 from keras_seg.inference.reshaping import padded
 
+_MOST_PLACES = 2**16  # in a window: some layers go through them one by one
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -67,6 +69,8 @@ def each(value: int | Sequence[int], dimensions: int) -> Shape:
 
 def windows(layer: Layer, space: Shape, size: Shape, strides: Shape, dilation: Shape) -> Windows:
     """Return where the windows of a layer lie, by its `padding`: valid, same or causal."""
+    if math.prod(size) > _MOST_PLACES:
+        raise layer.refuse(f"windows of {list(size)}")
     kind = layer["padding"].lower()
     wide = [(length - 1) * step + 1 for length, step in zip(size, dilation, strict=True)]
     padding = [(0, 0)] * len(space)
