@@ -369,3 +369,10 @@ def test_words_that_a_network_does_not_know(rows: Session) -> None:
     assert failure[:2] == ("22023", 'x: layer "layer_0" (Embedding) takes numbers from 0 to 2')
     assert rows.value("SELECT madlib.automl_value('model', '{0, 1, 2, 2}')") == [1.0, 2.0, 3.0, 3.0]
     assert 'layer "layer_0" (Embedding) takes numbers from 0 to 2' in rows.error_of(PREDICT.format("value")).message
+
+
+def test_a_function_is_pickled_in_a_session_that_has_answered(model: Session) -> None:
+    model.value("SELECT madlib.automl_response('model', '{0, 2, 1, 9}')")
+    body = "import dill\ndef doubled(x):\n  return 2 * x\nreturn len(dill.dumps(doubled)) > 0"
+    model.run("CREATE FUNCTION pickled() RETURNS boolean LANGUAGE plpython3u AS %s", body)
+    assert model.value("SELECT pickled()") is True

@@ -43,6 +43,10 @@ class KeptModels:
     def __init__(self) -> None:
         self._known: Latest[Versioned] = Latest()
 
+    def __reduce__(self) -> tuple[type[KeptModels], tuple[()]]:
+        """Who pickles a function of PL/Python, as custom functions are made, pickles GD with it: without what is kept."""
+        return KeptModels, ()
+
     def packed(self, read: Read, model_table: str | None, mst_key: int | None) -> bytes:
         """Return a model as it is now.
 
