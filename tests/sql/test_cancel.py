@@ -37,7 +37,13 @@ def wide_search(session: Session) -> None:
 
 
 def predict(session: Session) -> None:
+    """A prediction of many rows with TensorFlow."""
     session.run("SELECT madlib.madlib_keras_predict('made', 'many', 'id', 'attributes', 'predicted')")
+
+
+def predict_here(session: Session) -> None:
+    """A prediction of many rows that needs no TensorFlow."""
+    session.run("SELECT madlib.madlib_keras_predict('light', 'many', 'id', 'attributes', 'predicted')")
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +58,12 @@ def dsn(database: str) -> str:
         load(session, "lib", sequential(*layers))
     load(session, "lib", sequential(*wide, ("Dense", {"units": 3, "activation": "softmax"})))
     session.run("CREATE TABLE many AS SELECT n AS id, attributes FROM iris_data, generate_series(1, 10000) n")
-    session.run("CREATE TABLE made AS SELECT 1 AS mst_key, decode(repeat('00', 60), 'hex') AS model_weights, model_arch"
-                " FROM lib WHERE model_id = 1")  # fmt: skip
-    session.run("CREATE TABLE made_summary AS SELECT 'y'::text AS dependent_varname, '{a,b,c}'::text[] AS class_values,"
-                " 1.0::real AS normalizing_const")  # fmt: skip
+    weights, networks = "decode(repeat('00', 60), 'hex') AS model_weights", "FROM lib WHERE model_id = 1"
+    summary = "'y'::text AS dependent_varname, '{a,b,c}'::text[] AS class_values, 1.0::real AS normalizing_const"
+    for name, activation in (("light", "softmax"), ("made", "sparsemax")):  # the second is computed with TensorFlow only
+        network = f"replace(model_arch::text, 'softmax', '{activation}')::json AS model_arch"
+        session.run(f"CREATE TABLE {name} AS SELECT 1 AS mst_key, {weights}, {network} {networks}")
+        session.run(f"CREATE TABLE {name}_summary AS SELECT {summary}")
     session.close()
     return database
 
@@ -114,6 +122,7 @@ MOMENTS: list[tuple[str, Statement, Moment, float]] = [
     ("in a long visit", wide_search, at_work_on("automl_visit"), 1.0),
     ("while a prediction imports", predict, at_work_on("automl_open"), 0.5),
     ("while rows are predicted", predict, at_work_on("automl_predict"), 0.5),
+    ("while rows are predicted without TensorFlow", predict_here, at_once, 1.0),
 ]
 
 
