@@ -42,7 +42,8 @@ def predict(session: Session) -> None:
 
 
 def predict_here(session: Session) -> None:
-    """A prediction of many rows that needs no TensorFlow."""
+    """A prediction of many rows that needs no TensorFlow, in a session that has imported our own package."""
+    session.run("SELECT madlib.automl_load()")
     session.run("SELECT madlib.madlib_keras_predict('light', 'many', 'id', 'attributes', 'predicted')")
 
 
