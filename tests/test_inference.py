@@ -273,6 +273,7 @@ class Grower:
         return layer_of(f"{self.one_of(*MERGES)}()")([shared(x), other(layer_of("Activation('tanh')")(x))])
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")
 @pytest.mark.parametrize("number", range(200))
 def test_a_random_network(number: int) -> None:
     generator = np.random.default_rng([SEED, number])
