@@ -13,7 +13,7 @@ from automl.cluster.interface import Cluster
 from automl.cluster.keeping import Keeper, keeper
 from automl.cluster.orders import Setup
 from automl.cluster.outbox import Outbox
-from automl.cluster.resources import Resources
+from automl.cluster.resources import Resources, available
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Invisible, Sessions
 from automl.cluster.terms import Terms
@@ -23,6 +23,7 @@ from automl.data.packed_table import PackedTable
 from automl.database.session import CallerDatabase, Journal
 from automl.database.settings import TOTAL_SESSIONS
 from automl.hosts.assignment import Host, of_sessions
+from automl.hosts.machine import this_machine
 from automl.models.custom_functions import FunctionTable
 from keras_seg.protocol.orders import TRAINING, Definition, SessionSetup
 
@@ -89,6 +90,38 @@ def open_cluster(
         cluster.close(well=well)
         if journal is not None:
             journal.close()
+
+
+def open_sessions(db: CallerDatabase, setup: Setup, count: int, name: str, what: str) -> Cluster:
+    """Open sessions that read no tables; whoever opens them closes them.
+
+    Args:
+        count: how many at most; 0 for the caller's own session.
+        name: of the sessions, in pg_stat_activity.
+        what: runs in them, for the notice that says that none can be opened.
+    """
+    try:
+        if count == 0:
+            raise Unreachable("keras_automl.sessions is 0")
+        address = own_address(db)
+        kept = keeper(db, address, setup.common.threads)
+        return Sessions(address, setup, count, (), Terms(name, db.interrupt, warn=db.warning, keeper=kept))
+    except Unreachable as problem:
+        db.notice(f"{what} runs in this session: {problem}")
+        return CallerSession(db, setup)
+
+
+@contextmanager
+def one_session(db: CallerDatabase, definitions: tuple[Definition, ...], what: str) -> Iterator[Cluster]:
+    """Open a session that has architectures and no rows, and close it whatever happens; `what` is that of `open_sessions`."""
+    resources = available(db, this_machine())
+    setup = Setup(SessionSetup(threads=resources.threads), definitions=definitions)
+    cluster, well = open_sessions(db, setup, min(1, resources.sessions), "keras_automl file", what), False
+    try:
+        yield cluster
+        well = True
+    finally:
+        cluster.close(well=well)
 
 
 def fingerprints(db: Journal, needs: SessionNeeds) -> tuple[str, ...]:

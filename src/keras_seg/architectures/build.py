@@ -67,6 +67,17 @@ def build_model(text: str, seed: int) -> Any:
     return model
 
 
+def unseeded_model(text: str) -> Any:
+    """Build the model of an architecture as Keras would, with no seeds but those that it has itself.
+
+    Its weights are random ones that nothing decides: it is built to be given others.
+
+    Args, Returns, Raises: as `build_model`.
+    """
+    with undisturbed_random():
+        return _built(modern_config(text))
+
+
 def input_shape(model: Any) -> tuple[int, ...]:
     """Return the shape of one row of the input.
 
