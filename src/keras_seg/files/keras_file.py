@@ -33,7 +33,7 @@ def written(model: Any, notes: Mapping[str, Any]) -> bytes:
         model: compiled, or not.
         notes: what stands in the file's metadata beside what Keras writes there.
     """
-    if model.optimizer is not None and 4 * model.count_params() <= _WITH_OPTIMIZER:
+    if model.compiled and 4 * model.count_params() <= _WITH_OPTIMIZER:
         model.optimizer.build(model.trainable_variables)  # else Keras warns, when it loads the file, that they are missing
     file = io.BytesIO()
     save_to(model, file, "h5")

@@ -11,6 +11,7 @@ from keras_seg.architectures.weights import load_weights
 from keras_seg.files.hdf5 import FileProblem
 from keras_seg.protocol.orders import CompileOrder, Definition
 from keras_seg.protocol.variables import Variable
+from keras_seg.training.assignments import deriving
 from keras_seg.training.objectives import in_keras
 from keras_seg.training.optimizers import default_rate, make_optimizer
 from keras_seg.training.row_shape import RowShape
@@ -25,6 +26,8 @@ def trained_model(definition: Definition) -> Any:
     model = unseeded_model(definition.architecture)
     if definition.weights is not None:
         load_weights(model, definition.weights, converted(definition.architecture))
+    for layer in deriving(model):
+        layer.finalize_state()
     return model
 
 

@@ -155,8 +155,11 @@ def in_keras(what: str, text: str, shape: RowShape) -> Any:
     found = (_losses() if what == "loss" else _metrics()).get(name)
     if not isinstance(found, type):
         return name  # `accuracy` and `crossentropy` are names that Keras itself makes one of
-    usual = {"threshold": 0.5} if shape.units == 1 and name in SCORES else {}
-    return _object(what, Named(given.name, {**usual, **given.arguments}), found, shape)
+    arguments = {**({"threshold": 0.5} if shape.units == 1 and name in SCORES else {}), **given.arguments}
+    made = _object(what, Named(given.name, arguments), found, shape)
+    # Some losses, such as Huber, forget their arguments when they are saved.
+    made.get_config = lambda: {**type(made).get_config(made), **arguments}
+    return made
 
 
 def _metric_of_keras(text: str, shape: RowShape, functions: Mapping[str, Any]) -> keras.metrics.Metric:
