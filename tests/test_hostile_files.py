@@ -153,10 +153,6 @@ def test_a_file_that_was_cut_off_or_damaged_is_an_error_and_nothing_else(saved: 
 # --- the archive --------------------------------------------------------------------------------------------------------
 
 
-def bomb(saved: bytes) -> bytes:
-    return archive({**parts_of(saved), WEIGHTS: bytes(2**30 + 1)}, zipfile.ZIP_DEFLATED)
-
-
 def many(saved: bytes) -> bytes:
     return archive({f"assets/{number}": b"" for number in range(200)})
 
@@ -181,7 +177,6 @@ def told_many(saved: bytes) -> bytes:
         (lambda saved: archive({**parts_of(saved), "../x": b"x"}), 'has a part "../x", which'),
         (lambda saved: archive({**parts_of(saved), "model.pkl": pickle.dumps(1)}), 'has a part "model.pkl", which'),
         (lambda saved: archive(parts_of(saved), zipfile.ZIP_LZMA), "compressed in a way that Keras does not use"),
-        (bomb, "unpacks to 1024 MB, more than the 1024 MB that are read, or than are free"),
         (many, "has more than 100 parts"),
         (told_many, "has more than 100 parts|has a part|is damaged|lacks the part"),
         (lambda saved: archive({**parts_of(saved), CONFIG: b"\xff"}), "is damaged"),
@@ -190,6 +185,19 @@ def told_many(saved: bytes) -> bytes:
 def test_an_archive_that_is_none_of_keras_is_refused(saved: bytes, damage: Callable[[bytes], bytes], said: str) -> None:
     with pytest.raises(FileProblem, match=said):
         opened(damage(saved))
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(saved: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = archive({**parts_of(saved), WEIGHTS: bytes(3 * 2**20)}, zipfile.ZIP_DEFLATED)
+    assert len(file) < 2**17
+    monkeypatch.setattr("keras_seg.files.archive.LARGEST", 2**20)
+    with pytest.raises(FileProblem, match="unpacks to 3 MB, more than the 1 MB that are read, or than are free"):
+        opened(file)
+    monkeypatch.setattr("keras_seg.files.archive.LARGEST", 2**30)
+    monkeypatch.setattr("keras_seg.files.archive._LITTLE", 2**20)
+    monkeypatch.setattr("keras_seg.files.archive.free_with_swap", lambda: 2**21)
+    with pytest.raises(FileProblem, match="or than are free"):
+        opened(file)
 
 
 def test_parts_that_are_packed_come_in(saved: bytes) -> None:

@@ -105,7 +105,7 @@ def test_weights_between_other_layers_of_a_library_come_out_right(tmp_path: Path
     "order, optimizer, rate, loss, metrics",
     [
         (CompileOrder("adam", {"lr": 0.01}, "mse", ("mae",)), "Adam", 0.01, "mse", ["MeanAbsoluteError"]),
-        (CompileOrder("SGD", {"momentum": 0.9}, "mae", ("acc",)), "SGD", 0.01, "mae", ["acc"]),
+        (CompileOrder("SGD", {"momentum": 0.9}, "mae", ("Accuracy",)), "SGD", 0.01, "mae", ["accuracy"]),
         (CompileOrder("RMSprop", {"learning_rate": 1}, "kullback_leibler_divergence"), "RMSprop", 1.0, "kl_divergence", []),
         (CompileOrder("AdamW", {}, "crossentropy", ("AUC(num_thresholds=50)",)), "AdamW", 0.001, "crossentropy", ["AUC"]),
     ],

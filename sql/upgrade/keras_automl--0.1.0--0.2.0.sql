@@ -709,6 +709,7 @@ COMMENT ON FUNCTION madlib.load_keras_model(varchar, text, bytea, text, text) IS
 CREATE FUNCTION madlib.load_keras_model(
     keras_model_arch_table varchar,
     keras_file bytea,
+    model_weights bytea DEFAULT NULL,
     name text DEFAULT NULL,
     description text DEFAULT NULL
 ) RETURNS void
@@ -717,7 +718,7 @@ AS $$
 if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['automl'].load_keras_file(*args)
 $$;
-COMMENT ON FUNCTION madlib.load_keras_model(varchar, bytea, text, text) IS
+COMMENT ON FUNCTION madlib.load_keras_model(varchar, bytea, bytea, text, text) IS
 'Adds a .keras file, with its weights, to a library of architectures, which is made if it does not exist.';
 
 CREATE FUNCTION madlib.automl_export(model_table text, mst_key integer, format text) RETURNS bytea

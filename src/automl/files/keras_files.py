@@ -15,6 +15,7 @@ def load_keras_model(
     db: CallerDatabase,
     keras_model_arch_table: str | None,
     keras_file: bytes | None,
+    model_weights: bytes | None = None,
     name: str | None = None,
     description: str | None = None,
 ) -> None:
@@ -24,12 +25,15 @@ def load_keras_model(
         db: the caller's session.
         keras_model_arch_table: the library.
         keras_file: what `model.save("model.keras")` of Keras wrote.
+        model_weights: nothing: the file has its own.
         name: free text.
         description: free text.
     """
     table_name("keras_model_arch_table", keras_model_arch_table)  # a wrong one is told before anything is read
     if keras_file is None:
         raise UsageError("keras_file", "must be the bytes of a .keras file", None, sqlstate=NULL_VALUE_NOT_ALLOWED)
+    if model_weights is not None:
+        raise UsageError("model_weights", "must be NULL: the file has weights of its own", f"{len(model_weights)} bytes")
     with one_session(db, (), "the file") as cluster:
         report, weights = ask(cluster, ImportWork(keras_file))
     if report.problem is not None:

@@ -24,12 +24,13 @@ Made = tuple[FileReport, list[Raw]]
 
 def to_file(plpy: Any, cache: Cache, order: ExportOrder) -> Made:
     """Return a trained model as a file, in pieces."""
-    from keras_seg.files import outgoing
     from keras_seg.files.hdf5 import FileProblem
 
     definition = cache.definitions[order.model]
 
     def written() -> Made:
+        from keras_seg.files import outgoing
+
         pieces = outgoing.written(definition, order)
         size = total(pieces)
         if size > MOST_BYTES:
@@ -41,9 +42,10 @@ def to_file(plpy: Any, cache: Cache, order: ExportOrder) -> Made:
 
 def from_file(plpy: Any, file: Raw) -> Made:
     """Return the architecture that a .keras file holds, and its weights in pieces."""
-    from keras_seg.files import keras_file
 
     def read() -> Made:
+        from keras_seg.files import keras_file
+
         architecture, pieces = keras_file.read(bytes(file))
         return FileReport(total(pieces), architecture), pieces
 

@@ -152,9 +152,11 @@ def in_keras(what: str, text: str, shape: RowShape) -> Any:
     """
     given = named(what, text)
     name = FORMER.get(given.name, given.name)
+    if name.lower() in ACCURACY | CROSSENTROPY:
+        return name.lower()  # Keras takes the one that fits
     found = (_losses() if what == "loss" else _metrics()).get(name)
     if not isinstance(found, type):
-        return name  # `accuracy` and `crossentropy` are names that Keras itself makes one of
+        return name
     arguments = {**({"threshold": 0.5} if shape.units == 1 and name in SCORES else {}), **given.arguments}
     made = _object(what, Named(given.name, arguments), found, shape)
     # Some losses, such as Huber, forget their arguments when they are saved.
