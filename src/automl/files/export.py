@@ -99,15 +99,12 @@ def _exported(db: CallerDatabase, model_table: str | None, mst_key: int | None) 
     summary = companion(db, table, "_summary")
     key = keys_of(db, table, mst_key)
     where = "true" if key is None else f"mst_key = {key}"
-    rows = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")
-    if not rows:
-        raise UsageError("model_table", f'table "{table.name}" holds no model')
-    if rows[0]["model_weights"] is None:
+    row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
+    if row["model_weights"] is None:
         raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
     compiled = compile_params(db, table, where, "_summary" if key is None else "_info")
-    return Exported(
-        Definition(KEY, rows[0]["architecture"], rows[0]["model_weights"]), compiled, _notes(db, table, summary, key, compiled)
-    )
+    definition = Definition(KEY, row["architecture"], row["model_weights"])
+    return Exported(definition, compiled, _notes(db, table, summary, key, compiled))
 
 
 def _notes(db: Database, table: Relation, summary: Relation, key: int | None, compiled: CompileParams) -> dict[str, Any]:
