@@ -22,8 +22,10 @@ from automl.files import export
 from fix_files import ADAM, NOTES, definition, file_of, network, networks, parts_of, rows_of
 from keras_seg.files import keras_file
 from keras_seg.files.hdf5 import FileProblem
-from keras_seg.protocol.file_orders import FileFormat
-from keras_seg.protocol.orders import CompileOrder, Definition
+from keras_seg.protocol.file_orders import ExportOrder, FileFormat, FileReport
+from keras_seg.protocol.orders import CompileOrder, Definition, Part, Problem
+from keras_seg.session import files
+from keras_seg.session.cache import Cache
 
 NAMES = ("dense", "images", "sequences", "text", "sizes", "wrapped", "normalized", "attending")
 FILES = Path(__file__).parent / "keras_files"
@@ -166,6 +168,25 @@ def test_what_writes_onnx_is_named_where_it_is_missing(monkeypatch: pytest.Monke
     assert caught.value.sqlstate == "55000"
     assert caught.value.hint == "Run deploy/install --with-onnx on the host of the server, as root, and reconnect."
     assert export._format(" Keras ") is FileFormat.KERAS
+
+
+class Plpy:
+    """A server that nobody cancels anything on."""
+
+    SPIError = ConnectionError
+
+    def execute(self, statement: str) -> None:
+        pass
+
+
+def test_a_file_that_no_bytea_holds_is_refused_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache()
+    cache.define(definition(network((512,), layers.Dense(1024))))
+    assert files.to_file(Plpy(), cache, ExportOrder("k", FileFormat.SAFETENSORS))[0].size > 4 * 512 * 1024
+    monkeypatch.setattr(files, "MOST_BYTES", 2**20)
+    report, pieces = files.to_file(Plpy(), cache, ExportOrder("k", FileFormat.SAFETENSORS))
+    said = "takes 2 MB as safetensors, and one value of PostgreSQL holds less than 1 GB"
+    assert (report, pieces) == (FileReport(problem=Problem(Part.FILE, said)), [])
 
 
 # --- in -----------------------------------------------------------------------------------------------------------------

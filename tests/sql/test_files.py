@@ -203,9 +203,7 @@ def test_a_format_that_a_network_does_not_allow_names_the_layer(clean: Session) 
     in_onnx = exported(clean, "old", None, "onnx")
     clean.run("DROP TABLE old, old_summary")
     assert failure.sqlstate == "0A000"
-    assert failure.message.startswith(
-        'format: cannot be written as keras: layer "gate" has the function hard_sigmoid'
-    )
+    assert failure.message.startswith('format: cannot be written as keras: layer "gate" has the function hard_sigmoid')
     assert b"keras_automl" in in_onnx
 
 

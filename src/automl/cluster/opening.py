@@ -20,6 +20,7 @@ from automl.cluster.terms import Terms
 from automl.cluster.turns import Turns
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable
+from automl.database.dialect import Queue
 from automl.database.session import CallerDatabase, Journal
 from automl.database.settings import TOTAL_SESSIONS
 from automl.hosts.assignment import Host, of_sessions
@@ -103,6 +104,7 @@ def open_sessions(db: CallerDatabase, setup: Setup, count: int, name: str, what:
     try:
         if count == 0:
             raise Unreachable("keras_automl.sessions is 0")
+        _queue_of_several(db)
         address = own_address(db)
         kept = keeper(db, address, setup.common.threads)
         return Sessions(address, setup, count, (), Terms(name, db.interrupt, warn=db.warning, keeper=kept))
@@ -122,6 +124,18 @@ def one_session(db: CallerDatabase, definitions: tuple[Definition, ...], what: s
         well = True
     finally:
         cluster.close(well=well)
+
+
+def _queue_of_several(db: CallerDatabase) -> Queue | None:
+    """Return the queue that bounds how many statements of the caller are active, if there is one.
+
+    Raises:
+        Unreachable: it lets none be active beside the caller's own.
+    """
+    queue = db.dialect.queue(db)
+    if queue is not None and queue.statements == 1:
+        raise Unreachable(f'resource queue "{queue.name}" lets one statement be active, which is this one')
+    return queue
 
 
 def fingerprints(db: Journal, needs: SessionNeeds) -> tuple[str, ...]:
@@ -191,11 +205,9 @@ class _Opening:
 
     def _at_once(self) -> int | None:
         """Return how many sessions may do something at the same time; None for all."""
-        queue = self.db.dialect.queue(self.db)
+        queue = _queue_of_several(self.db)
         if queue is None:
             return None
-        if queue.statements == 1:
-            raise Unreachable(f'resource queue "{queue.name}" lets one statement be active, which is this one')
         at_once = max(1, queue.statements - 2)  # beside this statement and those of the record
         if at_once < self._number:
             self.db.notice(

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from keras.src.saving.saving_lib import H5IOStore, _load_state
-from keras.src.saving.saving_lib import _save_model_to_fileobj as save_to
+from keras.src.saving.saving_lib import H5IOStore, _load_state, _save_state, _serialize_model_as_json
 
 from keras_seg.architectures.build import build_model, converted
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.weights import parts
-from keras_seg.files.archive import CONFIG, METADATA, opened
+from keras_seg.files.archive import CONFIG, METADATA, WEIGHTS, opened
 from keras_seg.files.hdf5 import FileProblem, arrays
 from keras_seg.protocol.architecture_files import unwrapped
 from keras_seg.protocol.parts import Raw
@@ -35,21 +34,15 @@ def written(model: Any, notes: Mapping[str, Any]) -> bytes:
     """
     if model.compiled and 4 * model.count_params() <= _WITH_OPTIMIZER:
         model.optimizer.build(model.trainable_variables)  # else Keras warns, when it loads the file, that they are missing
+    config, metadata = _serialize_model_as_json(model)
     file = io.BytesIO()
-    save_to(model, file, "h5")
-    return _noted(file, notes)
-
-
-def _noted(file: io.BytesIO, notes: Mapping[str, Any]) -> bytes:
-    """Return a .keras file with notes of ours in its metadata."""
-    result = io.BytesIO()
-    with zipfile.ZipFile(file) as given, zipfile.ZipFile(result, "w") as made:
-        for name in given.namelist():
-            content = given.read(name)
-            if name == METADATA:
-                content = json.dumps({**json.loads(content), **notes}).encode()
-            made.writestr(name, content)
-    return result.getvalue()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(METADATA, json.dumps({**json.loads(metadata), **notes}))
+        archive.writestr(CONFIG, config)
+        store = H5IOStore(WEIGHTS, archive, "w")
+        _save_state(model, store, None, "", visited_saveables=set())
+        store.close()  # puts it into the archive
+    return file.getvalue()
 
 
 def read(file: bytes) -> tuple[str, list[Raw]]:
