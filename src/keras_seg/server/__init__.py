@@ -9,6 +9,7 @@ In reading order:
     object_lock  what keeps the extension from being dropped, in Greenplum
     memory       how much of it can be taken here
     gpus         the GPUs of this host
+    lean_import  an import of TensorFlow without what nothing here uses
     runtime      TensorFlow inside a database backend
     inspection   what a session finds where it runs
     folders      writing below one directory and nowhere else

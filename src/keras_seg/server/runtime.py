@@ -21,10 +21,7 @@ from typing import Any
 from keras_seg.protocol.hosts import Readiness
 from keras_seg.server.background import Background
 from keras_seg.server.gpus import program
-
-# scikit-learn and SciPy serve only wrappers of Keras that nothing here uses; they are a fifth of the time of its import.
-_NOT_NEEDED = ("sklearn", "scipy")
-
+from keras_seg.server.lean_import import lean_import
 
 _INSTALL = "Run deploy/install of keras_automl on the host of the server, as root."
 _INSTALL_CUDA = (
@@ -113,10 +110,7 @@ def _import_tensorflow(threads: int, gpus: tuple[str, ...]) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus) if gpus else "-1"
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("KERAS_HOME", "/nonexistent")  # ~/.keras/keras.json of the server's user must not change results
-    kept_out = [name for name in _NOT_NEEDED if name not in sys.modules]
-    for name in kept_out:
-        sys.modules[name] = None  # type: ignore[assignment]  # makes its import an ImportError, which Keras expects
-    try:
+    with lean_import():
         with _own_symbols():
             import tensorflow as tf
         try:
@@ -131,9 +125,6 @@ def _import_tensorflow(threads: int, gpus: tuple[str, ...]) -> None:
 
         keras.config.disable_traceback_filtering()
         tf.constant(1.0) + 1.0  # starts the thread pools, here where signals are blocked
-    finally:
-        for name in kept_out:
-            del sys.modules[name]
 
 
 def _take_gpus(tf: Any, gpus: tuple[str, ...]) -> None:
