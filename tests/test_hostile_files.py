@@ -121,6 +121,15 @@ def test_other_forms_of_hdf5_are_refused() -> None:
         arrays(pickle.dumps({"a": 1}))
 
 
+def test_shapes_and_names_beyond_all_bounds_are_refused() -> None:
+    file = hdf5(lambda file: file.create_dataset("a", data=np.zeros((0, 77_777_777_777), "f4")))
+    assert arrays(file)["a"].shape == (0, 77_777_777_777)
+    with pytest.raises(FileProblem, match='has "a" of no shape'):
+        arrays(file.replace(struct.pack("<Q", 77_777_777_777), struct.pack("<Q", 2**64 - 1)))
+    with pytest.raises(FileProblem, match="has a group with a name that does not end"):
+        arrays(hdf5(lambda file: file.create_dataset("a" * 2000, data=np.zeros(1))))
+
+
 def test_a_group_that_holds_itself_ends() -> None:
     def fill(file: Any) -> None:
         file["a/b"] = np.ones(3)
@@ -180,6 +189,8 @@ def told_many(saved: bytes) -> bytes:
         (many, "has more than 100 parts"),
         (told_many, "has more than 100 parts|has a part|is damaged|lacks the part"),
         (lambda saved: archive({**parts_of(saved), CONFIG: b"\xff"}), "is damaged"),
+        (lambda saved: archive({**parts_of(saved), CONFIG: b" " * (2**24 + 1)}), "of 16777217 bytes, more than the 16777216"),
+        (lambda saved: archive({**parts_of(saved), METADATA: b" " * (2**20 + 1)}), "of 1048577 bytes, more than the 1048576"),
     ],
 )
 def test_an_archive_that_is_none_of_keras_is_refused(saved: bytes, damage: Callable[[bytes], bytes], said: str) -> None:

@@ -13,6 +13,7 @@ from keras_seg.server.memory import free_with_swap
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 LARGEST = 2**30  # bytes of all parts together: as much as comes in one value
+_LARGEST_OF = {CONFIG: 2**24, METADATA: 2**20}  # likewise of the parts that are text
 _LITTLE = 2**26  # bytes: for fewer there is room
 _MOST_PARTS = 100
 _MOST_DIRECTORY = 2**20  # bytes of what says which parts there are
@@ -74,6 +75,9 @@ def _parts(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise FileProblem(f'lacks the part "{name}" of a .keras file; {_HINT}')
         if parts[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise FileProblem(f'has "{name}" compressed in a way that Keras does not use')
+    for name, most in _LARGEST_OF.items():
+        if parts[name].file_size > most:
+            raise FileProblem(f'has a part "{name}" of {parts[name].file_size} bytes, more than the {most} that are read')
     size = sum(info.file_size for info in parts.values())
     if size > LARGEST or (size > _LITTLE and size > free_with_swap()):
         raise FileProblem(f"unpacks to {size // 2**20} MB, more than the {LARGEST // 2**20} MB that are read, or than are free")

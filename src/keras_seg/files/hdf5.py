@@ -21,6 +21,7 @@ _NOWHERE = 2**64 - 1  # the address of what has none
 _SUPERBLOCKS = {0: 64, 1: 68}  # by their version: where the address of the first group stands
 _DEEPEST = 32  # groups in groups, and levels of a B-tree
 _MOST_OBJECTS = 100_000
+_LONGEST_NAME = 1024  # bytes
 _SPACE, _TYPE, _EXTERNAL, _LAYOUT, _FILTERS, _CONTINUED, _GROUP = 0x01, 0x03, 0x07, 0x08, 0x0B, 0x10, 0x11
 _NEWER_GROUP = (0x02, 0x06)
 _SOFT_LINK = 2
@@ -128,7 +129,7 @@ class _Reader:
 
     def _name(self, offset: int, names: tuple[int, int]) -> str:
         begin, size = names
-        end = self.data.find(b"\0", begin + offset, begin + size)
+        end = self.data.find(b"\0", begin + offset, begin + min(size, offset + _LONGEST_NAME))
         if offset >= size or end < 0:
             raise FileProblem("has a group with a name that does not end")
         return self.data[begin + offset : end].decode(errors="replace")
@@ -146,7 +147,10 @@ class _Reader:
         for length in shape:
             size *= length
         begin = self._place(path, *messages[_LAYOUT], size) if size else 0
-        return np.frombuffer(self._slice(begin, size), dtype).reshape(shape)
+        try:
+            return np.frombuffer(self._slice(begin, size), dtype).reshape(shape)
+        except (ValueError, OverflowError):  # dimensions beyond all bounds beside one of 0
+            raise FileProblem(f'has "{path}" of no shape') from None
 
     def _shape(self, path: str, at: int, size: int) -> tuple[int, ...]:
         version, rank, _, kind = self._numbers("<BBBB", at, size)

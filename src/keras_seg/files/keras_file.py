@@ -21,7 +21,6 @@ from keras_seg.protocol.parts import Raw
 from keras_seg.server.failure import message_of
 
 _ARCHITECTURE = ("module", "class_name", "config", "registered_name")  # of what stands in config.json
-_MOST_METADATA = 2**20  # characters
 _WITH_OPTIMIZER = 2**26  # bytes of weights; of more the optimizer's variables, which are zeros, are left out
 
 
@@ -73,7 +72,7 @@ def flat_weights(model: Any, architecture: str) -> list[Raw]:
 def _architecture(config: str, metadata: str) -> str:
     """Return what config.json says of the model alone, with the version of Keras that stands in metadata.json."""
     try:
-        tree, about = json.loads(config), json.loads(metadata[:_MOST_METADATA])
+        tree, about = json.loads(config), json.loads(metadata)
     except (ValueError, RecursionError) as error:
         raise FileProblem(f"is damaged: {error}") from None
     if not isinstance(unwrapped(tree), dict) or not isinstance(about, dict):
