@@ -1,6 +1,7 @@
 """How long a search goes on after it was cancelled: fifty times at each of several moments, seconds to the client's error.
 
-`python bench/cancelling.py 10` does it ten times.
+`python bench/cancelling.py 10` does it ten times, `python bench/cancelling.py 50 states record` only at the moments whose
+names have one of these words.
 """
 
 from __future__ import annotations
@@ -123,11 +124,13 @@ def main() -> None:
         "while the record does not answer (SIGSTOP)": (LONG, lambda number: unanswered),
         "TPE's first five seconds": (PROPOSED, lambda number: called(5 * number / tries)),
     }
+    chosen = [name for name in moments if not sys.argv[2:] or any(word in name for word in sys.argv[2:])]
     with schema("bench_cancelling") as watcher:
         page_tables(watcher)
         run(watcher, "INSERT INTO model_arch_library (model_id, model_arch) VALUES (%s, %s)", LARGE, network(UNITS))
         rows = []
-        for name, (sql, moment) in moments.items():
+        for name in chosen:
+            sql, moment = moments[name]
             found = sorted(cancelled(watcher, sql, moment(number)) for number in range(tries))
             rows.append((name, f"median {median(found):.2f} s, longest {found[-1]:.2f} s"))
         table(f"From a cancellation to its error, {tries} times each", rows)

@@ -15,6 +15,7 @@ from keras import layers  # noqa: E402
 
 from fix_training import FEATURES, FIT, ONE_PARTITION, ROWS, Trial, compile_with, dense, rows, train  # noqa: E402
 from keras_seg.architectures import allowed  # noqa: E402
+from keras_seg.architectures.build import build_and_note, build_model  # noqa: E402
 from keras_seg.protocol import state as codec  # noqa: E402
 from keras_seg.training.network import Network  # noqa: E402
 from keras_seg.training.predictor import Predictor  # noqa: E402
@@ -96,6 +97,16 @@ def test_a_layer_predicts_with_the_weights_that_it_is_given(name: str, tmp_path:
     expected = loaded(model, arrays, tmp_path).predict(x, verbose=0)
     np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(Predictor(network).predict(x, lambda: None), predicted)  # a second graph, which begins again
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_the_weights_of_another_seed_are_drawn_as_they_are_built(name: str) -> None:
+    make, shape = WITH_WEIGHTS[name]
+    text = keras.Sequential([keras.Input(shape), make()]).to_json()
+    model, draws = build_and_note(text, 0)
+    if draws is not None:  # else it is built again
+        built = [variable.numpy() for variable in build_model(text, 3).variables]
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(draws.values(model.variables, 3), built, strict=True))
 
 
 def test_every_layer_that_keeps_weights_is_among_them() -> None:

@@ -18,6 +18,7 @@ import keras  # after the skip
 import tensorflow as tf
 
 from fix_training import (
+    CLASSES,
     FEATURES,
     FIT,
     ONE_PARTITION,
@@ -34,8 +35,8 @@ from fix_training import (
 )
 from keras_seg import transition
 from keras_seg.protocol import state as codec
-from keras_seg.protocol.orders import CheckOrder, NetworkCheck, RateCuts, VisitOrder, VisitReport
-from keras_seg.session import programs
+from keras_seg.protocol.orders import CheckOrder, EvaluationStop, NetworkCheck, RateCuts, TrainingStop, VisitOrder, VisitReport
+from keras_seg.session import cache, programs
 from keras_seg.session.cache import MOST_PROGRAMS, Recent
 from keras_seg.session.shortage import ran_out
 from keras_seg.session.visit import Visit
@@ -216,8 +217,38 @@ def test_long_passes_look_for_a_cancellation() -> None:
     assert trial.server.looks >= before + 5
 
 
+@pytest.mark.parametrize(
+    ("buffers_kept", "read"),
+    [
+        (0, ["training", "training", "validation"] * 2),
+        (4, ["training", "validation", "validation"]),
+        (5, ["training", "validation"]),
+    ],
+)
+def test_few_rows_are_read_once_and_others_each_time(
+    monkeypatch: pytest.MonkeyPatch, buffers_kept: int, read: list[str]
+) -> None:
+    one = buffer(*rows(0, ROWS))
+    tables = {"training": [[one, one]], "validation": [[one, one, one]]}
+    stops: list[TrainingStop | EvaluationStop] = [train(), *evaluate("training", 1), *evaluate("validation", 1)]
+    trial = Trial(DROPOUT, tables, caching=True)
+    expected = [trial.visit(stops, compile_with("SGD")).md5 for _ in range(2)]
+    monkeypatch.setattr(cache, "_LITTLE", buffers_kept * 4 * ROWS * (FEATURES + CLASSES))
+    found, reads = [], Visit._read
+
+    def counted(visit: Visit, dataset: str, partition: int, last: bool = False) -> Any:
+        found.append(dataset)
+        return reads(visit, dataset, partition, last)
+
+    monkeypatch.setattr(Visit, "_read", counted)
+    trial = Trial(DROPOUT, tables)
+    assert [trial.visit(stops, compile_with("SGD")).md5 for _ in range(2)] == expected
+    assert found == read
+
+
 @pytest.mark.parametrize(("caching", "most"), [(False, 1), (True, 4)])
 def test_without_caching_one_buffer_is_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch, caching: bool, most: int) -> None:
+    monkeypatch.setattr(cache, "_LITTLE", 5 * ROWS)  # bytes: less than a buffer has
     trial = Trial(PLAIN, {"training": [[buffer(*rows(seed, ROWS)) for seed in range(4)]]}, caching)
     aligned = buffers._aligned
     memory: list[weakref.ref[Any]] = []  # of the features of each buffer that was read

@@ -174,8 +174,8 @@ def test_memory_that_runs_out_ends_the_run_and_no_trial(
     assert "no memory left" in failure.message
     assert str(failure.hint).startswith(f"SELECT madlib.automl_resume({run}) goes on where it was and tries the trial again. ")
     assert watcher.fetch("SELECT status, alive FROM madlib.automl_runs WHERE run_id = %s", run) == [("failed", False)]
-    states = "SELECT DISTINCT status FROM madlib.automl_trials WHERE run_id = %s AND status <> 'finished'"
-    assert watcher.fetch(states, run) == [("stopped",)]
+    states = "SELECT DISTINCT status, error FROM madlib.automl_trials WHERE run_id = %s AND status <> 'finished'"
+    assert watcher.fetch(states, run) == [("stopped", None)]
     marker.unlink()
     prepared.run("SELECT madlib.automl_resume(%s)", run)
     assert prepared.value(MADE.format("made")) == prepared.value(MADE.format("undisturbed"))

@@ -94,10 +94,10 @@ def test_a_search_takes_what_there_is_room_for(address: Address, db: Session) ->
 
 def test_those_who_wait_begin_in_the_order_in_which_they_came(address: Address, db: Session) -> None:
     begun: list[str] = []
-    searches = [Search("first", address, 2, 2, begun)]
+    searches = [Search("first", address, 2, 2, begun, least=2)]
     assert waited(lambda: searches[0].opened == 2, PATIENCE)
     for number, name in enumerate(("second", "third", "fourth"), 1):
-        searches.append(Search(name, address, 2, 2, begun))
+        searches.append(Search(name, address, 2, 2, begun, least=2))
         assert in_line(db, number)
     assert waited(lambda: searches[3].said != [], PATIENCE)
     most = 0
@@ -224,7 +224,7 @@ def test_six_searches_at_once_never_have_more_sessions_than_the_limit(many: str,
         time.sleep(0.02)
     assert [call.error for call in calls] == [None] * 6
     assert most == 2
-    runs = "SELECT split_part(model_output_table, '.', 2) FROM madlib.automl_runs WHERE model_output_table ~ 'many_'"
+    runs = "SELECT split_part(model_output_table, '.', 2) FROM madlib.automl_runs WHERE model_output_table ~ '^t_many[.]many_'"
     assert [name for (name,) in watcher.fetch(f"{runs} ORDER BY run_id")] == names
     found = {watcher.value(f"SELECT md5(string_agg(md5(model_weights), ',' ORDER BY mst_key)) FROM {name}") for name in names}
     assert len(found) == 1

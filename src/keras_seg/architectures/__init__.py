@@ -15,5 +15,6 @@ In reading order:
     values      names, plain data, seeds, types, initializers and the like in the arguments of a layer
     problems    what is wrong with an architecture, in words
     endings     what the outputs of a model come out of
+    drawing     the initial weights of another seed, without building again
     seeding     a seed for everything random in a model, by its position
 """

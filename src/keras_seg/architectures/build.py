@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_seg.architectures import allowed, conversion, former
+from keras_seg.architectures.drawing import Draws, noted
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.seeding import Seeding, undisturbed_random
 from keras_seg.architectures.written import written
@@ -59,12 +60,17 @@ def build_model(text: str, seed: int) -> Any:
     Raises:
         ArchitectureError: as `modern_config`, or Keras cannot build it, or it is larger than can be stored.
     """
+    return build_and_note(text, seed)[0]
+
+
+def build_and_note(text: str, seed: int) -> tuple[Any, Draws | None]:
+    """Build as `build_model` does, and note how the weights are drawn, where that can be done without building again."""
     seeding = Seeding(seed)
     config = seeding.seeded(modern_config(text))
     with undisturbed_random():
-        model = _built(config)
+        model, initializers = _built(config)
         seeding.finish(model)
-    return model
+        return model, None if seeding.finishes(model) else noted(model, initializers, seeding.paths, seed)
 
 
 def unseeded_model(text: str) -> Any:
@@ -142,14 +148,18 @@ def _refuse_code(tree: object) -> None:
             )
 
 
-def _built(config: dict[str, Any]) -> Any:
-    """Build a model; its weights get their memory only after it is known how many they are."""
+def _built(config: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """Build a model and return it with what initializes each of its variables.
+
+    Its weights get their memory only after it is known how many they are.
+    """
     import keras
 
     try:
         with keras.StatelessScope(initialize_variables=False), keras.saving.CustomObjectScope(former.functions()):
             model = _made(config)
         _check_size(model)
+        initializers = [variable._initializer for variable in model.variables]
         with keras.StatelessScope():
             pass  # its end gives the variables their initial values
     except BaseException as problem:
@@ -158,7 +168,7 @@ def _built(config: dict[str, Any]) -> Any:
             raise
         said = message_of(problem, most=400)
         raise ArchitectureError(f"Keras cannot build the architecture: {_culprit(config)}{said}") from problem
-    return model
+    return model, initializers
 
 
 def _made(config: dict[str, Any]) -> Any:

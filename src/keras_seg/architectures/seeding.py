@@ -10,7 +10,7 @@ import copy
 import hashlib
 import inspect
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,13 +43,24 @@ class Seeding:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._given: set[int] = set()
+        self._given: dict[int, str] = {}
+
+    @property
+    def paths(self) -> Mapping[int, str]:
+        """Where in the architecture each seed that was given stands."""
+        return self._given
 
     def seeded(self, config: Config) -> Config:
         """Return a copy of a converted architecture in which nothing random is without a seed."""
         config = copy.deepcopy(config)
         self._object(config, "model")
         return config
+
+    @staticmethod
+    def finishes(model: Any) -> bool:
+        """Tell whether there is something for `finish` to do."""
+        drawn = _PROJECTING.union(class_name for class_name, *_ in _UNSEEDED)
+        return any(type(layer).__name__ in drawn for layer in model._flatten_layers(include_self=False))
 
     def finish(self, model: Any) -> None:
         """Draw the weights again that the configuration of a layer cannot seed."""
@@ -103,7 +114,7 @@ class Seeding:
 
     def _give(self, path: str) -> int:
         seed = derived(self._seed, path)
-        self._given.add(seed)
+        self._given[seed] = path
         return seed
 
     def _redraw(self, layer: Any, name: str) -> None:

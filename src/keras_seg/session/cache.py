@@ -21,6 +21,7 @@ from keras_seg.session.row_batches import Gathering
 
 Made = TypeVar("Made")
 MOST_PROGRAMS = 32
+_LITTLE = 2**24  # bytes of rows, which are no burden for a session
 _LARGE = 2**20  # weights of a network whose programs are not worth their memory while nobody trains
 
 
@@ -67,7 +68,8 @@ class Cache:
         setup: what the run said when it opened the session; nothing where no run has.
         definitions: architectures by key.
         networks, trainers, evaluators, predictors: what was built and compiled.
-        data: decoded partitions, where the run asked for caching: (dataset, partition) -> buffers.
+        data: decoded partitions, where the run asked for caching or they are little: (dataset, partition) -> buffers.
+        room: bytes that such little ones may still take together.
         fed: packed partitions that statements brought to a session that cannot read tables: likewise -> buffer -> columns.
         functions: custom losses and metrics by name.
         arriving, leaving: the parts of a large state that have come, and those that are still to be taken.
@@ -82,6 +84,7 @@ class Cache:
     evaluators: Recent[Any] = field(default_factory=Recent)
     predictors: Recent[Any] = field(default_factory=Recent)
     data: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    room: int = field(default_factory=lambda: _LITTLE)
     fed: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = field(default_factory=dict)
     functions: Mapping[str, Any] = field(default_factory=dict)
     arriving: Arriving = field(default_factory=Arriving)
@@ -125,7 +128,7 @@ class Cache:
         """Drop what a run left here, but for the programs."""
         self.setup = SessionSetup()
         self.definitions, self.functions = {}, {}
-        self.data, self.fed = {}, {}
+        self.data, self.fed, self.room = {}, {}, _LITTLE
         self.arriving.begin()
         self.leaving = iter(())
         self.gathering = None

@@ -228,12 +228,28 @@ class Visit:
         return programs.evaluator(self._cache, self._order.model, self._compile)
 
     def _buffers(self, dataset: str, partition: int) -> Iterator[Buffer]:
-        if not self._cache.setup.caching:
-            yield from self._read(dataset, partition)
-            return
-        if (dataset, partition) not in self._cache.data:
-            self._cache.data[dataset, partition] = list(self._read(dataset, partition, last=True))
-        yield from self._cache.data[dataset, partition]
+        data = self._cache.data
+        if self._cache.setup.caching and (dataset, partition) not in data:
+            data[dataset, partition] = list(self._read(dataset, partition, last=True))
+        if (dataset, partition) in data:
+            yield from data[dataset, partition]
+        else:
+            yield from self._read_once(dataset, partition)
+
+    def _read_once(self, dataset: str, partition: int) -> Iterator[Buffer]:
+        """Yield the buffers of a partition, which stays in memory if it is little: to read it again would take longer."""
+        kept: list[Buffer] = []
+        room = self._cache.room
+        for buffer in self._read(dataset, partition):
+            room -= buffer.size
+            if room >= 0:
+                kept.append(buffer)
+            else:
+                kept.clear()
+            yield buffer
+            del buffer  # before the next one is read
+        if room >= 0:
+            self._cache.data[dataset, partition], self._cache.room = kept, room
 
     def _read(self, dataset: str, partition: int, last: bool = False) -> Iterator[Buffer]:
         """Yield the buffers of a partition; what was fed is let go buffer by buffer if this is the `last` time."""

@@ -8,6 +8,7 @@ memory and no second one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,11 @@ class Buffer:
     def rows(self) -> int:
         """How many there are."""
         return int(self.x.shape[0])
+
+    @property
+    def size(self) -> int:
+        """Their bytes."""
+        return int(4 * (math.prod(self.x.shape) + math.prod(self.y.shape)))
 
 
 def in_parts(query: str, variables: Variables) -> str:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seg.architectures.build import build_model, converted, input_shape, output_shape
+from keras_seg.architectures.build import build_and_note, build_model, converted, input_shape, output_shape
 from keras_seg.architectures.endings import ends_in_sigmoid, last_activation
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.weights import Part, load_weights, parts, require_weights
@@ -43,7 +43,7 @@ class Network:
     def __init__(self, architecture: str, weights: Raw | None) -> None:
         self.architecture = architecture
         self.weights = weights
-        self.model = build_model(architecture, 0)
+        self.model, self._draws = build_and_note(architecture, 0)
         self.input_shape = input_shape(self.model)
         self.output_shape = output_shape(self.model)
         self.trainable = list(self.model.trainable_variables)
@@ -99,14 +99,20 @@ class Network:
         Raises:
             ArchitectureError: the weights do not belong to the architecture.
         """
-        fresh = build_model(self.architecture, seed)
         given = self.weights if weights is None else weights
+        trainable, other = self._begun(given, seed) if given is not None or self._draws is None else self._drawn(seed)
+        return (_flat(trainable),) if flat else trainable, other
+
+    def _drawn(self, seed: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        assert self._draws is not None
+        return self._draws.values(self.trainable, seed), self._draws.values(self.other, seed)
+
+    def _begun(self, given: Raw | None, seed: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        fresh = build_model(self.architecture, seed)
         if given is not None:
             load_weights(fresh, given, self._converted)
-        trainable = tuple(v.numpy() for v in fresh.trainable_variables)
-        if flat:
-            trainable = (_flat(trainable),)
-        return trainable, tuple(np.asarray(v.numpy()) for v in fresh.non_trainable_variables)
+        trainable, other = fresh.trainable_variables, fresh.non_trainable_variables
+        return tuple(v.numpy() for v in trainable), tuple(np.asarray(v.numpy()) for v in other)
 
     def slices(self, flat: bool) -> tuple[Place, ...]:
         """Return where the arrays of `get_weights()` lie in a state, in the layout of the Keras that wrote the architecture."""
