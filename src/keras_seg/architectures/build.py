@@ -81,7 +81,7 @@ def unseeded_model(text: str) -> Any:
     Args, Returns, Raises: as `build_model`.
     """
     with undisturbed_random():
-        return _built(modern_config(text))
+        return _built(modern_config(text))[0]
 
 
 def input_shape(model: Any) -> tuple[int, ...]:
