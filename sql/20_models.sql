@@ -15,6 +15,38 @@ $$;
 COMMENT ON FUNCTION madlib.load_keras_model(varchar, json, bytea, text, text) IS
 'Adds the JSON of a Keras model, perhaps with its weights, to a library of architectures, which is made if it does not exist.';
 
+-- The same with text, which a literal without a type is taken for, as there is one for json and one for files. For that all three
+-- have the same types but one.
+CREATE FUNCTION madlib.load_keras_model(
+    keras_model_arch_table varchar,
+    model_arch text,
+    model_weights bytea DEFAULT NULL,
+    name text DEFAULT NULL,
+    description text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].load_keras_model(*args)
+$$;
+COMMENT ON FUNCTION madlib.load_keras_model(varchar, text, bytea, text, text) IS
+'Adds the JSON of a Keras model, perhaps with its weights, to a library of architectures, which is made if it does not exist.';
+
+CREATE FUNCTION madlib.load_keras_model(
+    keras_model_arch_table varchar,
+    keras_file bytea,
+    model_weights bytea DEFAULT NULL,
+    name text DEFAULT NULL,
+    description text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].load_keras_file(*args)
+$$;
+COMMENT ON FUNCTION madlib.load_keras_model(varchar, bytea, bytea, text, text) IS
+'Adds a .keras file, with its weights, to a library of architectures, which is made if it does not exist.';
+
 CREATE FUNCTION madlib.delete_keras_model(keras_model_arch_table varchar, model_id integer) RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$

@@ -82,6 +82,25 @@ $$;
 COMMENT ON FUNCTION madlib.automl_predict(text, bytea, integer) IS
 'Internal: the outputs of a network for a batch of rows, as float32.';
 
+-- Models as files. What comes in is hostile: it is read without running anything of it.
+CREATE FUNCTION madlib.automl_to_file(export text) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].to_file(plpy, GD, export)
+$$;
+COMMENT ON FUNCTION madlib.automl_to_file(text) IS
+'Internal: writes a trained model as a file; a report and the first part of it come out, automl_take gives the others.';
+
+CREATE FUNCTION madlib.automl_from_file(keras_file bytea) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].from_file(plpy, GD, keras_file)
+$$;
+COMMENT ON FUNCTION madlib.automl_from_file(bytea) IS
+'Internal: reads a .keras file, or the last part of it; a report with the architecture and the weights come out, likewise.';
+
 -- Prediction where a process cannot read tables: one statement calls the three of them, in this order, in each of its processes.
 CREATE TYPE madlib.automl_block AS (ids text[], classes integer[], outputs text[], ranks integer[], problem text);
 COMMENT ON TYPE madlib.automl_block IS

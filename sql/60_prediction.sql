@@ -1,4 +1,4 @@
--- What was trained, used: prediction and evaluation.
+-- What was trained, used: prediction and evaluation, and as files for others.
 
 CREATE FUNCTION madlib.madlib_keras_evaluate(
     model_table varchar,
@@ -139,3 +139,12 @@ COMMENT ON FUNCTION madlib.madlib_keras_predict_byom(
     varchar, integer, varchar, varchar, varchar, varchar, double precision, boolean, text[], double precision, integer
 ) IS
 'Predicts with a model of a library that has weights: the classes of each row that are more probable than a threshold from 0 to below 1.';
+
+CREATE FUNCTION madlib.automl_export(model_table text, mst_key integer, format text) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_export(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_export(text, integer, text) IS
+'Returns a trained model as a file: keras, json (the architecture), safetensors (the weights) or onnx.';

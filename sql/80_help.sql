@@ -10,7 +10,7 @@ BEGIN
         'generate_model_configs', 'load_model_selection_table',
         'train_test_split', 'training_preprocessor_dl', 'validation_preprocessor_dl',
         'madlib_keras_automl', 'automl_resume', 'automl_repeat', 'automl_plan', 'madlib_keras_fit_multiple_model', 'madlib_keras_fit',
-        'madlib_keras_evaluate', 'madlib_keras_predict', 'madlib_keras_predict_byom'
+        'madlib_keras_evaluate', 'madlib_keras_predict', 'madlib_keras_predict_byom', 'automl_export'
     ] LOOP
         EXECUTE format($sql$
 CREATE FUNCTION madlib.%I(message text DEFAULT '') RETURNS text

@@ -28,10 +28,19 @@ FLOORS = {
         ("data",),
         ("cluster",),
         ("training", "prediction"),
+        ("files",),
         ("help",),
         ("entry",),
     ),
-    "keras_seg": (("protocol",), ("server",), ("architectures",), ("inference", "training"), ("session",), ("transition",)),
+    "keras_seg": (
+        ("protocol",),
+        ("server",),
+        ("architectures",),
+        ("inference", "training"),
+        ("files",),
+        ("session",),
+        ("transition",),
+    ),
 }
 FLOOR_OF = {
     (package, room): floor for package, floors in FLOORS.items() for floor, rooms in enumerate(floors) for room in rooms
@@ -136,6 +145,11 @@ JSON = {
     "keras_seg/protocol/state.py": "the header of a state",
     "keras_seg/protocol/architecture_files.py": "JSON strings in JSON",
     "keras_seg/architectures/build.py": "Keras' JSON of an architecture",
+    "keras_seg/files/outgoing.py": "Keras' JSON of an architecture, and notes about a model",
+    "keras_seg/files/keras_file.py": "the parts of a .keras file",
+    "keras_seg/files/safetensors.py": "the header of that format",
+    "keras_seg/files/onnx_graph.py": "notes about a model",
+    "automl/files/export.py": "class values, from the summary table",
     "automl/models/library.py": "Keras' JSON of an architecture",
     "automl/models/outline.py": "Keras' JSON of an architecture",
     "automl/prediction/on_segments.py": "the plan of a statement, from EXPLAIN",

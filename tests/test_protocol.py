@@ -16,8 +16,9 @@ import pytest
 
 from fix_orders import altered
 from keras_seg import transition
-from keras_seg.protocol import estimates, hosts, orders
+from keras_seg.protocol import estimates, file_orders, hosts, orders
 from keras_seg.protocol.estimates import Footprint, Load, Shortage
+from keras_seg.protocol.file_orders import ExportOrder, FileFormat, FileReport
 from keras_seg.protocol.hosts import Gpu, GpuReport, Inspection, Readiness
 from keras_seg.protocol.messages import Message, MessageError
 from keras_seg.protocol.orders import (
@@ -95,6 +96,8 @@ EXAMPLES: tuple[Message, ...] = (
     ),
     GatheringOrder("model_id 1", 255.0, 10, OutputSelection(3, 0.5, False, True), "SELECT part", 30),
     GatheringProblem(Problem(Part.ARCHITECTURE, "cannot be built"), (5, 3), "7"),
+    ExportOrder("m", FileFormat.ONNX, COMPILE, {"keras_automl": {"class_values": ["no", None]}}),
+    FileReport(2**30, '{"class_name": "Sequential"}', Problem(Part.FILE, "is damaged")),
     GpuReport("h", (Gpu("GPU-aa", "GPU 0: made up"),), "the driver has lost one"),
     Inspection("h", "/s", 4, 2500, "3.11.2", "2.21", None, "2.2", ("GPU 0: made up",)),
     Readiness("3.11.2", "2.21", "3.15", "2.2", 1, ("GPU-aa",), 4711, 3.25, 600),
@@ -103,10 +106,10 @@ NOT_SENT = (Definition,)  # its fields go as arguments of a call, for weights ar
 
 
 def kinds() -> list[type]:
-    """The dataclasses that are declared in `orders`, `estimates` and `hosts`."""
+    """The dataclasses that are declared in `orders`, `file_orders`, `estimates` and `hosts`."""
     return [
         kind
-        for module in (orders, estimates, hosts)
+        for module in (orders, file_orders, estimates, hosts)
         for kind in vars(module).values()
         if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
     ]
@@ -246,7 +249,7 @@ REFUSED: list[tuple[Message, str, dict[str, Any], str]] = [
     (VISIT, "", {"state": "state"}, 'VisitOrder.state must be one of trial, weights, got "state"'),
     (VISIT, "", {"state": ["trial"]}, 'VisitOrder.state must be one of trial, weights, got ["trial"]'),
     (FOUND, "problems 0", {"part": "model"},
-     'CheckReport.problems.part must be one of architecture, rows, compile, fit, got "model"'),
+     'CheckReport.problems.part must be one of architecture, rows, compile, fit, file, got "model"'),
     (VISIT, "", {"stops": [3]}, 'VisitOrder.stops must be an object whose "kind" is one of train, evaluate, got 3'),
     (VISIT, "", {"stops": [{"kind": "import"}]},
      'VisitOrder.stops must be an object whose "kind" is one of train, evaluate, got {"kind": "import"}'),

@@ -791,3 +791,70 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Models came to go out and come in as files.
+CREATE FUNCTION madlib.load_keras_model(
+    keras_model_arch_table varchar,
+    model_arch text,
+    model_weights bytea DEFAULT NULL,
+    name text DEFAULT NULL,
+    description text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].load_keras_model(*args)
+$$;
+COMMENT ON FUNCTION madlib.load_keras_model(varchar, text, bytea, text, text) IS
+'Adds the JSON of a Keras model, perhaps with its weights, to a library of architectures, which is made if it does not exist.';
+
+CREATE FUNCTION madlib.load_keras_model(
+    keras_model_arch_table varchar,
+    keras_file bytea,
+    model_weights bytea DEFAULT NULL,
+    name text DEFAULT NULL,
+    description text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].load_keras_file(*args)
+$$;
+COMMENT ON FUNCTION madlib.load_keras_model(varchar, bytea, bytea, text, text) IS
+'Adds a .keras file, with its weights, to a library of architectures, which is made if it does not exist.';
+
+CREATE FUNCTION madlib.automl_export(model_table text, mst_key integer, format text) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_export(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_export(text, integer, text) IS
+'Returns a trained model as a file: keras, json (the architecture), safetensors (the weights) or onnx.';
+
+CREATE FUNCTION madlib.automl_export(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_export', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_export(text) IS
+'Help: what automl_export does; with ''usage'' its arguments and results, with ''example'' examples.';
+
+CREATE FUNCTION madlib.automl_to_file(export text) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].to_file(plpy, GD, export)
+$$;
+COMMENT ON FUNCTION madlib.automl_to_file(text) IS
+'Internal: writes a trained model as a file; a report and the first part of it come out, automl_take gives the others.';
+
+CREATE FUNCTION madlib.automl_from_file(keras_file bytea) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].from_file(plpy, GD, keras_file)
+$$;
+COMMENT ON FUNCTION madlib.automl_from_file(bytea) IS
+'Internal: reads a .keras file, or the last part of it; a report with the architecture and the weights come out, likewise.';

@@ -13,6 +13,7 @@ from automl.data import preprocessors, split
 from automl.database.session import CallerDatabase
 from automl.database.settings import settings
 from automl.database.transaction import require_writable
+from automl.files import export, keras_files
 from automl.hosts import doctor, gpus, tensorboard
 from automl.models import configurations, custom_functions, library
 from automl.prediction import byom, evaluate, one_row, predict
@@ -91,6 +92,7 @@ train_test_split = _entry(split.train_test_split)
 training_preprocessor_dl = _entry(preprocessors.training_preprocessor_dl)
 validation_preprocessor_dl = _entry(preprocessors.validation_preprocessor_dl)
 load_keras_model = _entry(library.load_keras_model)
+load_keras_file = _entry(keras_files.load_keras_model)
 delete_keras_model = _entry(library.delete_keras_model)
 hyperband_schedule = _entry(schedule.hyperband_schedule)
 load_custom_function = _entry(custom_functions.load_custom_function)
@@ -109,6 +111,7 @@ madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
 _read_model = _entry(one_row.automl_model, writes=False)
+automl_export = _entry(export.automl_export, writes=False)
 automl_release = _entry(keeping.automl_release, writes=False)
 automl_doctor = _entry(doctor.automl_doctor, writes=False)
 automl_tensorboard = _entry(_or_help(_writing(tensorboard.automl_tensorboard)), writes=False)

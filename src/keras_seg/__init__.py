@@ -7,6 +7,7 @@ The rooms, in reading order; a room imports from those above it, never from thos
     architectures  architecture JSON of any Keras generation to a model
     inference      the forward pass in numpy
     training       compiled training, evaluation and prediction
+    files          models as files: what others read, and what others wrote
     session        what a session keeps, and what it does with an order
     transition     the entry points that SQL calls
 """

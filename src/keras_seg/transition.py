@@ -22,6 +22,7 @@ from keras_seg.protocol.array_bytes import class_counts as count_classes
 from keras_seg.protocol.array_bytes import encoded as pack_encoded
 from keras_seg.protocol.array_bytes import features as pack_features
 from keras_seg.protocol.array_bytes import one_hot as pack_classes
+from keras_seg.protocol.file_orders import ExportOrder, FileReport
 from keras_seg.protocol.messages import MessageError
 from keras_seg.protocol.orders import CheckOrder, Definition, GatheringOrder, SessionSetup, VisitOrder, VisitReport
 from keras_seg.protocol.predictions import Block, packed_outputs
@@ -30,7 +31,7 @@ from keras_seg.server.failure import fail, message_of
 from keras_seg.server.gpus import gpus as host_gpus
 from keras_seg.server.inspection import inspect as look_around
 from keras_seg.server.interrupts import look, protected
-from keras_seg.session import opening, programs
+from keras_seg.session import files, opening, programs
 from keras_seg.session.answering import Answers, answered
 from keras_seg.session.cache import Cache
 from keras_seg.session.check import check as check_networks
@@ -45,6 +46,7 @@ __all__ = [
     "count_classes",
     "define",
     "feed",
+    "from_file",
     "gather",
     "gather_begin",
     "gather_rest",
@@ -60,6 +62,7 @@ __all__ = [
     "ready",
     "rest",
     "take",
+    "to_file",
     "visit",
 ]
 
@@ -171,6 +174,37 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     made.let_go()
     cache.leaving = parts.cut(pieces)
     return parts.envelope(made.report(parts.total(pieces)).to_json(), take(gd))
+
+
+@protected
+def to_file(plpy: Any, gd: dict[str, Any], order: str) -> bytes:
+    """Write a trained model as a file.
+
+    Args:
+        order: an ExportOrder as JSON.
+
+    Returns:
+        An envelope of the FileReport and the first part of the file; `take` gives the others.
+    """
+    return _enveloped(gd, *files.to_file(plpy, _cache(gd), _read(plpy, ExportOrder.from_json, order)))
+
+
+@protected
+def from_file(plpy: Any, gd: dict[str, Any], file: bytes) -> bytes:
+    """Read a model that Keras has saved.
+
+    Args:
+        file: a .keras file, or the last part of it.
+
+    Returns:
+        An envelope of the FileReport and the first part of the weights; `take` gives the others.
+    """
+    return _enveloped(gd, *files.from_file(plpy, _cache(gd).arriving.complete(file) or b""))
+
+
+def _enveloped(gd: dict[str, Any], report: FileReport, pieces: list[parts.Raw]) -> bytes:
+    _cache(gd).leaving = parts.cut(pieces)
+    return parts.envelope(report.to_json(), take(gd))
 
 
 @protected

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from fix_db import CURRENT_SCHEMA, MADLIB, Session
@@ -13,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
 EVERYTHING = [*DOCUMENTS, "CHANGELOG.md", "CONTRIBUTING.md"]
 REFERENCE = "docs/reference.md"
+OUT_AND_IN = "docs/out-and-in.md"  # with psql and Python between its SQL
 
 
 def text_of(document: str) -> str:
@@ -53,9 +59,32 @@ def first_cells(text: str) -> set[str]:
 # --- the blocks run -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each != REFERENCE])
+@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each not in (REFERENCE, OUT_AND_IN)])
 def test_every_sql_block_runs(iris: Session, document: str) -> None:
     run_blocks(iris, document)
+
+
+def test_a_model_goes_out_and_comes_in(iris: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, Any] = {}
+    psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", iris.dsn]
+    options = {**os.environ, "PGOPTIONS": f"-c search_path={iris.value('SELECT current_schema()')}"}
+    for kind, block in re.findall(r"^```(sql|psql|python)\n(.*?)^```", text_of(OUT_AND_IN), re.M | re.S):
+        if kind == "sql":
+            for statement in statements_of(block):
+                iris.run(statement)
+        elif kind == "psql":
+            said = subprocess.run(psql, input=block, env=options, capture_output=True, text=True)
+            assert said.returncode == 0, said.stderr
+        else:
+            exec(block, known)
+    assert known["after"]["loss"] < known["before"]["loss"]
+    assert np.allclose(known["winner"].predict(known["x"], verbose=0), known["outputs"], atol=1e-5)
+    assert json.loads(Path("winner.json").read_text())["keras_automl"] == known["about"]
+    right = iris.value("SELECT count(*) FROM later JOIN later_predicted USING (id) WHERE class_text = dependent_var")
+    assert right == round(known["after"]["accuracy"] * len(known["rows"]))
+    weights = b"".join(array.tobytes() for array in known["model"].get_weights())
+    assert bytes(iris.value("SELECT model_weights FROM flower_nets WHERE name = 'better'")) == weights
 
 
 @pytest.mark.postgresql("a call that reads its arguments FROM a table runs on a segment")

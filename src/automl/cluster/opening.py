@@ -13,16 +13,18 @@ from automl.cluster.interface import Cluster
 from automl.cluster.keeping import Keeper, keeper
 from automl.cluster.orders import Setup
 from automl.cluster.outbox import Outbox
-from automl.cluster.resources import Resources
+from automl.cluster.resources import Resources, available
 from automl.cluster.segments import CallerSegments, SegmentMap, SegmentSessions, segment_map
 from automl.cluster.sessions import Invisible, Sessions
 from automl.cluster.terms import Terms
 from automl.cluster.turns import Turns
 from automl.data.packed_queries import fingerprint, partition_query
 from automl.data.packed_table import PackedTable
+from automl.database.dialect import Queue
 from automl.database.session import CallerDatabase, Journal
 from automl.database.settings import TOTAL_SESSIONS
 from automl.hosts.assignment import Host, of_sessions
+from automl.hosts.machine import this_machine
 from automl.models.custom_functions import FunctionTable
 from keras_seg.protocol.orders import TRAINING, Definition, SessionSetup
 
@@ -89,6 +91,51 @@ def open_cluster(
         cluster.close(well=well)
         if journal is not None:
             journal.close()
+
+
+def open_sessions(db: CallerDatabase, setup: Setup, count: int, name: str, what: str) -> Cluster:
+    """Open sessions that read no tables; whoever opens them closes them.
+
+    Args:
+        count: how many at most; 0 for the caller's own session.
+        name: of the sessions, in pg_stat_activity.
+        what: runs in them, for the notice that says that none can be opened.
+    """
+    try:
+        if count == 0:
+            raise Unreachable("keras_automl.sessions is 0")
+        _queue_of_several(db)
+        address = own_address(db)
+        kept = keeper(db, address, setup.common.threads)
+        return Sessions(address, setup, count, (), Terms(name, db.interrupt, warn=db.warning, keeper=kept))
+    except Unreachable as problem:
+        db.notice(f"{what} runs in this session: {problem}")
+        return CallerSession(db, setup)
+
+
+@contextmanager
+def one_session(db: CallerDatabase, definitions: tuple[Definition, ...], what: str) -> Iterator[Cluster]:
+    """Open a session that has architectures and no rows, and close it whatever happens; `what` is that of `open_sessions`."""
+    resources = available(db, this_machine())
+    setup = Setup(SessionSetup(threads=resources.threads), definitions=definitions)
+    cluster, well = open_sessions(db, setup, min(1, resources.sessions), "keras_automl file", what), False
+    try:
+        yield cluster
+        well = True
+    finally:
+        cluster.close(well=well)
+
+
+def _queue_of_several(db: CallerDatabase) -> Queue | None:
+    """Return the queue that bounds how many statements of the caller are active, if there is one.
+
+    Raises:
+        Unreachable: it lets none be active beside the caller's own.
+    """
+    queue = db.dialect.queue(db)
+    if queue is not None and queue.statements == 1:
+        raise Unreachable(f'resource queue "{queue.name}" lets one statement be active, which is this one')
+    return queue
 
 
 def fingerprints(db: Journal, needs: SessionNeeds) -> tuple[str, ...]:
@@ -158,11 +205,9 @@ class _Opening:
 
     def _at_once(self) -> int | None:
         """Return how many sessions may do something at the same time; None for all."""
-        queue = self.db.dialect.queue(self.db)
+        queue = _queue_of_several(self.db)
         if queue is None:
             return None
-        if queue.statements == 1:
-            raise Unreachable(f'resource queue "{queue.name}" lets one statement be active, which is this one')
         at_once = max(1, queue.statements - 2)  # beside this statement and those of the record
         if at_once < self._number:
             self.db.notice(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from keras_seg.protocol.file_orders import ExportOrder
 from keras_seg.protocol.orders import CheckOrder, Definition, SessionSetup, VisitOrder
 from keras_seg.protocol.parts import Raw
 
@@ -67,7 +68,21 @@ class PredictionWork:
     count: int
 
 
-Order = VisitWork | CheckWork | PredictionWork
+@dataclass(frozen=True)
+class ExportWork:
+    """Write a trained model as a file. The answer is (FileReport, file)."""
+
+    order: ExportOrder
+
+
+@dataclass(frozen=True)
+class ImportWork:
+    """Read a model from a .keras file. The answer is (FileReport, weights)."""
+
+    file: Raw
+
+
+Order = VisitWork | CheckWork | PredictionWork | ExportWork | ImportWork
 
 
 @dataclass(frozen=True)

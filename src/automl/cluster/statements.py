@@ -12,9 +12,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from automl.cluster.orders import CheckWork, Order, PredictionWork, VisitWork
+from automl.cluster.orders import CheckWork, ExportWork, ImportWork, Order, PredictionWork, VisitWork
 from automl.errors import RowGone
 from keras_seg.protocol import parts
+from keras_seg.protocol.file_orders import FileReport
 from keras_seg.protocol.orders import CheckReport, Definition, SessionSetup, VisitReport
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.predictions import opened_outputs
@@ -55,6 +56,8 @@ PUT = Function("automl_put", ("bytea", "boolean"))
 VISIT = Function("automl_visit", ("text", "bytea"))
 TAKE = Function("automl_take")
 PREDICT = Function("automl_predict", ("text", "bytea", "integer"))
+TO_FILE = Function("automl_to_file", ("text",))
+FROM_FILE = Function("automl_from_file", ("bytea",))
 CLOSE = Function("automl_close")
 REST = Function("automl_rest")
 KEEP = Function("automl_keep", ("bytea",))
@@ -92,6 +95,10 @@ def exchange(order: Order) -> Exchange[Call]:
             return _check(order)
         case PredictionWork():
             return _predict(order)
+        case ExportWork():
+            return _reported(Call(TO_FILE, (order.order.to_json(),)))
+        case ImportWork():
+            return _import(order)
 
 
 def opening(setup: SessionSetup) -> Exchange[Call]:
@@ -158,6 +165,18 @@ def _visit(work: VisitWork) -> Exchange[Call]:
     answer = yield Call(VISIT, (work.order.to_json(), last))
     text, first = parts.opened(answer)
     report = VisitReport.from_json(text)
+    return report, (yield from _rest(first, report.size))
+
+
+def _import(work: ImportWork) -> Exchange[Call]:
+    last = yield from _all_but_last(work.file)
+    return (yield from _reported(Call(FROM_FILE, (last,))))
+
+
+def _reported(call: Call) -> Exchange[Call]:
+    """Have a file or weights made, and take the parts of them."""
+    text, first = parts.opened((yield call))
+    report = FileReport.from_json(text)
     return report, (yield from _rest(first, report.size))
 
 

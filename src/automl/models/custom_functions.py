@@ -108,7 +108,12 @@ def objectives_of(compiled: CompileParams) -> list[tuple[str, str]]:
 
 def are_known(compiled: CompileParams) -> bool:
     """Return whether compile parameters do without custom functions."""
-    return all(keras_names.is_known(what, text.partition("(")[0].strip()) for what, text in objectives_of(compiled))
+    return all(is_of_keras(what, text) for what, text in objectives_of(compiled))
+
+
+def is_of_keras(what: str, text: str) -> bool:
+    """Return whether a loss or a metric is one of Keras, as it was written: a name, perhaps with arguments."""
+    return keras_names.is_known(what, text.partition("(")[0].strip())
 
 
 def _unknown(argument: str, what: str, name: str, table: FunctionTable | None) -> UsageError:

@@ -84,14 +84,21 @@ def _trained(db: CallerDatabase, model_table: str | None, mst_key: int | None) -
     catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
     key = keys_of(db, table, mst_key)
     where = "true" if key is None else f"mst_key = {key}"
-    params = _compile_params(db, table, where, "_summary" if key is None else "_info")
+    params = compile_params(db, table, where, "_summary" if key is None else "_info")
     row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
     if row["model_weights"] is None:
         raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
     return Trained(row["architecture"], bytes(row["model_weights"]), params, _functions(db, table, params))
 
 
-def _compile_params(db: Database, table: Relation, where: str, suffix: str) -> CompileParams:
+def compile_params(db: Database, table: Relation, where: str, suffix: str) -> CompileParams:
+    """Return the compile parameters that a model was trained with.
+
+    Args:
+        table: the model table.
+        where: selects the row of the model.
+        suffix: of the table beside it that has them.
+    """
     about = companion(db, table, suffix)
     catalog.require_column(db, "model_table", about, "compile_params")
     rows = db.execute(f"SELECT compile_params FROM {about.sql} WHERE {where}")

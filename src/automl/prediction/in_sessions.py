@@ -7,14 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from automl.cluster.caller import CallerSession
-from automl.cluster.connection import Unreachable, own_address
 from automl.cluster.interface import Cluster, Outcome, ask
-from automl.cluster.keeping import keeper
+from automl.cluster.opening import open_sessions
 from automl.cluster.orders import CheckWork, PredictionWork, Setup, Work
 from automl.cluster.resources import available
-from automl.cluster.sessions import Sessions
-from automl.cluster.terms import Terms
 from automl.database.session import CallerDatabase
 from automl.errors import OperatorError
 from automl.hosts.assignment import of_sessions
@@ -44,15 +40,7 @@ def _open(db: CallerDatabase, prediction: Prediction) -> Cluster:
     gpus = of_sessions(prediction.hosts, count)
     common = replace(prediction.setup, threads=resources.threads)
     setup = Setup(common, gpus, (prediction.model.definition,))
-    try:
-        if count == 0:
-            raise Unreachable("keras_automl.sessions is 0")
-        address = own_address(db)
-        terms = Terms("keras_automl predict", db.interrupt, warn=db.warning, keeper=keeper(db, address, resources.threads))
-        return Sessions(address, setup, count, (), terms)
-    except Unreachable as problem:
-        db.notice(f"the prediction runs in this session: {problem}")
-        return CallerSession(db, setup)
+    return open_sessions(db, setup, count, "keras_automl predict", "the prediction")
 
 
 def _require_fit(cluster: Cluster, prediction: Prediction) -> None:

@@ -83,6 +83,17 @@ def build_and_note(text: str, seed: int) -> tuple[Any, Draws | None]:
         return model, None if seeding.finishes(model) else noted(model, initializers, seeding.paths, seed)
 
 
+def unseeded_model(text: str) -> Any:
+    """Build the model of an architecture as Keras would, with no seeds but those that it has itself.
+
+    Its weights are random ones that nothing decides: it is built to be given others.
+
+    Args, Returns, Raises: as `build_model`.
+    """
+    with undisturbed_random():
+        return _built(modern_config(text))[0]
+
+
 def input_shape(model: Any) -> tuple[int, ...]:
     """Return the shape of one row of the input.
 

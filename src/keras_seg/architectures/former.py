@@ -19,6 +19,11 @@ def functions() -> dict[str, Callable[..., Any]]:
     return {function.__name__: function for function in _ACTIVATIONS.values()}
 
 
+def name_of(function: str) -> str:
+    """Return what Keras 1 and 2 called one of `functions`."""
+    return next(name for name, each in _ACTIVATIONS.items() if each.__name__ == function)
+
+
 def hard_sigmoid_of_keras_2(x: Any) -> Any:
     """Return 0.2 x + 0.5 between 0 and 1; Keras 3 has the slope 1/6."""
     import keras

@@ -4,6 +4,7 @@ In reading order:
 
     messages            dataclasses that travel as JSON, read strictly
     orders              all that the coordinator says to a session, and what it hears
+    file_orders         likewise, of models as files
     hosts               what a place says about itself
     variables           what one row of a packed table consists of
     estimates           what training takes of memory, at least

@@ -301,6 +301,7 @@ class Part(StrEnum):
     ROWS = "rows"  # do not fit the network
     COMPILE = "compile"
     FIT = "fit"  # callbacks, weights of classes
+    FILE = "file"  # what came, or what its format can hold
 
 
 @dataclass(frozen=True)

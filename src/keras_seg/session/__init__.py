@@ -9,6 +9,7 @@ In reading order:
     check        building and compiling networks before anything is trained
     visit        one trial trains on partitions and evaluates them
     gathering    getting ready to predict rows that come one by one
+    files        a model written as a file, or read from one
     row_batches  these rows, until a batch is full
     computed     a network that is computed without TensorFlow
     answering    answers for one row, without TensorFlow

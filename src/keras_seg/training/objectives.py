@@ -139,6 +139,31 @@ def make_metric(text: str, shape: RowShape, functions: Mapping[str, Any] = _NONE
     return metric
 
 
+def in_keras(what: str, text: str, shape: RowShape) -> Any:
+    """Return a loss or metric of Keras as `compile` takes it and Keras' own files hold it: a name, or an object of a class.
+
+    Args:
+        what: "loss" or "metric".
+        text: as it was written.
+        shape: of the rows.
+
+    Raises:
+        CompileProblem: Keras has none of this name, or it does not take the arguments.
+    """
+    given = named(what, text)
+    name = FORMER.get(given.name, given.name)
+    if name.lower() in ACCURACY | CROSSENTROPY:
+        return name.lower()  # Keras takes the one that fits
+    found = (_losses() if what == "loss" else _metrics()).get(name)
+    if not isinstance(found, type):
+        return name
+    arguments = {**({"threshold": 0.5} if shape.units == 1 and name in SCORES else {}), **given.arguments}
+    made = _object(what, Named(given.name, arguments), found, shape)
+    # Some losses, such as Huber, forget their arguments when they are saved.
+    made.get_config = lambda: {**type(made).get_config(made), **arguments}
+    return made
+
+
 def _metric_of_keras(text: str, shape: RowShape, functions: Mapping[str, Any]) -> keras.metrics.Metric:
     given = named("metric", text)
     name = _fitting(given.name, shape)
