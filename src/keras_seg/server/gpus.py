@@ -29,7 +29,9 @@ _FACT = re.compile(r"^(Model|GPU UUID):\s*(.+?)\s*$", re.M)
 # As the server was started: TensorFlow's import in this process replaces it.
 _GIVEN = os.environ.get("CUDA_VISIBLE_DEVICES")
 _ASK_TENSORFLOW = """
-import tensorflow as tf
+from keras_seg.server.lean_import import lean_import
+with lean_import():
+    import tensorflow as tf
 for number, device in enumerate(tf.config.list_physical_devices("GPU")):
     details = tf.config.experimental.get_device_details(device)
     capability = ".".join(map(str, details.get("compute_capability", ())))
