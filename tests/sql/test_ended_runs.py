@@ -23,7 +23,7 @@ def bounded(session: Session, name: str, method: str, params: str) -> None:
         session,
         name,
         compile_params_grid=PAGE_COMPILE,
-        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        fit_params_grid="{'batch_size': [2, 4], 'epochs': [2]}",
         automl_method=method,
         automl_params=params,
         validation_table="val",

@@ -33,7 +33,7 @@ def hyperband(session: Session, params: str = "R=9, eta=3") -> None:
         session,
         "made",
         compile_params_grid=PAGE_COMPILE,
-        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        fit_params_grid="{'batch_size': [2, 4], 'epochs': [2]}",
         automl_params=params,
         validation_table="val",
         metrics_compute_frequency=2,
@@ -52,7 +52,7 @@ def steered(session: Session) -> None:
         session,
         "made",
         compile_params_grid=PAGE_COMPILE.replace("[0.001, 0.1, 'log']", "[0.01, 0.5, 'log']"),
-        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        fit_params_grid="{'batch_size': [2, 4], 'epochs': [2]}",
         automl_params="R=9, eta=3, objective=accuracy, keep=best, trial_patience=3",
         validation_table="val",
         metrics_compute_frequency=1,
@@ -65,7 +65,7 @@ def tpe(session: Session, seed: int | None = None) -> None:
     search(
         session,
         "made",
-        fit_params_grid="{'batch_size': [1, 2], 'epochs': [2]}",
+        fit_params_grid="{'batch_size': [2, 4], 'epochs': [2]}",
         automl_method="hyperopt",
         automl_params="num_configs=6, num_iterations=8",
         random_state=seed,
@@ -241,7 +241,7 @@ def undisturbed(dsn: str, statement: Statement, seed: int) -> dict[str, object]:
 SOAK = pytest.mark.soak
 CASES = [
     pytest.param(hyperband, iterations(25), terminate, id="terminated in the middle"),
-    pytest.param(tpe, iterations(15), cancel, id="by TPE"),
+    pytest.param(tpe, iterations(15), cancel, id="by TPE", marks=SOAK),
     pytest.param(steered, iterations(30), terminate, id="the best iterations"),
     pytest.param(long_hyperband, at_once, cancel, id="cancelled at once", marks=SOAK),
     pytest.param(long_hyperband, iterations(60), terminate, id="terminated in the middle of a long one", marks=SOAK),

@@ -234,6 +234,7 @@ def test_a_large_buffer_is_read_in_parts(db: Session) -> None:
         assert b"".join(bytes(getattr(row, name)) for row in found) == b"".join(bytes(value) for (value,) in whole)
 
 
+@pytest.mark.soak
 def test_large_states_in_parts_and_in_the_table_are_the_same_bits(prepared: Session) -> None:
     prepared.run("SET keras_automl.sessions = 2")
     plenty = small_search(prepared, "plenty")
