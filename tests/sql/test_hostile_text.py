@@ -124,16 +124,16 @@ def test_the_calls_of_the_table_work(ready: Session, function: str) -> None:
         ready.run("ROLLBACK")
 
 
-TRAINING = ("madlib_keras_automl", "madlib_keras_fit", "madlib_keras_fit_multiple_model")
+TRAINERS = ("madlib_keras_automl", "madlib_keras_fit", "madlib_keras_fit_multiple_model")
 TEXTS = [(function, argument) for function, given in CALLS.items() for argument, value in given.items()
          if (value is None or isinstance(value, (str, list))) and argument not in ("model_arch", "model_id_list")]  # fmt: skip
 
 
 # Where any text is taken, each trains a network.
-FREE = [(function, argument) for function, argument in TEXTS if function in TRAINING and argument in ("name", "description")]
-CASES = [(*each, STRINGS[::3] if each in FREE else STRINGS) for each in TEXTS]
+FREE = [(function, argument) for function, argument in TEXTS if function in TRAINERS and argument in ("name", "description")]
+SOME = [(*each, STRINGS[::3] if each in FREE else STRINGS) for each in TEXTS]
 LONG = [pytest.param(*each, STRINGS, marks=pytest.mark.soak, id=f"{'-'.join(each)}-all") for each in FREE]
-NAMED = [pytest.param(*case, id="-".join(case[:2])) for case in CASES]
+NAMED = [pytest.param(*case, id="-".join(case[:2])) for case in SOME]
 
 
 @pytest.mark.parametrize(("function", "argument", "strings"), [*NAMED, *LONG])
