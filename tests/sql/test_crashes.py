@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
 import psycopg2
 import pytest
 from test_resume import MADE, NET, contents
@@ -19,7 +20,7 @@ from test_resume import MADE, NET, contents
 from fix_calls import Call, waited
 from fix_db import Session, connect_to
 from fix_own_server import OwnServer
-from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search
+from fix_search import PAGE_COMPILE, dense, in_schema, load, make_iris, search
 
 ROOM = "t_crashes"
 PATIENCE = 90.0  # seconds for a moment to come
@@ -53,7 +54,14 @@ def prepared(own_server: OwnServer) -> OwnServer:
     """The server with a schema that has packed tables and a library."""
     session = in_schema(own_server.dsn, ROOM)
     make_iris(session)
-    load(session, "lib", NET)
+    load(session, "lib", NET, dense(3))
+    # A model of three equal classes, as fit makes it.
+    weights = np.zeros(4 * 3 + 3, np.float32).tobytes()
+    session.run("CREATE TABLE answering AS SELECT model_arch, %s::bytea AS model_weights FROM lib WHERE model_id = 2", weights)
+    session.run(
+        "CREATE TABLE answering_summary AS SELECT 'class_text'::text AS dependent_varname,"
+        " ARRAY['first', 'second', 'third'] AS class_values, 1.0::real AS normalizing_const"
+    )
     session.close()
     return own_server
 
@@ -225,9 +233,7 @@ def require_reading_only(standby: Session) -> None:
     """What reads works on a standby; what writes says so before anything else."""
     standby.run("SELECT madlib.madlib_keras_automl('usage'), madlib.gpu_configuration()")
     assert standby.value("SELECT count(*) > 0 FROM madlib.automl_doctor()")
-    for view in ("automl_trials", "automl_metrics", "automl_leaderboard", "automl_progress"):
-        assert standby.value(f"SELECT count(*) > 0 FROM madlib.{view}"), view
-    assert standby.value("SELECT status FROM madlib.automl_progress") == "running"
+    assert standby.value("SELECT madlib.automl_response('answering', ARRAY[5.1, 3.5, 1.4, 0.2])") == "first"
     for function, call in CALLS.items():
         with pytest.raises(psycopg2.Error) as caught:
             call(standby)
@@ -244,9 +250,12 @@ def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
     server: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
 ) -> None:
     caller, reader = enter(server), enter(standby)
+    require_reading_only(reader)
     call = Call(caller, long_search)
     assert waited(lambda: has_metrics(reader), PATIENCE), call.error
-    require_reading_only(reader)
+    for view in ("automl_trials", "automl_metrics", "automl_leaderboard", "automl_progress"):
+        assert reader.value(f"SELECT count(*) > 0 FROM madlib.{view}"), view
+    assert reader.value("SELECT status FROM madlib.automl_progress") == "running"
     assert call.is_alive(), call.error
     server.stop("immediate")
     call.join(PATIENCE)
