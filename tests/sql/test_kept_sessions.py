@@ -28,7 +28,8 @@ def caller(connect: Callable[..., Session], db: Session) -> Session:
     return connect()
 
 
-def small(session: Session, name: str, **given: object) -> None:
+def small(session: Session, name: str, sessions: int = 1, **given: object) -> None:
+    session.run(f"SET keras_automl.sessions = {sessions}")
     search(session, name, **{"compile_params_grid": COMPILE, "fit_params_grid": FIT, "automl_params": "R=4, eta=2", **given})
 
 
@@ -51,13 +52,13 @@ def of_this_test(db: Session) -> None:
 
 def test_the_next_call_has_the_same_sessions_and_makes_the_same_bits(caller: Session, db: Session) -> None:
     caller.run("SET keras_automl.keep_sessions = 0")
-    small(caller, "alone")
+    small(caller, "alone", sessions=2)
     assert not kept(db)
     caller.run("SET keras_automl.keep_sessions = 60")
-    small(caller, "first")
+    small(caller, "first", sessions=2)
     first = kept(db)
     assert first
-    small(caller, "second")
+    small(caller, "second", sessions=2)
     assert kept(db) == first
     assert (
         caller.value(WEIGHTS.format("second")) == caller.value(WEIGHTS.format("first")) == caller.value(WEIGHTS.format("alone"))
@@ -158,7 +159,7 @@ def test_only_so_many_are_kept(caller: Session, db: Session) -> None:
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = 27495 AND granted"
     )
     caller.run(f"SET keras_automl.kept_sessions = {held + 1}")
-    small(caller, "found")
+    small(caller, "found", sessions=2)
     assert len(kept(db)) <= 1
     caller.run("SET keras_automl.kept_sessions = 0")
     small(caller, "again")
@@ -194,11 +195,11 @@ def test_a_search_that_finds_no_connection_takes_those_that_another_one_keeps(
 ) -> None:
     db.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {db.value('SELECT current_schema()')} TO {role}")
     first, second = connect(user=role), connect(user=role)
-    small(first, "first")
+    small(first, "first", sessions=2)
     before = kept(db, role)
     assert before
     db.run(f"ALTER ROLE {role} CONNECTION LIMIT {2 + len(before) + 1}")  # two callers, what is kept, and a record
-    small(second, "second")
+    small(second, "second", sessions=2)
     assert not kept(db, role) & before
     assert not any("one hop after the other" in notice for notice in second.notices)
-    small(first, "again")  # which finds out that its own have gone
+    small(first, "again", sessions=2)  # which finds out that its own have gone
