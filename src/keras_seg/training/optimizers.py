@@ -119,6 +119,9 @@ def make_optimizer(name: str, params: Mapping[str, Any]) -> keras.optimizers.Opt
     return optimizer
 
 
+_SLOTS: dict[tuple[object, ...], int] = {}
+
+
 def slots(name: str, params: Mapping[str, Any]) -> int:
     """Return how many numbers an optimizer keeps for each weight: momentum and the like.
 
@@ -127,9 +130,12 @@ def slots(name: str, params: Mapping[str, Any]) -> int:
     Raises:
         CompileProblem: as `make_optimizer`.
     """
-    optimizer, shape = make_optimizer(name, params), (2, 3)
-    optimizer.build([keras.Variable(tf.zeros(shape))])
-    return sum(tuple(variable.shape) == shape for variable in optimizer.variables)
+    kind = (name, *sorted((key, bool(value)) for key, value in params.items()))  # how large a momentum is makes no difference
+    if kind not in _SLOTS:
+        optimizer, shape = make_optimizer(name, params), (2, 3)
+        optimizer.build([keras.Variable(tf.zeros(shape))])
+        _SLOTS[kind] = sum(tuple(variable.shape) == shape for variable in optimizer.variables)
+    return _SLOTS[kind]
 
 
 def free_numbers(optimizer: keras.optimizers.Optimizer) -> tuple[Numbers, list[float]]:
