@@ -77,6 +77,15 @@ SEARCHES: dict[str, Callable[[Session], None]] = {
     "hyperband, cached": of_grid(automl_params="R=16, eta=4", use_caching=True),
     "tpe": of_grid(automl_method="hyperopt", automl_params="num_configs=8, num_iterations=15"),
     "rand": of_grid(automl_method="hyperopt", automl_params="num_configs=8, num_iterations=15, algorithm=rand"),
+    "asha": of_grid(automl_method="asha", automl_params="R=27, eta=3", validation_table="val", metrics_compute_frequency=3),
+    "asha by tpe, the best kept": of_grid(
+        automl_method="asha", automl_params="R=9, eta=3, sampler=tpe, keep=best, trial_patience=4", metrics_compute_frequency=1
+    ),
+    "rand with early stops": of_grid(
+        automl_method="hyperopt",
+        automl_params="num_configs=12, num_iterations=10, algorithm=rand, stop=median, objective=accuracy",
+        metrics_compute_frequency=1,
+    ),
     "fit_multiple": fit_several,
     "fit": fit,
 }
