@@ -46,13 +46,14 @@ if automl.__version__ != VERSION:
         if number(package) > number(VERSION) else INSTALL,
     )
 from keras_seg.server.interrupts import careful, deferred, look
+from keras_seg.server.lean_import import uncollected
 # In another encoding PL/Python fails over any error whose message is not ASCII, in a way that crashes the server.
 encoding = careful(plpy).execute('SELECT pg_catalog.getdatabaseencoding() AS encoding')[0]['encoding']
 if encoding != 'UTF8':
     stop('the database must have the encoding UTF8, it has ' + encoding, 'Dump it and restore it into a database in UTF8.')
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')  # threads of numpy's would be given the signals of the server
 try:
-    with deferred():  # Greenplum: an import that is stopped in the middle cannot be begun again
+    with uncollected(), deferred():  # Greenplum: an import that is stopped in the middle cannot be begun again
         import automl.entry, keras_seg.transition
 except ImportError as error:
     stop('the Python package ' + str(error.name) + ' cannot be imported from ' + SITE + ': ' + str(error), INSTALL)

@@ -38,23 +38,29 @@ class _Later:
 
 
 @contextmanager
-def lean_import() -> Iterator[None]:
-    """While this lasts, an import of TensorFlow leaves out what is not needed.
-
-    The collector of garbage rests meanwhile, and does not look again at what has been made: it stays as long as the process.
-    """
-    left_out = [name for name in _LEFT_OUT if name not in sys.modules]
-    for name in left_out:
-        sys.modules[name] = None  # type: ignore[assignment]  # makes its import an ImportError
-    sys.meta_path.insert(0, _Later)
+def uncollected() -> Iterator[None]:
+    """While this lasts, the collector of garbage rests, and it does not look later at what was made: that stays for good."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        sys.meta_path.remove(_Later)
-        for name in left_out:
-            del sys.modules[name]
         if collecting:
             gc.freeze()
             gc.enable()
+
+
+@contextmanager
+def lean_import() -> Iterator[None]:
+    """While this lasts, an import of TensorFlow leaves out what is not needed."""
+    left_out = [name for name in _LEFT_OUT if name not in sys.modules]
+    for name in left_out:
+        sys.modules[name] = None  # type: ignore[assignment]  # makes its import an ImportError
+    sys.meta_path.insert(0, _Later)
+    try:
+        with uncollected():
+            yield
+    finally:
+        sys.meta_path.remove(_Later)
+        for name in left_out:
+            del sys.modules[name]
