@@ -86,7 +86,8 @@ def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Sessio
     after = "SELECT status, decisions FROM madlib.automl_runs WHERE run_id = %s"
     assert caller.fetch(after, run) == [("stopped", decisions + 9)]
     assert caller.value("SELECT count(*) FROM timed") > before
-    assert caller.value("SELECT automl_params FROM timed_summary") == f"R=4, eta=2, max_time={limit} s, decisions={decisions + 9}"
+    given = f"R=4, eta=2, max_time={limit} s, decisions={decisions + 9}"
+    assert caller.value("SELECT automl_params FROM timed_summary") == given
 
 
 def test_it_goes_on_to_the_end_of_its_plan(caller: Session) -> None:
