@@ -67,7 +67,10 @@ def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Sessio
     assert (status, ended_by) == ("stopped", "max_time")
     said = "".join(caller.notices)
     assert "INFO:  training of configurations begins after" in said
-    ended = rf"max_time={limit} s has ended the search after \d+\.\d s: {decisions} decisions about (\d+) configurations, 100% of the"
+    ended = (
+        rf"max_time={limit} s has ended the search after \d+\.\d s: {decisions} "
+        r"decisions about (\d+) configurations, 100% of the"
+    )
     found = re.search(ended, said)
     assert found
     assert f"INFO:  SELECT madlib.automl_resume({run}, 'max_time=10 min') goes on\n" in said
