@@ -56,3 +56,13 @@ def trained(watcher: Session) -> bool:
     """The moment when the search has evaluated some trials."""
     sql = "SELECT count(*) FROM madlib.automl_metrics JOIN madlib.automl_runs USING (run_id) WHERE status = 'running'"
     return bool(watcher.value(sql) > 3)
+
+
+def begun(watcher: Session, session: Session, statement: Statement) -> Call:
+    """Begin a search, and return when it trains."""
+    before = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
+    call = Call(session, statement)
+    sql = "SELECT count(*) > 0 FROM madlib.automl_trials WHERE run_id > %s AND iteration > 0"
+    assert waited(lambda: watcher.value(sql, before) or not call.is_alive(), PATIENCE)
+    assert call.is_alive(), call.error
+    return call

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 
 from automl.database.locks import Lock
-from fix_calls import Call, waited
+from fix_calls import begun, waited
 from fix_db import Session, connect_to, scratch_database
 from fix_search import COMPILE, FIT, load, make_iris, search, sequential
 
@@ -54,20 +54,6 @@ def long(session: Session) -> None:
 
 def large(session: Session) -> None:
     search(session, "long", model_id_list=[2], automl_params="R=2000, eta=10")
-
-
-def trained(watcher: Session, before: int) -> bool:
-    """Whether a run that is later than this one has trained."""
-    return bool(watcher.value("SELECT count(*) > 0 FROM madlib.automl_trials WHERE run_id > %s AND iteration > 0", before))
-
-
-def begun(watcher: Session, session: Session, statement: Callable[[Session], None]) -> Call:
-    """Begin a search, and return when it trains."""
-    before = watcher.value(f"SELECT coalesce(({LAST}), 0)")
-    call = Call(session, statement)
-    assert waited(lambda: trained(watcher, before) or not call.is_alive(), PATIENCE)
-    assert call.is_alive(), call.error
-    return call
 
 
 def drop_made(session: Session) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fix_calls import Call, waited
+from fix_calls import Call, begun, waited
 from fix_db import Session, connect_to
 from fix_own_server import OwnServer
 from fix_search import dense, in_schema, load, make_iris, search, sequential
@@ -38,14 +38,8 @@ def large(session: Session, name: str) -> None:
     search(session, name, automl_params="R=9, eta=3", random_state=5)
 
 
-def begun(watcher: Session, session: Session, name: str) -> Call:
-    """Begin a search, and return when it trains."""
-    before = watcher.value(LAST)
-    call = Call(session, lambda caller: some_seconds(caller, name))
-    trained = "SELECT count(*) > 0 FROM madlib.automl_trials WHERE run_id > %s AND iteration > 0"
-    assert waited(lambda: watcher.value(trained, before) or not call.is_alive(), PATIENCE)
-    assert call.is_alive(), call.error
-    return call
+def make(session: Session) -> None:
+    some_seconds(session, "made")
 
 
 @pytest.fixture
@@ -78,7 +72,7 @@ def refusing(prepared: Session, connect: Callable[..., Session]) -> Iterator[Ses
 
 
 def test_what_the_server_refuses_for_a_while_is_written_later(prepared: Session, refusing: Session) -> None:
-    call = begun(refusing, prepared, "made")
+    call = begun(refusing, prepared, make)
     refused = 0
     for code in CODES:
         refusing.run("INSERT INTO refused VALUES (%s)", code)
@@ -98,7 +92,7 @@ def test_what_the_server_refuses_for_a_while_is_written_later(prepared: Session,
 
 
 def test_what_will_never_be_written_ends_the_search(prepared: Session, refusing: Session) -> None:
-    call = begun(refusing, prepared, "made")
+    call = begun(refusing, prepared, make)
     refusing.run("INSERT INTO refused VALUES ('22000')")
     call.join(PATIENCE)
     assert call.error is not None
@@ -113,7 +107,7 @@ def test_what_will_never_be_written_ends_the_search(prepared: Session, refusing:
 @pytest.mark.soak
 def test_after_a_minute_a_warning_says_so_and_training_goes_on(prepared: Session, refusing: Session) -> None:
     before = refusing.value(LAST)
-    call = begun(refusing, prepared, "made")
+    call = begun(refusing, prepared, make)
     refusing.run("INSERT INTO refused VALUES ('53100')")
     said = "the record has not been written for 60 s: refused for the test; training goes on, and what is not written stays in"
     assert waited(lambda: any(said in notice for notice in prepared.notices), 90.0), prepared.notices[-3:]

@@ -25,7 +25,7 @@ from automl.errors import (
 )
 from automl.models import custom_functions
 from automl.prediction.evaluate import compile_params
-from automl.prediction.model_tables import companion, keys_of
+from automl.prediction.model_tables import companion, definition_of, keys_of
 from automl.prediction.trained_model import KEY
 from automl.search.orders import compile_order
 from automl.search.parameters import CompileParams
@@ -98,12 +98,8 @@ def _exported(db: CallerDatabase, model_table: str | None, mst_key: int | None) 
     catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
     summary = companion(db, table, "_summary")
     key = keys_of(db, table, mst_key)
-    where = "true" if key is None else f"mst_key = {key}"
-    row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
-    if row["model_weights"] is None:
-        raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
-    compiled = compile_params(db, table, where, "_summary" if key is None else "_info")
-    definition = Definition(KEY, row["architecture"], row["model_weights"])
+    definition = definition_of(db, table, key, mst_key)
+    compiled = compile_params(db, table, key)
     return Exported(definition, compiled, _notes(db, table, summary, key, compiled))
 
 

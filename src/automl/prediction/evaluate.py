@@ -21,7 +21,7 @@ from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
 from automl.prediction.evaluation import Evaluation
-from automl.prediction.model_tables import companion, keys_of
+from automl.prediction.model_tables import companion, definition_of, keys_of, row_of, suffix_of
 from automl.prediction.trained_model import KEY
 from automl.search.orders import compile_order
 from automl.search.parameters import CompileParams, parse_compile_params
@@ -83,25 +83,21 @@ def _trained(db: CallerDatabase, model_table: str | None, mst_key: int | None) -
     table = catalog.readable_table(db, "model_table", model_table)
     catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
     key = keys_of(db, table, mst_key)
-    where = "true" if key is None else f"mst_key = {key}"
-    params = compile_params(db, table, where, "_summary" if key is None else "_info")
-    row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
-    if row["model_weights"] is None:
-        raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
-    return Trained(row["architecture"], bytes(row["model_weights"]), params, _functions(db, table, params))
+    params = compile_params(db, table, key)
+    definition = definition_of(db, table, key, mst_key)
+    return Trained(definition.architecture, bytes(definition.weights or b""), params, _functions(db, table, params))
 
 
-def compile_params(db: Database, table: Relation, where: str, suffix: str) -> CompileParams:
+def compile_params(db: Database, table: Relation, key: int | None) -> CompileParams:
     """Return the compile parameters that a model was trained with.
 
     Args:
         table: the model table.
-        where: selects the row of the model.
-        suffix: of the table beside it that has them.
+        key: of the model, as `keys_of` gives it.
     """
-    about = companion(db, table, suffix)
+    about = companion(db, table, suffix_of(key))
     catalog.require_column(db, "model_table", about, "compile_params")
-    rows = db.execute(f"SELECT compile_params FROM {about.sql} WHERE {where}")
+    rows = db.execute(f"SELECT compile_params FROM {about.sql} WHERE {row_of(key)}")
     if not rows:
         raise UsageError("mst_key", f'has no row in table "{about.name}"')
     return parse_compile_params(rows[0]["compile_params"], f"model_table: compile_params in {about.name}")

@@ -23,10 +23,7 @@ def model_of(db: CallerDatabase, model_table: str | None, mst_key: int | None, s
     summary = companion(db, table, "_summary")
     catalog.require_column(db, "model_table", summary, "dependent_varname", "class_values", "normalizing_const")
     key = keys_of(db, table, mst_key, say)
-    where = "true" if key is None else f"mst_key = {key}"
-    row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {where}")[0]
-    if row["model_weights"] is None:
-        raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
+    definition = definition_of(db, table, key, mst_key)
     # Summaries of other makers may not have these columns; then there are classes.
     there = catalog.columns(db, summary)
     no_classes = "num_classes IS NULL" if "num_classes" in there else "false"
@@ -39,7 +36,7 @@ def model_of(db: CallerDatabase, model_table: str | None, mst_key: int | None, s
     values = about["class_values"]
     tells_classes = not about["no_classes"] and (values is None or len(values) == 2)
     return Model(
-        Definition(KEY, row["architecture"], row["model_weights"]),
+        definition,
         about["dependent_varname"],
         element.sql if element and values is not None else "pg_catalog.int4",
         None if values is None else tuple(values),
@@ -50,21 +47,46 @@ def model_of(db: CallerDatabase, model_table: str | None, mst_key: int | None, s
     )
 
 
+def definition_of(db: Database, table: Relation, key: int | None, mst_key: int | None) -> Definition:
+    """Return the network of a model, with its weights.
+
+    Args:
+        key: of the model, as `keys_of` gives it.
+        mst_key: as the caller gave it, for problems.
+
+    Raises:
+        UsageError: it was not trained.
+    """
+    row = db.execute(f"SELECT model_weights, model_arch::text AS architecture FROM {table.sql} WHERE {row_of(key)}")[0]
+    if row["model_weights"] is None:
+        raise UsageError("mst_key", "must be a model that has been trained; this one failed", mst_key)
+    return Definition(KEY, row["architecture"], row["model_weights"])
+
+
+def row_of(key: int | None) -> str:
+    """Return the condition that selects the row of a model, in its table and in the one that `suffix_of` names."""
+    return "true" if key is None else f"mst_key = {key}"
+
+
+def suffix_of(key: int | None) -> str:
+    """Return the suffix of the table that says how a model was trained."""
+    return "_summary" if key is None else "_info"
+
+
 def _one_output(db: Database, table: Relation, key: int | None) -> OneOutput:
     """Return what one output stands for by the loss that a model was trained with; a probability where nothing tells it.
 
     Raises:
         UsageError: 42501 if the caller may not read what tells it.
     """
-    name = table.name.with_suffix("_summary" if key is None else "_info")
+    name = table.name.with_suffix(suffix_of(key))
     if not catalog.exists(db, name):
         return OneOutput.PROBABILITY
     about = catalog.find_table(db, "model_table", name)
     if "loss_type" not in catalog.columns(db, about):
         return OneOutput.PROBABILITY
     catalog.require_select(db, "model_table", about, *(("loss_type",) if key is None else ("loss_type", "mst_key")))
-    where = "true" if key is None else f"mst_key = {key}"
-    rows = db.execute(f"SELECT loss_type::text AS loss FROM {about.sql} WHERE {where}")
+    rows = db.execute(f"SELECT loss_type::text AS loss FROM {about.sql} WHERE {row_of(key)}")
     return OneOutput.under(rows[0]["loss"] or "" if rows else "")
 
 

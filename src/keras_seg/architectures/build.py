@@ -70,17 +70,24 @@ def build_model(text: str, seed: int) -> Any:
     Raises:
         ArchitectureError: as `modern_config`, or Keras cannot build it, or it is larger than can be stored.
     """
-    return build_and_note(text, seed)[0]
+    return _seeded(text, seed)[0]
 
 
 def build_and_note(text: str, seed: int) -> tuple[Any, Draws | None]:
     """Build as `build_model` does, and note how the weights are drawn, where that can be done without building again."""
+    model, initializers, seeding = _seeded(text, seed)
+    with undisturbed_random():
+        return model, None if seeding.finishes(model) else noted(model, initializers, seeding.paths, seed)
+
+
+def _seeded(text: str, seed: int) -> tuple[Any, list[Any], Seeding]:
+    """Build a model, and return it with what initializes each of its variables and what gave it its seeds."""
     seeding = Seeding(seed)
     config = seeding.seeded(modern_config(text))
     with undisturbed_random():
         model, initializers = _built(config)
         seeding.finish(model)
-        return model, None if seeding.finishes(model) else noted(model, initializers, seeding.paths, seed)
+    return model, initializers, seeding
 
 
 def unseeded_model(text: str) -> Any:

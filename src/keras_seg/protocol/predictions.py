@@ -112,7 +112,7 @@ def blocks(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSele
 
 def _block(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSelection) -> Block:
     if selection.raw:
-        return Block(ids, None, [repr(row).translate(_BRACES) for row in outputs.tolist()])
+        return Block(ids, None, [sql_array(row) for row in outputs.tolist()])
     outputs = outputs.reshape(len(outputs), -1)
     rows, classes, ranks = select(outputs, selection)
     taken = list(map(repr, outputs[rows, classes].tolist()))
@@ -129,6 +129,15 @@ def select(probabilities: np.ndarray, selection: OutputSelection) -> tuple[np.nd
         taken &= np.take_along_axis(probabilities, order, 1) > selection.above
     rows, places = np.nonzero(taken)
     return rows, order[rows, places], places + 1
+
+
+def sql_array(numbers: object) -> str:
+    """Return lists of numbers as an array in SQL.
+
+    >>> sql_array([[1, 2.5], [3, 4]])
+    '{{1,2.5},{3,4}}'
+    """
+    return repr(numbers).translate(_BRACES)
 
 
 def packed_outputs(outputs: np.ndarray) -> bytes:
@@ -166,3 +175,21 @@ def of_two(outputs: np.ndarray, one: OneOutput) -> np.ndarray:
         return np.stack([1 - outputs, outputs], axis=1)
     logits = np.clip(outputs.astype(np.float64), -700, 700)  # exp stays a number
     return np.stack([1 / (1 + np.exp(logits)), 1 / (1 + np.exp(-logits))], axis=1).astype(np.float32)
+
+
+def shape_taken(outputs: tuple[int, ...], one: OneOutput | None) -> tuple[int, ...]:
+    """Return the shape in which the outputs of a row are taken: of two classes where one output stands for them.
+
+    Args:
+        outputs: of the network for a row.
+        one: what the one output tells of two classes; None where it has several, or tells nothing of them.
+    """
+    if one is not None:
+        return (2,)
+    return (1,) if math.prod(outputs) == 1 else outputs
+
+
+def taken(found: np.ndarray, outputs: tuple[int, ...], one: OneOutput | None) -> np.ndarray:
+    """Return what a network found for rows (rows, ...) in the shape that `shape_taken` tells."""
+    whole = found if one is None else of_two(found.reshape(-1), one)
+    return whole.reshape(len(found), *shape_taken(outputs, one))

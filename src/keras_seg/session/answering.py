@@ -15,13 +15,12 @@ from keras_seg.protocol import array_bytes
 from keras_seg.protocol.answers import Answering, digest_of, opened_model
 from keras_seg.protocol.latest import Latest
 from keras_seg.protocol.messages import MessageError
-from keras_seg.protocol.predictions import OutputSelection
+from keras_seg.protocol.predictions import OutputSelection, sql_array
 from keras_seg.protocol.sqlstates import FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED
 from keras_seg.server.failure import fail
 from keras_seg.session.computed import Computed
 
 _FLOAT4 = 700  # pg_type.oid
-_BRACES = str.maketrans("[]", "{}", " ")
 _SELECTIONS = {"prob": OutputSelection(), "response": OutputSelection(most=1, ranked=False), "value": OutputSelection(raw=True)}
 
 
@@ -124,13 +123,13 @@ class Model:
             x = self._row(features)
             if kind == "value" or not self._about.has_classes:
                 outputs = self.network.outputs(x)[0]
-                return _text(outputs) if kind == "value" else self._without_classes(kind, outputs)
+                return sql_array(outputs.tolist()) if kind == "value" else self._without_classes(kind, outputs)
             outputs = self._classes.outputs(x)[0]
         except UnfitRow as problem:
             raise AnswerError(f"x: {problem}") from None
         self._require_fit(_SELECTIONS[kind], self._classes.shape)
         outputs = outputs.reshape(-1)
-        return _text(outputs) if kind == "prob" else self._class(int(np.argsort(-outputs, kind="stable")[0]))
+        return sql_array(outputs.tolist()) if kind == "prob" else self._class(int(np.argsort(-outputs, kind="stable")[0]))
 
     def outputs(self, rows: bytes, count: int, raw: bool, interrupt: Callable[[], None]) -> np.ndarray:
         """Return outputs (rows, ...) as `Answers.outputs`."""
@@ -160,7 +159,7 @@ class Model:
                 "model_table: must be a model of classes: this one predicts numbers, which have no probabilities",
                 hint="madlib.automl_value gives what it predicts.",
             )
-        return str(outputs.reshape(-1)[0]) if outputs.size == 1 else _text(outputs)
+        return str(outputs.reshape(-1)[0]) if outputs.size == 1 else sql_array(outputs.tolist())
 
     def _require_fit(self, selection: OutputSelection, shape: Sequence[int]) -> None:
         named = self._about.class_values
@@ -196,16 +195,7 @@ def _other_row(features: bytes, shape: Sequence[int]) -> AnswerError:
     sizes = np.frombuffer(features, np.int32, dimensions, 12).tolist()
     if sizes == list(shape):
         return AnswerError("x: must not have NULL", NULL_VALUE_NOT_ALLOWED)
-    return AnswerError(f"x: must be an array of shape {_braces(shape)}, got one of shape {_braces(sizes)}")
-
-
-def _braces(shape: Sequence[int]) -> str:
-    return f"{{{','.join(map(str, shape))}}}"
-
-
-def _text(outputs: np.ndarray) -> str:
-    """Return numbers as an array in SQL."""
-    return repr(outputs.tolist()).translate(_BRACES)
+    return AnswerError(f"x: must be an array of shape {sql_array(list(shape))}, got one of shape {sql_array(sizes)}")
 
 
 def answered(plpy: Any, answers: Answers, kind: str, features: bytes | None, model: bytes) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_seg.inference.network import Network
-from keras_seg.protocol.predictions import OneOutput, meaning_of_one, of_two
+from keras_seg.protocol.predictions import OneOutput, meaning_of_one, shape_taken, taken
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,7 @@ class Computed:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the outputs of a row: of two classes where one output stands for them."""
-        if self.one_output is not None:
-            return (2,)
-        return (1,) if math.prod(self.network.output_shape) == 1 else self.network.output_shape
+        return shape_taken(self.network.output_shape, self.one_output)
 
     def outputs(self, x: np.ndarray, interrupt: Callable[[], None] = lambda: None) -> np.ndarray:
         """Return the outputs (rows, ...) float32 of rows (rows, ...) float32.
@@ -39,7 +37,4 @@ class Computed:
         Args:
             interrupt: called after each batch.
         """
-        found = self.network.outputs(x, interrupt)
-        if self.one_output is not None:
-            found = of_two(found.reshape(-1), self.one_output)
-        return found.reshape(len(x), *self.shape)
+        return taken(self.network.outputs(x, interrupt), self.network.output_shape, self.one_output)

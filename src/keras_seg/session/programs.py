@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_seg.protocol.orders import CompileOrder, FitOrder
-from keras_seg.protocol.predictions import OneOutput, meaning_of_one, of_two
+from keras_seg.protocol.predictions import OneOutput, meaning_of_one, shape_taken, taken
 from keras_seg.server.interrupts import deferred, look
 from keras_seg.session.cache import Cache
 
@@ -68,17 +68,13 @@ def outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
     predictor = cache.predictors.get(key, lambda: Predictor(network(cache, key)))
     with deferred():
         found = predictor.predict(x, lambda: look(plpy))
-    if one := _one_output(cache, key):
-        found = of_two(found.reshape(-1), one)
-    return np.ascontiguousarray(found.reshape(len(x), *shape_of_outputs(cache, key)), np.float32)
+    whole = taken(found, network(cache, key).output_shape, _one_output(cache, key))
+    return np.ascontiguousarray(whole, np.float32)
 
 
 def shape_of_outputs(cache: Cache, key: str) -> tuple[int, ...]:
     """Return the shape of what `outputs` gives for a row: of two classes where one output stands for them."""
-    if _one_output(cache, key):
-        return (2,)
-    shape = network(cache, key).output_shape
-    return (1,) if math.prod(shape) == 1 else shape
+    return shape_taken(network(cache, key).output_shape, _one_output(cache, key))
 
 
 def _one_output(cache: Cache, key: str) -> OneOutput | None:

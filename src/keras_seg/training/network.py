@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_seg.architectures.build import build_and_note, build_model, converted, input_shape, output_shape
+from keras_seg.architectures.drawing import Draws
 from keras_seg.architectures.endings import ends_in_sigmoid, last_activation
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.weights import Part, load_weights, parts, require_weights
@@ -43,7 +44,11 @@ class Network:
     def __init__(self, architecture: str, weights: Raw | None) -> None:
         self.architecture = architecture
         self.weights = weights
-        self.model, self._draws = build_and_note(architecture, 0)
+        self._draws: Draws | None = None
+        if weights is None:
+            self.model, self._draws = build_and_note(architecture, 0)
+        else:  # which nothing is drawn beside
+            self.model = build_model(architecture, 0)
         self.input_shape = input_shape(self.model)
         self.output_shape = output_shape(self.model)
         self.trainable = list(self.model.trainable_variables)
