@@ -112,12 +112,19 @@ class Outbox:
             self._look(patience)
 
     def leave(self, statements: Sequence[Statement], seconds: float) -> None:
-        """Write the last words, if that is possible in so many seconds; what is under way is given up."""
-        if self._channel is not None and not self._channel.idle:
-            self._drop()  # what is on its way cannot be called back
+        """Write the last words, if that is possible in so many seconds; what is under way is given up.
+
+        A connection on which nothing is under way may be deaf all the same: then they are said again on a new one.
+        """
         self._work = None
-        with suppress(psycopg.Error, TimeoutError):
-            run_through(self._kept(lambda channel: channel.transaction(statements)), lambda: None, time.monotonic() + seconds)
+        end = time.monotonic() + seconds
+        with suppress(psycopg.Error):
+            for until in (end - seconds / 2, end):
+                if self._channel is not None and not self._channel.idle:
+                    self._drop()  # what is on its way cannot be called back
+                with suppress(TimeoutError):
+                    run_through(self._kept(lambda channel: channel.transaction(statements)), lambda: None, until)
+                    return
 
     def close(self) -> None:
         self._drop()
