@@ -28,7 +28,7 @@ FLOORS = {
         ("data",),
         ("cluster",),
         ("training", "prediction"),
-        ("files",),
+        ("files", "columns"),
         ("help",),
         ("entry",),
     ),
