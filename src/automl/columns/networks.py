@@ -87,6 +87,15 @@ def network(layout: Layout, form: Form) -> str:
     return json.dumps(graph.model(output))
 
 
+def products(layout: Layout, form: Form) -> int:
+    """Return how many products of two numbers a row takes to train on, about: forwards, and twice that backwards."""
+    form = form.within_reason(layout)
+    numbers = layout.numbers * form.embedding
+    inputs = numbers + layout.flags + CODE_WIDTH * len(layout.codes)
+    hidden = inputs * form.width + (form.blocks - 1) * form.width**2 + form.width * layout.outputs
+    return 3 * (numbers * form.bins + form.members * hidden)
+
+
 def bins(edges: Sequence[float], most: int) -> list[tuple[float, float]]:
     """Return the lower edge and the width of each bin of a number, at most so many.
 
