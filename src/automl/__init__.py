@@ -13,6 +13,7 @@ The rooms, in reading order; a room imports from those above it, never from thos
     prediction     what was trained, used
     columns        tables of ordinary columns to models, in one call
     files          models as files, out and in
+    columns        from the columns of a table to a model
     help, entry    every SQL function by its SQL name; the reference as text
 """
 

@@ -1,6 +1,24 @@
-"""From ordinary columns to a model, and back to the rows of tables: what the searches of the other rooms are called with.
+"""From the columns of a table to a model: what they become, the networks that fit them, and what is searched.
 
 In reading order:
 
+    kinds          what kinds of columns there are, and the numbers that are made of each in SQL
+    source         the columns of a table, and what each is for
+    arguments      what automl_train is called with, checked once
+    splitting      which rows are to train on, to validate and to test
+    statistics     one statement that says of all columns what their treatment hangs on
+    treatments     what becomes of each column
+    leaks          columns that give the target by themselves
+    features_sql   the function that makes a vector of a row
+    layout         what stands where in a row's vector
+    networks       networks for such vectors, as Keras' JSON
+    presets        what is searched, and for how long
+    ensemble       the mean of the best models as one
     table_model    a model of columns as its tables tell of it
+    columns_table  the statements that write that
+    script         the statements that lead from the table to the model
+    maker          a session that makes tables which others see at once
+    held_out       what a model is worth on the rows that it was not trained on
+    answer         the ten lines that people get
+    train          automl_train
 """
