@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from automl import help
 from automl.cluster import keeping
+from automl.columns import ensemble
 from automl.data import preprocessors, split
 from automl.database.session import CallerDatabase
 from automl.database.settings import settings
@@ -110,6 +111,7 @@ madlib_keras_fit = _entry(fit.madlib_keras_fit, fit.SingleArguments)
 madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
+automl_ensemble = _entry(ensemble.automl_ensemble)
 _read_model = _entry(one_row.automl_model, writes=False)
 automl_export = _entry(export.automl_export, writes=False)
 automl_release = _entry(keeping.automl_release, writes=False)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from keras_seg.protocol.members import KIND, MEMBERS
 
 CODE_WIDTH = 8  # numbers of the vector that a code becomes
 MOST_INPUTS = 4096  # numbers that a member gets for a row, about
+_NAME = "columns"  # of each network
 _NARROWEST = 1e-6  # of a bin, where numbers are scaled to about 1
 _BEYOND = 1000.0  # no scaled number is as large: the edge of bins that are not there
 
@@ -96,6 +97,30 @@ def products(layout: Layout, form: Form) -> int:
     return 3 * (numbers * form.bins + form.members * hidden)
 
 
+def mean_of(members: Mapping[str, str]) -> str:
+    """Return a network that gives the mean of what others give.
+
+    Args:
+        members: architectures by name, which take the same rows. The weights of the whole are theirs, one after the other.
+    """
+    models = {name: json.loads(text) for name, text in members.items()}
+    graph = _Graph(next(_width(model) for model in models.values()))
+    given = [graph.enter(name, model) for name, model in models.items()]
+    return json.dumps(graph.model(graph.add("Average", "mean", given, ())))
+
+
+def is_of_columns(architecture: str) -> bool:
+    """Return whether an architecture is one of ours: only of those is the mean made."""
+    model = json.loads(architecture)
+    return bool(model["class_name"] == "Functional" and model["config"].get("name") == _NAME)
+
+
+def _width(model: Mapping[str, Any]) -> int:
+    """Return how many numbers a row of a model has."""
+    first = next(layer for layer in model["config"]["layers"] if layer["class_name"] == "InputLayer")
+    return int(first["config"]["batch_shape"][-1])
+
+
 def bins(edges: Sequence[float], most: int) -> list[tuple[float, float]]:
     """Return the lower edge and the width of each bin of a number, at most so many.
 
@@ -159,10 +184,17 @@ class _Graph:
         self._layers.append(_layer(kind, config, [{"args": [tensors], "kwargs": {}}]))
         return _Tensor(name, tuple(shape))
 
+    def enter(self, name: str, model: Mapping[str, Any]) -> _Tensor:
+        """Add a whole model as a layer."""
+        config = {**model["config"], "name": name}
+        calls = [{"args": [_reference(self.row)], "kwargs": {}}]
+        self._layers.append({**model, "config": config, "name": name, "inbound_nodes": calls})
+        return _Tensor(name, ())
+
     def model(self, output: _Tensor) -> dict[str, Any]:
         """Return the model with this output."""
         ends = {"input_layers": [self.row.layer, 0, 0], "output_layers": [output.layer, 0, 0]}
-        config = {"name": "columns", "trainable": True, "layers": self._layers, **ends}
+        config = {"name": _NAME, "trainable": True, "layers": self._layers, **ends}
         return _object("keras.src.models.functional", "Functional", config, "Functional")
 
 
