@@ -11,7 +11,6 @@ The rooms, in reading order; a room imports from those above it, never from thos
     cluster        sessions that take an order and give an answer
     training       a search from its request to its tables
     prediction     what was trained, used
-    columns        tables of ordinary columns to models, in one call
     files          models as files, out and in
     columns        from the columns of a table to a model
     help, entry    every SQL function by its SQL name; the reference as text
