@@ -7,6 +7,7 @@ In reading order:
     arguments      what automl_train is called with, checked once
     splitting      which rows are to train on, to validate and to test
     statistics     one statement that says of all columns what their treatment hangs on
+    vocabularies   the SQL that makes a code of a text
     treatments     what becomes of each column
     leaks          columns that give the target by themselves
     features_sql   the function that makes a vector of a row
@@ -18,6 +19,14 @@ In reading order:
     columns_table  the statements that write that
     script         the statements that lead from the table to the model
     maker          a session that makes tables which others see at once
+    rows           rows of other tables, and of JSON, as the features function takes them
+    predicted      what the outputs of a network become, as SQL
+    predict        automl_predict: the rows of a table
+    json_row       automl_predict: a row of JSON
+    functions      the functions that predict a row of the source
+    metrics        how good predictions are
+    evaluate       automl_evaluate: a model on the rows of a table
+    importance     automl_importance: what each column is worth
     held_out       what a model is worth on the rows that it was not trained on
     answer         the ten lines that people get
     train          automl_train
