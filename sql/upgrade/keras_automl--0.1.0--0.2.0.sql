@@ -871,3 +871,44 @@ return GD['automl'].automl_ensemble(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_ensemble(varchar, varchar, integer) IS
 'Adds the mean of the best models of a search to its tables, as one model; returns its mst_key, or that of the best alone.';
+
+-- Tables of ordinary columns came to models in one statement.
+CREATE FUNCTION madlib.automl_train(
+    source_table text,
+    model text,
+    dependent_varname text,
+    independent_varname text DEFAULT '*',
+    exclude text DEFAULT NULL,
+    id_col text DEFAULT NULL,
+    objective text DEFAULT NULL,
+    budget interval DEFAULT '10 min',
+    preset text DEFAULT 'good',
+    random_state integer DEFAULT NULL,
+    time_col text DEFAULT NULL,
+    split_col text DEFAULT NULL,
+    weight_col text DEFAULT NULL,
+    column_types jsonb DEFAULT NULL,
+    params jsonb DEFAULT NULL,
+    dry_run boolean DEFAULT FALSE,
+    functions boolean DEFAULT TRUE,
+    OUT name text,
+    OUT value text
+) RETURNS SETOF record
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_train(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_train(
+    text, text, text, text, text, text, text, interval, text, integer, text, text, text, jsonb, jsonb, boolean, boolean
+) IS
+'Makes a model of a table of ordinary columns: looks at them, packs the rows, searches networks, and makes functions that predict.';
+
+CREATE FUNCTION madlib.automl_threshold(model text, rows_table text) RETURNS double precision
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_threshold(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_threshold(text, text) IS
+'Internal: finds the threshold of two classes that is best for F1 on the validation rows of automl_train, and keeps it with the model.';
