@@ -250,7 +250,13 @@ def test_dollars_that_a_text_does_not_hold() -> None:
 
 @pytest.mark.parametrize(
     ("value", "sql"),
-    [(None, "NULL"), (1e-05, "1e-05"), ("a\\'", "E'a\\\\'''"), (("x", "y"), "ARRAY['x', 'y']::text[]"), ((), "ARRAY[]::text[]")],
+    [
+        (None, "NULL"),
+        (1e-05, "1e-05"),
+        ("a\\'", "E'a\\\\'''"),
+        (("x", "y"), "ARRAY['x', 'y']::text[]"),
+        ((), "ARRAY[]::text[]"),
+    ],
 )
 def test_values_as_sql_has_them(value: object, sql: str) -> None:
     assert value_sql(value) == sql
@@ -313,7 +319,9 @@ def test_a_column_that_gives_the_class_is_suspected(labels: list[int]) -> None:
     column = a_column("x")
     gives = found(400, {"x": (measured(*(10.0 * each for each in labels)),)}, hashes={"y": labels})
     noise = np.random.default_rng(1).normal(size=400)
-    tells = found(400, {"x": (measured(*(each + other for each, other in zip(labels, noise, strict=True))),)}, hashes={"y": labels})
+    tells = found(
+        400, {"x": (measured(*(each + other for each, other in zip(labels, noise, strict=True))),)}, hashes={"y": labels}
+    )
     assert (told(labels, column, gives), told(labels, column, tells)) == (["x"], [])
 
 

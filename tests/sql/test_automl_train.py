@@ -1,4 +1,4 @@
-"""madlib.automl_train: what becomes of columns, parts, and the whole way to a model. Most tests stop before anything is trained."""
+"""madlib.automl_train up to the rows that are packed: what becomes of columns, and which rows are for what."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_booleans_and_categories_in_the_vector(customers: Session) -> None:
 
 
 def test_codes_go_by_frequency_and_then_by_value(customers: Session) -> None:
-    sql = f"SELECT town FROM {TRAINING} GROUP BY town ORDER BY count(*) DESC, town COLLATE \"C\""
+    sql = f'SELECT town FROM {TRAINING} GROUP BY town ORDER BY count(*) DESC, town COLLATE "C"'
     towns = [town for (town,) in customers.fetch(sql)]
     about = customers.about["town"]  # type: ignore[attr-defined]
     assert (list(about.vocabulary), about.width) == (towns, 1)
@@ -172,7 +172,9 @@ def test_what_training_has_not_seen_is_0(customers: Session) -> None:
 def test_numbers_as_large_as_can_be_are_clipped(customers: Session) -> None:
     about = customers.about["income"]  # type: ignore[attr-defined]
     row = "ROW(0, 40, {}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::customers"
-    values = [customers.value(f"SELECT (churn_features({row.format(x)}))[{about.first}]") for x in ("1e299", "-1e299", "1e-300")]
+    values = [
+        customers.value(f"SELECT (churn_features({row.format(x)}))[{about.first}]") for x in ("1e299", "-1e299", "1e-300")
+    ]
     assert np.allclose(values[:2], [3, -3])
     assert abs(values[2]) < 3
 
@@ -212,14 +214,16 @@ def test_a_row_stays_in_its_part_when_others_are_added(customers: Session) -> No
     part = {}
     for table in ("customers", "more"):
         (rows,) = [sql for name, sql in script(customers, table, "p", "churned") if sql.startswith("CREATE TABLE")]
-        found = rows.partition(" AS \"place\", ")[2].partition(' AS "part"')[0]
+        found = rows.partition(' AS "place", ')[2].partition(' AS "part"')[0]
         part[table] = dict(customers.fetch(f"SELECT id, {found} FROM {table} r WHERE id <= 600"))
     moved = [number for number, name in part["customers"].items() if part["more"][number] != name]
     assert len(moved) < 20
 
 
 def test_time_tells_the_parts(db: Session) -> None:
-    db.run("CREATE TABLE t AS SELECT i AS id, date '2020-01-01' + i AS day, i % 7 AS x, i % 2 AS y FROM generate_series(1, 100) i")
+    db.run(
+        "CREATE TABLE t AS SELECT i AS id, date '2020-01-01' + i AS day, i % 7 AS x, i % 2 AS y FROM generate_series(1, 100) i"
+    )
     steps = prepared(db, "t", "m", "y", time_col="day", id_col="id")
     assert columns(db, steps, "m")["day"].role == "time"
     sql = "SELECT part, count(*) FROM m_rows GROUP BY 1 ORDER BY 1"
@@ -232,7 +236,11 @@ def test_columns_tell_the_parts(db: Session) -> None:
     db.run("CREATE TABLE t AS SELECT i AS x, (i * 7) % 11 AS z, i % 2 AS y, CASE WHEN i <= 60 THEN 'Train' WHEN i <= 80"
            " THEN 'VALIDATION' ELSE 'test' END AS part FROM generate_series(1, 100) i")  # fmt: skip
     prepared(db, "t", "m", "y", split_col="part")
-    assert db.fetch("SELECT part, count(*) FROM m_rows GROUP BY 1 ORDER BY 1") == [("test", 20), ("train", 60), ("validation", 20)]
+    assert db.fetch("SELECT part, count(*) FROM m_rows GROUP BY 1 ORDER BY 1") == [
+        ("test", 20),
+        ("train", 60),
+        ("validation", 20),
+    ]
     db.run("UPDATE t SET part = 'holdout' WHERE x = 1; UPDATE t SET part = NULL WHERE x = 2")
     assert error(db, "t", "y", split_col="part") == (
         "22023",
@@ -264,7 +272,7 @@ ODD = {
     "a time with a zone": ("('10:00'::time + i * interval '17 min')::time with time zone", "time"),
     "money": ("(i % 13)::text::money", "number"),
     "a date of no time": ("CASE i % 9 WHEN 0 THEN 'infinity'::date ELSE date '2020-01-01' + i END", "date"),
-    "a moment of no time": ("CASE i % 9 WHEN 0 THEN '-infinity'::timestamptz ELSE timestamptz '2020-01-01' + i * interval '1 h' END", "timestamp"),
+    "a moment of no time": ("CASE i % 9 WHEN 0 THEN '-infinity'::timestamptz ELSE timestamptz '2020-01-01' + i * '1 h'::interval END", "timestamp"),  # noqa: E501
     "years before Christ": ("date '0044-03-15 BC' + i", "date"),
     "an array": ("ARRAY[i, i / 2.0, 1]::float8[]", "array"),
     "an array of booleans": ("ARRAY[i % 3 = 0, i % 5 = 0]", "array"),
@@ -295,7 +303,10 @@ DROPPED = {
     "a uuid": ("md5(i::text)::uuid", "an identifier"),
     "bytes": ("decode(md5(i::text), 'hex')", "nothing is made of type bytea; a view can make columns of it"),
     "a range": ("int4range(i, i + 1)", "nothing is made of type int4range; a view can make columns of it"),
-    "arrays of two lengths": ("CASE i % 2 WHEN 0 THEN ARRAY[1] ELSE ARRAY[1, 2] END", "arrays of different lengths, from 1 to 2"),
+    "arrays of two lengths": (
+        "CASE i % 2 WHEN 0 THEN ARRAY[1] ELSE ARRAY[1, 2] END",
+        "arrays of different lengths, from 1 to 2",
+    ),
     "arrays with holes": (
         "ARRAY[1, nullif(i, 3)]",
         "arrays that are empty, of several dimensions, or hold NULL, NaN or infinity",
@@ -320,7 +331,7 @@ def test_names_that_need_quotes_and_names_of_our_own(db: Session) -> None:
     db.run(
         'CREATE TABLE "My Table" ("We ""ird" integer, r text, features integer, part integer, id integer, place integer,'
         ' "order" integer, "$sql$" integer, "Ta rget" text);'
-        ' INSERT INTO "My Table" SELECT i % 7, \'r\' || i % 3, i % 5, i % 6, i % 8, i % 9, i % 10, i % 4, i % 2'
+        " INSERT INTO \"My Table\" SELECT i % 7, 'r' || i % 3, i % 5, i % 6, i % 8, i % 9, i % 10, i % 4, i % 2"
         " FROM generate_series(1, 80) i"
     )
     steps = prepared(db, '"My Table"', '"My Model"', '"Ta rget"')
@@ -381,15 +392,20 @@ def test_pgvector(db: Session) -> None:
     steps = prepared(db, "t", "m", "y")
     about = columns(db, steps, "m")["embedding"]
     assert (about.treatment, about.width) == ("array", 3)
-    assert db.value(f"SELECT (m_features(t))[{about.first}:{about.first + 2}] FROM t WHERE embedding::real[] = '{{7,14,3}}'") == [
+    places = f"{about.first}:{about.first + 2}"
+    assert db.value(f"SELECT (m_features(t))[{places}] FROM t WHERE embedding::real[] = '{{7,14,3}}'") == [
         7, 14, 3,
     ]  # fmt: skip
     db.run("DROP EXTENSION vector CASCADE; DROP SCHEMA vectors CASCADE")
 
 
 REFUSED = {
-    "no rows": ("SELECT 1 AS y, 2 AS x WHERE FALSE", {}, "source_table: table \"t\" is empty"),
-    "one row": ("SELECT 1 AS y, 2 AS x", {}, 'source_table: table "t" must have at least 10 rows with a value of "y", it has 1'),
+    "no rows": ("SELECT 1 AS y, 2 AS x WHERE FALSE", {}, 'source_table: table "t" is empty'),
+    "one row": (
+        "SELECT 1 AS y, 2 AS x",
+        {},
+        'source_table: table "t" must have at least 10 rows with a value of "y", it has 1',
+    ),
     "one class": (
         "SELECT 'a'::text AS y, i AS x FROM generate_series(1, 20) i",
         {},

@@ -37,9 +37,7 @@ class Delivered:
     seconds: float
 
 
-def lines(
-    plan: Plan, delivered: Delivered, validation: Mapping[str, Measured], test: Mapping[str, Measured]
-) -> Iterator[Line]:
+def lines(plan: Plan, delivered: Delivered, validation: Mapping[str, Measured], test: Mapping[str, Measured]) -> Iterator[Line]:
     """Yield the lines."""
     rows = plan.found.rows
     parts = ", ".join(f"{rows.get(part, 0)} {what}" for part, what in _PARTS.items())
@@ -48,7 +46,9 @@ def lines(
     yield line("columns", _columns(plan))
     yield line("columns dropped", _dropped(plan))
     yield line("target", _target(plan))
-    yield line("best configuration", f"mst_key {delivered.key} of {delivered.trials}: {delivered.network}; {delivered.parameters}")
+    yield line(
+        "best configuration", f"mst_key {delivered.key} of {delivered.trials}: {delivered.network}; {delivered.parameters}"
+    )
     yield line("validation", _worth(validation, classes))
     yield line("test", _worth(test, classes))
     yield line("seconds", f"{delivered.seconds:.1f}")

@@ -19,7 +19,7 @@ _MOST = 20_000  # rows that a threshold is taken from
 
 
 def measures(db: CallerDatabase, model: TableModel, rows: Relation, part: Part) -> Mapping[str, metrics.Measured]:
-    """Return what a model is worth on the rows of a part, each measure beside that of a constant guess; nothing without rows."""
+    """Return what a model is worth on the rows of a part, each beside that of a constant guess; nothing if it is empty."""
     if not getattr(model, f"{part}_rows"):
         return {}
     outputs = _outputs(db, model, rows, part)

@@ -49,7 +49,9 @@ def is_copy(source: Source, found: Statistics, column: SourceColumn) -> bool:
         return bool(len(other)) and bool((mine == other).all())
     if column.kind is Kind.BOOLEAN and target.kind is Kind.BOOLEAN:
         values, hashes = found.measures[column.name][0].values, found.hashes[target.name]
-        return bool(len(hashes)) and len({*zip(values.tolist(), hashes.tolist(), strict=True)}) == len(set(hashes.tolist())) == 2
+        return (
+            bool(len(hashes)) and len({*zip(values.tolist(), hashes.tolist(), strict=True)}) == len(set(hashes.tolist())) == 2
+        )
     return False
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from automl.columns.arguments import Asked, as_identifier
 from automl.columns.columns_table import columns_sql, summary_sql, value_sql
 from automl.columns.features_sql import Vector, function_sql, width
+from automl.columns.kinds import Reading, as_text, field_of
 from automl.columns.maker import AS_WRITTEN
 from automl.columns.presets import SearchArguments
 from automl.columns.source import Role, SourceColumn
@@ -16,7 +17,6 @@ from automl.columns.statistics import Statistics
 from automl.columns.table_model import Column
 from automl.columns.target import Target
 from automl.columns.treatments import Treated
-from automl.columns.kinds import Reading, as_text, field_of
 from automl.database.names import Name, as_typed, literal, quoted
 from automl.training.request import Arguments as SearchCall
 
@@ -301,7 +301,9 @@ def _about(plan: Plan, column: SourceColumn, treated: Treated | None, first: dic
     begun = Column(column.position, column.name, column.shown, str(column.role))
     if column.role is Role.TARGET:
         target = plan.target
-        becomes = f"({column.name} - mean) / standard deviation" if target.classes is None else f"one of {target.outputs} classes"
+        becomes = (
+            f"({column.name} - mean) / standard deviation" if target.classes is None else f"one of {target.outputs} classes"
+        )
         return replace(begun, distinct_values=plan.found.distinct if target.classes else None, becomes=becomes,
                        center=target.center, scale=target.scale)  # fmt: skip
     if treated is None:

@@ -1,7 +1,7 @@
 """What the treatment of columns hangs on, asked of all of them by one statement that goes through the table once.
 
-A row becomes three arrays: its numbers, hashes of its texts, and the texts. The training rows are put together as bytes, numbers
-and hashes, of all of them or, where they are many, of some; and the texts are counted. What comes of it, numpy says.
+A row becomes three arrays: its numbers, hashes of its texts, and the texts. The training rows are put together as bytes,
+numbers and hashes, of all of them or, where they are many, of some; and the texts are counted. What comes of it, numpy says.
 """
 
 from __future__ import annotations
@@ -177,7 +177,8 @@ def statement(asked: Inquiry) -> str:
     split, target = asked.splitting, asked.source.target
     fractions = target.type.name in (*FLOATS, "numeric", "money")
     return f"""WITH source AS (
-    SELECT {split.order or "NULL::float8"} AS o, {split.group} AS g, {split.named or "NULL::text"} AS named, {split.draw} AS draw,
+    SELECT {split.order or "NULL::float8"} AS o, {split.group} AS g, {split.named or "NULL::text"} AS named,
+        {split.draw} AS draw,
         {"''" if fractions else as_text(target.name, target.type)} AS y, {_numbers(asked)} AS m,
         {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
     FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
@@ -258,7 +259,7 @@ def _answers(asked: Inquiry) -> list[str]:
     number, training = len(asked.measured), f"parted WHERE part = '{Part.TRAIN}'"
     sampled = f"FILTER (WHERE draw < (SELECT {_sample(asked)}::float8 / GREATEST(n, 1) FROM size))"
     few = f"(SELECT count(*) FROM classes) <= {MOST_CLASSES}"
-    ranked = "row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE \"C\") AS place"
+    ranked = 'row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE "C") AS place'
     return [
         _answer("cut", what="'cut'", value="g", n="n", first="first", second="second"),
         _answer("parted GROUP BY part", what="'part'", part="part", n="count(*)"),

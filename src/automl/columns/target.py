@@ -146,9 +146,7 @@ def _number(column: SourceColumn, found: Statistics) -> Target:
     scale = float(np.std(measured.known)) if len(measured.known) else 0.0
     if not scale > 0:
         raise _one_value(column)
-    return Target(
-        column, center=float(np.mean(measured.known)), scale=scale, low=measured.low, high=measured.high
-    )
+    return Target(column, center=float(np.mean(measured.known)), scale=scale, low=measured.low, high=measured.high)
 
 
 def _classes(column: SourceColumn, found: Statistics) -> Target:

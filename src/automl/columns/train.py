@@ -129,9 +129,12 @@ def _require_free(db: CallerDatabase, plan: Plan) -> None:
     """Raise if a table or view on the way is there and is none that an earlier call has left."""
     names = plan.names
     there = [name for name in names.tables if catalog.exists(db, name)]
-    rows = catalog.exists(db, names.named("_rows")) and db.execute(
-        "SELECT pg_catalog.obj_description(($1::text)::regclass::oid, 'pg_class') AS comment", names.named("_rows").sql
-    )[0]["comment"]
+    rows = (
+        catalog.exists(db, names.named("_rows"))
+        and db.execute(
+            "SELECT pg_catalog.obj_description(($1::text)::regclass::oid, 'pg_class') AS comment", names.named("_rows").sql
+        )[0]["comment"]
+    )
     if there and rows != f"{MARK} {names.model}":
         raise UsageError(
             "model",
