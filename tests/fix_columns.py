@@ -17,8 +17,10 @@ from fix_search import dense
 CUSTOMERS = """
 CREATE TABLE customers (id integer PRIMARY KEY, age integer, plan text, active boolean, churned text, spent numeric(8,2));
 INSERT INTO customers VALUES
-    (1, 40, 'a', TRUE, 'yes', 110.25), (2, 20, 'b', TRUE, 'no', 60), (3, NULL, 'c', NULL, 'yes', 150), (4, 60, NULL, FALSE, 'yes', 140),
-    (5, 30, 'b', FALSE, 'no', 70), (6, 50, 'a', FALSE, 'yes', NULL), (7, 70, 'b', TRUE, NULL, 200), (8, 45, 'c', TRUE, 'yes', 100)
+    (1, 40, 'a', TRUE, 'yes', 110.25), (2, 20, 'b', TRUE, 'no', 60),
+    (3, NULL, 'c', NULL, 'yes', 150), (4, 60, NULL, FALSE, 'yes', 140),
+    (5, 30, 'b', FALSE, 'no', 70), (6, 50, 'a', FALSE, 'yes', NULL),
+    (7, 70, 'b', TRUE, NULL, 200), (8, 45, 'c', TRUE, 'yes', 100)
 """
 FEATURES = """
 CREATE FUNCTION {name}(r {source}) RETURNS real[] LANGUAGE sql STABLE AS $$ SELECT ARRAY[
@@ -73,7 +75,9 @@ def make_model(db: Session, name: str, architecture: str, weights: Sequence[floa
     db.run(FEATURES.format(name=f"{name}_features", source="customers"))
     schema = db.value("SELECT current_schema()")
     packed = struct.pack(f"<{len(weights)}f", *weights)
-    db.run(f"CREATE TABLE {name} AS SELECT 1 AS mst_key, %s::bytea AS model_weights, %s::json AS model_arch", packed, architecture)
+    db.run(
+        f"CREATE TABLE {name} AS SELECT 1 AS mst_key, %s::bytea AS model_weights, %s::json AS model_arch", packed, architecture
+    )
     db.run(f"CREATE TABLE {name}_info AS SELECT 1 AS mst_key, 'categorical_crossentropy'::text AS loss_type")
     make_summary(
         db,

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from automl import help
 from automl.cluster import keeping
-from automl.columns import ensemble, functions, importance, json_row, train
 from automl.columns import arguments as columns_arguments
+from automl.columns import ensemble, functions, importance, json_row, train
 from automl.columns import evaluate as columns_evaluate
 from automl.columns import predict as columns_predict
 from automl.data import preprocessors, split

@@ -96,7 +96,9 @@ def test_the_planner_sees_through_the_functions_and_asks_the_network_once(churn:
         assert "churn(" not in plan and "churn_features" not in plan and "automl_prob(" not in plan
 
 
-def test_the_functions_read_the_model_with_the_rights_of_who_calls(churn: Session, connect: Callable[..., Session], role: str) -> None:
+def test_the_functions_read_the_model_with_the_rights_of_who_calls(
+    churn: Session, connect: Callable[..., Session], role: str
+) -> None:
     churn.run(f"GRANT SELECT ON customers TO {role}")
     plain = connect(user=role)
     assert plain.error_of("SELECT churn(c) FROM customers c").sqlstate == "42501"
@@ -155,7 +157,13 @@ def test_dump_and_restore_keep_it_all(churn: Session, server: str) -> None:
     with scratch_database(server, "automl_restored") as dsn:
         session = connect_to(dsn)
         session.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
-        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", dsn], input=script, check=True, text=True, capture_output=True)
+        subprocess.run(
+            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", dsn],
+            input=script,
+            check=True,
+            text=True,
+            capture_output=True,
+        )
         assert dict(session.fetch(f"SELECT id, {schema}.churn(c) FROM {schema}.customers c")) == ANSWERS
         session.run(f"SET search_path = {schema}")
         assert {row.id: row.churned for row in predicted(session)} == ANSWERS
@@ -169,7 +177,9 @@ def test_dump_and_restore_keep_it_all(churn: Session, server: str) -> None:
 def test_a_table_is_written_as_madlib_keras_predict_writes_it(churn: Session) -> None:
     rows = predicted(churn)
     assert {row.id: row.churned for row in rows} == ANSWERS
-    assert {row.id: row.prob for row in rows} == pytest.approx({row: max(p, 1 - p) if row != 7 else p for row, p in YES.items()}, abs=1e-6)
+    assert {row.id: row.prob for row in rows} == pytest.approx(
+        {row: max(p, 1 - p) if row != 7 else p for row, p in YES.items()}, abs=1e-6
+    )
     assert types_of(churn, "scored") == ["id integer", "churned text", "prob real"]
 
 

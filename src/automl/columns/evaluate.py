@@ -1,4 +1,4 @@
-"""How good a model of columns is on the rows of a table: measures, the confusion matrix, and what other thresholds would give."""
+"""How good a model of columns is on the rows of a table: measures, the confusion matrix, other thresholds."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _part(model: TableModel, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarra
 
 
 def truths_of(model: TableModel, truths: Sequence[str]) -> np.ndarray:
-    """Return what is true of rows, from its text: the number of each one's class, -1 for one that is not known, or its number."""
+    """Return what is true of rows, from its text: the number of the class, -1 for one that is not known; or the number."""
     if model.is_number:
         return np.array(list(map(float, truths)))
     number = {value: place for place, value in enumerate(model.class_values or ())}
