@@ -127,9 +127,17 @@ def test_each_function_has_a_comment(churn: Session) -> None:
         "SELECT obj_description(oid, 'pg_proc') FROM pg_proc WHERE proname IN ('churn', 'churn_prob')"
         " AND pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) ORDER BY proname"
     )
-    schema = churn.value("SELECT current_schema()")
-    by = f", by the model {schema}.churn of madlib.automl_train."
+    by = ", by a model of madlib.automl_train"
     assert comments == [(f"Predicts churned{by}",), (f"The probability of each class of churned{by}",)]
+
+
+def test_a_function_of_somebody_elses_is_not_replaced(churn: Session) -> None:
+    churn.run("DROP FUNCTION churn_prob(customers)")
+    churn.run("CREATE FUNCTION churn_prob(customers) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    failure = churn.error_of("SELECT madlib.automl_functions('churn')")
+    assert failure.sqlstate == "42723"
+    assert failure.message.startswith("model: function ") and failure.message.endswith("customers) exists already")
+    assert churn.value("SELECT churn_prob(c) FROM customers c LIMIT 1") == 1
 
 
 def test_dropping_the_table_asks_for_cascade_and_then_the_model_says_what_it_lacks(churn: Session) -> None:
