@@ -68,7 +68,13 @@ def make_churn(
         name,
         dense(2, inputs=5),
         [*kernel, 0.0, 0.0],
-        {"class_values": ["no", "yes"], "num_classes": 2, "threshold": threshold, "dependent_varname": names["churned"], **summary},
+        {
+            "class_values": ["no", "yes"],
+            "num_classes": 2,
+            "threshold": threshold,
+            "dependent_varname": names["churned"],
+            **summary,
+        },
         source,
         names,
     )
@@ -97,11 +103,12 @@ def make_model(
 ) -> None:
     """Make the tables and the features function of a model, as automl_train would."""
     model, info, function = (quoted(name + suffix) for suffix in ("", "_info", "_features"))
-    columns = {column: quoted(other) for column, other in names.items()}
-    db.run(FEATURES.format(name=function, source=quoted(source), **columns)))
+    called = {column: quoted(other) for column, other in names.items()}
+    db.run(FEATURES.format(name=function, source=quoted(source), **called))
     schema = db.value("SELECT current_schema()")
     packed = struct.pack(f"<{len(weights)}f", *weights)
-    db.run(f"CREATE TABLE {model} AS SELECT 1 AS mst_key, %s::bytea AS model_weights, %s::json AS model_arch", packed, architecture)
+    columns = "1 AS mst_key, %s::bytea AS model_weights, %s::json AS model_arch"
+    db.run(f"CREATE TABLE {model} AS SELECT {columns}", packed, architecture)
     db.run(f"CREATE TABLE {info} AS SELECT 1 AS mst_key, 'categorical_crossentropy'::text AS loss_type")
     make_summary(
         db,

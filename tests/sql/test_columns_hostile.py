@@ -101,7 +101,7 @@ def test_arrays_of_json(db: Session) -> None:
         " SELECT ARRAY[r.levels[1], 0, 0, (r.tags[2] = 'b, \"c\"')::integer, 0]::real[] $$"
     )
     db.run(
-        "UPDATE churn_columns SET name = 'levels' WHERE name = 'age'; UPDATE churn_columns SET name = 'tags' WHERE name = 'plan'"
+        "UPDATE churn_columns SET name = 'levels' WHERE name = 'age';UPDATE churn_columns SET name = 'tags' WHERE name = 'plan'"
     )
     assert predict_json(db, levels=[-9, 2], tags=["a", 'b, "c"'], active=None) == "no"
     assert predict_json(db, levels=[9, 2], tags=["a", 'b, "c"'], active=None) == "yes"
