@@ -6,8 +6,6 @@ their schema, so that they mean the same whoever calls, and after a dump was res
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from automl.columns import table_model
 from automl.columns.predicted import of_features, probabilities
 from automl.columns.rows import row_type
@@ -15,20 +13,18 @@ from automl.columns.table_model import TableModel
 from automl.database.catalog import Relation
 from automl.database.names import Name, literal
 from automl.database.session import Database
-from automl.database.settings import settings
 from automl.errors import DUPLICATE_FUNCTION, UsageError
 
 PROB = "_prob"  # what the name of the second ends in
-_ALONE = {"search_path": "pg_catalog"}  # under which the catalog names every type with its schema
 _BY = "by a model of madlib.automl_train"  # what the comment on each ends in
 
 
 def automl_functions(db: Database, model: str | None) -> None:
     """Make the functions of a model, or make them again as its tables are now."""
     found = table_model.read(db, model)
-    source = row_type(db, found).source
-    require_free(db, found.name, source)
-    for statement in statements(_in_any_schema(db, found, source)):
+    rows = row_type(db, found)
+    require_free(db, found.name, rows.source)
+    for statement in statements(rows.typed(found)):
         db.execute(statement)
 
 
@@ -76,15 +72,3 @@ def _statements(model: TableModel, name: Name, result: str, body: str, what: str
         f"CREATE OR REPLACE {called} RETURNS {result} LANGUAGE sql STABLE AS {literal(f' SELECT {body} ')}",
         f"COMMENT ON {called} IS {literal(comment)}",
     )
-
-
-def _in_any_schema(db: Database, model: TableModel, source: Relation) -> TableModel:
-    """Return a model with the type of its target as it is called under any search path."""
-    with settings(db, _ALONE):
-        rows = db.execute(
-            "SELECT pg_catalog.format_type(atttypid, atttypmod) AS type FROM pg_catalog.pg_attribute"
-            " WHERE attrelid = ($1::bigint)::oid AND attname = $2::text AND NOT attisdropped",
-            source.oid,
-            model.dependent_varname,
-        )
-    return replace(model, target_type=rows[0]["type"]) if rows else model
