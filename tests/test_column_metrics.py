@@ -58,7 +58,10 @@ def test_numbers() -> None:
     truth, predicted = np.array([3.0, -0.5, 2.0, 7.0]), np.array([2.5, 0.0, 2.0, 8.0])
     found = metrics.of_numbers(truth, predicted)
     assert {name: (each.value, each.constant) for name, each in found.items()} == {
-        "rmse": (pytest.approx(sklearn.root_mean_squared_error(truth, predicted)), pytest.approx(np.std([3.0, -0.5, 2.0, 7.0]))),
+        "rmse": (
+            pytest.approx(sklearn.root_mean_squared_error(truth, predicted)),
+            pytest.approx(np.std([3.0, -0.5, 2.0, 7.0])),
+        ),
         "mae": (0.5, pytest.approx(2.125)),
         "median_absolute_error": (0.5, pytest.approx(1.5)),
         "r2": (pytest.approx(sklearn.r2_score(truth, predicted)), 0.0),

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from automl import help
 from automl.cluster import keeping
-from automl.columns import ensemble, functions, importance, json_row, train
 from automl.columns import arguments as columns_arguments
+from automl.columns import ensemble, functions, importance, json_row, train
 from automl.columns import evaluate as columns_evaluate
 from automl.columns import predict as columns_predict
 from automl.data import preprocessors, split
@@ -122,7 +122,7 @@ automl_threshold = _entry(train.automl_threshold)
 automl_predict = _entry(columns_predict.automl_predict)
 automl_evaluate = _entry(columns_evaluate.automl_evaluate)
 automl_importance = _entry(importance.automl_importance)
-automl_functions = _entry(functions.automl_functions)
+automl_functions = _entry(_or_help(_writing(functions.automl_functions)), writes=False)
 _open_model = _entry(json_row.open_model, writes=False)
 automl_export = _entry(export.automl_export, writes=False)
 automl_release = _entry(keeping.automl_release, writes=False)

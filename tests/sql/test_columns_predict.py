@@ -96,7 +96,9 @@ def test_the_planner_sees_through_the_functions_and_asks_the_network_once(churn:
         assert "churn(" not in plan and "churn_features" not in plan and "automl_prob(" not in plan
 
 
-def test_the_functions_read_the_model_with_the_rights_of_who_calls(churn: Session, connect: Callable[..., Session], role: str) -> None:
+def test_the_functions_read_the_model_with_the_rights_of_who_calls(
+    churn: Session, connect: Callable[..., Session], role: str
+) -> None:
     churn.run(f"GRANT SELECT ON customers TO {role}")
     plain = connect(user=role)
     assert plain.error_of("SELECT churn(c) FROM customers c").sqlstate == "42501"
@@ -125,9 +127,17 @@ def test_each_function_has_a_comment(churn: Session) -> None:
         "SELECT obj_description(oid, 'pg_proc') FROM pg_proc WHERE proname IN ('churn', 'churn_prob')"
         " AND pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) ORDER BY proname"
     )
-    schema = churn.value("SELECT current_schema()")
-    by = f", by the model {schema}.churn of madlib.automl_train."
+    by = ", by a model of madlib.automl_train"
     assert comments == [(f"Predicts churned{by}",), (f"The probability of each class of churned{by}",)]
+
+
+def test_a_function_of_somebody_elses_is_not_replaced(churn: Session) -> None:
+    churn.run("DROP FUNCTION churn_prob(customers)")
+    churn.run("CREATE FUNCTION churn_prob(customers) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    failure = churn.error_of("SELECT madlib.automl_functions('churn')")
+    assert failure.sqlstate == "42723"
+    assert failure.message.startswith("model: function ") and failure.message.endswith("customers) exists already")
+    assert churn.value("SELECT churn_prob(c) FROM customers c LIMIT 1") == 1
 
 
 def test_dropping_the_table_asks_for_cascade_and_then_the_model_says_what_it_lacks(churn: Session) -> None:
@@ -155,7 +165,13 @@ def test_dump_and_restore_keep_it_all(churn: Session, server: str) -> None:
     with scratch_database(server, "automl_restored") as dsn:
         session = connect_to(dsn)
         session.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
-        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", dsn], input=script, check=True, text=True, capture_output=True)
+        subprocess.run(
+            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", dsn],
+            input=script,
+            check=True,
+            text=True,
+            capture_output=True,
+        )
         assert dict(session.fetch(f"SELECT id, {schema}.churn(c) FROM {schema}.customers c")) == ANSWERS
         session.run(f"SET search_path = {schema}")
         assert {row.id: row.churned for row in predicted(session)} == ANSWERS
@@ -169,7 +185,9 @@ def test_dump_and_restore_keep_it_all(churn: Session, server: str) -> None:
 def test_a_table_is_written_as_madlib_keras_predict_writes_it(churn: Session) -> None:
     rows = predicted(churn)
     assert {row.id: row.churned for row in rows} == ANSWERS
-    assert {row.id: row.prob for row in rows} == pytest.approx({row: max(p, 1 - p) if row != 7 else p for row, p in YES.items()}, abs=1e-6)
+    assert {row.id: row.prob for row in rows} == pytest.approx(
+        {row: max(p, 1 - p) if row != 7 else p for row, p in YES.items()}, abs=1e-6
+    )
     assert types_of(churn, "scored") == ["id integer", "churned text", "prob real"]
 
 

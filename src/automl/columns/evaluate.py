@@ -1,4 +1,4 @@
-"""How good a model of columns is on the rows of a table: measures, the confusion matrix, and what other thresholds would give."""
+"""How good a model of columns is on the rows of a table: measures, the confusion matrix, other thresholds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from automl.columns import metrics, table_model
 from automl.columns.predict import RAW, ColumnsPrediction, Written, features_view, network_of
-from automl.columns.predicted import has_threshold
+from automl.columns.predicted import MONEY, has_threshold
 from automl.columns.rows import ROW, listed, of_table, row_type
 from automl.columns.table_model import TableModel
 from automl.database import catalog
@@ -138,12 +138,12 @@ def outputs_of(db: CallerDatabase, model: TableModel, table: Relation, features:
 def truth_of(db: Database, model: TableModel, table: Relation) -> str:
     """Return the SQL of the target of a row, as text: of a number the number, of a class its value as training has it."""
     column = f"{ROW}.{quoted(model.dependent_varname)}"
-    if model.is_number:
-        return f"{column}::pg_catalog.float8::pg_catalog.text"
     there = catalog.columns(db, table)[model.dependent_varname]
+    if model.is_number:
+        through = "::pg_catalog.numeric" if there == MONEY else ""
+        return f"{column}{through}::pg_catalog.float8::pg_catalog.text"
     trained = next(each.type for each in model.columns if each.name == model.dependent_varname)
-    value = column if there == trained.partition("(")[0] else f"{column}::{model.target_type}"
-    return f"({value})::pg_catalog.text"
+    return f"({column if there == trained else f'{column}::{model.target_type}'})::pg_catalog.text"
 
 
 def _require_rows(db: Database, model: TableModel, table: Relation, known: str) -> None:
@@ -169,7 +169,7 @@ def _part(model: TableModel, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarra
 
 
 def truths_of(model: TableModel, truths: Sequence[str]) -> np.ndarray:
-    """Return what is true of rows, from its text: the number of each one's class, -1 for one that is not known, or its number."""
+    """Return what is true of rows, from its text: the number of the class, -1 for one that is not known; or the number."""
     if model.is_number:
         return np.array(list(map(float, truths)))
     number = {value: place for place, value in enumerate(model.class_values or ())}

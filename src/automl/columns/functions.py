@@ -6,25 +6,51 @@ their schema, so that they mean the same whoever calls, and after a dump was res
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from automl.columns import table_model
 from automl.columns.predicted import of_features, probabilities
+from automl.columns.rows import row_type
 from automl.columns.table_model import TableModel
-from automl.database import catalog
-from automl.database.names import LONGEST_NAME, Name, literal, table_name
+from automl.database.catalog import Relation
+from automl.database.names import Name, literal
 from automl.database.session import Database
-from automl.database.settings import settings
-from automl.errors import UsageError
+from automl.errors import DUPLICATE_FUNCTION, UsageError
 
 PROB = "_prob"  # what the name of the second ends in
-_ALONE = {"search_path": "pg_catalog"}  # under which the catalog names every type with its schema
+_BY = "by a model of madlib.automl_train"  # what the comment on each ends in
 
 
 def automl_functions(db: Database, model: str | None) -> None:
     """Make the functions of a model, or make them again as its tables are now."""
-    for statement in statements(_in_any_schema(db, table_model.read(db, model))):
+    found = table_model.read(db, model)
+    rows = row_type(db, found)
+    require_free(db, found.name, rows.source)
+    for statement in statements(rows.typed(found)):
         db.execute(statement)
+
+
+def require_free(db: Database, model: Name, source: Relation) -> None:
+    """Raise unless the names of a model's functions are free, or those of functions that it had before.
+
+    Raises:
+        UsageError: 42723 if a function of somebody else's takes the rows of the source under one of the names.
+    """
+    for name in (model, model.with_suffix(PROB)):
+        rows = db.execute(_FUNCTION, name.table, name.schema, source.oid)
+        if rows and not (rows[0]["comment"] or "").endswith(_BY):
+            call = f"{name.sql}({source.sql})"
+            raise UsageError(
+                "model",
+                f"function {call} exists already",
+                hint=f"Choose another name for the model, or DROP FUNCTION {call}.",
+                sqlstate=DUPLICATE_FUNCTION,
+            )
+
+
+_FUNCTION = (
+    "SELECT pg_catalog.obj_description(p.oid, 'pg_proc') AS comment FROM pg_catalog.pg_proc p"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_class c ON c.reltype = p.proargtypes[0]"
+    " WHERE p.pronargs = 1 AND p.proname = $1::text AND n.nspname = $2::text AND c.oid = ($3::bigint)::oid"
+)
 
 
 def statements(model: TableModel) -> tuple[str, ...]:
@@ -39,35 +65,10 @@ def statements(model: TableModel) -> tuple[str, ...]:
     return tuple(statement for pair in made for statement in pair)
 
 
-def names(model: Name, is_number: bool) -> tuple[Name, ...]:
-    """Return what the functions of a model are called.
-
-    Raises:
-        UsageError: a name is too long for the database, which would cut it.
-    """
-    found = (model,) if is_number else (model, model.with_suffix(PROB))
-    if len(found[-1].table.encode()) > LONGEST_NAME:
-        raise UsageError("model", f'must leave room for "{PROB}" in a name of {LONGEST_NAME} bytes', model.table)
-    return found
-
-
 def _statements(model: TableModel, name: Name, result: str, body: str, what: str) -> tuple[str, str]:
     called = f"FUNCTION {name.sql}({model.source_table})"
-    comment = f"{what}, by the model {model.name} of madlib.automl_train."
+    comment = f"{what}, {_BY}"
     return (
         f"CREATE OR REPLACE {called} RETURNS {result} LANGUAGE sql STABLE AS {literal(f' SELECT {body} ')}",
         f"COMMENT ON {called} IS {literal(comment)}",
     )
-
-
-def _in_any_schema(db: Database, model: TableModel) -> TableModel:
-    """Return a model with the type of its target as it is called under any search path."""
-    source = catalog.find_table(db, "model", table_name("model", model.source_table))
-    with settings(db, _ALONE):
-        rows = db.execute(
-            "SELECT pg_catalog.format_type(atttypid, atttypmod) AS type FROM pg_catalog.pg_attribute"
-            " WHERE attrelid = ($1::bigint)::oid AND attname = $2::text AND NOT attisdropped",
-            source.oid,
-            model.dependent_varname,
-        )
-    return replace(model, target_type=rows[0]["type"]) if rows else model

@@ -3,8 +3,8 @@
 Permutation importance (Breiman 2001), of columns as they are in the table, whatever each becomes in the vector: what belongs to
 one is permuted together. Which places of the vector those are is seen, not known: each column has a number from 1 on, and for
 each bit of it the features are made once more, with the columns whose number has that bit taken from the row before. A place
-that changes somewhere belongs to the column whose number has exactly the bits of those rounds. So it takes eleven statements for
-1,600 columns, and no other hand that says what lies where.
+that changes somewhere belongs to the column whose number has exactly the bits of those rounds. So it takes eleven statements
+for 1,600 columns, and nobody else to say what lies where.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from automl.columns import metrics, table_model
-from automl.columns.evaluate import truths_of, in_unit, native, require_target, truth_of
+from automl.columns.evaluate import in_unit, native, require_target, truth_of, truths_of
 from automl.columns.predict import network_of
 from automl.columns.rows import ROW, Field, RowType, row_of_table, row_type
 from automl.columns.table_model import TableModel
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import literal, quoted
-from automl.database.session import CallerDatabase, Database
+from automl.database.session import CallerDatabase
 from automl.errors import FEATURE_NOT_SUPPORTED, Problems, UsageError
 from keras_seg.protocol.answers import digest_of
 from keras_seg.protocol.predictions import opened_outputs
@@ -139,9 +139,7 @@ def _features(db: CallerDatabase, rows: RowType, shifted: Callable[[Field], bool
     return np.concatenate(parts)
 
 
-def _lines(
-    db: CallerDatabase, model: TableModel, sample: Sample, repeats: int, generator: np.random.Generator
-) -> list[Line]:
+def _lines(db: CallerDatabase, model: TableModel, sample: Sample, repeats: int, generator: np.random.Generator) -> list[Line]:
     network = _Ready(db, model, sample.features.shape[1])
     before = _losses(model, sample.truth, network.outputs(sample.features))
     lines = []

@@ -90,7 +90,7 @@ def open_model(db: CallerDatabase, model: str | None, pred_type: str | None = "r
     version = None if db.dialect.segmented else db.prepared(_version(found))
     seen = version.column() if version else None
     rows = row_type(db, found)
-    answered = _answer(found, rows.features("q.row"), (pred_type or "response").strip().lower())
+    answered = _answer(rows.typed(found), rows.features("q.row"), (pred_type or "response").strip().lower())
     return Asking(db.prepared(_statement(rows, answered)), version, seen)
 
 

@@ -59,7 +59,9 @@ def of_classes(truth: np.ndarray, probabilities: np.ndarray, answered: np.ndarra
         "accuracy": Measured(float((truth == answered).mean()), often),
         "balanced_accuracy": Measured(float(_recalls(truth, answered)[there].mean()), 1 / len(there)),
         "brier": Measured(_brier(truth, probabilities), float(1 - (shares**2).sum())),
-        **(_of_two(truth == 1, probabilities[:, 1], answered == 1) if len(shares) == 2 else _of_several(truth, answered, there)),
+        **(
+            _of_two(truth == 1, probabilities[:, 1], answered == 1) if len(shares) == 2 else _of_several(truth, answered, there)
+        ),
     }
 
 

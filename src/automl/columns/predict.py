@@ -76,15 +76,17 @@ def automl_predict(
     found = problems.attempt(lambda: table_model.read(db, model))
     table = problems.attempt(lambda: _table(db, source_table))
     output = problems.attempt(lambda: catalog.require_absent(db, "output_table", table_name("output_table", output_table)))
-    written = problems.attempt(lambda: _written(found.value, pred_type))
     identity = problems.attempt(lambda: _id_column(db, found.value, table.value, id_col))
-    features = problems.attempt(lambda: of_table(db, row_type(db, found.value), table.value))
+    rows = problems.attempt(lambda: row_type(db, found.value))
+    features = problems.attempt(lambda: of_table(db, rows.value, table.value))
+    problems.attempt(lambda: _written(found.value, pred_type))
     problems.stop()
-    network, (name,) = network_of(db, found.value), output.value
+    typed, (name,) = rows.value.typed(found.value), output.value
+    network, written = network_of(db, typed), _written(typed, pred_type)
     columns = {identity.value: f"{ROW}.{quoted(identity.value)}"}
     with features_view(db, table.value, features.value, columns) as (view, vector):
         source = source_of(db, view, quoted(identity.value), quoted(vector))
-        write(db, ColumnsPrediction(network, source, name, written.value.selection, written=written.value))
+        write(db, ColumnsPrediction(network, source, name, written.selection, written=written))
 
 
 def network_of(db: CallerDatabase, model: TableModel) -> Model:

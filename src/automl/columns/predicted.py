@@ -9,6 +9,7 @@ from automl.columns.table_model import TableModel
 from automl.database.names import literal
 
 NUMBER = "pg_catalog.float8"
+MONEY = "money"  # to and from which only numeric has a cast
 
 
 def of_features(model: TableModel, features: str) -> str:
@@ -46,7 +47,8 @@ def answer(model: TableModel, outputs: str) -> str:
         outputs: the SQL of what the network gives for the row, a `real[]`.
     """
     if model.is_number:
-        return f"({number(model, outputs)})::{model.target_type}"
+        through = "::pg_catalog.numeric" if model.target_type == MONEY else ""
+        return f"({number(model, outputs)}){through}::{model.target_type}"
     first, second = (_label(model, value) for value in model.class_values or ())
     return f"CASE WHEN ({outputs})[2] >= {_float(model.threshold)} THEN {second} ELSE {first} END"
 

@@ -7,13 +7,14 @@ model takes, by their names, and NULL for all others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from automl.columns.table_model import TableModel
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, as_typed, literal, quoted, table_name
 from automl.database.session import Database
+from automl.database.settings import settings
 from automl.errors import UNDEFINED_COLUMN, UNDEFINED_OBJECT, UNDEFINED_TABLE, UsageError
 from keras_seg.protocol.spelling import closest
 
@@ -46,16 +47,22 @@ class RowType:
     Attributes:
         source: the table, whose name is that of the type as well.
         function: that makes features of a row; an identifier with its schema.
+        target_type: of the column that is predicted, with its schema, length and precision; None if the column is gone.
     """
 
     source: Relation
     function: str
     fields: tuple[Field, ...]
+    target_type: str | None
 
     @property
     def needed(self) -> tuple[Field, ...]:
         """The columns that a row must have."""
         return tuple(field for field in self.fields if field.needed)
+
+    def typed(self, model: TableModel) -> TableModel:
+        """Return a model whose target has its type as it is called under any search path."""
+        return model if self.target_type is None else replace(model, target_type=self.target_type)
 
     def row(self, value: Callable[[Field], str]) -> str:
         """Return the SQL of a row.
@@ -80,7 +87,8 @@ def row_type(db: Database, model: TableModel) -> RowType:
     source = _source(db, model)
     _require_function(db, model, source)
     taken = {column.name for column in model.features}
-    rows = db.execute(_FIELDS, source.oid)
+    with settings(db, _ALONE):
+        rows = db.execute(_FIELDS, source.oid)
     fields = tuple(
         Field(
             row["name"],
@@ -91,14 +99,17 @@ def row_type(db: Database, model: TableModel) -> RowType:
         )
         for row in rows
     )
-    return RowType(source, model.features_function, fields)
+    target = next((row["written"] for row in rows if row["name"] == model.dependent_varname), None)
+    return RowType(source, model.features_function, fields, target)
 
 
+_ALONE = {"search_path": "pg_catalog"}  # under which the catalog names every type with its schema
 # A column whose domain allows no NULL cannot be left out of a row.
 _FIELDS = (
     "SELECT a.attname::text AS name, t.typtype = 'd' AND t.typnotnull AS strict, t.typtype::text AS kind,"
     " t.oid IN (20, 21, 23) AS integer, CASE t.typcategory WHEN 'A' THEN e.typcategory::text END AS elements,"
-    " pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS type"
+    " pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS type,"
+    " pg_catalog.format_type(a.atttypid, a.atttypmod) AS written"
     " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
     " JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem"
     " WHERE a.attrelid = ($1::bigint)::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
