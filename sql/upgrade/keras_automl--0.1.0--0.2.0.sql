@@ -1066,3 +1066,12 @@ return GD['automl'].automl_threshold(*args)
 $$;
 COMMENT ON FUNCTION madlib.automl_threshold(text, text) IS
 'Internal: finds the threshold of two classes that is best for F1 on the validation rows of automl_train, and keeps it with the model.';
+
+CREATE FUNCTION madlib.automl_train(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_train', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_train(text) IS
+'Help: what automl_train does; with ''usage'' its arguments and results, with ''example'' examples.';

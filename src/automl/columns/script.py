@@ -7,14 +7,14 @@ from dataclasses import dataclass, fields, replace
 
 from automl.columns.arguments import Asked, as_identifier
 from automl.columns.columns_table import columns_sql, summary_sql, value_sql
-from automl.columns.features_sql import Vector, function_sql, width
+from automl.columns.features_sql import Vector, comment_sql, function_sql, width
 from automl.columns.kinds import Reading, as_text, field_of
 from automl.columns.maker import AS_WRITTEN
 from automl.columns.presets import SearchArguments
 from automl.columns.source import Role, SourceColumn
 from automl.columns.splitting import Part, Splitting
 from automl.columns.statistics import Statistics
-from automl.columns.table_model import Column
+from automl.columns.table_model import FEATURES, Column
 from automl.columns.target import Target
 from automl.columns.treatments import Treated
 from automl.database.names import Name, as_typed, literal, quoted
@@ -94,7 +94,7 @@ class Plan:
     @property
     def features_function(self) -> Name:
         """The function that makes a vector of a row."""
-        return self.asked.model.with_suffix("_features")
+        return self.asked.model.with_suffix(FEATURES)
 
 
 def preparing(plan: Plan, search: SearchArguments) -> list[Step]:
@@ -106,6 +106,7 @@ def preparing(plan: Plan, search: SearchArguments) -> list[Step]:
     return [
         Step("settings", f"SELECT {held}"),
         Step("features", function_sql(plan.features_function, plan.row_type, plan.vector)),
+        Step("features", comment_sql(plan.features_function, plan.row_type)),
         Step("rows", _rows_sql(plan, part)),
         Step("rows", f"COMMENT ON TABLE {rows.sql} IS {literal(f'{MARK} {names.model}')}"),
         Step("rows", _view_sql(plan, "_rows_train", Part.TRAIN)),

@@ -7,10 +7,11 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from automl.columns import answer, ensemble, held_out, script, table_model
+from automl.columns import answer, ensemble, functions, held_out, script, table_model
 from automl.columns.answer import Delivered, Line
 from automl.columns.arguments import Arguments, Asked, as_identifier, parse
 from automl.columns.features_sql import Vector
+from automl.columns.kinds import Kind
 from automl.columns.leaks import suspects, without_copies
 from automl.columns.maker import Maker, open_maker
 from automl.columns.presets import SearchArguments, search_arguments
@@ -42,11 +43,6 @@ def automl_train(db: CallerDatabase, *arguments: object) -> list[Line]:
     _require_free(db, plan)
     with open_maker(db, asked.source.relation) as maker:
         return list(_Training(db, plan, maker).lines())
-
-
-def automl_threshold(db: CallerDatabase, model: str | None, rows_table: str | None) -> float:
-    """Find the threshold of two classes that is best for F1 on the validation rows, and keep it with the model."""
-    return held_out.automl_threshold(db, model, rows_table)
 
 
 def planned(db: CallerDatabase, asked: Asked) -> Plan:
@@ -111,7 +107,7 @@ def _mean_weight(about: Inquiry, found: Statistics) -> float | None:
     weight = about.source.of_role(Role.WEIGHT)
     if weight is None:
         return None
-    (measured,) = found.measures[weight.name] or (None,)
+    measured = found.measures[weight.name][0] if weight.kind is Kind.NUMBER else None
     mean = float(np.mean(measured.known)) if measured is not None and len(measured.known) else 0.0
     if measured is None or not mean > 0 or (measured.low or 0) < 0:
         raise UsageError("weight_col", f'column "{weight.name}" must hold numbers of at least 0, some of them above 0')
@@ -126,8 +122,9 @@ def _search_arguments(plan: Plan, seconds: float) -> SearchArguments:
 
 
 def _require_free(db: CallerDatabase, plan: Plan) -> None:
-    """Raise if a table or view on the way is there and is none that an earlier call has left."""
+    """Raise if a table or view on the way is there and is none that an earlier call has left, or a function."""
     names = plan.names
+    functions.require_free(db, names.model, plan.asked.source.relation)
     there = [name for name in names.tables if catalog.exists(db, name)]
     rows = (
         catalog.exists(db, names.named("_rows"))
