@@ -179,7 +179,7 @@ def statement(asked: Inquiry) -> str:
     return f"""WITH source AS (
     SELECT {split.order or "NULL::float8"} AS o, {split.group} AS g, {split.named or "NULL::text"} AS named,
         {split.draw} AS draw,
-        {"''" if fractions else as_text(target.name, target.type)} AS y, {_numbers(asked)} AS m,
+        {"''::text" if fractions else as_text(target.name, target.type)} AS y, {_numbers(asked)} AS m,
         {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
     FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
 ), classes AS (
@@ -256,8 +256,8 @@ _ANSWER = {
 
 def _answers(asked: Inquiry) -> list[str]:
     """The queries of the answer."""
-    number, training = len(asked.measured), f"parted WHERE part = '{Part.TRAIN}'"
-    sampled = f"FILTER (WHERE draw < (SELECT {_sample(asked)}::float8 / GREATEST(n, 1) FROM size))"
+    number, training = len(asked.measured), f"parted, size WHERE part = '{Part.TRAIN}'"
+    sampled = f"draw < {_sample(asked)}::float8 / GREATEST(size.n, 1)"
     few = f"(SELECT count(*) FROM classes) <= {MOST_CLASSES}"
     ranked = 'row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE "C") AS place'
     return [
@@ -268,8 +268,8 @@ def _answers(asked: Inquiry) -> list[str]:
         _answer(
             training,
             what="'rows'",
-            numbers=f"{_joined('m', number)} {sampled}",
-            hashes=f"{_joined('k', len(asked.hashed))} {sampled}",
+            numbers=_joined("m", number, sampled),
+            hashes=_joined("k", len(asked.hashed), sampled),
             missing=_each(number, "sum((m[{}] = 'NaN')::integer)"),
             low=_each(number, "min(nullif(m[{}], 'NaN'))"),
             high=_each(number, "max(nullif(m[{}], 'NaN'))"),
@@ -308,10 +308,9 @@ def _each(count: int, expression: str) -> str:
     return f"ARRAY[{', '.join(expression.format(at) for at in range(1, count + 1))}]"
 
 
-def _joined(name: str, count: int) -> str:
-    """The SQL of the arrays of all rows, one behind the other, as they are sent; nothing where they are empty."""
-    sent = f"array_send({name})" if count else "''::bytea"
-    return f"string_agg({sent}, ''::bytea)"
+def _joined(name: str, count: int, which: str) -> str:
+    """The SQL of the arrays of some rows, one behind the other, as they are sent; nothing where they are empty."""
+    return f"string_agg(CASE WHEN {which} THEN array_send({name}) END, ''::bytea)" if count else "NULL"
 
 
 # --- what it says -------------------------------------------------------------------------------------------------------
