@@ -196,7 +196,7 @@ def test_what_the_caller_calls_a_category_is_one() -> None:
 
 
 def test_codes_in_sql_hold_any_text() -> None:
-    assert code_sql("r.t", ['it\'s "x"\\']) == r"""coalesce((E'{"it''s \\"x\\"\\\\\\\\": 1}'::jsonb ->> r.t)::integer, 0)"""
+    assert code_sql("r.t", ['it\'s "x"\\']) == r"""coalesce((E'{"it''s \\"x\\"\\\\": 1}'::jsonb ->> r.t)::integer, 0)"""
     assert hashed_sql("r.t", ["a"]) == (
         """coalesce(('{"a": 1}'::jsonb ->> r.t)::integer, 2 + ('x' || substr(md5(r.t), 1, 2))::bit(8)::integer, 0)""",
         257,
