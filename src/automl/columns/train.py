@@ -157,8 +157,7 @@ class _Training:
         """Carry it out, and return what is told of it."""
         try:
             searched = self._prepare()
-            made, key = self._apart(lambda: self._search(searched))
-            return self._finish(searched, made, key)
+            return self._apart(lambda: self._finish(*self._search(searched)))
         except BaseException:
             self._maker.clear([*script.dropping(self._plan.names), self._without_function])
             raise
@@ -179,7 +178,7 @@ class _Training:
                 self._maker.make(step.sql)
         return searched
 
-    def _apart(self, work: Callable[[], tuple[Made, int]]) -> tuple[Made, int]:
+    def _apart(self, work: Callable[[], list[Line]]) -> list[Line]:
         """Do something so that no locks are left if it fails: another session drops then what it was done with."""
         if not self._maker.commits:
             return work()
@@ -193,7 +192,7 @@ class _Training:
         most = script.averaged(self._plan, searched)
         return made, ensemble.automl_ensemble(self._db, as_identifier(self._plan.asked.model), None, most)
 
-    def _finish(self, searched: SearchArguments, made: Made, key: int) -> list[Line]:
+    def _finish(self, made: Made, key: int) -> list[Line]:
         """Write what is known of the model, and look at it with rows that it was not trained on."""
         plan = self._plan
         for step in script.writing(plan, str(key)):
