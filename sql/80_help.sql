@@ -11,7 +11,7 @@ BEGIN
         'train_test_split', 'training_preprocessor_dl', 'validation_preprocessor_dl',
         'madlib_keras_automl', 'automl_resume', 'automl_repeat', 'automl_plan', 'madlib_keras_fit_multiple_model', 'madlib_keras_fit',
         'madlib_keras_evaluate', 'madlib_keras_predict', 'madlib_keras_predict_byom', 'automl_export',
-        'automl_predict', 'automl_evaluate', 'automl_importance'
+        'automl_train', 'automl_predict', 'automl_evaluate', 'automl_importance'
     ] LOOP
         EXECUTE format($sql$
 CREATE FUNCTION madlib.%I(message text DEFAULT '') RETURNS text

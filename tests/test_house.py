@@ -149,6 +149,8 @@ JSON = {
     "keras_seg/files/keras_file.py": "the parts of a .keras file",
     "keras_seg/files/safetensors.py": "the header of that format",
     "keras_seg/files/onnx_graph.py": "notes about a model",
+    "automl/columns/arguments.py": "arguments that are JSON",
+    "automl/columns/vocabularies.py": "a vocabulary, as SQL has it",
     "automl/files/export.py": "class values, from the summary table",
     "automl/models/library.py": "Keras' JSON of an architecture",
     "automl/models/outline.py": "Keras' JSON of an architecture",

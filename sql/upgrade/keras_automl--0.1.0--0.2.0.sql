@@ -1025,3 +1025,53 @@ return GD['automl'].usage('automl_functions', 'usage')
 $$;
 COMMENT ON FUNCTION madlib.automl_functions() IS
 'Help: what automl_functions makes, and its argument.';
+
+-- Tables of ordinary columns came to models in one statement.
+CREATE FUNCTION madlib.automl_train(
+    source_table text,
+    model text,
+    dependent_varname text,
+    independent_varname text DEFAULT '*',
+    exclude text DEFAULT NULL,
+    id_col text DEFAULT NULL,
+    objective text DEFAULT NULL,
+    budget interval DEFAULT '10 min',
+    preset text DEFAULT 'good',
+    random_state integer DEFAULT NULL,
+    time_col text DEFAULT NULL,
+    split_col text DEFAULT NULL,
+    weight_col text DEFAULT NULL,
+    column_types jsonb DEFAULT NULL,
+    params jsonb DEFAULT NULL,
+    dry_run boolean DEFAULT FALSE,
+    functions boolean DEFAULT TRUE,
+    OUT name text,
+    OUT value text
+) RETURNS SETOF record
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_train(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_train(
+    text, text, text, text, text, text, text, interval, text, integer, text, text, text, jsonb, jsonb, boolean, boolean
+) IS
+'Makes a model of a table of ordinary columns: looks at them, packs the rows, searches networks, and makes functions that predict.';
+
+CREATE FUNCTION madlib.automl_threshold(model text, rows_table text) RETURNS double precision
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].automl_threshold(*args)
+$$;
+COMMENT ON FUNCTION madlib.automl_threshold(text, text) IS
+'Internal: finds the threshold of two classes that is best for F1 on the validation rows of automl_train, and keeps it with the model.';
+
+CREATE FUNCTION madlib.automl_train(message text DEFAULT '') RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_train', *args)
+$$;
+COMMENT ON FUNCTION madlib.automl_train(text) IS
+'Help: what automl_train does; with ''usage'' its arguments and results, with ''example'' examples.';

@@ -10,7 +10,7 @@ from typing import TypeVar
 from automl import help
 from automl.cluster import keeping
 from automl.columns import arguments as columns_arguments
-from automl.columns import ensemble, functions, importance, json_row, train
+from automl.columns import ensemble, functions, held_out, importance, json_row, train
 from automl.columns import evaluate as columns_evaluate
 from automl.columns import predict as columns_predict
 from automl.data import preprocessors, split
@@ -118,7 +118,7 @@ madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
 automl_ensemble = _entry(ensemble.automl_ensemble)
 _read_model = _entry(one_row.automl_model, writes=False)
 automl_train = _entry(train.automl_train, columns_arguments.Arguments)
-automl_threshold = _entry(train.automl_threshold)
+automl_threshold = _entry(held_out.automl_threshold)
 automl_predict = _entry(columns_predict.automl_predict)
 automl_evaluate = _entry(columns_evaluate.automl_evaluate)
 automl_importance = _entry(importance.automl_importance)

@@ -9,6 +9,7 @@ In reading order:
     statistics     one statement that says of all columns what their treatment hangs on
     vocabularies   the SQL that makes a code of a text
     treatments     what becomes of each column
+    target         what is predicted: classes, or a number
     leaks          columns that give the target by themselves
     features_sql   the function that makes a vector of a row
     layout         what stands where in a row's vector

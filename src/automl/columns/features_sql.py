@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from automl.columns.functions import BY
 from automl.columns.kinds import ROW
 from automl.columns.layout import Layout
 from automl.columns.treatments import Treated
-from automl.database.names import Name
+from automl.database.names import Name, literal
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Vector:
         arrays = [flag.sql for each in self.columns for flag in each.flags if flag.width is not None]
         codes = [code.sql for each in self.columns for code in each.codes]
         return " || ".join([*_array(begin), *arrays, *_array(codes)])
+
+
+def comment_sql(name: Name, row_type: str) -> str:
+    """Return the statement that says what the function is."""
+    return f"COMMENT ON FUNCTION {name.sql}({row_type}) IS {literal(f'The numbers that are taken of a row, {BY}')}"
 
 
 def width(column: Treated) -> int:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from automl.columns import table_model
 from automl.columns.predicted import of_features, probabilities
 from automl.columns.rows import row_type
-from automl.columns.table_model import TableModel
+from automl.columns.table_model import FEATURES, TableModel
 from automl.database.catalog import Relation
 from automl.database.names import Name, literal
 from automl.database.session import Database
 from automl.errors import DUPLICATE_FUNCTION, UsageError
 
 PROB = "_prob"  # what the name of the second ends in
-_BY = "by a model of madlib.automl_train"  # what the comment on each ends in
+BY = "by a model of madlib.automl_train"  # what the comment on each ends in
 
 
 def automl_functions(db: Database, model: str | None) -> None:
@@ -34,9 +34,9 @@ def require_free(db: Database, model: Name, source: Relation) -> None:
     Raises:
         UsageError: 42723 if a function of somebody else's takes the rows of the source under one of the names.
     """
-    for name in (model, model.with_suffix(PROB)):
+    for name in (model, model.with_suffix(PROB), model.with_suffix(FEATURES)):
         rows = db.execute(_FUNCTION, name.table, name.schema, source.oid)
-        if rows and not (rows[0]["comment"] or "").endswith(_BY):
+        if rows and not (rows[0]["comment"] or "").endswith(BY):
             call = f"{name.sql}({source.sql})"
             raise UsageError(
                 "model",
@@ -67,7 +67,7 @@ def statements(model: TableModel) -> tuple[str, ...]:
 
 def _statements(model: TableModel, name: Name, result: str, body: str, what: str) -> tuple[str, str]:
     called = f"FUNCTION {name.sql}({model.source_table})"
-    comment = f"{what}, {_BY}"
+    comment = f"{what}, {BY}"
     return (
         f"CREATE OR REPLACE {called} RETURNS {result} LANGUAGE sql STABLE AS {literal(f' SELECT {body} ')}",
         f"COMMENT ON {called} IS {literal(comment)}",

@@ -49,7 +49,9 @@ def is_copy(source: Source, found: Statistics, column: SourceColumn) -> bool:
         return bool(len(other)) and bool((mine == other).all())
     if column.kind is Kind.BOOLEAN and target.kind is Kind.BOOLEAN:
         values, hashes = found.measures[column.name][0].values, found.hashes[target.name]
-        return bool(len(hashes)) and len({*zip(values.tolist(), hashes.tolist(), strict=True)}) == len(set(hashes.tolist())) == 2
+        return (
+            bool(len(hashes)) and len({*zip(values.tolist(), hashes.tolist(), strict=True)}) == len(set(hashes.tolist())) == 2
+        )
     return False
 
 
@@ -88,8 +90,8 @@ def _gives_class(codes: Codes, target: NDArray[np.generic]) -> bool:
     guess = np.bincount(labels[::2]).argmax()
     pairs, counts = np.unique(codes[::2] * classes + labels[::2], return_counts=True)
     told = np.full(codes.max() + 1, guess)
-    for pair in pairs[np.argsort(counts, kind="stable")]:  # of each value the most frequent comes last
-        told[pair // classes] = pair % classes
+    ordered = pairs[np.argsort(counts, kind="stable")]
+    told[ordered // classes] = ordered % classes  # of several for one value the last stays, which is the most frequent
     wrong, without = (told[codes[1::2]] != labels[1::2]).mean(), (labels[1::2] != guess).mean()
     return bool(without > 0 and wrong <= LEFT * without)
 

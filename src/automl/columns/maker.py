@@ -1,7 +1,7 @@
 """Where tables are made that the sessions of a search read: in a session of its own, which commits, so that others see them.
 
-What the caller's transaction has made cannot be seen by others, and a search over it runs in the caller's own session. So the
-rows are packed by another session, as the calling role. Where that one would not see what the caller sees, or the search is to run
+What the caller's transaction has made cannot be seen by others, and a search over it runs in the caller's own session. So
+another session packs the rows, as the calling role. Where that one would not see what the caller sees, or the search is to run
 in the caller's session anyway, everything is made there.
 """
 
@@ -84,7 +84,9 @@ class SessionMaker:
         except psycopg.Error as error:
             said = error.diag
             state = error.sqlstate or EXTERNAL_ROUTINE_EXCEPTION
-            raise AutomlError(without_class(said.message_primary or str(error)), sqlstate=state, hint=said.message_hint) from None
+            raise AutomlError(
+                without_class(said.message_primary or str(error)), sqlstate=state, hint=said.message_hint
+            ) from None
 
     def clear(self, statements: Sequence[str]) -> None:
         until = time.monotonic() + _CLEANING

@@ -133,7 +133,9 @@ def read_source(db: Database, relation: Relation, uses: Uses) -> Source:
         if role is Role.FEATURE and uses.id is None and name == alone and wanted is None:
             role = Role.ID
         taken = _taken_as(name, kind, natural, wanted)
-        found.append(SourceColumn(position, name, kind, shown, taken, role, wanted is not None, name in numbered or _names(name)))
+        found.append(
+            SourceColumn(position, name, kind, shown, taken, role, wanted is not None, name in numbered or _names(name))
+        )
     return Source(relation, tuple(found), (uses.id,) if uses.id is not None else primary)
 
 
@@ -158,11 +160,11 @@ def _taken_as(name: str, kind: ColumnType, natural: Kind, wanted: str | None) ->
         natural: what its type tells.
         wanted: what the caller says.
     """
-    if wanted is None or wanted == _EXCLUDE or wanted == natural:
+    if wanted is None or wanted in (_EXCLUDE, natural):
         return natural
     allowed = [str(natural), *(str(word) for word in _WORDS if _possible(word, kind, natural)), _EXCLUDE]
     if wanted not in allowed:
-        rule = f'must be one of {", ".join(dict.fromkeys(allowed))} for a column of type {kind.name}'
+        rule = f"must be one of {', '.join(dict.fromkeys(allowed))} for a column of type {kind.name}"
         raise UsageError(f'column_types: "{name}"', rule, wanted)
     return Kind(wanted)
 

@@ -18,6 +18,7 @@ from automl.errors import UsageError
 
 FIRST, SECOND = 0.8, 0.9  # how many rows come before the two cuts
 MOST_STRATA = 100  # classes that are cut each on its own; of more all are cut together
+_ALL = "''::text"  # the group of all rows
 _DIGITS = 13  # of a hash, of four bits each: what a double precision holds exactly
 
 
@@ -97,14 +98,14 @@ def splitting(source: Source, seed: int, *, strata: bool) -> Splitting:
     split, time = source.of_role(Role.SPLIT), source.of_role(Role.TIME)
     if split is not None:
         named = f"lower(btrim({as_text(split.name, split.type)}))"
-        return Splitting(None, "double precision", "''", named, f'the column "{split.name}" says it', place, draw)
+        return Splitting(None, "double precision", _ALL, named, f'the column "{split.name}" says it', place, draw)
     if time is not None:
         if time.type.category not in "DN":
             raise UsageError("time_col", f'column "{time.name}" must be a date, a timestamp or a number', time.shown)
         rule = f'the last tenth by "{time.name}" tests, the tenth before it validates'
-        return Splitting(field_of(time.name), time.type.sql, "''", None, rule, place, draw)
+        return Splitting(field_of(time.name), time.type.sql, _ALL, None, rule, place, draw)
     target = source.target
-    group = as_text(target.name, target.type) if strata else "''"
+    group = as_text(target.name, target.type) if strata else _ALL
     told = f"the key ({', '.join(source.key)})" if source.key else "the row"
     rule = f"80 % train, 10 % validate, 10 % test{' of each class' if strata else ''}, by a hash of {told}"
     return Splitting(place, "double precision", group, None, rule, place, draw)

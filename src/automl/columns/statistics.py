@@ -1,7 +1,7 @@
 """What the treatment of columns hangs on, asked of all of them by one statement that goes through the table once.
 
-A row becomes three arrays: its numbers, hashes of its texts, and the texts. The training rows are put together as bytes, numbers
-and hashes, of all of them or, where they are many, of some; and the texts are counted. What comes of it, numpy says.
+A row becomes three arrays: its numbers, hashes of its texts, and the texts. The training rows are put together as bytes,
+numbers and hashes, of all of them or, where they are many, of some; and the texts are counted. What comes of it, numpy says.
 """
 
 from __future__ import annotations
@@ -177,8 +177,9 @@ def statement(asked: Inquiry) -> str:
     split, target = asked.splitting, asked.source.target
     fractions = target.type.name in (*FLOATS, "numeric", "money")
     return f"""WITH source AS (
-    SELECT {split.order or "NULL::float8"} AS o, {split.group} AS g, {split.named or "NULL::text"} AS named, {split.draw} AS draw,
-        {"''" if fractions else as_text(target.name, target.type)} AS y, {_numbers(asked)} AS m,
+    SELECT {split.order or "NULL::float8"} AS o, {split.group} AS g, {split.named or "NULL::text"} AS named,
+        {split.draw} AS draw,
+        {"''::text" if fractions else as_text(target.name, target.type)} AS y, {_numbers(asked)} AS m,
         {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
     FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
 ), classes AS (
@@ -255,10 +256,10 @@ _ANSWER = {
 
 def _answers(asked: Inquiry) -> list[str]:
     """The queries of the answer."""
-    number, training = len(asked.measured), f"parted WHERE part = '{Part.TRAIN}'"
-    sampled = f"FILTER (WHERE draw < (SELECT {_sample(asked)}::float8 / GREATEST(n, 1) FROM size))"
+    number, training = len(asked.measured), f"parted, size WHERE part = '{Part.TRAIN}'"
+    sampled = f"draw < {_sample(asked)}::float8 / GREATEST(size.n, 1)"
     few = f"(SELECT count(*) FROM classes) <= {MOST_CLASSES}"
-    ranked = "row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE \"C\") AS place"
+    ranked = 'row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE "C") AS place'
     return [
         _answer("cut", what="'cut'", value="g", n="n", first="first", second="second"),
         _answer("parted GROUP BY part", what="'part'", part="part", n="count(*)"),
@@ -267,8 +268,8 @@ def _answers(asked: Inquiry) -> list[str]:
         _answer(
             training,
             what="'rows'",
-            numbers=f"{_joined('m', number)} {sampled}",
-            hashes=f"{_joined('k', len(asked.hashed))} {sampled}",
+            numbers=_joined("m", number, sampled),
+            hashes=_joined("k", len(asked.hashed), sampled),
             missing=_each(number, "sum((m[{}] = 'NaN')::integer)"),
             low=_each(number, "min(nullif(m[{}], 'NaN'))"),
             high=_each(number, "max(nullif(m[{}], 'NaN'))"),
@@ -307,10 +308,9 @@ def _each(count: int, expression: str) -> str:
     return f"ARRAY[{', '.join(expression.format(at) for at in range(1, count + 1))}]"
 
 
-def _joined(name: str, count: int) -> str:
-    """The SQL of the arrays of all rows, one behind the other, as they are sent; nothing where they are empty."""
-    sent = f"array_send({name})" if count else "''::bytea"
-    return f"string_agg({sent}, ''::bytea)"
+def _joined(name: str, count: int, which: str) -> str:
+    """The SQL of the arrays of some rows, one behind the other, as they are sent; nothing where they are empty."""
+    return f"string_agg(CASE WHEN {which} THEN array_send({name}) END, ''::bytea)" if count else "NULL"
 
 
 # --- what it says -------------------------------------------------------------------------------------------------------

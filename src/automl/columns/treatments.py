@@ -1,7 +1,7 @@
 """What becomes of each column: numbers, flags and codes of a row's vector, or nothing, and why.
 
-Holzmueller, Grinsztajn, Steinwart, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular Data" (RealMLP), 2024,
-section 3: the scale by quartiles and the smooth clip.
+Holzmueller, Grinsztajn, Steinwart, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular Data" (RealMLP),
+2024, section 3: the scale by quartiles and the smooth clip.
 """
 
 from __future__ import annotations
@@ -231,9 +231,7 @@ def _moment(begun: Treated, found: Statistics, read: Reading) -> Treated:
     names = [name for name, _ in read.measures]
     begun = replace(begun, distinct=len(np.unique(parts[0].known)))
     scaled = {
-        name: each
-        for at, name in enumerate(names)
-        if name != "seconds" and (each := _scaled(parts[at], read, at)) is not None
+        name: each for at, name in enumerate(names) if name != "seconds" and (each := _scaled(parts[at], read, at)) is not None
     }
     clock = "seconds" in names and bool(parts[-1].high)
     hours = _round_the_clock(read, len(names) - 1) if clock else ()

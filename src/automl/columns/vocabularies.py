@@ -20,7 +20,7 @@ def code_sql(text: str, values: Sequence[str]) -> str:
 
 
 def hashed_sql(text: str, values: Sequence[str]) -> tuple[str, int]:
-    """Return the SQL of the code of a text, and how many codes there are; a text that is none of the values gets one by its hash."""
+    """Return the SQL of the code of a text, and how many there are; a text that is none of the values has one by its hash."""
     bucket = f"{len(values) + 1} + ('x' || substr(md5({text}), 1, 2))::bit(8)::integer"
     return f"coalesce({_looked_up(text, values)}, {bucket}, 0)", len(values) + BUCKETS
 
