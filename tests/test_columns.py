@@ -37,9 +37,7 @@ def a_column(name: str, kind: str = "double precision", role: Role = Role.FEATUR
 
 def measured(*values: float | None) -> Measured:
     """What is known of a number, where all rows are in the sample."""
-    known = [value for value in values if value is not None]
-    numbers = np.array([math.nan if value is None else value for value in values])
-    return Measured(numbers, len(values) - len(known), min(known, default=None), max(known, default=None))
+    return Measured.of(np.array([math.nan if value is None else value for value in values]))
 
 
 def found(
@@ -276,8 +274,8 @@ def test_a_row_that_stands_nowhere_trains() -> None:
 
 def test_classes_are_cut_each_on_its_own() -> None:
     split = splitting(a_source(), 7, strata=True)
-    part = split.part([Cut("a", "0.7", "0.8"), Cut("b", "0.81", "0.9")])
-    first = "CASE g WHEN 'a' THEN '0.7'::double precision WHEN 'b' THEN '0.81'::double precision ELSE 0.8 END"
+    part = split.part([Cut("a", "b5", "cc"), Cut("b", "d1", "e6")])
+    first = "CASE g WHEN 'a' THEN 'b5'::text WHEN 'b' THEN 'd1'::text ELSE 'ccccccccccccd' END"
     assert f"> {first} THEN 'validation'" in part
     assert (split.hash, split.group) == ("md5('7 ' || r.id::text)", "r.y")
 
@@ -285,8 +283,8 @@ def test_classes_are_cut_each_on_its_own() -> None:
 def test_time_cuts_at_a_moment() -> None:
     split = splitting(a_source(a_column("d", "date", Role.TIME)), 7, strata=True)
     assert split.part([Cut("", "2020-01-01", "2021-01-01")]) == (
-        "CASE WHEN o > '2021-01-01'::pg_catalog.date THEN 'test'"
-        " WHEN o > '2020-01-01'::pg_catalog.date THEN 'validation' ELSE 'train' END"
+        "CASE WHEN t > '2021-01-01'::pg_catalog.date THEN 'test'"
+        " WHEN t > '2020-01-01'::pg_catalog.date THEN 'validation' ELSE 'train' END"
     )
 
 

@@ -25,6 +25,7 @@ MOST_CODES = 10_000  # of one column
 MOST_CLASSES = 1_000  # that are told of
 RARE = 1e-5  # the share of the rows below which a value is rare; as is one that occurs once
 _AS_WRITTEN = {"extra_float_digits": "3", "DateStyle": "ISO", "IntervalStyle": "postgres", "bytea_output": "hex"}
+_MEMORY = "65536"  # kB
 _HEADER = 20  # bytes of an array as it is sent, before its elements
 
 Floats = NDArray[np.float64]
@@ -45,10 +46,29 @@ class Measured:
     low: float | None
     high: float | None
 
+    @classmethod
+    def of(cls, values: Floats, all_rows: tuple[int, float | None, float | None] | None = None) -> Measured:
+        """Return what is known of a number.
+
+        Args:
+            values: of the sample.
+            all_rows: how many of all rows have none, the least and the greatest; None where the sample has all rows.
+        """
+        if all_rows is not None:
+            return cls(values, *all_rows)
+        known = values[~np.isnan(values)]
+        ends = (float(known.min()), float(known.max())) if len(known) else (None, None)
+        return cls(values, len(values) - len(known), *ends)
+
     @cached_property
     def known(self) -> Floats:
-        """The values that there are."""
-        return self.values[~np.isnan(self.values)]
+        """The values that there are, in ascending order."""
+        return np.sort(self.values[~np.isnan(self.values)])
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different ones there are."""
+        return int((np.diff(self.known) > 0).sum()) + (len(self.known) > 0)
 
 
 @dataclass(frozen=True)
@@ -149,7 +169,7 @@ def inquiry(source: Source, splitting: Splitting, zone: str) -> Inquiry:
 
 def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
-    with settings(db, {**_AS_WRITTEN, "jit": "off"}):
+    with settings(db, {**_AS_WRITTEN, "jit": "off", "work_mem": _MEMORY}):
         rows = db.execute(statement(asked))
     by_kind: dict[str, list[Row]] = {}
     for row in rows:
@@ -177,7 +197,7 @@ def statement(asked: Inquiry) -> str:
     split, target = asked.splitting, asked.source.target
     fractions = target.type.name in (*FLOATS, "numeric", "money")
     return f"""WITH source AS (
-    SELECT {split.order or "NULL::float8"} AS o, g, named, {DRAW} AS draw, y, m, k, c, z FROM (
+    SELECT {split.order or "NULL::text"} AS o, g, named, {DRAW} AS draw, y, m, k, c, z FROM (
         SELECT {split.reads}, {"''::text" if fractions else as_text(target.name, target.type)} AS y,
             {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
         FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
@@ -257,6 +277,7 @@ _ANSWER = {
 def _answers(asked: Inquiry) -> list[str]:
     """The queries of the answer."""
     number, training = len(asked.measured), f"parted, size WHERE part = '{Part.TRAIN}'"
+    more = f"size.n > {_sample(asked)}"  # than are in the sample; else numpy says it
     sampled = f"draw < {_sample(asked)}::float8 / GREATEST(size.n, 1)"
     few = f"(SELECT count(*) FROM classes) <= {MOST_CLASSES}"
     ranked = 'row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE "C") AS place'
@@ -268,11 +289,12 @@ def _answers(asked: Inquiry) -> list[str]:
         _answer(
             training,
             what="'rows'",
+            n="count(*)",
             numbers=_joined("m", number, sampled),
             hashes=_joined("k", len(asked.hashed), sampled),
-            missing=_each(number, "sum((m[{}] = 'NaN')::integer)"),
-            low=_each(number, "min(nullif(m[{}], 'NaN'))"),
-            high=_each(number, "max(nullif(m[{}], 'NaN'))"),
+            missing=_each(number, f"sum(({more} AND m[{{}}] = 'NaN')::integer)"),
+            low=_each(number, f"min(CASE WHEN {more} THEN nullif(m[{{}}], 'NaN') END)"),
+            high=_each(number, f"max(CASE WHEN {more} THEN nullif(m[{{}}], 'NaN') END)"),
         ),
         _answer(
             "frequent GROUP BY what, at",
@@ -356,8 +378,8 @@ def _measures(asked: Inquiry, rows: Row, numbers: NDArray[np.generic]) -> dict[s
     found: dict[str, tuple[Measured, ...]] = {name: () for name in asked.readings}
     for place, (name, _) in enumerate(asked.measured):
         values = numbers[:, place].astype(np.float64)
-        one = Measured(values, rows["missing"][place] or 0, rows["low"][place], rows["high"][place])
-        found[name] = (*found[name], one)
+        all_rows = (rows["missing"][place], rows["low"][place], rows["high"][place]) if rows["n"] > _sample(asked) else None
+        found[name] = (*found[name], Measured.of(values, all_rows))
     return found
 
 
