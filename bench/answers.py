@@ -19,7 +19,8 @@ from predict import cnn, mlp, predict, save_model
 
 COLUMNS = """
 CREATE TABLE rows AS SELECT n AS id, CASE WHEN (n * 7 % 100) + (n % 5) * 20 > 100 THEN 'yes' ELSE 'no' END AS label,
-    n % 2 = 0 AS flag, date '2020-01-01' + n % 900 AS day, 'plan ' || n % 5 AS plan, 'town ' || n % 40 AS town, 'group ' || n % 12 AS grouped, {}
+    n % 2 = 0 AS flag,
+    date '2020-01-01' + n % 900 AS day, 'plan ' || n % 5 AS plan, 'town ' || n % 40 AS town, 'group ' || n % 12 AS grouped, {}
 FROM generate_series(1, 3000) n; ALTER TABLE rows ADD PRIMARY KEY (id)
 """.format(", ".join(f"CASE WHEN n % {at + 11} = 0 THEN NULL ELSE n * {at} % 100 END AS x{at}" for at in range(7, 20)))
 SIZES, ROUNDS = (1, 100, 10_000, 1_000_000), 3

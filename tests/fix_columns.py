@@ -10,6 +10,7 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 
+from automl.columns.functions import BY
 from automl.columns.table_model import COLUMN_TYPES, SUMMARY_TYPES
 from fix_db import Session
 from fix_search import dense
@@ -105,6 +106,7 @@ def make_model(
     model, info, function = (quoted(name + suffix) for suffix in ("", "_info", "_features"))
     called = {column: quoted(other) for column, other in names.items()}
     db.run(FEATURES.format(name=function, source=quoted(source), **called))
+    db.run(f"COMMENT ON FUNCTION {function}({quoted(source)}) IS 'Features, {BY}'")
     schema = db.value("SELECT current_schema()")
     packed = struct.pack(f"<{len(weights)}f", *weights)
     columns = "1 AS mst_key, %s::bytea AS model_weights, %s::json AS model_arch"

@@ -277,22 +277,22 @@ def test_a_row_that_stands_nowhere_trains() -> None:
 def test_classes_are_cut_each_on_its_own() -> None:
     split = splitting(a_source(), 7, strata=True)
     part = split.part([Cut("a", "0.7", "0.8"), Cut("b", "0.81", "0.9")])
-    first = "CASE r.y WHEN 'a' THEN '0.7'::double precision WHEN 'b' THEN '0.81'::double precision ELSE 0.8 END"
+    first = "CASE g WHEN 'a' THEN '0.7'::double precision WHEN 'b' THEN '0.81'::double precision ELSE 0.8 END"
     assert f"> {first} THEN 'validation'" in part
-    assert "md5('7 ' || r.id::text)" in part
+    assert (split.hash, split.group) == ("md5('7 ' || r.id::text)", "r.y")
 
 
 def test_time_cuts_at_a_moment() -> None:
     split = splitting(a_source(a_column("d", "date", Role.TIME)), 7, strata=True)
     assert split.part([Cut("", "2020-01-01", "2021-01-01")]) == (
-        "CASE WHEN r.d > '2021-01-01'::pg_catalog.date THEN 'test'"
-        " WHEN r.d > '2020-01-01'::pg_catalog.date THEN 'validation' ELSE 'train' END"
+        "CASE WHEN o > '2021-01-01'::pg_catalog.date THEN 'test'"
+        " WHEN o > '2020-01-01'::pg_catalog.date THEN 'validation' ELSE 'train' END"
     )
 
 
 def test_rows_without_a_key_go_by_all_of_them() -> None:
-    assert "md5('7 ' || (r.*)::text)" in splitting(a_source(key=()), 7, strata=False).place
-    assert "md5('7 ' || ROW(r.a, r.b)::text)" in splitting(a_source(key=("a", "b")), 7, strata=False).place
+    assert splitting(a_source(key=()), 7, strata=False).hash.startswith("md5('7 ' || (r.*)::text || ' ' || row_number() OVER (")
+    assert splitting(a_source(key=("a", "b")), 7, strata=False).hash == "md5('7 ' || ROW(r.a, r.b)::text)"
 
 
 def test_one_statement_reads_the_table_once() -> None:

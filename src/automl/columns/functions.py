@@ -7,6 +7,7 @@ their schema, so that they mean the same whoever calls, and after a dump was res
 from __future__ import annotations
 
 from automl.columns import table_model
+from automl.columns.arguments import as_identifier
 from automl.columns.predicted import of_features, probabilities
 from automl.columns.rows import row_type
 from automl.columns.table_model import FEATURES, TableModel
@@ -37,7 +38,7 @@ def require_free(db: Database, model: Name, source: Relation) -> None:
     for name in (model, model.with_suffix(PROB), model.with_suffix(FEATURES)):
         rows = db.execute(_FUNCTION, name.table, name.schema, source.oid)
         if rows and not (rows[0]["comment"] or "").endswith(BY):
-            call = f"{name.sql}({source.sql})"
+            call = f"{as_identifier(name)}({as_identifier(source.name)})"
             raise UsageError(
                 "model",
                 f"function {call} exists already",

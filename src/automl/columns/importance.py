@@ -9,7 +9,7 @@ for 1,600 columns, and nobody else to say what lies where.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from automl.columns import metrics, table_model
 from automl.columns.evaluate import in_unit, native, require_target, truth_of, truths_of
 from automl.columns.predict import network_of
-from automl.columns.rows import ROW, Field, RowType, row_of_table, row_type
+from automl.columns.rows import ROW, RowType, row_of_table, row_type
 from automl.columns.table_model import TableModel
 from automl.database import catalog
 from automl.database.catalog import Relation
@@ -111,21 +111,21 @@ def _sample(db: CallerDatabase, model: TableModel, rows: RowType) -> Sample:
     if not truths:
         raise UsageError("source_table", f"must have rows with a {model.dependent_varname} that training had")
     numbers = {column.name: number for number, column in enumerate(model.features, 1)}
-    features = _features(db, rows, lambda field: False)
+    features = _features(db, rows, frozenset())
     columns = np.zeros(features.shape[1], np.int64)
     for bit in range(len(numbers).bit_length()):
-        other = _features(db, rows, lambda field, bit=bit: bool(numbers.get(field.name, 0) >> bit & 1))
-        columns += (other != features).any(axis=0).astype(np.int64) << bit
+        shifted = {name for name, number in numbers.items() if number >> bit & 1}
+        columns += (_features(db, rows, shifted) != features).any(axis=0).astype(np.int64) << bit
     return Sample(truths_of(model, truths), features, columns)
 
 
-def _features(db: CallerDatabase, rows: RowType, shifted: Callable[[Field], bool]) -> np.ndarray:
+def _features(db: CallerDatabase, rows: RowType, shifted: Collection[str]) -> np.ndarray:
     """Return the features of the sample (rows, places).
 
     Args:
-        shifted: tells whether a column is taken from the row before; the first row comes before the last one.
+        shifted: the columns that are taken from another row: the one before, the last one after the first.
     """
-    row = rows.row(lambda field: f"({_BEFORE if shifted(field) else ROW}.source).{quoted(field.name)}")
+    row = rows.row(lambda field: f"({_BEFORE if field.name in shifted else ROW}.source).{quoted(field.name)}")
     count = f"(SELECT pg_catalog.count(*)::integer FROM pg_temp.{_SAMPLE})"
     query = (
         f"SELECT {rows.features('made')} AS x, place FROM (SELECT {row} AS made, {ROW}.place FROM pg_temp.{_SAMPLE} AS {ROW}"

@@ -86,9 +86,11 @@ class KeptAskings:
 
 def open_model(db: CallerDatabase, model: str | None, pred_type: str | None = "response") -> Asking:
     """Prepare the statement that asks a model for a row."""
-    found = table_model.read(db, model)
-    version = None if db.dialect.segmented else db.prepared(_version(found))
+    begun = table_model.read(db, model)
+    version = _version(db, begun, row_type(db, begun))
+    # The version first: what is written between the statements shows as another one.
     seen = version.column() if version else None
+    found = table_model.read(db, model)
     rows = row_type(db, found)
     answered = _answer(rows.typed(found), rows.features("q.row"), (pred_type or "response").strip().lower())
     return Asking(db.prepared(_statement(rows, answered)), version, seen)
@@ -120,8 +122,11 @@ def _answer(model: TableModel, features: str, pred_type: str) -> str:
     return number(model, outputs) if model.is_number else outputs
 
 
-def _version(model: TableModel) -> str:
-    """Return the statement that tells the version of a model, and of the type of the rows that it takes."""
+def _version(db: CallerDatabase, model: TableModel, rows: RowType) -> Prepared | None:
+    """Return the statement that tells the version of a model, and of the type of the rows that it takes; None where nothing
+    does."""
+    if db.dialect.segmented:
+        return None
     summary = f"SELECT {_VERSION} FROM {model.name.with_suffix(SUMMARY).sql} LIMIT 1"
-    source = f"SELECT {_VERSION} FROM pg_catalog.pg_class WHERE oid = {literal(model.source_table)}::regclass"
-    return f"SELECT ROW({literal(model.given)}::regclass::oid, ({summary})::text, ({source})::text)::text AS version"
+    source = f"SELECT {_VERSION} FROM pg_catalog.pg_class WHERE oid = {rows.source.oid}"
+    return db.prepared(f"SELECT ROW({literal(model.given)}::regclass::oid, ({summary})::text, ({source})::text)::text AS version")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from automl.columns.arguments import as_identifier
 from automl.columns.table_model import TableModel
 from automl.database import catalog
 from automl.database.catalog import Relation
@@ -144,12 +145,13 @@ def of_json(rows: RowType, given: str) -> str:
 
 
 def _source(db: Database, model: TableModel) -> Relation:
+    name = table_name("model", model.source_table)
     try:
-        return catalog.find_table(db, "model", table_name("model", model.source_table))
+        return catalog.find_table(db, "model", name)
     except UsageError as problem:
         raise UsageError(
             "model",
-            f'the table that "{model.given}" was trained on, {model.source_table}, does not exist any more',
+            f'the table that "{model.given}" was trained on, {as_identifier(name)}, does not exist any more',
             hint="The functions of the model went with it. Make a table with these columns and train again.",
             sqlstate=UNDEFINED_TABLE,
         ) from problem
@@ -168,7 +170,7 @@ def _require_function(db: Database, model: TableModel, source: Relation) -> None
     if not rows:
         raise UsageError(
             "model",
-            f'"{model.given}" has no function {name.sql}({source.sql}), which makes numbers of a row',
+            f'"{model.given}" has no function {as_identifier(name)}({as_identifier(source.name)}), which makes numbers of a row',
             hint="It was dropped, perhaps with the table that it takes the rows of. Train again.",
             sqlstate=UNDEFINED_OBJECT,
         )

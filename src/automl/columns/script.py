@@ -12,7 +12,7 @@ from automl.columns.kinds import Reading, as_text, field_of
 from automl.columns.maker import AS_WRITTEN
 from automl.columns.presets import SearchArguments
 from automl.columns.source import Role, SourceColumn
-from automl.columns.splitting import Part, Splitting
+from automl.columns.splitting import DRAW, PLACE, Part, Splitting
 from automl.columns.statistics import Statistics
 from automl.columns.table_model import FEATURES, Column
 from automl.columns.target import Target
@@ -39,13 +39,12 @@ class Names:
     identity: str
     part: str
     features: str
-    place: str
 
     @classmethod
     def of(cls, model: Name, target: str) -> Names:
         """Return the names of a model; no column is called as the one that is predicted."""
         found: list[str] = []
-        for name in ("id", "part", "features", "place"):
+        for name in ("id", "part", "features"):
             while name in (target, f"{target}_shape") or f"{name}_shape" == target:
                 name += "_"
             found.append(name)
@@ -99,7 +98,7 @@ class Plan:
 
 def preparing(plan: Plan, search: SearchArguments) -> list[Step]:
     """Return the statements that make what is searched on."""
-    names, part = plan.names, plan.splitting.part(plan.found.cuts)
+    names = plan.names
     settings = {**AS_WRITTEN, "TimeZone": plan.asked.zone}
     held = ", ".join(f"pg_catalog.set_config({literal(name)}, {literal(value)}, false)" for name, value in settings.items())
     rows = names.named("_rows")
@@ -107,7 +106,7 @@ def preparing(plan: Plan, search: SearchArguments) -> list[Step]:
         Step("settings", f"SELECT {held}"),
         Step("features", function_sql(plan.features_function, plan.row_type, plan.vector)),
         Step("features", comment_sql(plan.features_function, plan.row_type)),
-        Step("rows", _rows_sql(plan, part)),
+        Step("rows", _rows_sql(plan)),
         Step("rows", f"COMMENT ON TABLE {rows.sql} IS {literal(f'{MARK} {names.model}')}"),
         Step("rows", _view_sql(plan, "_rows_train", Part.TRAIN)),
         Step("rows", _view_sql(plan, "_rows_val", Part.VALIDATION)),
@@ -207,23 +206,23 @@ def _is_ranked_otherwise(params: str) -> bool:
 # --- rows ---------------------------------------------------------------------------------------------------------------
 
 
-def _rows_sql(plan: Plan, part: str) -> str:
+def _rows_sql(plan: Plan) -> str:
     """The table of all rows: what each is for, its vector and its target, in the order of a hash."""
-    names, source, y = plan.names, plan.asked.source, plan.target.column.name
-    columns = ", ".join(map(quoted, (names.part, names.features, y)))
-    vector = f"{plan.features_function.sql}(r.*)"
+    names, source, split, y = plan.names, plan.asked.source, plan.splitting, plan.target.column.name
+    called = dict(zip(("part", "features", "y"), map(quoted, (names.part, names.features, y)), strict=True))
     return (
         f"CREATE TABLE {names.named('_rows').sql} AS\n"
-        f"SELECT row_number() OVER (ORDER BY {quoted(names.place)}) AS {quoted(names.identity)}, {columns} FROM (\n"
-        f"    SELECT {plan.splitting.place} AS {quoted(names.place)}, {part} AS {quoted(names.part)},\n"
-        f"        {vector} AS {quoted(names.features)}, {field_of(y)} AS {quoted(y)}\n"
-        f"    FROM {source.relation.sql} AS r{_copies(plan, part)} WHERE {_usable(plan)}\n"
-        f") AS divided{_order(plan)}"
+        f"SELECT row_number() OVER (ORDER BY place) AS {quoted(names.identity)},"
+        f" {', '.join(f'{name} AS {column}' for name, column in called.items())} FROM (\n"
+        f"    SELECT *, {split.part(plan.found.cuts)} AS part FROM (\n"
+        f"        SELECT {PLACE} AS place, {DRAW} AS draw, {split.order or 'NULL'} AS o, g, named, features, y, w FROM (\n"
+        f"            SELECT {split.reads},\n"
+        f"                {plan.features_function.sql}(r.*) AS features, {field_of(y)} AS y, {_weight(plan)} AS w\n"
+        f"            FROM {source.relation.sql} AS r WHERE {_usable(plan)}\n"
+        f"        ) AS hashed\n"
+        f"    ) AS placed\n"
+        f") AS divided{_copies(plan)} ORDER BY place{plan.distributed}"
     )
-
-
-def _order(plan: Plan) -> str:
-    return f" ORDER BY {quoted(plan.names.place)}{plan.distributed}"
 
 
 def _usable(plan: Plan) -> str:
@@ -236,14 +235,20 @@ def _usable(plan: Plan) -> str:
     return f"{known} AND {as_text(column.name, column.type)} NOT IN ({values})"
 
 
-def _copies(plan: Plan, part: str) -> str:
-    """What makes a training row stand there as often as its weight says; of a fraction its hash decides."""
+def _weight(plan: Plan) -> str:
+    """The weight of a row, in relation to that of the others; NULL for none."""
     weight = plan.asked.source.of_role(Role.WEIGHT)
     if weight is None:
-        return ""
+        return "NULL::float8"
     read = plan.readings[weight.name]
-    often = f"floor({read.measures[0][1]} / {plan.mean_weight!r} + {plan.splitting.draw})::integer"
-    count = f"CASE WHEN {part} <> '{Part.TRAIN}' THEN 1 WHEN {read.known} THEN {often} ELSE 0 END"
+    return f"CASE WHEN {read.known} THEN {read.measures[0][1]} / {plan.mean_weight!r} END"
+
+
+def _copies(plan: Plan) -> str:
+    """What makes a training row stand there as often as its weight says; of a fraction its hash decides."""
+    if plan.mean_weight is None:
+        return ""
+    count = f"CASE WHEN part = '{Part.TRAIN}' THEN coalesce(floor(w + draw)::integer, 0) ELSE 1 END"
     return f" CROSS JOIN LATERAL generate_series(1, {count}) AS again"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from automl.columns.kinds import Kind, field_of, kind_of
+from automl.columns.kinds import Kind, kind_of
 from automl.database import catalog
 from automl.database.catalog import ColumnType, Relation
 from automl.database.session import Database
@@ -137,14 +137,6 @@ def read_source(db: Database, relation: Relation, uses: Uses) -> Source:
             SourceColumn(position, name, kind, shown, taken, role, wanted is not None, name in numbered or _names(name))
         )
     return Source(relation, tuple(found), (uses.id,) if uses.id is not None else primary)
-
-
-def key_sql(source: Source) -> str:
-    """Return the SQL of a text that tells a row apart: its key, or all of it where it has none."""
-    fields = [field_of(name) for name in source.key]
-    if len(fields) == 1:
-        return f"{fields[0]}::text"
-    return f"ROW({', '.join(fields)})::text" if fields else "(r.*)::text"
 
 
 def _names(name: str) -> bool:

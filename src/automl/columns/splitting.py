@@ -3,6 +3,9 @@
 A row stays on its side when the table grows: it goes by a hash of its key. So that each class has its share of each part, the
 hashes of each class are cut where eight and nine tenths of its rows come before. Where a column tells the time, the last tenth
 is the test, and the tenth before it the validation. Or a column says it.
+
+What is read of a row (`reads`) stands in the innermost of some queries, under short names, and those around it take it from
+there: h its hash, t its moment, g its class, named its part.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from automl.columns.kinds import as_text, field_of
-from automl.columns.source import Role, Source, key_sql
+from automl.columns.source import Role, Source
 from automl.database.names import literal
 from automl.errors import UsageError
 
@@ -44,40 +47,45 @@ class Splitting:
     """How rows are divided.
 
     Attributes:
-        order: SQL of what they are ordered by; None where a column says the part.
+        hash: SQL of a text that is drawn for a row.
+        moment: SQL of when it was; NULL where nothing tells.
+        group: SQL of its class, or of one text for all.
+        named: SQL of the part that a column says; NULL where none does.
+        order: SQL of what rows are cut by, of what is read; None where a column says the part.
         order_type: of that.
-        group: SQL of the class, or of one text for all.
-        named: SQL of the part that a column says; None where none does.
         rule: for people.
-        place: SQL of a hash of the row from 0 to below 1, which the rows are put in order by.
-        draw: SQL of another one.
     """
 
+    hash: str
     order: str | None
     order_type: str
-    group: str
-    named: str | None
     rule: str
-    place: str
-    draw: str
+    moment: str = "NULL::double precision"
+    group: str = _ALL
+    named: str = "NULL::text"
+
+    @property
+    def reads(self) -> str:
+        """The SQL of what is read of a row."""
+        return f"{self.hash} AS h, {self.moment} AS t, {self.group} AS g, {self.named} AS named"
 
     def part(self, cuts: Sequence[Cut]) -> str:
-        """Return the SQL of a row's part.
+        """Return the SQL of a row's part, from what it is cut by (o), its class (g) and what a column says (named).
 
         Args:
             cuts: as they were found.
         """
         if self.order is None:
-            return str(self.named)
+            return "named"
         first = self._cut([(cut.group, cut.first) for cut in cuts], FIRST)
-        return part_of(self.order, first, self._cut([(cut.group, cut.second) for cut in cuts], SECOND))
+        return part_of("o", first, self._cut([(cut.group, cut.second) for cut in cuts], SECOND))
 
     def _cut(self, found: Sequence[tuple[str, str]], usual: float) -> str:
         values = [f"{literal(at)}::{self.order_type}" for _, at in found]
         if len(found) == 1:
             return values[0]
         cases = " ".join(f"WHEN {literal(group)} THEN {value}" for (group, _), value in zip(found, values, strict=True))
-        return f"CASE {self.group} {cases} ELSE {usual} END"
+        return f"CASE g {cases} ELSE {usual} END"
 
 
 def part_of(order: str, first: str, second: str) -> str:
@@ -88,34 +96,40 @@ def part_of(order: str, first: str, second: str) -> str:
     )
 
 
+def _from_hash(begin: int) -> str:
+    """Return the SQL of a number from 0 to below 1, of some digits of a hash."""
+    return f"(('x' || substr(h, {begin}, {_DIGITS}))::bit({4 * _DIGITS})::bigint / {float(2 ** (4 * _DIGITS))!r}::float8)"
+
+
+PLACE, DRAW = _from_hash(1), _from_hash(1 + _DIGITS)  # two numbers of a row that do not hang on each other
+
+
 def splitting(source: Source, seed: int, *, strata: bool) -> Splitting:
     """Return how the rows of a table are divided.
 
     Args:
         strata: whether the target has values that may be classes.
     """
-    place, draw = (_hash(key_sql(source), seed, begin) for begin in (1, 1 + _DIGITS))
+    hashed = f"md5('{seed} ' || {_key(source)})"
     split, time = source.of_role(Role.SPLIT), source.of_role(Role.TIME)
     if split is not None:
         named = f"lower(btrim({as_text(split.name, split.type)}))"
-        return Splitting(None, "double precision", _ALL, named, f'the column "{split.name}" says it', place, draw)
+        return Splitting(hashed, None, "text", f'the column "{split.name}" says it', named=named)
     if time is not None:
         if time.type.category not in "DN":
             raise UsageError("time_col", f'column "{time.name}" must be a date, a timestamp or a number', time.shown)
         rule = f'the last tenth by "{time.name}" tests, the tenth before it validates'
-        return Splitting(field_of(time.name), time.type.sql, _ALL, None, rule, place, draw)
+        return Splitting(hashed, "t", time.type.sql, rule, moment=field_of(time.name))
     target = source.target
-    group = as_text(target.name, target.type) if strata else _ALL
     told = f"the key ({', '.join(source.key)})" if source.key else "the row"
     rule = f"80 % train, 10 % validate, 10 % test{' of each class' if strata else ''}, by a hash of {told}"
-    return Splitting(place, "double precision", group, None, rule, place, draw)
+    group = as_text(target.name, target.type) if strata else _ALL
+    return Splitting(hashed, PLACE, "double precision", rule, group=group)
 
 
-def _hash(key: str, seed: int, begin: int) -> str:
-    """Return the SQL of a hash of a text from 0 to below 1.
-
-    Args:
-        begin: from which digit of its md5 on.
-    """
-    digits = f"substr(md5('{seed} ' || {key}), {begin}, {_DIGITS})"
-    return f"(('x' || {digits})::bit({4 * _DIGITS})::bigint / {float(2 ** (4 * _DIGITS))!r}::double precision)"
+def _key(source: Source) -> str:
+    """Return the SQL of a text that tells a row apart: its key, or all of it, and which of several that are the same it is."""
+    fields = [field_of(name) for name in source.key]
+    if fields:
+        return f"{fields[0]}::text" if len(fields) == 1 else f"ROW({', '.join(fields)})::text"
+    return "(r.*)::text || ' ' || row_number() OVER (PARTITION BY md5((r.*)::text) COLLATE \"C\")"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from automl.columns.kinds import FLOATS, Kind, Reading, as_text, field_of, reading
 from automl.columns.source import Role, Source, SourceColumn
-from automl.columns.splitting import FIRST, MOST_STRATA, SECOND, Cut, Part, Splitting, part_of
+from automl.columns.splitting import DRAW, FIRST, MOST_STRATA, SECOND, Cut, Part, Splitting, part_of
 from automl.database.session import Database, Row
 from automl.database.settings import settings
 
@@ -177,11 +177,11 @@ def statement(asked: Inquiry) -> str:
     split, target = asked.splitting, asked.source.target
     fractions = target.type.name in (*FLOATS, "numeric", "money")
     return f"""WITH source AS (
-    SELECT {split.order or "NULL::float8"} AS o, {split.group} AS g, {split.named or "NULL::text"} AS named,
-        {split.draw} AS draw,
-        {"''::text" if fractions else as_text(target.name, target.type)} AS y, {_numbers(asked)} AS m,
-        {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
-    FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
+    SELECT {split.order or "NULL::float8"} AS o, g, named, {DRAW} AS draw, y, m, k, c, z FROM (
+        SELECT {split.reads}, {"''::text" if fractions else as_text(target.name, target.type)} AS y,
+            {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
+        FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
+    ) AS hashed
 ), classes AS (
     SELECT y, count(*) AS n FROM source GROUP BY y
 ), cut AS (

@@ -159,7 +159,7 @@ def _classes(column: SourceColumn, found: Statistics) -> Target:
     if len(training) == found.train > 2:
         raise UsageError(_ARGUMENT, f'each row has a value of its own of column "{column.name}": these are no classes')
     strangers = tuple(sorted(value for value in found.classes if value not in training))
-    return Target(column, {value: training[value] for value in sorted(training)}, strangers=strangers)
+    return Target(column, classes={value: training[value] for value in sorted(training)}, strangers=strangers)
 
 
 def _one_value(column: SourceColumn) -> UsageError:
