@@ -2,8 +2,8 @@
 
     python bench/columns.py [SETS [PRESETS [BUDGET]]]        as in: python bench/columns.py ames,diamonds good "10 min"
 
-A line is printed as soon as it is known. All train on the same 80 %, stop by the same 10 %, and are judged by the other 10 %: by
-log loss where there are classes, else by the root of the mean squared error.
+A line is printed as soon as it is known. All train on the same 80 %, stop by the same 10 %, and are judged by the other 10 %:
+by log loss where there are classes, else by the root of the mean squared error.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     both and the flags > RepeatVector(members) > EinsumDense > Dense x blocks > EinsumDense > Softmax > GlobalAveragePooling1D
 
 Each number becomes a piecewise-linear function of itself. Between two quantiles, the edges of a bin, (x - edge) / width goes
-from 0 to 1, and each element of the number's vector is a sum of these with weights that are learned. The edges are arguments of a
-Normalization, so they are part of the architecture, wherever that goes, and no weights.
+from 0 to 1, and each element of the number's vector is a sum of these with weights that are learned. The edges are arguments of
+a Normalization, so they are part of the architecture, wherever that goes, and no weights.
 
 The codes of all columns share one table: a Normalization adds to each the place where its own part of the table begins.
 

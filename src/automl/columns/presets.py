@@ -1,8 +1,8 @@
 """What is searched for a table of columns: networks, ranges, the method, and how it spends its time.
 
 Ranges and sizes are those of the authors of the networks (Gorishniy et al., "TabM", 2025, appendix D; Holzmueller et al.,
-"RealMLP", 2024), narrowed to what pays within minutes on few processors. What hangs on time goes by the rows, the network and the
-budget alone, and never by the machine: the same statement searches the same on any of them.
+"RealMLP", 2024), narrowed to what pays within minutes on few processors. What hangs on time goes by the rows, the network and
+the budget alone, and never by the machine: the same statement searches the same on any of them.
 """
 
 from __future__ import annotations
@@ -160,9 +160,8 @@ def _pace(preset: Preset, layout: Layout, rows: int, seconds: float) -> _Pace:
         forms = tuple(replace(form, members=form.members // 2) for form in forms)
     share = _in_time(forms, layout, size, seconds) / wanted
     if share < 1:
-        grid += (
-            f", 'steps_per_epoch': [{max(1, math.ceil(share * rows / size / _PROCESSORS))}]"  # of each of so many partitions
-        )
+        steps = max(1, math.ceil(share * rows / size / _PROCESSORS))  # of each of so many partitions
+        grid += f", 'steps_per_epoch': [{steps}]"
     return _Pace(forms, f"{{{grid}}}")
 
 

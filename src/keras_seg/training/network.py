@@ -161,7 +161,7 @@ class Network:
     def call_members(
         self, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool, assignments: Assignments | None = None
     ) -> tuple[tuple[Any, Any], list[Any], Any]:
-        """Compute the outputs of a batch, and beside them what each member gives (rows, members, ...); None where there are none.
+        """Compute the outputs of a batch, and beside them what each member gives (rows, members, ...), or None.
 
         Args, Returns: as `call`.
         """
