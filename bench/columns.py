@@ -2,8 +2,8 @@
 
     python bench/columns.py [SETS [PRESETS [BUDGET]]]        as in: python bench/columns.py ames,diamonds good "10 min"
 
-A line is printed as soon as it is known. All are trained on the same 80 %, stop by the same 10 %, and are judged by the other 10 %:
-by log loss where there are classes, else by the root of the mean squared error.
+A line is printed as soon as it is known. All train on the same 80 %, stop by the same 10 %, and are judged by the other 10 %: by
+log loss where there are classes, else by the root of the mean squared error.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def predicted(connection: Connection, data: Table, model: str) -> np.ndarray:
     target = f'"{data.target}"'
     if not data.classes:
         return np.array([value for (value,) in run(connection, f"SELECT {target} FROM {model}_scored ORDER BY id")])
-    rows = run(connection, f"SELECT prob FROM {model}_scored ORDER BY id, {target}::text COLLATE \"C\"")
+    rows = run(connection, f'SELECT prob FROM {model}_scored ORDER BY id, {target}::text COLLATE "C"')
     return np.array([probability for (probability,) in rows]).reshape(len(data.parts[2].y), -1)
 
 

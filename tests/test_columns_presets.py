@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automl.columns.layout import Layout
-from automl.columns.presets import architectures, batch_size, find_preset, search_arguments
+from automl.columns.presets import batch_size, find_preset, search_arguments
 from automl.errors import UsageError
 from automl.search.methods import find_method
 from automl.search.steering import Keep
@@ -19,7 +19,8 @@ NUMBER = Layout(((0.0, 1.0),) * 9, 30, (12,), 1, False)
 def test_the_engine_takes_what_a_search_is_called_with(preset: str, rows: int) -> None:
     made = search_arguments(preset, LAYOUT, rows, 600, None, 7)
     params, steering = find_method(made.automl_method).read(made.automl_params)
-    assert params.max_iterations > made.metrics_compute_frequency
+    assert steering.trial_patience is not None
+    assert params.max_iterations > steering.trial_patience
     assert steering.keep is Keep.BEST
     assert steering.max_time is not None
     assert steering.max_time < 600
@@ -32,15 +33,32 @@ def test_a_preset_that_there_is_none_of() -> None:
         find_preset("better")
 
 
-def test_architectures_have_names_that_tell_them_apart() -> None:
-    for preset in ("fast", "good", "best"):
-        made = architectures(LAYOUT, preset)
-        assert len({each.name for each in made}) == len({each.text for each in made}) == len(made)
+@pytest.mark.parametrize("preset", ["fast", "good", "best"])
+def test_architectures_have_names_that_tell_them_apart(preset: str) -> None:
+    made = search_arguments(preset, LAYOUT, 4_000, 600, None, None).architectures
+    assert len({each.name for each in made}) == len({each.text for each in made}) == len(made)
 
 
 def test_small_tables_go_through_several_passes_in_an_iteration() -> None:
     assert "'epochs': [10]" in search_arguments("good", LAYOUT, 150, 600, None, None).fit_params_grid
     assert "'epochs': [1]" in search_arguments("good", LAYOUT, 4_000, 600, None, None).fit_params_grid
+
+
+def test_of_larger_tables_networks_have_fewer_members_and_iterations_go_through_a_part_of_the_rows() -> None:
+    small, larger, large = (search_arguments("good", LAYOUT, rows, 600, None, None) for rows in (4_000, 20_000, 1_000_000))
+    assert [each.architectures[0].name for each in (small, larger, large)] == [
+        "16 members, 2 x 128, dropout 0.1",
+        "8 members, 2 x 128, dropout 0.1",
+        "4 members, 2 x 128, dropout 0.1",
+    ]
+    assert ["steps_per_epoch" in each.fit_params_grid for each in (small, larger, large)] == [False, False, True]
+
+
+def test_what_is_over_of_the_budget_changes_only_the_end() -> None:
+    made, later = (search_arguments("good", LAYOUT, 4_000, 600, None, None, elapsed) for elapsed in (0.0, 40.0))
+    assert made.automl_params.endswith("max_time=540.0 s")
+    assert later.automl_params == made.automl_params.replace("540", "500")
+    assert (later.fit_params_grid, later.architectures) == (made.fit_params_grid, made.architectures)
 
 
 def test_batch_sizes_grow_with_the_rows() -> None:

@@ -210,7 +210,7 @@ def _params(value: str | None) -> dict[str, Any]:
         if kind is None:
             known = ", ".join((*TEXTS, *INTEGERS, *BOOLEANS))
             raise UsageError("params", f"must have keys among {known}", name)
-        if not isinstance(setting, kind) or (kind is int and (isinstance(setting, bool) or setting < 1)):
+        if not isinstance(setting, kind) or (kind is int and (isinstance(setting, bool) or int(setting) < 1)):
             what = {str: "a text", int: "an integer of at least 1", bool: "true or false"}[kind]
             raise UsageError(f'params: "{name}"', f"must be {what}", setting)
     return given

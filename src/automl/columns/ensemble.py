@@ -129,9 +129,7 @@ def _validation_of(db: Database, table: Relation) -> str:
 # --- the choice ---------------------------------------------------------------------------------------------------------
 
 
-def _chosen(
-    db: CallerDatabase, table: Relation, keys: Sequence[int], validation: PackedTable, most: int
-) -> list[Candidate]:
+def _chosen(db: CallerDatabase, table: Relation, keys: Sequence[int], validation: PackedTable, most: int) -> list[Candidate]:
     """Return those of the models whose mean is the best, of those that are computed without TensorFlow."""
     rows, labels = _rows(db, validation)
     candidates = [each for key in keys if (each := _candidate(db, table, key, validation, rows, labels)) is not None]
@@ -193,9 +191,7 @@ def _add(db: CallerDatabase, table: Relation, chosen: Sequence[Candidate], valid
     return key
 
 
-def _describe(
-    db: Database, table: Relation, chosen: Sequence[Candidate], key: int, size: int, scores: Scores
-) -> None:
+def _describe(db: Database, table: Relation, chosen: Sequence[Candidate], key: int, size: int, scores: Scores) -> None:
     """Write the row of the info table: that of the best of them, with what is known of the mean in its place."""
     info = companion(db, table, "_info")
     known = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,17 +43,17 @@ def is_copy(source: Source, found: Statistics, column: SourceColumn) -> bool:
     """Return whether a column has the value of the target in every row of the sample."""
     target = source.target
     if column.kind is Kind.NUMBER and target.kind is Kind.NUMBER:
-        mine, other = found.measures[column.name][0].values, found.measures[target.name][0].values
-        return bool(len(other)) and bool((mine == other).all())
+        return _all_equal(found.measures[column.name][0].values, found.measures[target.name][0].values)
     if column.kind is Kind.CATEGORY:
-        mine, other = found.hashes[column.name], found.hashes[target.name]
-        return bool(len(other)) and bool((mine == other).all())
+        return _all_equal(found.hashes[column.name], found.hashes[target.name])
     if column.kind is Kind.BOOLEAN and target.kind is Kind.BOOLEAN:
         values, hashes = found.measures[column.name][0].values, found.hashes[target.name]
-        return (
-            bool(len(hashes)) and len({*zip(values.tolist(), hashes.tolist(), strict=True)}) == len(set(hashes.tolist())) == 2
-        )
+        return len({*zip(values.tolist(), hashes.tolist(), strict=True)}) == len(set(hashes.tolist())) == 2
     return False
+
+
+def _all_equal(values: NDArray[Any], others: NDArray[Any]) -> bool:
+    return len(values) > 0 and bool((values == others).all())
 
 
 def _dropped(treated: Treated) -> Treated:
@@ -80,7 +81,8 @@ def _codes(found: Statistics, column: SourceColumn) -> Codes | None:
             return None
         inner = np.unique(np.nanquantile(numbers, np.linspace(0, 1, _RANGES + 1)[1:-1]))
         values = np.where(np.isnan(numbers), -1, np.searchsorted(inner, numbers))
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    codes: Codes = np.unique(values, return_inverse=True)[1].astype(np.int64)
+    return codes
 
 
 def _gives_class(codes: Codes, target: NDArray[np.generic]) -> bool:

@@ -4,8 +4,8 @@
     codes > Normalization > Embedding > Flatten                                   a vector for each code
     both and the flags > RepeatVector(members) > EinsumDense > Dense x blocks > EinsumDense > Softmax > GlobalAveragePooling1D
 
-Each number becomes a piecewise-linear function of itself. Between two quantiles, the edges of a bin, (x - edge) / width goes from
-0 to 1, and each element of the number's vector is a sum of these with weights that are learned. The edges are arguments of a
+Each number becomes a piecewise-linear function of itself. Between two quantiles, the edges of a bin, (x - edge) / width goes
+from 0 to 1, and each element of the number's vector is a sum of these with weights that are learned. The edges are arguments of a
 Normalization, so they are part of the architecture, wherever that goes, and no weights.
 
 The codes of all columns share one table: a Normalization adds to each the place where its own part of the table begins.
@@ -23,6 +23,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from automl.columns.layout import Layout
@@ -140,7 +141,7 @@ def bins(edges: Sequence[float], most: int) -> list[tuple[float, float]]:
             apart.append(edge)
     if len(apart) == 1:
         apart.append(apart[0] + 1.0)
-    return [(low, _rounded(high - low)) for low, high in zip(apart, apart[1:], strict=False)]
+    return [(low, _rounded(high - low)) for low, high in pairwise(apart)]
 
 
 def _rounded(number: float) -> float:
@@ -322,9 +323,7 @@ def _blocks(graph: _Graph, x: _Tensor, form: Form) -> _Tensor:
     for number in range(1, form.blocks + 1):
         shape = (*x.shape[:-1], form.width)
         initial = _initializer("HeUniform", seed=None)
-        x = graph.add(
-            "Dense", f"block_{number}", x, shape, units=form.width, activation="relu", kernel_initializer=initial
-        )
+        x = graph.add("Dense", f"block_{number}", x, shape, units=form.width, activation="relu", kernel_initializer=initial)
         if form.dropout:
             x = graph.add("Dropout", f"dropout_{number}", x, shape, rate=form.dropout, seed=None)
     return x

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from automl.columns.layout import Layout
 from automl.columns.networks import Form, network, products
 from automl.errors import UsageError
 
-_SPEED = 8e9  # products a second that a processor trains with, about: forwards and backwards
+_SPEED = 1e10  # products a second that a processor trains with, about: forwards and backwards
+_STEP = 0.001  # seconds that a batch takes besides
 _PROCESSORS = 2
 _BATCH_SIZES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512), (math.inf, 1024))
 _PASSES_OF = 1_500  # rows that an iteration goes through at least: going to and fro must not take longer than training
+_LONGEST = 100  # iterations of a configuration, which ends earlier where nothing gets better
+_USUAL = 60  # of them that it takes, about
+_FEWEST = 4  # members of a network that has some
+_TRIALS = 3  # configurations that there is time for at least: of larger tables each iteration goes through a part of the rows
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,9 @@ def _forms(members: int, sizes: Sequence[tuple[int, int]], dropouts: Sequence[fl
 
 
 PRESETS: Mapping[str, Preset] = {
-    "fast": Preset((Form(1, 2, 256, 0.1, bins=32, embedding=8),), 0.5, 30.0, 1),
-    "good": Preset(_forms(16, ((2, 128), (2, 256), (3, 256)), (0.1, 0.3)), 0.85, math.inf, 3),
-    "best": Preset(_forms(32, ((2, 256), (2, 512), (3, 256), (3, 512)), (0.0, 0.1, 0.3)), 0.9, math.inf, 5),
+    "fast": Preset((Form(1, 2, 256, 0.2, bins=32, embedding=8),), 0.5, 25.0, 1),
+    "good": Preset(_forms(16, ((2, 128), (2, 256)), (0.1, 0.3)), 0.9, math.inf, 4),
+    "best": Preset(_forms(32, ((2, 256), (2, 512), (3, 256), (3, 512)), (0.0, 0.1, 0.3)), 0.92, math.inf, 5),
 }
 
 
@@ -87,13 +92,14 @@ def find_preset(value: str | None) -> Preset:
     return PRESETS[name]
 
 
-def architectures(layout: Layout, preset: str) -> tuple[Architecture, ...]:
-    """Return the networks of a preset for rows of a layout."""
-    return tuple(Architecture(str(form), network(layout, form)) for form in find_preset(preset).forms)
-
-
 def search_arguments(
-    preset: str, layout: Layout, rows: int, budget_seconds: float, objective: str | None, random_state: int | None
+    preset: str,
+    layout: Layout,
+    rows: int,
+    budget_seconds: float,
+    objective: str | None,
+    random_state: int | None,
+    elapsed: float = 0.0,
 ) -> SearchArguments:
     """Return what a search is called with.
 
@@ -102,19 +108,21 @@ def search_arguments(
         rows: to train on.
         budget_seconds: for everything.
         objective: loss, or the name of a metric; None for the loss.
+        elapsed: how many of these seconds are over. Nothing but the end of the search hangs on that.
     """
     chosen = find_preset(preset)
     seconds = min(chosen.share * budget_seconds, chosen.longest)
-    epochs = max(1, math.ceil(_PASSES_OF / rows))
-    method, params = _method(chosen, layout, rows * epochs, seconds)
+    pace = _pace(chosen, layout, rows, seconds)
     loss, metric, ranked = _objective(objective, layout.classes)
+    left = max(1.0, seconds - elapsed)
     return SearchArguments(
-        architectures(layout, preset),
+        tuple(Architecture(str(form), network(layout, form)) for form in pace.forms),
         f"{{'loss': ['{loss}'], 'metrics': [{metric!r}], 'optimizer_params_list': [{{'optimizer': ['AdamW'],"
-        " 'learning_rate': [0.0005, 0.005, 'log'], 'weight_decay': [0.00001, 0.1, 'log']}]}",
-        f"{{'batch_size': [{batch_size(rows)}], 'epochs': [{epochs}]}}",
-        method,
-        f"{params}, objective={ranked}, keep=best, trial_patience=16, max_time={seconds:g} s",
+        " 'learning_rate': [0.0005, 0.004, 'log'], 'weight_decay': [0.0001, 0.3, 'log']}]}",
+        pace.fit_params_grid,
+        "hyperopt",
+        f"algorithm=tpe, num_configs=200, num_iterations={_LONGEST}, objective={ranked}, keep=best, trial_patience=16,"
+        f" max_time={left:.1f} s",
         1,
         random_state,
         chosen.averaged,
@@ -130,20 +138,38 @@ def batch_size(rows: int) -> int:
     return next(size for most, size in _BATCH_SIZES if rows < most)
 
 
-def _method(preset: Preset, layout: Layout, rows: int, seconds: float) -> tuple[str, str]:
-    """Return the method and its own parameters: halving where many iterations fit in, else a few configurations in full.
+@dataclass(frozen=True)
+class _Pace:
+    """How a search spends its time.
 
-    Args:
-        rows: that an iteration goes through.
+    Attributes:
+        forms: of the networks.
+        fit_params_grid: how many rows an iteration goes through.
     """
-    costs = sorted(products(layout, form) for form in preset.forms)
-    usual = costs[len(costs) // 2] * rows / _SPEED
-    iterations = _PROCESSORS * seconds / usual
-    if iterations >= 324:
-        return "asha", "R=27, eta=3, sampler=tpe"
-    if iterations >= 81:
-        return "asha", "R=27, eta=3"
-    return "hyperopt", f"algorithm=rand, num_configs=100, num_iterations={max(1, min(40, int(iterations / 2)))}"
+
+    forms: tuple[Form, ...]
+    fit_params_grid: str
+
+
+def _pace(preset: Preset, layout: Layout, rows: int, seconds: float) -> _Pace:
+    """Return it: fewer members where rows are many, and where that is not enough iterations that go through a part of them."""
+    size, epochs = batch_size(rows), max(1, math.ceil(_PASSES_OF / rows))
+    grid = f"'batch_size': [{size}], 'epochs': [{epochs}]"
+    forms, wanted = preset.forms, _TRIALS * _USUAL * rows * epochs
+    while _in_time(forms, layout, size, seconds) < wanted and forms[0].members > _FEWEST:
+        forms = tuple(replace(form, members=form.members // 2) for form in forms)
+    share = _in_time(forms, layout, size, seconds) / wanted
+    if share < 1:
+        grid += (
+            f", 'steps_per_epoch': [{max(1, math.ceil(share * rows / size / _PROCESSORS))}]"  # of each of so many partitions
+        )
+    return _Pace(forms, f"{{{grid}}}")
+
+
+def _in_time(forms: Sequence[Form], layout: Layout, size: int, seconds: float) -> float:
+    """Return how many rows can be trained on in a time, by the larger half of the networks."""
+    costs = sorted(products(layout, form) for form in forms)
+    return _PROCESSORS * seconds / (costs[len(costs) // 2] / _SPEED + _STEP / size)
 
 
 def _objective(objective: str | None, classes: bool) -> tuple[str, str, str]:

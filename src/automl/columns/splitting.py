@@ -4,8 +4,8 @@ A row stays on its side when the table grows: it goes by a hash of its key. So t
 hashes of each class are cut where eight and nine tenths of its rows come before. Where a column tells the time, the last tenth
 is the test, and the tenth before it the validation. Or a column says it.
 
-What is read of a row (`reads`) stands in the innermost of some queries, under short names, and those around it take it from there:
-h its hash, t its moment, g its class, named its part.
+What is read of a row (`reads`) stands in the innermost of some queries, under short names, and those around it take it from
+there: h its hash, t its moment, g its class, named its part.
 """
 
 from __future__ import annotations
@@ -132,4 +132,4 @@ def _key(source: Source) -> str:
     fields = [field_of(name) for name in source.key]
     if fields:
         return f"{fields[0]}::text" if len(fields) == 1 else f"ROW({', '.join(fields)})::text"
-    return '(r.*)::text || \' \' || row_number() OVER (PARTITION BY md5((r.*)::text) COLLATE "C")'
+    return "(r.*)::text || ' ' || row_number() OVER (PARTITION BY md5((r.*)::text) COLLATE \"C\")"

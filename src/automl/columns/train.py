@@ -38,7 +38,7 @@ def automl_train(db: CallerDatabase, *arguments: object) -> list[Line]:
     require_possible(asked.source.target)
     plan = planned(db, asked)
     if asked.dry_run:
-        searched = _search_arguments(plan, asked.budget)
+        searched = _search_arguments(plan)
         return [answer.line(step.name, step.sql) for step in script.script(plan, searched)]
     _require_free(db, plan)
     with open_maker(db, asked.source.relation) as maker:
@@ -114,11 +114,11 @@ def _mean_weight(about: Inquiry, found: Statistics) -> float | None:
     return mean
 
 
-def _search_arguments(plan: Plan, seconds: float) -> SearchArguments:
-    """Return what is searched, in so many seconds."""
+def _search_arguments(plan: Plan, elapsed: float = 0.0) -> SearchArguments:
+    """Return what is searched in the time that is left when so many seconds of it are over."""
     asked = plan.asked
     layout = plan.vector.layout(plan.target.outputs, classes=plan.target.classes is not None)
-    return search_arguments(asked.preset, layout, plan.found.train, seconds, asked.objective, asked.seed)
+    return search_arguments(asked.preset, layout, plan.found.train, asked.budget, asked.objective, asked.seed, elapsed)
 
 
 def _require_free(db: CallerDatabase, plan: Plan) -> None:
@@ -172,7 +172,7 @@ class _Training:
         for name, statement in zip(plan.names.tables, script.dropping(plan.names), strict=True):
             if catalog.exists(self._db, name):
                 self._maker.make(statement)
-        searched = _search_arguments(plan, max(1.0, plan.asked.budget - self._db.elapsed))
+        searched = _search_arguments(plan, self._db.elapsed)
         for step in script.preparing(plan, searched):
             if step.name != "settings":  # the maker has them
                 self._maker.make(step.sql)

@@ -171,7 +171,13 @@ class Network:
         return (outputs, None), other_after, added
 
     def _called(
-        self, model: Any, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool, assignments: Assignments | None
+        self,
+        model: Any,
+        trainable: Sequence[Any],
+        other: Sequence[Any],
+        x: Any,
+        training: bool,
+        assignments: Assignments | None,
     ) -> tuple[Any, list[Any], Any]:
         mapping = zip((*self.trainable, *self.other), (*trainable, *other), strict=True)
         with Call(mapping, assignments) as scope, derived(self._deriving):
