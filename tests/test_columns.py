@@ -10,11 +10,12 @@ import pytest
 
 from automl.columns.columns_table import value_sql
 from automl.columns.features_sql import Vector, dollars
+from automl.columns.inquiry import inquiry, statement
 from automl.columns.kinds import Kind, Reading, kind_of, reading
 from automl.columns.leaks import is_copy, suspects
 from automl.columns.source import Role, Source, SourceColumn
 from automl.columns.splitting import Cut, part_of, splitting
-from automl.columns.statistics import Counted, Measured, Statistics, inquiry, statement
+from automl.columns.statistics import Counted, Measured, Statistics
 from automl.columns.treatments import Scale, Treated, treat
 from automl.columns.vocabularies import code_sql, hashed_sql
 from automl.database.catalog import ColumnType, Relation

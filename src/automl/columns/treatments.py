@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from automl.columns.inquiry import MOST_CODES
 from automl.columns.kinds import Kind, Reading, as_reals, as_text, field_of
 from automl.columns.source import SourceColumn
-from automl.columns.statistics import MOST_CODES, Counted, Floats, Measured, Statistics
+from automl.columns.statistics import Counted, Floats, Measured, Statistics
 from automl.columns.vocabularies import code_sql, hashed_sql
 from automl.database.names import literal
 
