@@ -56,9 +56,9 @@ def treated(column: SourceColumn, statistics: Statistics) -> Treated:
     return treat(column, statistics, read)
 
 
-def category(counted: Counted, rows: int, missing: int = 0, **others: object) -> Treated:
+def category(counted: Counted, rows: int, missing: int = 0, *, forced: bool = False) -> Treated:
     """What becomes of a text."""
-    column = a_column("plan", "text", **others)
+    column = a_column("plan", "text", forced=forced)
     there = Measured(np.ones(0), missing, 1.0, 1.0)
     return treated(column, found(rows, {"plan": (there,)}, {"plan": counted}))
 
