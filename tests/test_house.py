@@ -152,6 +152,7 @@ JSON = {
     "automl/columns/arguments.py": "arguments that are JSON",
     "automl/columns/networks.py": "Keras' JSON of an architecture",
     "automl/columns/vocabularies.py": "a vocabulary, as SQL has it",
+    "automl/columns/networks.py": "Keras' JSON of an architecture",
     "automl/files/export.py": "class values, from the summary table",
     "automl/models/library.py": "Keras' JSON of an architecture",
     "automl/models/outline.py": "Keras' JSON of an architecture",

@@ -37,7 +37,7 @@ def lightgbm(train: Rows, validation: Rows, test: Rows, classes: bool) -> np.nda
     import lightgbm
 
     kind = lightgbm.LGBMClassifier if classes else lightgbm.LGBMRegressor
-    model = kind(n_estimators=5000, learning_rate=0.05, random_state=SEED, verbose=-1)
+    model = kind(n_estimators=5000, random_state=SEED, verbose=-1)
     stop = lightgbm.early_stopping(50, verbose=False)
     x, of_validation, of_test = categorical(train.x, validation.x, test.x)
     model.fit(x, train.y, eval_set=[(of_validation, validation.y)], callbacks=[stop])
@@ -51,7 +51,6 @@ def boosting(train: Rows, validation: Rows, test: Rows, classes: bool) -> np.nda
     kind = ensemble.HistGradientBoostingClassifier if classes else ensemble.HistGradientBoostingRegressor
     model = kind(
         max_iter=5000,
-        learning_rate=0.05,
         early_stopping=True,
         n_iter_no_change=50,
         categorical_features="from_dtype",
