@@ -20,10 +20,11 @@ _STEP = 0.001  # seconds that a batch takes besides
 _PROCESSORS = 2
 _BATCH_SIZES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512), (math.inf, 1024))
 _PASSES_OF = 1_500  # rows that an iteration goes through at least: going to and fro must not take longer than training
-_LONGEST = 100  # iterations of a configuration, which ends earlier where nothing gets better
-_USUAL = 60  # of them that it takes, about
+_R, _ETA, _RUNGS = 27, 3, 4  # configurations train for 1, 3, 9 and 27 more iterations
+_ITERATIONS = 2 * _R * _RUNGS  # that there is time for at least: two come to the top of the ladder, and what leads there
+_MOST_EPOCHS = 2  # of an iteration, where there is time for them
+_PATIENCE = 12
 _FEWEST = 4  # members of a network that has some
-_TRIALS = 3  # configurations that there is time for at least: of larger tables each iteration goes through a part of the rows
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,8 @@ def search_arguments(
         f"{{'loss': ['{loss}'], 'metrics': [{metric!r}], 'optimizer_params_list': [{{'optimizer': ['AdamW'],"
         " 'learning_rate': [0.0005, 0.004, 'log'], 'weight_decay': [0.0001, 0.3, 'log']}]}",
         pace.fit_params_grid,
-        "hyperopt",
-        f"algorithm=tpe, num_configs=200, num_iterations={_LONGEST}, objective={ranked}, keep=best, trial_patience=16,"
-        f" max_time={left:.1f} s",
+        "asha",
+        f"R={_R}, eta={_ETA}, sampler=tpe, objective={ranked}, keep=best, trial_patience={_PATIENCE}, max_time={left:.1f} s",
         1,
         random_state,
         chosen.averaged,
@@ -153,14 +153,13 @@ class _Pace:
 
 def _pace(preset: Preset, layout: Layout, rows: int, seconds: float) -> _Pace:
     """Return it: fewer members where rows are many, and where that is not enough iterations that go through a part of them."""
-    size, epochs = batch_size(rows), max(1, math.ceil(_PASSES_OF / rows))
-    grid = f"'batch_size': [{size}], 'epochs': [{epochs}]"
-    forms, wanted = preset.forms, _TRIALS * _USUAL * rows * epochs
-    while _in_time(forms, layout, size, seconds) < wanted and forms[0].members > _FEWEST:
+    size, forms = batch_size(rows), preset.forms
+    while (passes := _in_time(forms, layout, size, seconds) / rows) < _ITERATIONS and forms[0].members > _FEWEST:
         forms = tuple(replace(form, members=form.members // 2) for form in forms)
-    share = _in_time(forms, layout, size, seconds) / wanted
-    if share < 1:
-        steps = max(1, math.ceil(share * rows / size / _PROCESSORS))  # of each of so many partitions
+    epochs = max(1, min(_MOST_EPOCHS, int(passes / _ITERATIONS)), math.ceil(_PASSES_OF / rows))
+    grid = f"'batch_size': [{size}], 'epochs': [{epochs}]"
+    if passes < _ITERATIONS:
+        steps = max(1, math.ceil(passes / _ITERATIONS * rows / size / _PROCESSORS))  # of each of so many partitions
         grid += f", 'steps_per_epoch': [{steps}]"
     return _Pace(forms, f"{{{grid}}}")
 
