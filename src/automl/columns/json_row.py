@@ -18,7 +18,6 @@ from automl.database.session import CallerDatabase, Prepared
 from automl.errors import UNDEFINED_COLUMN, UsageError
 from keras_seg.protocol.latest import Latest
 
-_ROW = "$1::pg_catalog.jsonb"
 _VERSION = "ROW(tableoid, xmin, cmin, ctid)"  # of a row
 _SIZE = 1  # of what is kept; how many there are is what is bounded
 
@@ -99,13 +98,19 @@ def open_model(db: CallerDatabase, model: str | None, pred_type: str | None = "r
 def _statement(rows: RowType, answered: str) -> str:
     """Return the statement that gives the answer, and the names of the columns that are missing: NULL for no object.
 
-    The row is a column of a subquery, so that the planner puts the expression of the features in the place of their function.
+    The row is a column of a subquery, so that the planner puts the expression of the features in the place of their function. So
+    is what is given, so that it never pays to plan again for its value.
     """
     names = ", ".join(literal(field.name) for field in rows.needed)
     needed = f"pg_catalog.unnest(ARRAY[{names}]::pg_catalog.text[]) AS needed (name)"
-    missing = f"ARRAY(SELECT name FROM {needed} WHERE NOT pg_catalog.jsonb_exists({_ROW}, name))"
-    looked = f"SELECT CASE pg_catalog.jsonb_typeof({_ROW}) WHEN 'object' THEN {missing} END AS missing OFFSET 0"
-    made = f"SELECT missing, CASE WHEN missing = '{{}}' THEN {of_json(rows, _ROW)} END AS row FROM ({looked}) AS m OFFSET 0"
+    missing = f"ARRAY(SELECT name FROM {needed} WHERE NOT pg_catalog.jsonb_exists(given, name))"
+    given = "SELECT $1::pg_catalog.jsonb AS given OFFSET 0"
+    looked = (
+        f"SELECT given, CASE pg_catalog.jsonb_typeof(given) WHEN 'object' THEN {missing} END AS missing"
+        f" FROM ({given}) AS g OFFSET 0"
+    )
+    row = of_json(rows, "m.given")
+    made = f"SELECT missing, CASE WHEN missing = '{{}}' THEN {row} END AS row FROM ({looked}) AS m OFFSET 0"
     return f"SELECT missing, CASE WHEN missing = '{{}}' THEN ({answered})::pg_catalog.text END AS answer FROM ({made}) AS q"
 
 
