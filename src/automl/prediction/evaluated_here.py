@@ -13,9 +13,7 @@ from keras_seg.protocol.limits import MOST_WEIGHTS
 from keras_seg.protocol.orders import CompileOrder, EvaluationOrder, EvaluationReport, Scores
 
 
-def scores(
-    db: CallerDatabase, architecture: str, weights: bytes, compiled: CompileOrder, table: PackedTable
-) -> Scores | None:
+def scores(db: CallerDatabase, architecture: str, weights: bytes, compiled: CompileOrder, table: PackedTable) -> Scores | None:
     """Return loss and metrics of a model on a packed table; None if they are not to be computed here.
 
     That hangs on network, loss, metrics and the number of rows alone: the same call gives the same numbers each time.

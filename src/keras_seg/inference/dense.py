@@ -26,9 +26,7 @@ def _dense(layer: Layer, shape: Shape) -> Called:
     def before() -> Forward:
         return _affine(kernel.array, None if bias is None else bias.array)
 
-    return Called(
-        (out,), lambda: then(before(), follow), size_of(out), size_of(shape) * units, last_of(layer, before)
-    )
+    return Called((out,), lambda: then(before(), follow), size_of(out), size_of(shape) * units, last_of(layer, before))
 
 
 def _affine(kernel: Array, bias: Array | None) -> Forward:

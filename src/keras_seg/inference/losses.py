@@ -1,7 +1,7 @@
 """Losses of rows: each a function of a batch that gives one value for each row, or for each place of it.
 
-They are named as Keras' functions. Everything is float32, and sums are made of the same numbers as there: what lies at a bound is
-cut to the same number. Sources: `keras.losses`, and crossentropies of `keras.src.backend.tensorflow.nn`, of Keras 3.
+They are named as Keras' functions, and computed in float32 as there: what lies at a bound is cut to the same number. Sources:
+`keras.losses`, and crossentropies of `keras.src.backend.tensorflow.nn`, of Keras 3.
 """
 
 from __future__ import annotations

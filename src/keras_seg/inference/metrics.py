@@ -80,7 +80,7 @@ def sparse_top_k_categorical_accuracy(batch: Batch, k: int = 5) -> Array:
 
 
 def _in_top(numbers: Array, p: Array, k: int) -> Array:
-    """Return whether fewer than `k` outputs are above that of a class; not where one is no number, or there is no such class."""
+    """Return whether fewer than `k` outputs are above that of a class; not where one is no number, or there is no class."""
     known = (numbers >= 0) & (numbers < p.shape[-1])
     own = np.take_along_axis(p, np.where(known, numbers, 0)[..., None], -1)
     return known & np.isfinite(p).all(-1) & ((p > own).sum(-1) < k)
@@ -138,9 +138,7 @@ class FBeta:
         NeedsTensorFlow: Keras refuses the arguments, or the rows.
     """
 
-    def __init__(
-        self, rows: Rows, average: str | None = None, beta: float = 1.0, threshold: float | None = None
-    ) -> None:
+    def __init__(self, rows: Rows, average: str | None = None, beta: float = 1.0, threshold: float | None = None) -> None:
         if threshold is None and rows.one_for_two:
             threshold = 0.5  # the larger of two outputs is above a half
         valid = isinstance(beta, float) and beta > 0 and average in (None, "micro", "macro", "weighted")

@@ -256,8 +256,9 @@ _Call = tuple[Called, tuple[int, ...], slice]  # a call, the places of its input
 
 def _last_of_graph(calls: Sequence[_Call], ends: tuple[int, ...], count: int) -> Last | None:
     """Return what is done last to the one output of a model, if no other call reads that output."""
-    makers = [place for place, (_, _, given) in enumerate(calls) if range(given.start, given.stop) == range(ends[0], ends[0] + 1)]
-    if len(ends) != 1 or len(makers) != 1 or any(ends[0] in taken for _, taken, _ in calls):
+    end = slice(ends[0], ends[0] + 1)
+    makers = [place for place, (_, _, given) in enumerate(calls) if given == end]
+    if len(ends) != 1 or not makers or any(ends[0] in taken for _, taken, _ in calls):
         return None
     (place,) = makers
     called, taken, given = calls[place]

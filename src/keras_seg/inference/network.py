@@ -78,7 +78,6 @@ class Network:
                 interrupt()
             return outputs
 
-
     def judged(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the outputs (rows, ...) of a batch, and what they come out of where a sigmoid or softmax is the very last.
 
