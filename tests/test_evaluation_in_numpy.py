@@ -37,10 +37,8 @@ LOSSES = [
     *("CategoricalCrossentropy(label_smoothing=0.1)", "CategoricalCrossentropy(from_logits=True)"),
     "SparseCategoricalCrossentropy(from_logits=True)",
     *("BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.4, gamma=1.5)", "BinaryFocalCrossentropy(from_logits=True)"),
-    *(
-        "CategoricalFocalCrossentropy(alpha=0.4, gamma=1.5)",
-        "CategoricalFocalCrossentropy(from_logits=True, label_smoothing=0.1)",
-    ),
+    "CategoricalFocalCrossentropy(alpha=0.4, gamma=1.5)",
+    "CategoricalFocalCrossentropy(from_logits=True, label_smoothing=0.1)",
     "CategoricalGeneralizedCrossEntropy(q=0.3)",
 ]
 ALL_METRICS = [
@@ -223,6 +221,8 @@ def test_networks_that_are_evaluated_with_tensorflow(layers: tuple[tuple[str, di
         ("CosineSimilarity(axis=0)", "accuracy"),
         ("mse", "MeanIoU"),
         ("mse", "Mean"),
+        ("accuracy", "mse"),
+        ("mse", "categorical_generalized_cross_entropy"),
         ("mse", "AUC(multi_label=True)"),
         ("mse", "AUC(num_thresholds=100000)"),
         ("mse", "AUC(num_thresholds=1)"),

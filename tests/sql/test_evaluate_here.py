@@ -82,19 +82,15 @@ def test_buffers_of_several_parts_and_empty_ones(db: Session) -> None:
     db.run(f"""INSERT INTO packed (buffer_id, y, x, y_shape, x_shape{key})
         SELECT max(buffer_id) + 1, ''::bytea, ''::bytea, '{{0,1}}'::integer[], '{{0,100}}'::integer[]{keys} FROM packed""")
     db.run(EVALUATE)
-    by_hand = (
-        "SELECT avg((s - y) ^ 2), avg(abs(s - y)) FROM (SELECT y, (SELECT sum(v) FROM unnest(x) AS v) AS s FROM numbers) q"
-    )
-    assert db.fetch("SELECT loss, metric FROM e")[0] == pytest.approx(db.fetch(by_hand)[0], rel=1e-6)
+    errors = "SELECT (SELECT sum(v) FROM unnest(x) AS v) - y AS error FROM numbers"
+    by_hand = db.fetch(f"SELECT avg(error ^ 2), avg(abs(error)) FROM ({errors}) q")[0]
+    assert db.fetch("SELECT loss, metric FROM e")[0] == pytest.approx(by_hand, rel=1e-6)
 
 
 def test_bytes_that_are_no_rows_are_an_error(rows: Session) -> None:
     rows.run("UPDATE packed SET x = substr(x, 1, 3)")
-    failure = rows.error_of(EVALUATE)
-    assert (
-        failure.message
-        == 'the evaluation failed: DataError: a buffer of "x" has 3 bytes, which is not the shape [3, 4] beside it'
-    )
+    said = 'the evaluation failed: DataError: a buffer of "x" has 3 bytes, which is not the shape '
+    assert rows.error_of(EVALUATE).message.startswith(said)
     assert rows.value("SELECT to_regclass('e')") is None
 
 
@@ -103,9 +99,8 @@ def test_numbers_that_a_layer_does_not_take_are_an_error(rows: Session) -> None:
     layers = (("Embedding", embedding), ("Flatten", {}), ("Dense", {"units": 3, "activation": "softmax"}))
     weights = struct.pack("<37f", *[0.5] * 37)
     rows.run("UPDATE model SET model_weights = %s, model_arch = %s::json", weights, sequential(*layers))
-    assert rows.error_of(EVALUATE).message == (
-        'the evaluation failed: UnfitRow: layer "layer_0" (Embedding) takes numbers from 0 to 4'
-    )
+    said = 'the evaluation failed: UnfitRow: layer "layer_0" (Embedding) takes numbers from 0 to 4'
+    assert rows.error_of(EVALUATE).message == said
 
 
 def test_a_forged_order_is_refused(rows: Session) -> None:

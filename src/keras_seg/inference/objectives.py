@@ -22,19 +22,24 @@ from keras_seg.protocol.keras_names import (
     CLASSES_LOSSES,
     CLASSES_METRICS,
     CROSSENTROPY,
+    FORMER,
+    NUMBERS_LOSSES,
     NUMBERS_METRICS,
-    is_known,
+    names,
     plain_name,
 )
 from keras_seg.protocol.objectives import Named, parsed
 
 _LARGEST_ARGUMENT = 10_000  # as where TensorFlow computes
-_OF_VECTORS = frozenset(("f1_score", "f_beta_score", "r2_score"))  # of rows of one dimension
-_SCORES: Mapping[str, Callable[..., Metric]] = {
+_SHARES = frozenset(("q",))  # arguments that must lie between 0 and 1
+# Metrics that are no means of values; of two outputs these mean the second class.
+_OF_ONE_CLASS: Mapping[str, Callable[..., Metric]] = {
+    **COUNTED,
     "f1_score": lambda rows, average=None, threshold=None: FBeta(rows, average, 1.0, threshold),
     "f_beta_score": FBeta,
 }
-_SHARES = frozenset(("q",))  # arguments that must lie between 0 and 1
+_MADE: Mapping[str, Callable[..., Metric]] = {**_OF_ONE_CLASS, "r2_score": lambda rows: R2()}
+_OF_VECTORS = frozenset(("f1_score", "f_beta_score", "r2_score"))  # of rows of one dimension
 _ALSO_MEANS = {"log_cosh_error": "log_cosh"}  # metrics, by the names of losses
 
 
@@ -48,9 +53,7 @@ def loss_of(text: str, rows: Rows, network: Network) -> Mean:
     Raises:
         NeedsTensorFlow: it is none of these, or does not fit.
     """
-    given = _named("loss", text)
-    if given.name.lower() in CROSSENTROPY:
-        given = Named(f"{rows.kind}_crossentropy", given.arguments)
+    given = _given("loss", text, rows)
     name = plain_name("loss", given.name)
     if name not in LOSSES or (rows.units == 1 and name in CLASSES_LOSSES):
         raise NeedsTensorFlow(f'loss "{text}"')
@@ -59,50 +62,45 @@ def loss_of(text: str, rows: Rows, network: Network) -> Mean:
 
 def metric_of(text: str, rows: Rows, network: Network) -> Metric:
     """Return a metric; arguments and errors as those of `loss_of`."""
-    given = _named("metric", text)
-    if given.name.lower() in ACCURACY:
-        given = Named(f"{rows.kind}_accuracy", given.arguments)
-    elif given.name.lower() in CROSSENTROPY:
-        given = Named(f"{rows.kind}_crossentropy", given.arguments)
+    given = _given("metric", text, rows)
     name = plain_name("metric", given.name)
-    made = {**COUNTED, **_SCORES}.get(name)
-    counts_second = made is not None and rows.two_outputs
-    if (rows.units == 1 and name in CLASSES_METRICS) or (rows.numbered and name not in NUMBERS_METRICS and not counts_second):
+    if not _fits(name, rows):
         raise NeedsTensorFlow(f'metric "{text}"')
-    if name in _OF_VECTORS and len(rows.outputs) != 1:
-        raise NeedsTensorFlow(f'metric "{text}" of rows of shape {list(rows.outputs)}')
-    if made is not None:
-        found: Metric = _bound(made, given)(rows)
-        return found
-    return _mean_of_metric(name, given, rows, network)
-
-
-def _mean_of_metric(name: str, given: Named, rows: Rows, network: Network) -> Metric:
-    if name == "r2_score":
-        return _bound(lambda rows: R2(), given)(rows)  # type: ignore[no-any-return]
+    if name in _MADE:
+        made: Metric = _bound(_MADE[name], given)(rows)
+        return made
     if name == "root_mean_squared_error":
         return RootMean(_bound(LOSSES["mean_squared_error"], given))
     if name in MEANS:
         return Mean(_bound(MEANS[name], given))
-    if name not in LOSSES and name not in _ALSO_MEANS:
-        raise NeedsTensorFlow(f'metric "{given.name}"')
     return _mean_of_loss(_ALSO_MEANS.get(name, name), given, rows, network)
 
 
-def _mean_of_loss(name: str, given: Named, rows: Rows, network: Network) -> Mean:
-    if name in OF_LOGITS and not network.tells_logits:
-        raise NeedsTensorFlow(f'"{given.name}" of a network that ends in {network.ending.activation}')
-    reads_numbers = name in NUMBERS_METRICS
-    if (rows.numbered and not reads_numbers) or (name in OF_MARGINS and not rows.packed.one_hot):
-        raise NeedsTensorFlow(f'"{given.name}" of such labels')
-    return Mean(_bound(LOSSES[name], given))
-
-
-def _named(what: str, text: str) -> Named:
+def _given(what: str, text: str, rows: Rows) -> Named:
+    """Return a loss or a metric as it was written; of an alias the one that fits the rows."""
     given = parsed(text)
-    if given is None or not is_known(what, given.name):
+    if given is not None and given.name.lower() in CROSSENTROPY:
+        return Named(f"{rows.kind}_crossentropy", given.arguments)
+    if given is not None and given.name.lower() in ACCURACY:
+        return Named(f"{rows.kind}_accuracy", given.arguments)
+    if given is None or FORMER.get(given.name, given.name) not in names(what):
         raise NeedsTensorFlow(f'{what} "{text}"')
     return given
+
+
+def _fits(name: str, rows: Rows) -> bool:
+    """Return whether a metric can be had of rows: of class numbers one that reads them, or the second of two classes."""
+    if (rows.units == 1 and name in CLASSES_METRICS) or (name in _OF_VECTORS and len(rows.outputs) != 1):
+        return False
+    return not rows.numbered or name in NUMBERS_METRICS or (rows.two_outputs and name in _OF_ONE_CLASS)
+
+
+def _mean_of_loss(name: str, given: Named, rows: Rows, network: Network) -> Mean:
+    no_logits = name in OF_LOGITS and not network.tells_logits
+    other_labels = (rows.numbered and name not in NUMBERS_LOSSES) or (name in OF_MARGINS and not rows.packed.one_hot)
+    if name not in LOSSES or no_logits or other_labels:
+        raise NeedsTensorFlow(f'"{given.name}" of such a network and such labels')
+    return Mean(_bound(LOSSES[name], given))
 
 
 def _bound(function: Callable[..., Any], given: Named) -> Callable[..., Any]:
