@@ -31,6 +31,7 @@ class Counts:
     fn: Array
 
     def plus(self, other: Counts) -> Counts:
+        """Return the counts of both."""
         return Counts(self.tp + other.tp, self.fp + other.fp, self.tn + other.tn, self.fn + other.fn)
 
     @property
@@ -108,7 +109,8 @@ def _picked(rows: Rows, class_id: object = None, from_logits: bool = False) -> P
     if class_id is not None:
         if type(class_id) is not int or not 0 <= class_id < rows.units or rows.numbered:
             raise NeedsTensorFlow(f'"class_id" = {class_id!r}')
-        return lambda batch: (batch.y[..., class_id], batch.p[..., class_id])
+        place = class_id
+        return lambda batch: (batch.y[..., place], batch.p[..., place])
     probable = sigmoid if from_logits else _same
     if not rows.two_outputs:
         return lambda batch: (batch.y, probable(batch.p))
