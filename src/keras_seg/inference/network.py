@@ -27,6 +27,7 @@ from keras_seg.protocol.parts import Raw
 _AT_ONCE = 2**22  # numbers in memory: 16 MB
 _MOST_VALUES = 2**28  # numbers in memory for one row
 MOST_WORK = 2 * 10**10  # products: about two seconds of a processor
+_SMALLEST = np.finfo(np.float32).tiny  # of those with all digits
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
 
 
@@ -86,10 +87,15 @@ class Network:
         """
         with np.errstate(all="ignore"):
             if self._last is None:
-                return self._forward(x), None
+                return _normal(self._forward(x)), None
             before, activation = self._last
             logits = before(x)
-            return activation(logits), logits
+            return _normal(activation(logits)), logits
+
+
+def _normal(x: np.ndarray) -> np.ndarray:
+    """Return numbers with 0 for those that TensorFlow takes for 0: they have fewer digits, and a rank of their own."""
+    return np.where(np.abs(x) < _SMALLEST, np.float32(0), x)
 
 
 def network(architecture: str, weights: Raw) -> Network:
