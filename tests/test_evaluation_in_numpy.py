@@ -100,7 +100,7 @@ class Case:
     def weights(self) -> bytes:
         units = self.layers[0][1]["units"]
         drawn = np.random.default_rng(4).normal(0, self.sharp, (5, units)).astype(np.float32)
-        return drawn[:4].tobytes() + drawn[4].tobytes()
+        return bytes(drawn.tobytes())  # the kernel, and behind it the bias
 
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Features, and labels that have to do with them."""

@@ -95,8 +95,9 @@ def test_bytes_that_are_no_rows_are_an_error(rows: Session) -> None:
 
 
 def test_numbers_that_a_layer_does_not_take_are_an_error(rows: Session) -> None:
-    embedding = {"input_dim": 5, "output_dim": 2, "batch_input_shape": [None, 4]}
-    layers = (("Embedding", embedding), ("Flatten", {}), ("Dense", {"units": 3, "activation": "softmax"}))
+    embedding: dict[str, object] = {"input_dim": 5, "output_dim": 2, "batch_input_shape": [None, 4]}
+    end: dict[str, object] = {"units": 3, "activation": "softmax"}
+    layers: tuple[tuple[str, dict[str, object]], ...] = (("Embedding", embedding), ("Flatten", {}), ("Dense", end))
     weights = struct.pack("<37f", *[0.5] * 37)
     rows.run("UPDATE model SET model_weights = %s, model_arch = %s::json", weights, sequential(*layers))
     said = 'the evaluation failed: UnfitRow: layer "layer_0" (Embedding) takes numbers from 0 to 4'

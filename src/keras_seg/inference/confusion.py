@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -130,7 +131,7 @@ def _no_nan(above: Array, below: Array) -> Array:
 
 def _given(thresholds: object) -> Thresholds:
     """Return thresholds as they are written: one number, several, or 0.5 for none."""
-    values = [0.5] if thresholds is None else thresholds if isinstance(thresholds, list) else [thresholds]
+    values: list[Any] = [0.5] if thresholds is None else thresholds if isinstance(thresholds, list) else [thresholds]
     if not values or not all(type(each) in (int, float) and 0 <= each <= 1 for each in values):
         raise NeedsTensorFlow(f'"thresholds" = {thresholds!r}')
     return Thresholds(values, _are_even(values))

@@ -83,7 +83,8 @@ def _last_layer(model: Model) -> Layer:
             return layer.followed(given, step)
         return given[0] if layer.kind == "InputLayer" else layer
 
-    return model.followed([model], step)
+    begin: Sequence[Layer] = [model]
+    return model.followed(begin, step)
 
 
 def _activation_of(layer: Layer) -> str:
