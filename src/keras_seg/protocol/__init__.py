@@ -20,5 +20,6 @@ In reading order:
     latest              what was used last, within bounds
     keras_names         what Keras calls its own losses and metrics
     sqlstates           the SQLSTATEs of errors
+    roles               what one role is to another, as SQL
     custom_functions    what of a table of custom functions is trusted, and opening it
 """
