@@ -70,8 +70,8 @@ stop status destroy:  ## the private cluster: stop it, tell whether it runs, del
 
 .PHONY: install uninstall
 install uninstall:  ## the extension's files only, by PGXS; deploy/install does the rest as well
-	@pg="$$(deploy/install --pg)" && site="$$(deploy/install --site)" && \
-	  $(MAKE) --no-print-directory sql-$@ PG_CONFIG="$$pg" PYTHON_SITE="$$site"
+	@pg="$$(deploy/install --pg)" && prefix="$$(deploy/install --root)" && \
+	  $(MAKE) --no-print-directory sql-$@ PG_CONFIG="$$pg" PREFIX="$$prefix"
 
 .PHONY: sql-all sql-install sql-uninstall
 sql-all sql-install sql-uninstall:
