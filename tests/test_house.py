@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -311,6 +312,12 @@ def test_the_control_file_has_the_version_of_the_package() -> None:
 
 def test_pyproject_reads_the_version_from_the_package() -> None:
     assert 'version = { attr = "automl.__version__" }' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_what_pgxn_is_told_has_the_version_of_the_package() -> None:
+    told = json.loads((ROOT / "META.json").read_text())
+    assert {told["version"], *(each["version"] for each in told["provides"].values())} == {automl.__version__}
+    assert all((ROOT / each[file]).is_file() for each in told["provides"].values() for file in ("file", "docfile"))
 
 
 def test_there_is_a_way_from_every_version_to_this_one() -> None:
