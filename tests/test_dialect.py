@@ -15,8 +15,12 @@ from automl.errors import OperatorError
 GREENPLUM = "PostgreSQL 9.4.26 (Greenplum Database 6.27.1 build commit:1) on x86_64-unknown-linux-gnu, compiled by gcc, 64-bit"
 # What the servers' own sources, and the documents of those who run them, show. We have never seen one.
 GREENPLUM_7 = "PostgreSQL 12.12 (Greenplum Database 7.4.0 build commit:27de6dc6d00607a5630a41fd2c0ad489f40e2ad4) on x86_64"
-CLOUDBERRY = "PostgreSQL 14.4 (Apache Cloudberry 2.0.0-incubating build 1) on aarch64-unknown-linux-gnu, compiled by gcc, 64-bit"
-CLOUDBERRY_BEFORE_APACHE = "PostgreSQL 14.4 (Cloudberry Database 1.5.4 build dev) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit"
+CLOUDBERRY = (
+    "PostgreSQL 14.4 (Apache Cloudberry 2.0.0-incubating build 1) on aarch64-unknown-linux-gnu, compiled by gcc, 64-bit"
+)
+CLOUDBERRY_BEFORE_APACHE = (
+    "PostgreSQL 14.4 (Cloudberry Database 1.5.4 build dev) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit"
+)
 POSTGRESQL = "PostgreSQL 15.8 (Debian 15.8-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit"
 
 

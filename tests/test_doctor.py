@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from automl.hosts.doctor import problems
-from keras_seg.server import inspection
 from keras_seg.protocol.hosts import Inspection
+from keras_seg.server import inspection
 
 WELL = Inspection("h", "/s", 4, 2500, "3.11.2", "2.21", "3.15", "2.2")
 

@@ -63,7 +63,9 @@ def environment(folder: Path, version: str) -> Path:
         ({"venv": "3.11", "venv-python3.13": "3.13"}, "3.11", "venv"),
     ],
 )
-def test_each_python_has_an_environment(shell: Shell, tmp_path: Path, there: dict[str, str], version: str, expected: str) -> None:
+def test_each_python_has_an_environment(
+    shell: Shell, tmp_path: Path, there: dict[str, str], version: str, expected: str
+) -> None:
     for folder, its in there.items():
         environment(tmp_path / folder, its)
     assert shell(f"prefix={tmp_path}/venv python_version={version}; find_environment") == (0, f"{tmp_path}/{expected}\n")
@@ -143,7 +145,9 @@ def test_the_environment_of_a_package_is_left_alone(shell: Shell, tmp_path: Path
 # --- which Python and TensorFlow ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("version", "works"), [("3.10", False), ("3.11", True), ("3.12", True), ("3.13", True), ("3.14", False)])
+@pytest.mark.parametrize(
+    ("version", "works"), [("3.10", False), ("3.11", True), ("3.12", True), ("3.13", True), ("3.14", False)]
+)
 def test_a_python_without_tensorflow_is_one_line(shell: Shell, version: str, works: bool) -> None:
     said = (
         f"keras_automl: PL/Python of PostgreSQL is linked to Python {version} here, and there is a TensorFlow for"

@@ -121,9 +121,7 @@ CALLS = ["hyperband_schedule('schedule', 9)", "hyperband_schedule()", "automl_cl
 @pytest.mark.parametrize("call", CALLS)
 def test_a_session_that_was_open_while_the_extension_was_updated_must_reconnect(db: Session, call: str) -> None:
     # What is left of an earlier version in such a session: its package, and what its automl_load has put into GD.
-    package = (
-        f"sys.modules['automl'] = old = types.ModuleType('automl'); old.__file__ = '{site_of(db)}/automl/__init__.py'"
-    )
+    package = f"sys.modules['automl'] = old = types.ModuleType('automl'); old.__file__ = '{site_of(db)}/automl/__init__.py'"
     left = f"import sys, types; {package}; old.__version__ = '0.0.9'; GD['automl'] = GD['keras_seg'] = old"
     db.run(f"DO LANGUAGE plpython3u $$ {left} $$")
     failure = db.error_of(f"SELECT madlib.{call}")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_extension import RUN, VIEWS, WRITTEN
 
 from fix_catalog import catalog_of
 from fix_db import Session, connect_to, scratch_database
-from test_extension import RUN, VIEWS, WRITTEN
 
 AGAIN = Path(__file__).resolve().parents[2] / "deploy" / "again.sql"
 MADE = "SELECT xmin::text::bigint FROM pg_extension WHERE extname = 'keras_automl'"

@@ -25,10 +25,16 @@ def roles(database: str) -> Iterator[Session]:
 
 @pytest.mark.parametrize(
     ("version", "becomes", "acts_for"),
-    [("90426", "MEMBER", "MEMBER"), ("150012", "MEMBER", "MEMBER"), ("160000", "SET", "SET, USAGE"), ("180000", "SET", "SET, USAGE")],
+    [
+        ("90426", "MEMBER", "MEMBER"),
+        ("150012", "MEMBER", "MEMBER"),
+        ("160000", "SET", "SET, USAGE"),
+        ("180000", "SET", "SET, USAGE"),
+    ],
 )
 def test_what_each_version_is_asked(roles: Session, version: str, becomes: str, acts_for: str) -> None:
-    said = [expression.replace("pg_catalog.current_setting('server_version_num')", f"'{version}'") for expression in (BECOMES, ACTS_FOR)]
+    asked = "pg_catalog.current_setting('server_version_num')"
+    said = [expression.replace(asked, f"'{version}'") for expression in (BECOMES, ACTS_FOR)]
     assert version in said[0]
     assert roles.fetch(f"SELECT {said[0]}, {said[1]}") == [(becomes, acts_for)]
 
