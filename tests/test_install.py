@@ -16,6 +16,15 @@ PG_CONFIG = """#!/bin/sh
 case $1 in
   --version) echo "PostgreSQL ${MAJOR:-15}.3" ;;
   --sharedir) echo "$SHARE" ;;
+  --bindir) echo "$BIN" ;;
+esac
+"""
+PSQL = """#!/bin/sh
+case "$*" in
+  *pg_database*) printf 'now\\nearlier\\nbetween\\nwithout\\n' ;;
+  *'-d now '*) echo current ;;
+  *'-d earlier '*) echo 0.1.0 ;;
+  *'-d between '*) echo 0.2.0 ;;
 esac
 """
 
@@ -32,7 +41,8 @@ def shell(tmp_path: Path) -> Shell:
 
     def run(command: str, **given: str) -> tuple[int, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AUTOML", "PG"))}
-        variables = {**clean, "PG_CONFIG": str(config), "SHARE": str(tmp_path / "share"), "HOME": str(tmp_path / "home")}
+        folders = {"SHARE": "share", "BIN": "bin", "HOME": "home"}
+        variables = {**clean, "PG_CONFIG": str(config), **{name: str(tmp_path / folder) for name, folder in folders.items()}}
         files = "; ".join(f"source {DEPLOY / name}" for name in ("common.sh", "environment.sh", "servers.sh"))
         script = f"set -euo pipefail; {files}; extras=() tensorflow=; pg_config=$PG_CONFIG; {command}"
         ended = subprocess.run(["bash", "-c", script], env={**variables, **given}, capture_output=True, text=True)
@@ -192,3 +202,42 @@ exit 1
     assert said.startswith("ERROR: Cannot install a==1 and b==2")
     assert "    a 1 depends on c<2\n" in said
     assert "Collecting" not in said
+
+
+# --- which databases ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory as that of a running server, and psql, which answers for four databases."""
+    psql = tmp_path / "bin" / "psql"
+    psql.parent.mkdir()
+    psql.write_text(PSQL)
+    psql.chmod(0o755)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "postmaster.pid").write_text("1\n/data\n0\n5433\n/run\n")
+    return tmp_path / "data"
+
+
+TELL = f"{NOBODY}prefix=/opt/venv version=0.2.0 build=0123456789ab; tell_databases_of "
+
+
+def test_databases_that_need_an_update_are_named(shell: Shell, data: Path) -> None:
+    status, said = shell(f"{TELL}{data}")
+    assert status == 0
+    earlier, between = said.splitlines()
+    assert earlier == (
+        "keras_automl: the database earlier at port 5433 has version 0.1.0:"
+        " psql -p 5433 -d 'earlier' -c 'ALTER EXTENSION keras_automl UPDATE'"
+    )
+    assert between == (
+        "keras_automl: the database between at port 5433 has another state of version 0.2.0:"
+        f" psql -p 5433 -d 'between' -f {DEPLOY}/again.sql"
+    )
+
+
+def test_a_server_that_lets_nobody_in_is_named(shell: Shell, data: Path) -> None:
+    (data.parent / "bin" / "psql").write_text("#!/bin/sh\nexit 2\n")
+    status, said = shell(f"{TELL}{data}")
+    assert status == 0
+    assert said.startswith("keras_automl: the server at port 5433 was not asked what its databases have")
