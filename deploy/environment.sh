@@ -3,7 +3,7 @@
 # Two packages have TensorFlow's files: the one for processors alone is half as large.
 declare -A tensorflow_package=([cpu]=tensorflow-cpu [gpu]=tensorflow)
 pythons='3.11 3.12 3.13'
-needed_mb=2000  # to install, with what is downloaded; less stays
+declare -A needed_mb=([cpu]=2200 [gpu]=3200)  # to install; less stays
 
 # PL/Python of which TensorFlow has a release.
 require_python() {
@@ -44,7 +44,7 @@ is_environment_current() {
 
 # That the folder can be written, read by the servers' OS users, and is large enough is looked at before anything is downloaded.
 require_place() {
-  local user free
+  local user free needed=${needed_mb[$(wanted_tensorflow)]}
   [[ ! -e $environment/packaged ]] || die "the environment in $environment is that of a package of the system: update that, or choose another --prefix"
   { mkdir -p "$environment" && : >>"$environment.lock"; } 2>/dev/null ||
     die "$environment cannot be written: run this as root, or choose another place with --prefix"
@@ -53,7 +53,7 @@ require_place() {
   done
   [[ -f $environment/stamp-requirements ]] && return
   free=$(df --output=avail -m "$environment" | tail -n 1)
-  ((free >= needed_mb)) || die "$environment has room for $free MB, and $needed_mb are needed: choose another --prefix"
+  ((free >= needed)) || die "$environment has room for $free MB, and $needed are needed: choose another --prefix"
 }
 
 # A prefix below a closed directory works for root and fails in the server.

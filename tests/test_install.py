@@ -140,7 +140,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_downloaded(s
 
 
 def test_a_folder_that_is_too_small_is_told_before_anything_is_downloaded(shell: Shell, tmp_path: Path) -> None:
-    status, said = shell(f"server_users() {{ :; }}; needed_mb=99999999 environment={tmp_path}/venv; require_place")
+    status, said = shell(f"server_users() {{ :; }}; needed_mb[cpu]=99999999 environment={tmp_path}/venv; require_place")
     assert status == 1
     assert "and 99999999 are needed: choose another --prefix" in said
 
