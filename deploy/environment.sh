@@ -17,7 +17,7 @@ hash_of() {
   (cd "$root" && find deploy/environment.sh "$@" -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-64)
 }
 
-stamp() { cat "$environment/stamp-$1" 2>/dev/null; }
+stamp() { cat "$environment/stamp-$1" 2>/dev/null || true; }
 
 # Which TensorFlow the environment has; nothing where it has none. Before there was a choice it was the one with GPUs.
 present_tensorflow() {
