@@ -148,7 +148,7 @@ def test_a_statement_can_be_cancelled(
         assert "canceling statement due to user request" in error
 
 
-@pytest.mark.parametrize("seconds", [0.5, 1.5, 5.0])
+@pytest.mark.parametrize("seconds", [0.5, 1.5, pytest.param(5.0, marks=pytest.mark.soak)])
 def test_a_statement_can_time_out(watcher: Session, caller: Session, seconds: float) -> None:
     caller.run(f"SET statement_timeout = {int(1000 * seconds)}")
     begin = time.monotonic()

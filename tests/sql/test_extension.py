@@ -102,6 +102,7 @@ def test_a_transaction_that_has_called_a_function_keeps_the_extension(
     caller.run("ROLLBACK")
 
 
+@pytest.mark.soak
 def test_a_search_goes_on_while_somebody_waits_to_drop_the_extension(db: Session, connect: Callable[..., Session]) -> None:
     make_iris(db)
     load(db, "lib", dense(3))
