@@ -240,6 +240,22 @@ def test_every_benchmark_is_told_of() -> None:
     assert [path.name for path in (ROOT / "bench").glob("*.py") if f"`bench/{path.name}`" not in told] == []
 
 
+def fields_of(node: ast.AST) -> list[str]:
+    """The types of the fields of a dataclass that compares by them, as they are written; none for anything else."""
+    if not isinstance(node, ast.ClassDef):
+        return []
+    made = [ast.unparse(each) for each in node.decorator_list]
+    compares = any(each.startswith("dataclass") and "eq=False" not in each for each in made)
+    return [ast.unparse(each.annotation) for each in node.body if isinstance(each, ast.AnnAssign)] if compares else []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_dataclass_compares_arrays(module: str) -> None:
+    # Up to Python 3.12 fields that are the same object were equal unseen.
+    fields = [field for node in ast.walk(tree_of(module)) for field in fields_of(node)]
+    assert [field for field in fields if "ndarray" in field and not field.startswith("Callable")] == []
+
+
 # --- SQL ----------------------------------------------------------------------------------------------------------------
 
 
