@@ -21,5 +21,6 @@ In reading order:
     keras_names         what Keras calls its own losses and metrics
     objectives          losses and metrics as they are written
     sqlstates           the SQLSTATEs of errors
+    roles               what one role is to another, as SQL
     custom_functions    what of a table of custom functions is trusted, and opening it
 """

@@ -28,7 +28,7 @@ class DataError(ValueError):
     """The bytes of a packed table do not have the shape that stands beside them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare by their elements
 class Buffer:
     """Rows that lie together, as tensors of float32: x and y (rows, ...)."""
 
