@@ -135,7 +135,8 @@ def load(connection: Connection, data: Table) -> None:
 
 def predicted(connection: Connection, data: Table, model: str) -> np.ndarray:
     """Return what a model says of the test part, in the order of the rows."""
-    run(connection, f"SELECT madlib.automl_predict('{model}', 'test_rows', '{model}_scored')")
+    kind = "prob" if data.classes else "response"
+    run(connection, f"SELECT madlib.automl_predict('{model}', 'test_rows', '{model}_scored', '{kind}')")
     target = f'"{data.target}"'
     if not data.classes:
         return np.array([value for (value,) in run(connection, f"SELECT {target} FROM {model}_scored ORDER BY id")])
