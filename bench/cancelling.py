@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from statistics import median
 
 import psycopg2
@@ -23,6 +24,7 @@ TRIES = 50
 PATIENCE = 60.0  # seconds for a moment to come
 OURS = "application_name LIKE 'keras_automl%%' AND datname = current_database()"
 AT_WORK = f"SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND state = 'active' AND query ~ %s"
+ACTIVE = "SELECT count(*) > 0 FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query ~ 'madlib_keras'"
 COMPILE = "{'loss': ['mse'], 'optimizer_params_list': [{'optimizer': ['SGD'], 'lr': [0.001, 0.1, 'log']}]}"
 FIT = "{'batch_size': [8]}"
 
@@ -88,7 +90,7 @@ def go_on(watcher: Connection) -> None:
         time.sleep(0.05)
 
 
-def cancelled(watcher: Connection, sql: str, moment: Moment) -> float:
+def cancelled(watcher: Connection, sql: str, moment_of: Callable[[], Moment]) -> float:
     """Call on a new connection, cancel at a moment, and return the seconds until the client has its error."""
     caller = psycopg2.connect(os.environ["AUTOML_DSN"])
     run(caller, "SET search_path = bench_cancelling")
@@ -101,7 +103,9 @@ def cancelled(watcher: Connection, sql: str, moment: Moment) -> float:
 
     thread = threading.Thread(target=call)
     thread.start()
-    begun = time.monotonic()
+    while not run(watcher, ACTIVE, caller.info.backend_pid)[0][0]:  # what comes before the statement cancels nothing
+        assert thread.is_alive()
+    moment, begun = moment_of(), time.monotonic()
     while not moment(watcher):
         assert thread.is_alive() and time.monotonic() - begun < PATIENCE
         time.sleep(0.01)
@@ -131,7 +135,7 @@ def main() -> None:
         rows = []
         for name in chosen:
             sql, moment = moments[name]
-            found = sorted(cancelled(watcher, sql, moment(number)) for number in range(tries))
+            found = sorted(cancelled(watcher, sql, partial(moment, number)) for number in range(tries))
             rows.append((name, f"median {median(found):.2f} s, longest {found[-1]:.2f} s"))
         table(f"From a cancellation to its error, {tries} times each", rows)
 

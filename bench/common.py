@@ -72,13 +72,18 @@ class Session:
     def define(self, key: str, architecture: str) -> None:
         self.have(defining(Definition(key, architecture)))
 
-    def hops(self, key: str, count: int, rate: float = 0.01, evaluated: bool = False) -> Iterator[Hop]:
-        """Let a trial hop from partition to partition and back; and be evaluated at the end of each hop, if wanted."""
+    def hops(self, key: str, count: int, rate: float = 0.01, evaluated: bool = False, together: int = 1) -> Iterator[Hop]:
+        """Let a trial hop from partition to partition and back; and be evaluated at the end of each hop, if wanted.
+
+        Args:
+            together: hops of one visit, which is yielded as one.
+        """
         compiled = replace(ADAM, params={"lr": rate})
         state: bytes | None = None
-        for iteration in range(count):
+        for iteration in range(0, count, together):
             partition = iteration % len(self.places)
-            stops: tuple[Stop, ...] = (TrainingStop(iteration, partition, False),)
+            hops = range(iteration, iteration + together)
+            stops: tuple[Stop, ...] = tuple(TrainingStop(each, each % len(self.places), False) for each in hops)
             if evaluated:
                 stops = (*stops, EvaluationStop(iteration, 0, "training", True))
             begin = time.perf_counter()

@@ -8,6 +8,7 @@ from common import Session, memory_mb, page_tables, peak_mb, run, schema, spread
 from memory import network
 
 SMALL_HOPS, LARGE_HOPS = 300, 12
+TOGETHER = 6
 _UNITS = 2900  # of two hidden layers: 8.4 million weights, and Adam keeps two more numbers for each: 97 MB
 
 
@@ -28,6 +29,7 @@ def small(session: Session) -> None:
     whole = statistics.median(seconds)
     setup = statistics.median(hop.report.setup_seconds for hop in settled)
     train = statistics.median(hop.report.training_seconds for hop in settled)
+    together = [hop.seconds / TOGETHER for hop in session.hops("small", SMALL_HOPS, together=TOGETHER)]
     imported = session.about["import_seconds"]
     table(
         f"A hop of a small net (4-10-10-10-3, 60 rows, batch 8, state of {len(hops[0].state)} bytes), {len(settled)} hops",
@@ -36,6 +38,7 @@ def small(session: Session) -> None:
             ("of it: the state taken over by the compiled program", f"{1000 * setup:.2f} ms"),
             ("of it: rows read and decoded, 8 steps of training", f"{1000 * train:.2f} ms"),
             ("of it: the statement, the report and the state's bytes", f"{1000 * (whole - setup - train):.2f} ms"),
+            (f"a hop of {TOGETHER} in one visit", spread(together, "ms", 1000)),
             ("the first hop, which compiles", f"{hops[0].seconds:.2f} s"),
             ("importing TensorFlow in a session", f"{imported:.2f} s of {session.opened:.2f} s to open it"),
             ("memory of the session after the import", f"{session.about['memory_mb']} MB"),

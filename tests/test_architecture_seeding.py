@@ -22,6 +22,7 @@ def test_the_seed_decides_the_weights(name: str) -> None:
     assert fingerprint(build_model(text_of(name), 8)) != first
 
 
+@pytest.mark.soak
 def test_two_processes_begin_with_the_same_weights_and_generators() -> None:
     names = [name for name in FILES if "3.15.1" in name or "page" in name]
     program = (

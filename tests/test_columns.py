@@ -10,11 +10,12 @@ import pytest
 
 from automl.columns.columns_table import value_sql
 from automl.columns.features_sql import Vector, dollars
+from automl.columns.inquiry import inquiry, statement
 from automl.columns.kinds import Kind, Reading, kind_of, reading
 from automl.columns.leaks import is_copy, suspects
 from automl.columns.source import Role, Source, SourceColumn
 from automl.columns.splitting import Cut, part_of, splitting
-from automl.columns.statistics import Counted, Measured, Statistics, inquiry, statement
+from automl.columns.statistics import Counted, Measured, Statistics
 from automl.columns.treatments import Scale, Treated, treat
 from automl.columns.vocabularies import code_sql, hashed_sql
 from automl.database.catalog import ColumnType, Relation
@@ -37,9 +38,7 @@ def a_column(name: str, kind: str = "double precision", role: Role = Role.FEATUR
 
 def measured(*values: float | None) -> Measured:
     """What is known of a number, where all rows are in the sample."""
-    known = [value for value in values if value is not None]
-    numbers = np.array([math.nan if value is None else value for value in values])
-    return Measured(numbers, len(values) - len(known), min(known, default=None), max(known, default=None))
+    return Measured.of(np.array([math.nan if value is None else value for value in values]))
 
 
 def found(
@@ -57,9 +56,9 @@ def treated(column: SourceColumn, statistics: Statistics) -> Treated:
     return treat(column, statistics, read)
 
 
-def category(counted: Counted, rows: int, missing: int = 0, **others: object) -> Treated:
+def category(counted: Counted, rows: int, missing: int = 0, *, forced: bool = False) -> Treated:
     """What becomes of a text."""
-    column = a_column("plan", "text", **others)
+    column = a_column("plan", "text", forced=forced)
     there = Measured(np.ones(0), missing, 1.0, 1.0)
     return treated(column, found(rows, {"plan": (there,)}, {"plan": counted}))
 
@@ -276,8 +275,8 @@ def test_a_row_that_stands_nowhere_trains() -> None:
 
 def test_classes_are_cut_each_on_its_own() -> None:
     split = splitting(a_source(), 7, strata=True)
-    part = split.part([Cut("a", "0.7", "0.8"), Cut("b", "0.81", "0.9")])
-    first = "CASE g WHEN 'a' THEN '0.7'::double precision WHEN 'b' THEN '0.81'::double precision ELSE 0.8 END"
+    part = split.part([Cut("a", "b5", "cc"), Cut("b", "d1", "e6")])
+    first = "CASE g WHEN 'a' THEN 'b5'::text WHEN 'b' THEN 'd1'::text ELSE 'ccccccccccccd' END"
     assert f"> {first} THEN 'validation'" in part
     assert (split.hash, split.group) == ("md5('7 ' || r.id::text)", "r.y")
 
@@ -285,8 +284,8 @@ def test_classes_are_cut_each_on_its_own() -> None:
 def test_time_cuts_at_a_moment() -> None:
     split = splitting(a_source(a_column("d", "date", Role.TIME)), 7, strata=True)
     assert split.part([Cut("", "2020-01-01", "2021-01-01")]) == (
-        "CASE WHEN o > '2021-01-01'::pg_catalog.date THEN 'test'"
-        " WHEN o > '2020-01-01'::pg_catalog.date THEN 'validation' ELSE 'train' END"
+        "CASE WHEN t > '2021-01-01'::pg_catalog.date THEN 'test'"
+        " WHEN t > '2020-01-01'::pg_catalog.date THEN 'validation' ELSE 'train' END"
     )
 
 

@@ -161,6 +161,38 @@ def test_the_stops_of_a_trial_do_not_depend_on_where_sessions_reach(sessions_a_s
         assert stops == list(tour(TWO_DATASETS, leg(trial, 2)))
 
 
+def in_a_moment(visit: Visit) -> float:
+    return 0.006 * len(visit.stops)
+
+
+def test_stops_that_take_a_moment_are_made_together_as_soon_as_that_is_known() -> None:
+    one = Simulation(ONE_DATASET, [EVERYWHERE], in_a_moment)
+    one.run([leg(1, 3)])
+    assert written(one.visits(1)) == "1t0 | 1t1 | 1t2. 2t0 2t1 | 2t2. 3t0 3t1 | 3t2. 3e0 3e1 3e2."
+
+
+def test_a_visit_ends_with_an_evaluation_for_it_may_end_the_trial() -> None:
+    one = Simulation(PAIR, [EVERYWHERE], in_a_moment)
+    one.run([leg(1, 3, frequency=1)])
+    assert [visit.training_stops for visit in one.visits(1)] == [1, 1, 2, 2]
+    assert [visit.stops[-1].iteration for visit in one.visits(1)] == [1, 1, 2, 3]
+
+
+def test_where_sessions_reach_a_partition_each_a_visit_has_one_stop_that_trains() -> None:
+    two = Simulation(Layout((("training", 2),)), segments(2), in_a_moment)
+    two.run([leg(1, 5)])
+    assert max(visit.training_stops for visit in two.visits(1)) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-6, 0.001, 0.006, 0.1])
+def test_however_many_stops_a_visit_has_each_is_made_once_in_its_order(seconds: float) -> None:
+    quick = Simulation(TWO_DATASETS, [EVERYWHERE] * 2, lambda visit: seconds * len(visit.stops))
+    quick.run(leg(trial, 40, frequency=7) for trial in range(1, 6))
+    for trial in range(1, 6):
+        stops = [stop for visit in quick.visits(trial) for stop in visit.stops]
+        assert stops == list(tour(TWO_DATASETS, leg(trial, 40, frequency=7)))
+
+
 BEST_FIRST = (9, 1, 5, 4, 3, 7, 6, 2, 8, 12, 11, 10, 13, 14, 15)
 
 
@@ -189,7 +221,7 @@ def test_a_search_ends_the_same_on_any_cluster(reaches: Reaches, seed: int) -> N
         (0, 0): (13, 14, 15),
     }
     # bracket 2 trains 9 * 1 + 3 * 3 + 1 * 9, bracket 1 3 * 3 + 1 * 9, bracket 0 3 * 9 iterations of two partitions
-    assert len([event for event in search.simulation.past if event.visit.trains]) == 2 * (27 + 18 + 27)
+    assert sum(event.visit.training_stops for event in search.simulation.past) == 2 * (27 + 18 + 27)
 
 
 def test_a_large_search_is_simulated_to_its_end() -> None:
@@ -197,7 +229,7 @@ def test_a_large_search_is_simulated_to_its_end() -> None:
     Search(HyperbandParams(81, 3, 0), simulation, lambda trial, iteration: 1 / (trial + iteration)).run()
     iterations = (81 + 27 * 3 + 9 * 9 + 3 * 27 + 81) + (27 * 3 + 9 * 9 + 3 * 27 + 81) + (9 * 9 + 3 * 27 + 81)
     iterations += (6 * 27 + 2 * 81) + 5 * 81
-    assert len([event for event in simulation.past if event.visit.trains]) == 2 * iterations
+    assert sum(event.visit.training_stops for event in simulation.past) == 2 * iterations
 
 
 # --- what dies and what fails -------------------------------------------------------------------------------------------
@@ -350,6 +382,7 @@ def utilisation(sessions: int, program: Callable[[int], str]) -> float:
 
 
 @pytest.mark.parametrize("sessions", [1, 2, 4, 16, 24, 32, 48, 56, 64])
+@pytest.mark.soak
 def test_utilisation_of_trials_of_one_cost(sessions: int) -> None:
     simulation = Simulation(PAIR, [EVERYWHERE] * sessions, random_cost(1, spread=1.0))
     simulation.run(leg(trial, 20) for trial in range(1, 81))
@@ -362,5 +395,6 @@ def test_utilisation_of_trials_of_one_program(sessions: int) -> None:
 
 
 @pytest.mark.parametrize("sessions", [1, 4, 16, 32, 48, 64])
+@pytest.mark.soak
 def test_utilisation_of_trials_with_a_program_each(sessions: int) -> None:
     assert utilisation(sessions, str) >= 0.95

@@ -125,13 +125,13 @@ def test_psycopg_is_imported_in_one_file() -> None:
     assert importers_of("psycopg") == {"automl/cluster/driver.py"}
 
 
-PURE = [module for module in MODULES if re.match(r"automl/(search/|cluster/hopper|hosts/assignment)", module)]
+PURE = [module for module in MODULES if re.match(r"automl/(search/|cluster/(hopper|paces)|hosts/assignment)", module)]
 
 
 @pytest.mark.parametrize("module", PURE)
 def test_the_search_and_the_hopper_are_pure(module: str) -> None:
     allowed = sys.stdlib_module_names | {"numpy", "hyperopt"}  # which has one adapter, see above
-    ours = ("automl.errors.", "keras_seg.protocol.") + (("automl.search.",) if "/search/" in module else ())
+    ours = ("automl.errors.", "keras_seg.protocol.") + (("automl.search.",) if "/search/" in module else ("automl.cluster.paces.",))
     foreign = {name for name in imports_of(module) if name.split(".")[0] not in allowed and not name.startswith(ours)}
     assert foreign == set()
 
@@ -150,6 +150,7 @@ JSON = {
     "keras_seg/files/safetensors.py": "the header of that format",
     "keras_seg/files/onnx_graph.py": "notes about a model",
     "automl/columns/arguments.py": "arguments that are JSON",
+    "automl/columns/networks.py": "Keras' JSON of an architecture",
     "automl/columns/vocabularies.py": "a vocabulary, as SQL has it",
     "automl/columns/networks.py": "Keras' JSON of an architecture",
     "automl/files/export.py": "class values, from the summary table",

@@ -146,7 +146,7 @@ def twice() -> str:
     return str(keras.Model(inputs, layers.Dense(3, activation="softmax")(layer(layer(inputs)))).to_json())
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+@pytest.mark.parametrize("optimizer", [pytest.param("SGD", marks=pytest.mark.soak), "Adam"])
 @pytest.mark.parametrize("name", SPECTRAL)
 def test_what_layers_assign_in_training_equals_keras(name: str, optimizer: str) -> None:
     architecture = SPECTRAL[name] or twice()

@@ -79,6 +79,7 @@ EXAMPLES: tuple[Message, ...] = (
         size=2**40,
         scores={"training": Scores(0.25, (0.5, 1.0))},
         sums={"epoch 0": [[1.0]]},
+        trained=2,
         rows=60,
         setup_seconds=0.5,
         training_seconds=1.25,

@@ -42,7 +42,8 @@ from keras_seg.protocol.variables import Variable, Variables
 
 SEED = 7
 PARTITIONS = 2
-STEP = 7  # visits between two moments where a run is stopped; with 1 it takes minutes
+# Visits between two moments where a run is stopped; with 1 it takes minutes.
+STEPS = pytest.mark.parametrize("step", [29, pytest.param(7, marks=pytest.mark.soak)])
 
 
 # --- a record in memory -------------------------------------------------------------------------------------------------
@@ -207,7 +208,8 @@ class Sessions:
                 answer: Any = self._visit(work.order)
             case CheckWork():
                 answer = CheckReport()
-        self._working[session] = Outcome(session, work.task, answer, None, 0.1)
+        # Stops that seem to take so little are made several in a visit.
+        self._working[session] = Outcome(session, work.task, answer, None, self._timing.choice((0.1, 0.001)))
 
     def wait(self) -> list[Outcome]:
         outcome = self._working.pop(self._timing.choice(list(self._working)))
@@ -226,18 +228,19 @@ class Sessions:
     def _visit(self, work: VisitWork) -> tuple[VisitReport, bytes]:
         order, state = work.order, b"new" if work.state is None else bytes(work.state)
         scores: dict[str, Scores] = {}
-        sums, trained = dict(order.sums), False
-        if state.startswith(NO_NUMBER) and isinstance(order.stops[0], TrainingStop):
-            return VisitReport(astray=True), b""
+        sums, trained = dict(order.sums), 0
         for stop in order.stops:
             if isinstance(stop, TrainingStop):
+                if state.startswith(NO_NUMBER):
+                    return VisitReport(astray=True, trained=trained, sums=sums), state if trained else b""
                 if (order.seed[1], stop.iteration) in self._fails:
-                    return VisitReport(error=f"ValueError: iteration {stop.iteration}"), b""
+                    said = f"ValueError: iteration {stop.iteration}"
+                    return VisitReport(error=said, trained=trained), state if trained else b""
                 if self._short.get((order.seed[1], stop.iteration), 0):
                     self._short[order.seed[1], stop.iteration] -= 1
                     return VisitReport(error="MemoryError: full", shortage=True), b""
                 given = state, order.seed, stop, order.rate_cuts
-                state, trained = hashlib.md5(repr(given).encode()).digest(), True
+                state, trained = hashlib.md5(repr(given).encode()).digest(), trained + 1
                 if (order.seed[1], stop.iteration) in self._astray:
                     state = NO_NUMBER + state
                 continue
@@ -245,7 +248,7 @@ class Sessions:
             if stop.last:
                 loss = math.inf if state.startswith(NO_NUMBER) else number(sums[stop.dataset])
                 scores[stop.dataset] = Scores(loss, (number(sums.pop(stop.dataset), state),))
-        return VisitReport(scores=scores, sums=sums), state if trained else b""
+        return VisitReport(scores=scores, sums=sums, trained=trained), state if trained else b""
 
 
 class Caller:
@@ -419,6 +422,7 @@ def plan(request: pytest.FixtureRequest) -> tuple[Plan, int | None]:
     return PLANS[request.param]
 
 
+@STEPS
 @pytest.mark.parametrize("reaches", CLUSTERS.values(), ids=CLUSTERS.keys())
 @pytest.mark.parametrize("fails", [frozenset(), FAILS], ids=["", "failing"])
 @pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
@@ -428,17 +432,18 @@ def test_a_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
     crash: bool,
     fails: frozenset[tuple[int, int]],
     reaches: Sequence[frozenset[int] | None],
+    step: int,
 ) -> None:
     astray = ASTRAY if fails else frozenset()
     whole = World(request_of(*plan, memory=2**20), random.Random(1), reaches, fails, astray=astray)
     assert whole.go(monkeypatch)
     assert whole.record.run["status"] == "finished"
-    for stop in range(0, whole.visits, STEP):
+    for stop in range(0, whole.visits, step):
         # As little memory makes states leave it at once.
         request = request_of(*plan, memory=1 if stop % 2 else 2**20)
         world = World(request, random.Random(stop), reaches, fails, astray=astray)
         if world.go(monkeypatch, stop=stop, crash=crash):
-            assert stop > 0.9 * whole.visits  # how many visits there are hangs on the timing
+            assert stop > 0.4 * whole.visits  # how many visits there are hangs on the timing
             continue
         assert world.go(monkeypatch, resumed=True)
         assert world.found.trials == whole.found.trials
@@ -457,6 +462,7 @@ STEERED: dict[str, tuple[Objective, Steering]] = {
 }
 
 
+@STEPS
 @pytest.mark.parametrize("steered", STEERED.values(), ids=STEERED.keys())
 @pytest.mark.parametrize("reaches", CLUSTERS.values(), ids=CLUSTERS.keys())
 @pytest.mark.parametrize("name", ["hyperband, often", "listed", "callbacks"])
@@ -465,18 +471,19 @@ def test_a_steered_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
     name: str,
     reaches: Sequence[frozenset[int] | None],
     steered: tuple[Objective, Steering],
+    step: int,
 ) -> None:
     plan, frequency = (CALLBACKS, 1) if name == "callbacks" else PLANS[name]
     whole = World(request_of(plan, frequency or 1, 2**20, *steered), random.Random(1), reaches, FAILS, astray=ASTRAY)
     assert whole.go(monkeypatch)
-    for stop in range(0, whole.visits, 2 * STEP):
+    for stop in range(0, whole.visits, 2 * step):
         memory = 1 if stop % 4 else 2**20
         request = request_of(plan, frequency or 1, memory, *steered)
         world = World(request, random.Random(stop), reaches, FAILS, astray=ASTRAY)
         over = world.go(monkeypatch, stop=stop, crash=True)
         while not over:
             world.record.tidy()
-            over = world.go(monkeypatch, stop=stop + 3 * STEP, crash=True, resumed=True)
+            over = world.go(monkeypatch, stop=stop + 3 * step, crash=True, resumed=True)
         assert world.found.trials == whole.found.trials
         assert world.record.curves == whole.record.curves
 

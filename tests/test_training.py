@@ -128,7 +128,11 @@ def states(network: str, compiled: CompileOrder) -> list[str]:
 
 
 # Those whose variables are of other kinds: none, one vector, with starting values, by variable.
-@pytest.mark.parametrize("name", ["SGD", "Adam", "Adagrad", "Ftrl", *(name for name in OPTIMIZERS if "by variable" in name)])
+BY_VARIABLE = [name for name in OPTIMIZERS if "by variable" in name]
+VARIABLES = ["SGD", "Adam", "Ftrl", *BY_VARIABLE[:1], *(pytest.param(name, marks=pytest.mark.soak) for name in BY_VARIABLE[1:])]
+
+
+@pytest.mark.parametrize("name", VARIABLES)
 def test_large_variables_are_dropped_between_visits_without_a_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = compile_with(*OPTIMIZERS[name][:2])
     found = states(LARGE, compiled)

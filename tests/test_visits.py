@@ -168,6 +168,25 @@ def test_weights_that_are_no_numbers_are_trained_no_more() -> None:
     assert math.isnan(trial.report.scores["training"].loss)
 
 
+def test_several_stops_of_one_visit_are_those_of_several_visits() -> None:
+    single, several = (Trial(DROPOUT, uneven()[0]) for _ in range(2))
+    stops = [train(partition, iteration) for iteration in (1, 2) for partition in (0, 1)]
+    for stop in stops:
+        single.visit([stop], compile_with("Adam", {"lr": 0.04}))
+    several.visit(stops, compile_with("Adam", {"lr": 0.04}))
+    assert several.md5 == single.md5
+    assert several.report.trained == 4
+
+
+def test_a_visit_of_several_stops_ends_where_weights_become_no_numbers() -> None:
+    single, several = (Trial(PLAIN, ONE_PARTITION) for _ in range(2))
+    compiled = compile_with("SGD", {"lr": 1e38}, loss="mse")
+    single.visit([train()], compiled)
+    several.visit([train(), train(iteration=2), train(iteration=3), *evaluate("training", 1, iteration=3)], compiled)
+    assert (several.report.astray, several.report.trained, several.report.scores) == (True, 1, {})
+    assert several.md5 == single.md5
+
+
 # Trained as one vector and variable by variable, with the rate that is given and with that of Keras.
 @pytest.mark.parametrize(
     ("name", "params"), [("Adam", {"lr": 0.04}), ("Adam", {}), ("Lamb", {"lr": 0.04}), ("Adagrad", {"lr": 0.04})]

@@ -873,6 +873,16 @@ COMMENT ON FUNCTION madlib.automl_ensemble(varchar, varchar, integer) IS
 'Adds the mean of the best models of a search to its tables, as one model; returns its mst_key, or that of the best alone.';
 
 -- Models of ordinary columns came to predict.
+DROP FUNCTION madlib.automl_predict(text, bytea, integer);
+CREATE FUNCTION madlib.automl_predict_batch(key text, features bytea, count integer) RETURNS bytea
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].predict(plpy, GD, key, features, count)
+$$;
+COMMENT ON FUNCTION madlib.automl_predict_batch(text, bytea, integer) IS
+'Internal: the outputs of a network for a batch of rows, as float32.';
+
 CREATE FUNCTION madlib.automl_named(names text[], probs real[]) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$

@@ -24,10 +24,10 @@ from keras_seg.protocol.array_bytes import features as pack_features
 from keras_seg.protocol.array_bytes import one_hot as pack_classes
 from keras_seg.protocol.file_orders import ExportOrder, FileReport
 from keras_seg.protocol.messages import MessageError
-from keras_seg.protocol.orders import CheckOrder, Definition, GatheringOrder, SessionSetup, VisitOrder, VisitReport
+from keras_seg.protocol.orders import CheckOrder, Definition, GatheringOrder, SessionSetup, VisitOrder
 from keras_seg.protocol.predictions import Block, packed_outputs
 from keras_seg.protocol.sqlstates import INVALID_PARAMETER_VALUE
-from keras_seg.server.failure import fail, message_of
+from keras_seg.server.failure import fail
 from keras_seg.server.gpus import gpus as host_gpus
 from keras_seg.server.inspection import inspect as look_around
 from keras_seg.server.interrupts import look, protected
@@ -36,7 +36,6 @@ from keras_seg.session.answering import Answers, answered
 from keras_seg.session.cache import Cache
 from keras_seg.session.check import check as check_networks
 from keras_seg.session.gathering import GATHERED, begin_gathering, weights_of
-from keras_seg.session.shortage import ran_out
 from keras_seg.session.visit import Visit
 
 __all__ = [
@@ -158,15 +157,10 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     arrived = cache.arriving.complete(state)  # whatever the order is: no part of it may stay for the next visit
     del state
     given = _read(plpy, VisitOrder.from_json, order)
+    made = Visit(plpy, cache, given, arrived)
+    del arrived
     try:
-        made = Visit(plpy, cache, given, arrived)
-        del arrived
         made.run()
-    except plpy.SPIError:
-        raise  # a cancellation, or a table that cannot be read
-    except Exception as error:
-        report = VisitReport(error=f"{type(error).__name__}: {message_of(error)}", shortage=ran_out(error))
-        return parts.envelope(report.to_json(), b"")
     finally:
         if not cache.setup.caching:
             cache.fed.clear()

@@ -268,6 +268,7 @@ def test_another_role_sees_nothing_of_the_run(searched: Searched, role: str, con
         assert other.value(f"SELECT count(*) FROM madlib.{view}") == 0
 
 
+@pytest.mark.soak
 def test_the_same_bits_in_the_caller_s_own_session(searched: Searched, quick: Session) -> None:
     """The same packed rows, seed and library give the same weights, wherever the trials train."""
     what = (
@@ -507,10 +508,10 @@ def test_upper_case_and_schemas_in_every_table_argument(quick: Session) -> None:
 @pytest.mark.parametrize(
     ("sessions", "which"),
     [
-        (0, "quotes"),
+        pytest.param(0, "quotes", marks=pytest.mark.soak),
         (1, "quotes"),
-        (0, "a parameter"),
-        (1, "a parameter"),
+        pytest.param(0, "a parameter", marks=pytest.mark.soak),
+        pytest.param(1, "a parameter", marks=pytest.mark.soak),
         (0, "a typed parameter"),
     ],
 )

@@ -17,9 +17,10 @@ CREATE DOMAIN share AS double precision CHECK (VALUE < 1000)
 # A NULL in each column now and then; texts with quotes, backslashes and braces; more than eight towns, which are codes.
 KINDS = """
 CREATE TABLE kinds AS SELECT i AS id, CASE WHEN i % 11 > 0 THEN (i * 37) % 61 END AS area,
-    CASE i % 13 WHEN 0 THEN NULL WHEN 1 THEN 'NaN' WHEN 2 THEN 'Infinity' ELSE (i * 7) % 29 / 8.0 END::double precision AS level,
+    CASE i % 13 WHEN 0 THEN NULL WHEN 1 THEN 'NaN' WHEN 2 THEN 'Infinity' ELSE (i * 7) % 29 / 8.0 END::float8 AS level,
     CASE WHEN i % 17 > 0 THEN (i % 50) * 12345678901234.5 END::numeric(30, 3) AS large,
-    ((i * 31) % 40 / 64.0)::share AS share, (ARRAY['it''s', 'a "b"', 'back\\slash', '{x,y}', NULL])[1 + (i * 3) % 5]::text AS words,
+    ((i * 31) % 40 / 64.0)::share AS share,
+    (ARRAY['it''s', 'a "b"', 'back\\slash', '{x,y}', NULL])[1 + (i * 3) % 5]::text AS words,
     'town ' || (i * 13) % 23 AS town, (ARRAY['sad', 'ok', 'happy', NULL])[1 + (i * 5) % 4]::mood AS mood,
     (ARRAY[TRUE, FALSE, NULL])[1 + i % 3] AS flag, date '2020-02-28' + (i * 13) % 700 AS day,
     timestamp '2021-06-01 12:30:00.25' + (i * 7919) % 5000 * interval '1 hour' AS at,
@@ -92,9 +93,8 @@ def test_a_table_of_texts_gives_what_the_function_gives_to_the_last_bit(kinds: S
 
 def test_settings_of_who_calls_change_nothing(kinds: Session) -> None:
     expected = typed(kinds)
-    kinds.run(
-        "SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'German'; SET IntervalStyle = 'iso_8601'; SET search_path = pg_catalog"
-    )
+    kinds.run("SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'German'; SET IntervalStyle = 'iso_8601'")
+    kinds.run("SET search_path = pg_catalog")
     try:
         found = dict(kinds.fetch("SELECT id, t_columns_paths.sized_prob(k) FROM t_columns_paths.kinds k"))
     finally:

@@ -246,6 +246,7 @@ def has_metrics(reader: Session) -> bool:
     return bool(reader.value("SELECT count(*) > 0 FROM madlib.automl_metrics"))
 
 
+@pytest.mark.soak
 def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
     server: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
 ) -> None:

@@ -157,7 +157,10 @@ def db(database: str) -> Iterator[Session]:
 CURVES = "SELECT training_loss, md5(model_weights) FROM {0}_summary, {0}"
 
 
-@pytest.mark.parametrize(("custom", "builtin"), [("entropy", "categorical_crossentropy"), ("mean_squared", "mse")])
+@pytest.mark.parametrize(
+    ("custom", "builtin"),
+    [pytest.param("entropy", "categorical_crossentropy", marks=pytest.mark.soak), ("mean_squared", "mse")],
+)
 def test_a_custom_loss_gives_the_bits_of_the_same_one_of_keras(db: Session, custom: str, builtin: str) -> None:
     fit(db, f"by_{custom}", custom, ["accuracy"])
     fit(db, f"like_{custom}", builtin, ["accuracy"])
@@ -174,6 +177,7 @@ def test_a_loss_may_give_one_number_or_several_a_row(db: Session, custom: str) -
     assert ours.training_loss == pytest.approx(theirs.training_loss, rel=1e-6)
 
 
+@pytest.mark.soak
 def test_sessions_of_their_own_give_the_same_bits(db: Session) -> None:
     fit(db, "in_caller", "entropy", ["hits"], validation_table="val")
     db.run("SET keras_automl.sessions = 2")
@@ -415,7 +419,7 @@ def role(db: Session) -> Iterator[str]:
     cleaner.close()
 
 
-@pytest.mark.parametrize("sessions", [0, 1])
+@pytest.mark.parametrize("sessions", [0, pytest.param(1, marks=pytest.mark.soak)])
 def test_an_ordinary_role_uses_what_a_superuser_has_loaded(db: Session, plain: Session, sessions: int) -> None:
     plain.run(f"SET keras_automl.sessions = {sessions}")
     fit(plain, f"ordinary_{sessions}", "entropy", ["hits"])

@@ -80,7 +80,8 @@ WRITES = [
 
 
 @pytest.mark.parametrize(
-    ("isolation", "statement", "sql", "table"), [case[1:] for case in WRITES], ids=[case[0] for case in WRITES]
+    ("isolation", "statement", "sql", "table"),
+    [pytest.param(*case, id=name, marks=[pytest.mark.soak] if at else []) for at, (name, *case) in enumerate(WRITES)],
 )
 def test_rows_that_were_written_under_a_run_are_an_error(
     prepared: Session,
@@ -105,6 +106,7 @@ def test_rows_that_were_written_under_a_run_are_an_error(
     assert (status, str(said).partition(" were")[0]) == ("failed", f'rows of table "{schema}.{table}"')
 
 
+@pytest.mark.soak
 def test_rows_that_were_written_under_an_evaluation_are_an_error(prepared: Session, connect: Callable[..., Session]) -> None:
     search(prepared, "made", automl_params="R=2, eta=2")
     watcher, at_work = connect(), at_work_on("automl_open")
@@ -123,6 +125,7 @@ def test_rows_that_were_written_under_an_evaluation_are_an_error(prepared: Sessi
     assert prepared.value("SELECT count(*) FROM pg_class WHERE relname = 'scores'") == 0
 
 
+@pytest.mark.soak
 def test_rows_that_are_locked_are_not_written(prepared: Session, connect: Callable[..., Session]) -> None:
     writer = connect()
     prepared.run("BEGIN; LOCK TABLE train, val IN SHARE MODE")
@@ -156,6 +159,7 @@ def by_function(session: Session, name: str) -> None:
     search(session, name, compile_params_grid=grid, automl_params="R=9, eta=3", object_table=FUNCTIONS)
 
 
+@pytest.mark.soak
 def test_memory_that_runs_out_ends_the_run_and_no_trial(
     prepared: Session, connect: Callable[..., Session], marker: Path
 ) -> None:

@@ -97,7 +97,7 @@ def test_the_reference_runs_and_names_every_column_that_it_makes(iris: Session) 
         f" WHERE c.relnamespace = {CURRENT_SCHEMA} AND c.relkind = 'r' AND a.attnum > 0"
     )
     own = {"id", "attributes", "class_text"}  # of the data, not of ours
-    variables = {"class_text": "<dependent>", "attributes": "<independent>"}
+    variables = {"class_text": "<dependent>", "species": "<dependent>", "attributes": "<independent>"}
     known = first_cells(text_of(REFERENCE))
     assert len({table for table, _ in made}) > 10
     missing = {

@@ -114,6 +114,7 @@ BAD_BUDGETS = [
 ]
 
 
+@pytest.mark.soak
 def test_a_table_that_took_the_name_meanwhile_is_left_alone(caller: Session) -> None:
     caller.run("SET keras_automl.sessions = 0")  # its own session keeps the states too
     bounded(caller, "renamed", "hyperopt", "num_configs=4, num_iterations=1, max_trials=2")
@@ -177,6 +178,7 @@ def test_anybody_can_take_an_advisory_lock_and_stops_nothing_by_that(schema: str
     assert caller.fetch(LAST)[0][1:] == ("finished", None, 6)
 
 
+@pytest.mark.soak
 def test_a_budget_of_which_nothing_comes_is_an_error_and_it_can_go_on(caller: Session) -> None:
     params = "num_configs=2, num_iterations=60, max_time=100 ms"
     with pytest.raises(psycopg2.Error, match=r"max_time=0.1 s has ended the search before"):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from automl import entry
+from automl.columns.arguments import Arguments as TrainArguments
 from automl.training.fit import MultipleArguments, SingleArguments
 from automl.training.request import Arguments
 from fix_db import MADLIB, Session, connect_to, scratch_database
@@ -102,6 +103,7 @@ def test_a_transaction_that_has_called_a_function_keeps_the_extension(
     caller.run("ROLLBACK")
 
 
+@pytest.mark.soak
 def test_a_search_goes_on_while_somebody_waits_to_drop_the_extension(db: Session, connect: Callable[..., Session]) -> None:
     make_iris(db)
     load(db, "lib", dense(3))
@@ -209,6 +211,7 @@ def test_every_object_belongs_to_the_extension(db: Session) -> None:
 AS_ONE = {
     "madlib_keras_automl": Arguments,
     "automl_plan": Arguments,
+    "automl_train": TrainArguments,
     "madlib_keras_fit_multiple_model": MultipleArguments,
     "madlib_keras_fit": SingleArguments,
 }

@@ -40,6 +40,7 @@ def proposed(database: str) -> Iterator[Searched]:
 # --- the page's example -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_every_configuration_trains_for_all_iterations(proposed: Searched) -> None:
     rows = proposed.db.fetch(
         "SELECT mst_key, metrics_iters, array_length(validation_loss, 1) FROM automl_output_info ORDER BY 1"
@@ -118,7 +119,7 @@ def test_without_parameters_the_defaults_are_shown(quick: Session) -> None:
     assert quick.value("SELECT count(*) FROM defaults") == 1
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "rand"])
+@pytest.mark.parametrize("algorithm", ["tpe", pytest.param("rand", marks=pytest.mark.soak)])
 def test_a_seed_decides_everything_whoever_trains(quick: Session, algorithm: str) -> None:
     params = f"num_configs=7, num_iterations=2, algorithm={algorithm}"
     for sessions in (0, 2, 1):

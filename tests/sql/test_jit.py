@@ -12,7 +12,9 @@ COMPILED = """SET jit = on; SET jit_above_cost = 0; SET jit_inline_above_cost = 
 
 
 @pytest.mark.postgresql("Greenplum 6 has no JIT compiler")
-@pytest.mark.parametrize("order", [("compile", "train", "compile"), ("train", "compile", "train")], ids="-".join)
+@pytest.mark.parametrize(
+    "order", [("compile", "train", "compile"), pytest.param(("train", "compile", "train"), marks=pytest.mark.soak)]
+)
 def test_training_and_compiled_queries_share_a_session(quick: Session, database: str, order: tuple[str, ...]) -> None:
     if not quick.value("SELECT pg_jit_available()"):
         pytest.skip("this server has no JIT compiler")

@@ -66,6 +66,7 @@ def test_the_next_call_has_the_same_sessions_and_makes_the_same_bits(caller: Ses
     assert caller.fetch(LOSSES.format("second")) == caller.fetch(LOSSES.format("alone"))
 
 
+@pytest.mark.soak
 def test_every_function_that_opens_sessions_keeps_them_and_takes_them(caller: Session, db: Session) -> None:
     small(caller, "found")
     # So that it is predicted with TensorFlow.
@@ -109,6 +110,7 @@ def test_they_end_when_asked_and_with_their_caller(caller: Session, connect: Cal
 
 
 @pytest.mark.postgresql("Greenplum 6 ends no idle session by itself")
+@pytest.mark.soak
 def test_they_end_by_themselves(caller: Session, db: Session) -> None:
     caller.run("SET keras_automl.keep_sessions = 1")
     small(caller, "found")
@@ -117,6 +119,7 @@ def test_they_end_by_themselves(caller: Session, db: Session) -> None:
     assert caller.value(WEIGHTS.format("again")) == caller.value(WEIGHTS.format("found"))
 
 
+@pytest.mark.soak
 def test_one_that_is_too_old_serves_no_call(caller: Session, db: Session) -> None:
     small(caller, "found")
     first = kept(db)
@@ -127,7 +130,11 @@ def test_one_that_is_too_old_serves_no_call(caller: Session, db: Session) -> Non
 
 @pytest.mark.parametrize(
     "change",
-    ["SET keras_automl.threads = 2", "ALTER ROLE {role} SET enable_sort = off", "SELECT pg_reload_conf(), pg_sleep(0.5)"],
+    [
+        pytest.param("SET keras_automl.threads = 2", marks=pytest.mark.soak),
+        pytest.param("ALTER ROLE {role} SET enable_sort = off", marks=pytest.mark.soak),
+        pytest.param("SELECT pg_reload_conf(), pg_sleep(0.5)", marks=pytest.mark.soak),
+    ],
 )
 def test_other_conditions_are_other_sessions(
     db: Session, role: str, connect: Callable[..., Session], caller: Session, change: str
@@ -154,6 +161,7 @@ def test_another_role_in_the_same_session_has_others(db: Session, role: str, cal
     assert kept(db, role)
 
 
+@pytest.mark.soak
 def test_only_so_many_are_kept(caller: Session, db: Session) -> None:
     held = db.value(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = 27495 AND granted"
@@ -166,6 +174,7 @@ def test_only_so_many_are_kept(caller: Session, db: Session) -> None:
     assert waited(lambda: not kept(db), 20)
 
 
+@pytest.mark.soak
 def test_none_is_kept_when_a_call_ends_badly(caller: Session, db: Session) -> None:
     small(caller, "found")
     assert kept(db)
@@ -190,6 +199,7 @@ def test_a_call_sees_what_was_changed_since_the_last_one(caller: Session, db: Se
     assert caller.value("SELECT max(octet_length(model_weights)) FROM wider") == 4 * (4 * 7 + 7 + 7 * 3 + 3)
 
 
+@pytest.mark.soak
 def test_a_search_that_finds_no_connection_takes_those_that_another_one_keeps(
     db: Session, role: str, connect: Callable[..., Session], caller: Session
 ) -> None:

@@ -48,6 +48,7 @@ CREATE FUNCTION taken(name text) RETURNS bigint LANGUAGE plpython3u AS $$ return
 
 
 @pytest.mark.parametrize(("sessions", "optimizer", "state"), [(0, "SGD", WEIGHTS), (1, "Adam", 3 * WEIGHTS)])
+@pytest.mark.soak
 def test_a_result_is_written_in_three_times_its_state(
     db: Session, connect: Callable[..., Session], sessions: int, optimizer: str, state: int
 ) -> None:

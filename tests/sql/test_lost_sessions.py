@@ -162,6 +162,7 @@ def test_a_lock_that_stops_a_new_session_does_not_end_the_search(
     assert all_idle(cluster) == [0, 1]
 
 
+@pytest.mark.soak
 def test_when_no_session_is_left_it_is_an_error(two: tuple[Cluster, list[str]], role: str, db: Session) -> None:
     cluster, _ = two
     all_idle(cluster)
@@ -215,6 +216,7 @@ CARRIED = {
 }
 
 
+@pytest.mark.soak
 def test_what_a_role_carries_does_not_reach_sessions_and_record(
     db: Session, caller: Session, role: str, connect: Callable[..., Session]
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_failure_leaves_nothing_behind_in_the_session(quick: Session) -> None:
     assert column(quick, weights.format("before_failure")) == column(quick, weights.format("after_failure"))
 
 
+@pytest.mark.soak
 def test_searches_at_the_same_moment_do_not_meet(quick: Session, database: str) -> None:
     def run(number: int) -> None:
         session = connect_to(database)

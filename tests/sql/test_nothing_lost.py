@@ -88,7 +88,9 @@ def constrained(session: Session) -> None:
     assert session.error_of("COMMIT").sqlstate == "23503"
 
 
-@pytest.mark.parametrize("end", [rolled_back, followed_by_an_error, constrained])
+@pytest.mark.parametrize(
+    "end", [rolled_back, *(pytest.param(end, marks=pytest.mark.soak) for end in (followed_by_an_error, constrained))]
+)
 def test_a_run_whose_tables_did_not_appear_goes_on(prepared: Session, end: Callable[[Session], None]) -> None:
     small(prepared)
     expected = prepared.value(MD5.format("made"))
@@ -117,20 +119,23 @@ def test_a_run_can_finish_where_its_own_row_is_not_seen(prepared: Session, conne
 # --- locks --------------------------------------------------------------------------------------------------------------
 
 LOCKS = [
-    *(f"LOCK TABLE madlib.automl_{log}_log IN ACCESS EXCLUSIVE MODE" for log in ("run", "state", "progress", "metric")),
-    "LOCK TABLE madlib.automl_checkpoint_log IN ACCESS EXCLUSIVE MODE",
+    "LOCK TABLE madlib.automl_state_log IN ACCESS EXCLUSIVE MODE",
     "SELECT 1 FROM madlib.automl_run_log FOR UPDATE",
+    *(f"LOCK TABLE madlib.automl_{log}_log IN ACCESS EXCLUSIVE MODE" for log in ("run", "progress", "metric", "checkpoint")),
     "SELECT 1 FROM madlib.automl_trial_log FOR UPDATE",
 ]
 
 
-def test_locks_on_the_record_do_not_disturb_a_search(prepared: Session, connect: Callable[..., Session]) -> None:
+@pytest.mark.parametrize("locks", [LOCKS[:2], pytest.param(LOCKS[2:], marks=pytest.mark.soak)], ids=["some", "the others"])
+def test_locks_on_the_record_do_not_disturb_a_search(
+    prepared: Session, connect: Callable[..., Session], locks: list[str]
+) -> None:
     some_seconds(prepared)
     expected = prepared.value(MD5.format("made"))
     drop_made(prepared)
     watcher, other = connect(), connect()
     call = begun(watcher, prepared, some_seconds)
-    for lock in LOCKS:
+    for lock in locks:
         other.run(f"BEGIN; {lock}")
         time.sleep(2.3)  # longer than the record's own lock_timeout
         assert call.is_alive() or call.error is None, call.error
@@ -158,7 +163,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 @pytest.mark.postgresql("processes of the cluster may be on another host")
-@pytest.mark.parametrize("statement", [long, large])
+@pytest.mark.parametrize("statement", [long, pytest.param(large, marks=pytest.mark.soak)])
 def test_a_search_whose_record_does_not_answer_is_cancelled_within_a_second(
     prepared: Session, connect: Callable[..., Session], statement: Callable[[Session], None]
 ) -> None:
@@ -225,6 +230,7 @@ def test_a_run_of_another_database_is_not_alive_in_this_one(server: str, db: Ses
 # --- the table of checkpoints -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_the_table_of_checkpoints_stays_below_three_times_the_live_states(server: str) -> None:
     """A day in small: states written again and again while a snapshot is held that is older than all of them."""
     live, trials = 24 * 2**20, 12

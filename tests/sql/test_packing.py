@@ -630,6 +630,7 @@ def test_ragged_labels(db: Session) -> None:
 
 
 @pytest.mark.postgresql("there is a partition a segment")
+@pytest.mark.soak
 def test_a_buffer_beyond_a_gigabyte(db: Session) -> None:
     db.run("CREATE TABLE t AS SELECT array_fill(0::real, ARRAY[1000, 1000]) AS x, 'a'::text AS y FROM generate_series(1, 300)")
     db.run("SET keras_automl.partitions = 1")

@@ -91,6 +91,7 @@ def test_what_the_server_refuses_for_a_while_is_written_later(prepared: Session,
     assert refusing.value(evaluated, run) == refusing.value(evaluated, run - 1)  # that of the run that nothing disturbed
 
 
+@pytest.mark.soak
 def test_what_will_never_be_written_ends_the_search(prepared: Session, refusing: Session) -> None:
     call = begun(refusing, prepared, make)
     refusing.run("INSERT INTO refused VALUES ('22000')")

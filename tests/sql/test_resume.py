@@ -220,6 +220,10 @@ def caller(dsn: str) -> Iterator[Session]:
     session = opened(dsn)
     yield session
     session.close()
+    clean(dsn)
+
+
+def clean(dsn: str) -> None:
     cleaner = opened(dsn)
     drop_made(cleaner)
     cleaner.run("DELETE FROM madlib.automl_runs")
@@ -242,7 +246,7 @@ SOAK = pytest.mark.soak
 CASES = [
     pytest.param(hyperband, iterations(25), terminate, id="terminated in the middle"),
     pytest.param(tpe, iterations(15), cancel, id="by TPE", marks=SOAK),
-    pytest.param(steered, iterations(30), terminate, id="the best iterations"),
+    pytest.param(steered, iterations(30), terminate, id="the best iterations", marks=SOAK),
     pytest.param(long_hyperband, at_once, cancel, id="cancelled at once", marks=SOAK),
     pytest.param(long_hyperband, iterations(60), terminate, id="terminated in the middle of a long one", marks=SOAK),
     pytest.param(long_hyperband, last_rung, cancel, id="cancelled at the last rung", marks=SOAK),
@@ -268,12 +272,7 @@ def test_the_tables_are_those_of_a_run_that_nothing_disturbed(
     assert contents(caller) == undisturbed(dsn, statement, seed)
 
 
-@pytest.fixture
-def cancelled(dsn: str, caller: Session) -> int:
-    """The number of a search that was cancelled when it had begun to train."""
-    return interrupted(dsn, hyperband, iterations(5), cancel, sessions=1)
-
-
+@pytest.mark.soak
 def test_checkpoints_that_are_lost_cost_time_and_nothing_else(dsn: str, caller: Session) -> None:
     run = interrupted(dsn, hyperband, iterations(25), cancel)
     caller.run("DELETE FROM madlib.automl_checkpoints WHERE run_id = %s AND mst_key %% 2 = 0", run)
@@ -281,27 +280,7 @@ def test_checkpoints_that_are_lost_cost_time_and_nothing_else(dsn: str, caller: 
     assert contents(caller) == undisturbed(dsn, hyperband, 11)
 
 
-def test_only_one_session_goes_on_with_a_run(dsn: str, caller: Session, cancelled: int) -> None:
-    second = opened(dsn)
-    caller.run("BEGIN")
-    # A resumed run in the caller's own session holds the run until the transaction is over.
-    caller.run("SET keras_automl.sessions = 0; SELECT madlib.automl_resume(%s)", cancelled)
-    failure = second.error_of("SELECT madlib.automl_resume(%s)", cancelled)
-    assert (failure.sqlstate, failure.message) == ("55000", f"run_id: run {cancelled} is under way in another session")
-    assert failure.hint == f"Wait until it is over, or end it: SELECT pg_cancel_backend({caller.info.backend_pid})"
-    caller.run("ROLLBACK")
-    row = "SELECT status FROM madlib.automl_runs WHERE run_id = %s"
-    assert second.value(row, cancelled) == "cancelled"
-    second.run("SET keras_automl.sessions = 2; SELECT madlib.automl_resume(%s)", cancelled)
-    assert contents(second) == undisturbed(dsn, hyperband, 11)
-    failure = caller.error_of("SELECT madlib.automl_resume(%s)", cancelled)
-    assert (failure.sqlstate, failure.message) == (
-        "55000",
-        f'run_id: run {cancelled} has finished, its model table was "t_resume.made"',
-    )
-    second.close()
-
-
+@pytest.mark.soak
 def test_a_run_under_way_is_left_alone(dsn: str, caller: Session) -> None:
     found = []
 
@@ -316,34 +295,52 @@ def test_a_run_under_way_is_left_alone(dsn: str, caller: Session) -> None:
     ]
 
 
-def test_what_cannot_be_resumed(dsn: str, caller: Session, cancelled: int) -> None:
-    before = caller.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled)
+# --- one search that was cancelled when it had begun to train; the last of these tests goes on with it -------------------
+
+
+@pytest.fixture(scope="module")
+def cancelled(dsn: str) -> Iterator[int]:
+    """The number of that run."""
+    yield interrupted(dsn, hyperband, iterations(5), cancel, sessions=1)
+    clean(dsn)
+
+
+@pytest.fixture
+def other(dsn: str, cancelled: int) -> Iterator[Session]:
+    """A session that leaves the run as it is."""
+    session = opened(dsn)
+    yield session
+    session.close()
+
+
+def test_what_cannot_be_resumed(other: Session, cancelled: int) -> None:
+    before = other.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled)
     resume = f"SELECT madlib.automl_resume({cancelled})"
-    assert caller.error_of("SELECT madlib.automl_resume(NULL::bigint)") == (
+    assert other.error_of("SELECT madlib.automl_resume(NULL::bigint)") == (
         "22004", "run_id: must be the number of a run, got NULL", None,
     )  # fmt: skip
-    failure = caller.error_of("SELECT madlib.automl_resume(123456)")
+    failure = other.error_of("SELECT madlib.automl_resume(123456)")
     assert (failure.sqlstate, failure.message) == ("22023", "run_id: must be the number of one of your runs, got 123456")
-    caller.run("CREATE TABLE made_info (x integer)")
-    failure = caller.error_of(resume)
+    other.run("CREATE TABLE made_info (x integer)")
+    failure = other.error_of(resume)
     assert (failure.sqlstate, failure.message) == ("42P07", 'model_output_table: table "t_resume.made_info" already exists')
-    caller.run("DROP TABLE made_info")
-    caller.run("CREATE SCHEMA elsewhere; SET search_path = elsewhere, t_resume")
-    failure = caller.error_of(resume)
+    other.run("DROP TABLE made_info")
+    other.run("CREATE SCHEMA elsewhere; SET search_path = elsewhere, t_resume")
+    failure = other.error_of(resume)
     assert (failure.sqlstate, failure.message) == (
         "55000",
         'run_id: model_output_table must be what it was in the run, "t_resume.made", and is "elsewhere.made" now',
     )
-    caller.run("SET search_path = t_resume; DROP SCHEMA elsewhere; UPDATE train_summary SET partitions = partitions + 1")
-    now = caller.value("SELECT partitions FROM train_summary")
-    failure = caller.error_of(resume)
+    other.run("SET search_path = t_resume; DROP SCHEMA elsewhere; UPDATE train_summary SET partitions = partitions + 1")
+    now = other.value("SELECT partitions FROM train_summary")
+    failure = other.error_of(resume)
     assert failure.message == (
         f'run_id: the number of partitions of source_table must be what it was in the run, "{now - 1}", and is "{now}" now'
     )
-    caller.run("UPDATE train_summary SET partitions = partitions - 1; ALTER TABLE val RENAME TO val_")
-    assert caller.error_of(resume).message == 'validation_table: table "val" does not exist'
-    caller.run("ALTER TABLE val_ RENAME TO val")
-    assert caller.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled) == before
+    other.run("UPDATE train_summary SET partitions = partitions - 1; ALTER TABLE val RENAME TO val_")
+    assert other.error_of(resume).message == 'validation_table: table "val" does not exist'
+    other.run("ALTER TABLE val_ RENAME TO val")
+    assert other.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled) == before
 
 
 EDITS = [
@@ -355,31 +352,55 @@ EDITS = [
 ]
 
 
-def test_an_edited_record_is_refused_and_left_as_it_is(caller: Session, cancelled: int) -> None:
+def test_an_edited_record_is_refused_and_left_as_it_is(other: Session, cancelled: int) -> None:
     resume = f"SELECT madlib.automl_resume({cancelled})"
-    kept = caller.fetch("SELECT arguments, threads, method FROM madlib.automl_runs WHERE run_id = %s", cancelled)
+    kept = other.fetch("SELECT arguments, threads, method FROM madlib.automl_runs WHERE run_id = %s", cancelled)
     for edit in EDITS:
-        caller.run(f"UPDATE madlib.automl_runs SET {edit}")
-        failure = caller.error_of(resume)
+        other.run(f"UPDATE madlib.automl_runs SET {edit}")
+        failure = other.error_of(resume)
         assert (failure.sqlstate, failure.message) == (
             "55000",
             f"run_id: the record of run {cancelled} does not say what was called",
         )
-        caller.run("UPDATE madlib.automl_runs SET (arguments, threads, method) = (%s, %s, %s)", *kept[0])
-    caller.run("UPDATE madlib.automl_trial_log SET fit_params = 'x' WHERE mst_key = 4")
+        other.run("UPDATE madlib.automl_runs SET (arguments, threads, method) = (%s, %s, %s)", *kept[0])
+    trained = other.value("SELECT fit_params FROM madlib.automl_trial_log WHERE mst_key = 4")
+    other.run("UPDATE madlib.automl_trial_log SET fit_params = 'x' WHERE mst_key = 4")
     everything = "SELECT r.*, t.* FROM madlib.automl_runs r JOIN madlib.automl_trials t USING (run_id) ORDER BY mst_key"
-    before = caller.fetch(everything)
-    failure = caller.error_of(resume)
+    before = other.fetch(everything)
+    failure = other.error_of(resume)
     assert failure.sqlstate == "55000"
     assert failure.message.startswith("the run cannot be resumed: its mst_key 4 is (1, optimizer=")
-    assert caller.fetch(everything) == before
+    assert other.fetch(everything) == before
+    other.run("UPDATE madlib.automl_trial_log SET fit_params = %s WHERE mst_key = 4", trained)
 
 
-def test_a_run_of_somebody_else_is_none(caller: Session, cancelled: int, role: str) -> None:
-    caller.run(f"SET ROLE {role}")
-    failure = caller.error_of("SELECT madlib.automl_resume(%s)", cancelled)
-    caller.run("RESET ROLE")
+def test_a_run_of_somebody_else_is_none(other: Session, cancelled: int, role: str) -> None:
+    other.run(f"SET ROLE {role}")
+    failure = other.error_of("SELECT madlib.automl_resume(%s)", cancelled)
+    other.run("RESET ROLE")
     assert (failure.sqlstate, failure.message) == (
         "22023",
         f"run_id: must be the number of one of your runs, got {cancelled}",
     )
+
+
+@pytest.mark.soak
+def test_only_one_session_goes_on_with_a_run(dsn: str, other: Session, cancelled: int) -> None:
+    second = opened(dsn)
+    other.run("BEGIN")
+    # A resumed run in the caller's own session holds the run until the transaction is over.
+    other.run("SET keras_automl.sessions = 0; SELECT madlib.automl_resume(%s)", cancelled)
+    failure = second.error_of("SELECT madlib.automl_resume(%s)", cancelled)
+    assert (failure.sqlstate, failure.message) == ("55000", f"run_id: run {cancelled} is under way in another session")
+    assert failure.hint == f"Wait until it is over, or end it: SELECT pg_cancel_backend({other.info.backend_pid})"
+    other.run("ROLLBACK")
+    row = "SELECT status FROM madlib.automl_runs WHERE run_id = %s"
+    assert second.value(row, cancelled) == "cancelled"
+    second.run("SET keras_automl.sessions = 2; SELECT madlib.automl_resume(%s)", cancelled)
+    assert contents(second) == undisturbed(dsn, hyperband, 11)
+    failure = other.error_of("SELECT madlib.automl_resume(%s)", cancelled)
+    assert (failure.sqlstate, failure.message) == (
+        "55000",
+        f'run_id: run {cancelled} has finished, its model table was "t_resume.made"',
+    )
+    second.close()

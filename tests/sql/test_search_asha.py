@@ -80,7 +80,7 @@ def test_the_best_is_selected_and_has_learnt(raced: Searched) -> None:
     assert raced.db.value("SELECT max(validation_metrics_final) FROM made_info") >= 0.9
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.soak)])
 def test_a_seed_decides_everything_whoever_trains(quick: Session, sampler: str) -> None:
     for sessions in (0, 2, 1):
         quick.run(f"SET keras_automl.sessions = {sessions}")

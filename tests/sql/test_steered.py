@@ -96,6 +96,7 @@ def test_the_best_iteration_is_what_is_delivered_and_used(db: Session) -> None:
     assert dict(db.fetch(said, db.value(LAST_RUN.format("run_id")))) == {row.mst_key: row.best_iteration for row in rows}
 
 
+@pytest.mark.soak
 def test_a_search_that_keeps_the_best_is_the_same_on_sessions(db: Session) -> None:
     params = "R=8, eta=2, keep=best, trial_patience=3, objective=AUC"
     steered(db, "alone", params, random_state=5)

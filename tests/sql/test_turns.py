@@ -199,12 +199,15 @@ def many(database: str) -> Iterator[str]:
 
 
 @pytest.mark.postgresql("there a search needs a session for each segment")
-def test_six_searches_at_once_never_have_more_sessions_than_the_limit(many: str, connect: Callable[..., Session]) -> None:
+@pytest.mark.parametrize("number", [3, pytest.param(6, marks=pytest.mark.soak)])
+def test_searches_at_once_never_have_more_sessions_than_the_limit(
+    many: str, connect: Callable[..., Session], number: int
+) -> None:
     watcher = connect_to(many)
     watcher.run("SET search_path = t_many")
     assert waited(lambda: not watcher.value(LOCKS, int(Lock.SESSION)), PATIENCE)
     callers, calls, most = [], [], 0
-    names = [f"many_{number}" for number in range(6)]
+    names = [f"many_{number}_{at}" for at in range(number)]
 
     def make(name: str) -> Callable[[Session], None]:
         return lambda session: search(session, name)
@@ -212,20 +215,21 @@ def test_six_searches_at_once_never_have_more_sessions_than_the_limit(many: str,
     holders = [connect_to(many) for _ in range(2)]  # stand for a search that trains until all others are in line
     for holder in holders:
         holder.run("SELECT pg_advisory_lock_shared(%s, 0)", int(Lock.SESSION))
-    for number, name in enumerate(names, 1):
+    for waiting, name in enumerate(names, 1):
         callers.append(connect_to(many))
         callers[-1].run("SET search_path = t_many; SET keras_automl.sessions = 2; SET keras_automl.total_sessions = 2")
         calls.append(Call(callers[-1], make(name)))
-        assert waited(lambda: watcher.value(LOCKS, int(Lock.TICKET)) == number or not calls[-1].is_alive(), PATIENCE)  # noqa: B023
+        assert waited(lambda: watcher.value(LOCKS, int(Lock.TICKET)) == waiting or not calls[-1].is_alive(), PATIENCE)  # noqa: B023
     for holder in holders:
         holder.close()
     while any(call.is_alive() for call in calls):
         most = max(most, watcher.value(LOCKS, int(Lock.SESSION)))
         time.sleep(0.02)
-    assert [call.error for call in calls] == [None] * 6
+    assert [call.error for call in calls] == [None] * number
     assert most == 2
-    runs = "SELECT split_part(model_output_table, '.', 2) FROM madlib.automl_runs WHERE model_output_table ~ '^t_many[.]many_'"
-    assert [name for (name,) in watcher.fetch(f"{runs} ORDER BY run_id")] == names
+    table = "split_part(model_output_table, '.', 2)"
+    runs = f"SELECT {table} FROM madlib.automl_runs WHERE {table} ~ '^many_{number}_' ORDER BY run_id"
+    assert [name for (name,) in watcher.fetch(runs)] == names
     found = {watcher.value(f"SELECT md5(string_agg(md5(model_weights), ',' ORDER BY mst_key)) FROM {name}") for name in names}
     assert len(found) == 1
     assert any("waits for its turn: " in notice for notice in callers[-1].notices)

@@ -83,7 +83,7 @@ def scores(prob: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("validated", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_labels_of_each_type(points: Session, kind: str, validated: bool) -> None:
     label, classes = KINDS[kind]
     pack(points, label)

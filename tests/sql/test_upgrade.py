@@ -208,7 +208,9 @@ def test_a_function_finds_the_new_package(updated: Updated) -> None:
 
 
 @pytest.mark.postgresql("the kept tables were packed on PostgreSQL")
-@pytest.mark.parametrize(("done", "cut"), [(1, 2), (3, 4)], ids=["hyperband", "hyperopt"])
+@pytest.mark.parametrize(
+    ("done", "cut"), [pytest.param(1, 2, id="hyperband"), pytest.param(3, 4, id="hyperopt", marks=pytest.mark.soak)]
+)
 def test_a_run_that_was_cancelled_goes_on(updated: Updated, done: int, cut: int) -> None:
     """It makes what its twin made, which was called with the same seed and came to its end: bit for bit.
 

@@ -3,6 +3,7 @@
 In reading order:
 
     hopper      which trial visits which partition next; pure
+    paces       how long their stops take, as far as that is known; pure
     interface   what a run asks of a cluster
     orders      work for a session, as data
     resources   what the sessions of a call may use

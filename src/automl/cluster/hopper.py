@@ -5,8 +5,9 @@ once, in an order of its own that is part of the plan: trial t begins at partiti
 metrics are wanted it then makes a second tour that evaluates. So a trial's work is a chain of stops, and a stop can run on any
 session that reaches its partition:
 
-    PostgreSQL   every session reaches every partition; a visit is one training stop and the evaluation tour, when that is next
-                 (one stop where fewer trials wait than there are sessions, so that all can end together)
+    PostgreSQL   every session reaches every partition; a visit is one training stop, or as many as take a moment together, and
+                 the evaluation tour, when that is next (one stop where fewer trials wait than there are sessions and stops
+                 take long, so that all can end together)
     Greenplum    a session reaches the partition of its segment; a visit is one training stop, or what is evaluated there
 
 Nothing waits for anything but its own chain: as soon as a session is idle it gets the trial whose way is still the longest
@@ -23,11 +24,10 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
+from automl.cluster.paces import SHORT, Paces
 from keras_seg.protocol.orders import TRAINING, EvaluationStop, Stop, TrainingStop
 
 COMPILE_SECONDS = 0.5  # what a session loses by taking up a program that it has not compiled
-_FIRST_GUESS = 0.01  # seconds a stop, before one has been seen
-_SHORT = 0.02  # seconds: a stop that takes less is not worth a visit of its own
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Visit:
     @property
     def trains(self) -> bool:
         return isinstance(self.stops[0], TrainingStop)
+
+    @property
+    def training_stops(self) -> int:
+        """How many of its stops train; they come first."""
+        return sum(isinstance(stop, TrainingStop) for stop in self.stops)
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,7 @@ class _Way:
         stops: those behind the next one.
         left: how many there are, with the next one.
         next: None at its end.
+        careful: whether a visit was lost: it goes on stop by stop, so that what has cost that is not made twice for nothing.
     """
 
     trial: int
@@ -161,6 +167,7 @@ class _Way:
     left: int
     iterations_after: int = 0
     priority: tuple[int, ...] = ()
+    careful: bool = False
     next: Stop | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -171,35 +178,17 @@ class _Way:
         self.stops, self.left = iter(stops), len(stops)
         self.next = next(self.stops, None)
 
-    def take(self, reach: frozenset[int] | None, single: bool) -> tuple[Stop, ...]:
-        """Take the next stop, and unless it is to be a `single` one the evaluation stops behind it that the session reaches."""
+    def take(self, reach: frozenset[int] | None, single: bool, most: int) -> tuple[Stop, ...]:
+        """Take the next stop, and unless it is to be a `single` one those behind it that the session reaches: training stops
+        until there are so many, and the evaluation that comes then. Behind that it may be decided that the trial ends."""
         taken: list[Stop] = []
         while self.next is not None and _reaches(reach, self.next):
-            if taken and (single or isinstance(self.next, TrainingStop)):
+            if taken and (single or (isinstance(self.next, TrainingStop) and not _goes_on(taken, most))):
                 break
             taken.append(self.next)
             self.next = next(self.stops, None)
             self.left -= 1
         return tuple(taken)
-
-
-@dataclass
-class _Pace:
-    """Seconds a stop, as a mean that forgets.
-
-    A first visit compiles, so what it took is only a guess until a second one has been seen.
-    """
-
-    seconds: float = _FIRST_GUESS
-    seen: bool = False
-
-    def guess(self, seconds: float) -> None:
-        if not self.seen:
-            self.seconds = seconds
-
-    def add(self, seconds: float) -> None:
-        self.seconds = 0.7 * self.seconds + 0.3 * seconds if self.seen else seconds
-        self.seen = True
 
 
 @dataclass(frozen=True)
@@ -218,40 +207,6 @@ class Outlook:
 
 
 @dataclass
-class _Paces:
-    """How long the stops of each trial take, and what to expect of a trial that has made none."""
-
-    of_trial: dict[int, _Pace] = field(default_factory=dict)
-    seconds: float = 0.0
-    stops: int = 0
-
-    def arrived(self, trial: int, seconds: float, stops: int, compiled: bool) -> None:
-        """Note a visit; `compiled` if it was the first of its program on its session."""
-        pace = self.of_trial.setdefault(trial, _Pace())
-        if compiled:
-            pace.guess(seconds / stops)
-            return
-        pace.add(seconds / stops)
-        self.seconds, self.stops = self.seconds + seconds, self.stops + stops
-
-    def expected(self, trial: int) -> float:
-        """Return the seconds a stop of a trial. One that is not known is taken for a slow one: it is found out early if so."""
-        if trial in self.of_trial:
-            return self.of_trial[trial].seconds
-        return 2 * self.seconds / self.stops if self.stops else _FIRST_GUESS
-
-    @property
-    def mean(self) -> float | None:
-        """The seconds a stop, of all trials; None before any is known."""
-        return self.seconds / self.stops if self.stops else None
-
-    def likely(self, trial: int, mean: float) -> float:
-        """Return the seconds a stop of a trial; one that is not known is taken for a usual one."""
-        pace = self.of_trial.get(trial)
-        return pace.seconds if pace is not None and pace.seen else mean
-
-
-@dataclass
 class Hopper:
     """Gives every idle session a trial; see the module for the rules.
 
@@ -266,7 +221,7 @@ class Hopper:
     _running: dict[int, tuple[Visit, _Way]] = field(default_factory=dict)
     _compiled: list[set[Hashable]] = field(default_factory=list)
     _cold: dict[int, bool] = field(default_factory=dict)
-    _paces: _Paces = field(default_factory=_Paces)
+    _paces: Paces = field(default_factory=Paces)
     _seen: set[Hashable] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -290,7 +245,8 @@ class Hopper:
             return None
         way = max(candidates, key=lambda way: self._urgency(way, session))
         del self._resting[way.trial]
-        visit = Visit(way.trial, way.take(self.reaches[session], self._cuts(way)))
+        most = 1 if way.careful or self.reaches[session] is not None else self._paces.together(way.trial)
+        visit = Visit(way.trial, way.take(self.reaches[session], self._cuts(way), most))
         self._running[session] = visit, way
         self._cold[session] = way.program not in self._compiled[session]
         self._compiled[session].add(way.program)
@@ -315,7 +271,7 @@ class Hopper:
             visit, way = self._running.pop(session)
             rest = way.stops if way.next is None else chain((way.next,), way.stops)
             left = way.left + len(visit.stops)
-            self._resting[way.trial] = replace(way, stops=chain(visit.stops, rest), left=left)
+            self._resting[way.trial] = replace(way, stops=chain(visit.stops, rest), left=left, careful=True)
 
     def reroute(self, trial: int, stops: Sequence[Stop] = ()) -> None:
         """Let a trial that is under way make these stops behind its visit, and none of those that its leg has there."""
@@ -360,7 +316,7 @@ class Hopper:
 
     def _cuts(self, way: _Way) -> bool:
         """Whether a visit is to be one stop: trials wait, but so few that sessions would soon be idle beside long visits."""
-        return 0 < len(self._resting) < len(self.reaches) and self._paces.expected(way.trial) > _SHORT
+        return 0 < len(self._resting) < len(self.reaches) and self._paces.expected(way.trial) > SHORT
 
     def _worth_compiling(self, way: _Way, session: int, within_reach: Sequence[_Way]) -> bool:
         """Whether a session should take up a trial though it may have to compile its program for it.
@@ -391,6 +347,11 @@ class Hopper:
             return COMPILE_SECONDS
         # Somebody must compile a program that nobody has; one that another session has can be left to it.
         return 0.0 if any(program in compiled for compiled in self._compiled) else COMPILE_SECONDS / 2
+
+
+def _goes_on(taken: Sequence[Stop], most: int) -> bool:
+    """Whether a visit with these stops may have one more that trains."""
+    return len(taken) < most and isinstance(taken[-1], TrainingStop)
 
 
 def _reaches(reach: frozenset[int] | None, stop: Stop) -> bool:

@@ -6,7 +6,8 @@ In reading order:
     source         the columns of a table, and what each is for
     arguments      what automl_train is called with, checked once
     splitting      which rows are to train on, to validate and to test
-    statistics     one statement that says of all columns what their treatment hangs on
+    inquiry        what is asked about the columns: one statement, which goes through the table once
+    statistics     what it says, and what numpy makes of that
     vocabularies   the SQL that makes a code of a text
     treatments     what becomes of each column
     target         what is predicted: classes, or a number

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from automl.columns.presets import find_preset
 from automl.columns.source import Source, Uses, read_source
 from automl.database import catalog
 from automl.database.catalog import Relation
-from automl.database.names import Name, as_typed, column_names, quoted, table_name
+from automl.database.names import Name, as_typed, column_names, table_name
 from automl.database.session import Database, session_random
-from automl.errors import NULL_VALUE_NOT_ALLOWED, Problems, UsageError
+from automl.errors import Problems, UsageError
 from automl.search.limits import MOST_SECONDS
 
 LEAST_BUDGET = 5.0  # seconds
+_BUDGET, _PRESET = timedelta(minutes=10), "good"
 _LARGEST_SEED = 2**31 - 1
 _SUFFIXES = ("_packed_val_summary",)  # the longest of those that are made of the model's name
 _COMPANIONS = ("", "_info", "_summary", "_columns")  # tables that stay
@@ -37,8 +39,8 @@ class Arguments:
     exclude: str | None = None
     id_col: str | None = None
     objective: str | None = None
-    budget: str | None = "10 min"
-    preset: str | None = "good"
+    budget: str | timedelta | None = _BUDGET
+    preset: str | None = _PRESET
     random_state: int | None = None
     time_col: str | None = None
     split_col: str | None = None
@@ -178,9 +180,9 @@ def _types(db: Database, relation: Relation, value: str | None) -> dict[str, str
     return {name: word.strip().lower() for name, word in given.items()}
 
 
-def _budget(db: Database, value: str | None) -> float:
-    if value is None:
-        raise UsageError("budget", "must be a time", value, sqlstate=NULL_VALUE_NOT_ALLOWED)
+def _budget(db: Database, value: str | timedelta | None) -> float:
+    if value is None or isinstance(value, timedelta):
+        return (value or _BUDGET).total_seconds()
     sql = "SELECT pg_catalog.date_part('epoch', ($1::text)::interval) AS seconds"
     seconds = float(db.execute(sql, value)[0]["seconds"])
     if not LEAST_BUDGET <= seconds <= MOST_SECONDS:
@@ -190,8 +192,8 @@ def _budget(db: Database, value: str | None) -> float:
 
 
 def _preset(value: str | None) -> str:
-    find_preset(value)
-    return str(value).strip().lower()
+    find_preset(value or _PRESET)
+    return (value or _PRESET).strip().lower()
 
 
 def _seed(db: Database, value: int | None) -> int:
@@ -227,8 +229,3 @@ def as_identifier(name: Name) -> str:
     """Return a name as one types it, with its schema: for texts that people read, and that SQL reads too."""
     typed = as_typed(name.table)
     return typed if name.schema is None else f"{as_typed(name.schema)}.{typed}"
-
-
-def call_name(name: Name) -> str:
-    """Return the name of a table as a literal argument wants it: an identifier, quoted whatever it holds."""
-    return quoted(name.table) if name.schema is None else name.sql

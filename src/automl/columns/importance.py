@@ -61,9 +61,9 @@ def automl_importance(
     db: CallerDatabase,
     model: str | None,
     source_table: str | None,
-    repeats: int | None = None,
-    sample_size: int | None = None,
-    random_state: int | None = None,
+    repeats: int | None = _REPEATS,
+    sample_size: int | None = _ROWS,
+    random_state: int | None = 0,
 ) -> list[Line]:
     """Return what each column is worth: its name, how much worse the model predicts without it, the standard error of that,
     and the measure that it is told in."""

@@ -20,7 +20,7 @@ from automl.columns.treatments import Treated
 
 LEFT = 0.01  # of what is wrong without any column: where less is left, the column gives the target
 _RANGES = 128
-_LEAST_ROWS = 40
+_LEAST_ROWS, _MOST_ROWS = 40, 20_000
 Codes = NDArray[np.int64]
 
 
@@ -65,18 +65,18 @@ def _target(source: Source, found: Statistics, *, classes: bool) -> NDArray[np.g
     """Return the target of the sample: a number for each class, or the number that it is."""
     name = source.target.name
     if not classes:
-        return found.measures[name][0].values
-    return np.unique(found.hashes[name], return_inverse=True)[1]
+        return found.measures[name][0].values[:_MOST_ROWS]
+    return np.unique(found.hashes[name][:_MOST_ROWS], return_inverse=True)[1]
 
 
 def _codes(found: Statistics, column: SourceColumn) -> Codes | None:
     """Return the values of a column in the sample as numbers from 0: its texts, or ranges of its numbers; NULL is one too."""
     if column.kind is Kind.CATEGORY:
-        values: NDArray[np.generic] = found.hashes[column.name]
+        values: NDArray[np.generic] = found.hashes[column.name][:_MOST_ROWS]
     elif column.kind in (Kind.ARRAY, Kind.SET):
         return None
     else:
-        numbers = found.measures[column.name][0].values
+        numbers = found.measures[column.name][0].values[:_MOST_ROWS]
         if np.isnan(numbers).all():
             return None
         inner = np.unique(np.nanquantile(numbers, np.linspace(0, 1, _RANGES + 1)[1:-1]))

@@ -12,7 +12,7 @@ from automl.columns.kinds import Reading, as_text, field_of
 from automl.columns.maker import AS_WRITTEN
 from automl.columns.presets import SearchArguments
 from automl.columns.source import Role, SourceColumn
-from automl.columns.splitting import DRAW, PLACE, Part, Splitting
+from automl.columns.splitting import DRAW, Part, Splitting
 from automl.columns.statistics import Statistics
 from automl.columns.table_model import FEATURES, Column
 from automl.columns.target import Target
@@ -203,6 +203,9 @@ def _is_ranked_otherwise(params: str) -> bool:
     return any(pair.startswith("objective=") and pair != "objective=loss" for pair in pairs)
 
 
+_PLACE = 'h COLLATE "C"'  # what rows are put in order by
+
+
 # --- rows ---------------------------------------------------------------------------------------------------------------
 
 
@@ -212,16 +215,14 @@ def _rows_sql(plan: Plan) -> str:
     called = dict(zip(("part", "features", "y"), map(quoted, (names.part, names.features, y)), strict=True))
     return (
         f"CREATE TABLE {names.named('_rows').sql} AS\n"
-        f"SELECT row_number() OVER (ORDER BY place) AS {quoted(names.identity)},"
+        f"SELECT row_number() OVER (ORDER BY {_PLACE}) AS {quoted(names.identity)},"
         f" {', '.join(f'{name} AS {column}' for name, column in called.items())} FROM (\n"
         f"    SELECT *, {split.part(plan.found.cuts)} AS part FROM (\n"
-        f"        SELECT {PLACE} AS place, {DRAW} AS draw, {split.order or 'NULL'} AS o, g, named, features, y, w FROM (\n"
-        f"            SELECT {split.reads},\n"
-        f"                {plan.features_function.sql}(r.*) AS features, {field_of(y)} AS y, {_weight(plan)} AS w\n"
-        f"            FROM {source.relation.sql} AS r WHERE {_usable(plan)}\n"
-        f"        ) AS hashed\n"
-        f"    ) AS placed\n"
-        f") AS divided{_copies(plan)} ORDER BY place{plan.distributed}"
+        f"        SELECT {split.reads},\n"
+        f"            {plan.features_function.sql}(r.*) AS features, {field_of(y)} AS y, {_weight(plan)} AS w\n"
+        f"        FROM {source.relation.sql} AS r WHERE {_usable(plan)}\n"
+        f"    ) AS hashed\n"
+        f") AS divided{_copies(plan)} ORDER BY {_PLACE}{plan.distributed}"
     )
 
 
@@ -248,7 +249,7 @@ def _copies(plan: Plan) -> str:
     """What makes a training row stand there as often as its weight says; of a fraction its hash decides."""
     if plan.mean_weight is None:
         return ""
-    count = f"CASE WHEN part = '{Part.TRAIN}' THEN coalesce(floor(w + draw)::integer, 0) ELSE 1 END"
+    count = f"CASE WHEN part = '{Part.TRAIN}' THEN coalesce(floor(w + {DRAW})::integer, 0) ELSE 1 END"
     return f" CROSS JOIN LATERAL generate_series(1, {count}) AS again"
 
 

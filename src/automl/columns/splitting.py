@@ -23,6 +23,7 @@ FIRST, SECOND = 0.8, 0.9  # how many rows come before the two cuts
 MOST_STRATA = 100  # classes that are cut each on its own; of more all are cut together
 _ALL = "''::text"  # the group of all rows
 _DIGITS = 13  # of a hash, of four bits each: what a double precision holds exactly
+_ORDER, _ORDER_TYPE = 'h COLLATE "C"', "text"  # hashes are compared as they are written
 
 
 class Part(StrEnum):
@@ -70,7 +71,7 @@ class Splitting:
         return f"{self.hash} AS h, {self.moment} AS t, {self.group} AS g, {self.named} AS named"
 
     def part(self, cuts: Sequence[Cut]) -> str:
-        """Return the SQL of a row's part, from what it is cut by (o), its class (g) and what a column says (named).
+        """Return the SQL of a row's part, from what is read of it.
 
         Args:
             cuts: as they were found.
@@ -78,14 +79,14 @@ class Splitting:
         if self.order is None:
             return "named"
         first = self._cut([(cut.group, cut.first) for cut in cuts], FIRST)
-        return part_of("o", first, self._cut([(cut.group, cut.second) for cut in cuts], SECOND))
+        return part_of(self.order, first, self._cut([(cut.group, cut.second) for cut in cuts], SECOND))
 
     def _cut(self, found: Sequence[tuple[str, str]], usual: float) -> str:
         values = [f"{literal(at)}::{self.order_type}" for _, at in found]
         if len(found) == 1:
             return values[0]
         cases = " ".join(f"WHEN {literal(group)} THEN {value}" for (group, _), value in zip(found, values, strict=True))
-        return f"CASE g {cases} ELSE {usual} END"
+        return f"CASE g {cases} ELSE '{round(usual * 16**_DIGITS):x}' END"
 
 
 def part_of(order: str, first: str, second: str) -> str:
@@ -96,12 +97,8 @@ def part_of(order: str, first: str, second: str) -> str:
     )
 
 
-def _from_hash(begin: int) -> str:
-    """Return the SQL of a number from 0 to below 1, of some digits of a hash."""
-    return f"(('x' || substr(h, {begin}, {_DIGITS}))::bit({4 * _DIGITS})::bigint / {float(2 ** (4 * _DIGITS))!r}::float8)"
-
-
-PLACE, DRAW = _from_hash(1), _from_hash(1 + _DIGITS)  # two numbers of a row that do not hang on each other
+# A number from 0 to below 1 of a row, of the last digits of its hash: it does not hang on the order.
+DRAW = f"(('x' || right(h, {_DIGITS}))::bit({4 * _DIGITS})::bigint / {float(2 ** (4 * _DIGITS))!r}::float8)"
 
 
 def splitting(source: Source, seed: int, *, strata: bool) -> Splitting:
@@ -124,7 +121,7 @@ def splitting(source: Source, seed: int, *, strata: bool) -> Splitting:
     told = f"the key ({', '.join(source.key)})" if source.key else "the row"
     rule = f"80 % train, 10 % validate, 10 % test{' of each class' if strata else ''}, by a hash of {told}"
     group = as_text(target.name, target.type) if strata else _ALL
-    return Splitting(hashed, PLACE, "double precision", rule, group=group)
+    return Splitting(hashed, _ORDER, _ORDER_TYPE, rule, group=group)
 
 
 def _key(source: Source) -> str:

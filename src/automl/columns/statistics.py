@@ -1,8 +1,4 @@
-"""What the treatment of columns hangs on, asked of all of them by one statement that goes through the table once.
-
-A row becomes three arrays: its numbers, hashes of its texts, and the texts. The training rows are put together as bytes,
-numbers and hashes, of all of them or, where they are many, of some; and the texts are counted. What comes of it, numpy says.
-"""
+"""What the treatment of columns hangs on, as one statement has told it (`inquiry`), and numpy makes of that."""
 
 from __future__ import annotations
 
@@ -13,18 +9,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.columns.kinds import FLOATS, Kind, Reading, as_text, field_of, reading
-from automl.columns.source import Role, Source, SourceColumn
-from automl.columns.splitting import DRAW, FIRST, MOST_STRATA, SECOND, Cut, Part, Splitting, part_of
+from automl.columns.inquiry import Inquiry, statement
+from automl.columns.source import SourceColumn
+from automl.columns.splitting import Cut, Part
 from automl.database.session import Database, Row
 from automl.database.settings import settings
 
-MOST_ROWS = 200_000  # that quantiles are taken of
-MOST_VALUES = 16_000_000  # and so many numbers of these
-MOST_CODES = 10_000  # of one column
-MOST_CLASSES = 1_000  # that are told of
-RARE = 1e-5  # the share of the rows below which a value is rare; as is one that occurs once
 _AS_WRITTEN = {"extra_float_digits": "3", "DateStyle": "ISO", "IntervalStyle": "postgres", "bytea_output": "hex"}
+_MEMORY = "65536"  # kB
 _HEADER = 20  # bytes of an array as it is sent, before its elements
 
 Floats = NDArray[np.float64]
@@ -45,10 +37,29 @@ class Measured:
     low: float | None
     high: float | None
 
+    @classmethod
+    def of(cls, values: Floats, all_rows: tuple[int, float | None, float | None] | None = None) -> Measured:
+        """Return what is known of a number.
+
+        Args:
+            values: of the sample.
+            all_rows: how many of all rows have none, the least and the greatest; None where the sample has all rows.
+        """
+        if all_rows is not None:
+            return cls(values, *all_rows)
+        known = values[~np.isnan(values)]
+        ends = (float(known.min()), float(known.max())) if len(known) else (None, None)
+        return cls(values, len(values) - len(known), *ends)
+
     @cached_property
     def known(self) -> Floats:
-        """The values that there are."""
-        return self.values[~np.isnan(self.values)]
+        """The values that there are, in ascending order."""
+        return np.sort(self.values[~np.isnan(self.values)])
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different ones there are."""
+        return int((np.diff(self.known) > 0).sum()) + (len(self.known) > 0)
 
 
 @dataclass(frozen=True)
@@ -98,222 +109,14 @@ class Statistics:
         return self.rows.get(Part.TRAIN, 0)
 
 
-@dataclass(frozen=True)
-class Inquiry:
-    """What is asked about a table.
-
-    Attributes:
-        readings: of the target, the weight and the candidates, by name; a target of classes is read as no number.
-    """
-
-    source: Source
-    splitting: Splitting
-    readings: Mapping[str, Reading]
-
-    @property
-    def measured(self) -> list[tuple[str, int]]:
-        """The measures in their order: column, and place among its measures."""
-        return [(name, at) for name, each in self.readings.items() for at in range(len(each.measures))]
-
-    @property
-    def target_known(self) -> str:
-        """The condition for a row that can be learned from."""
-        return self.readings[self.source.target.name].known
-
-    @property
-    def counted(self) -> list[SourceColumn]:
-        """The columns whose texts are counted."""
-        return [each for each in self.source.candidates if each.kind is Kind.CATEGORY]
-
-    @property
-    def hashed(self) -> list[SourceColumn]:
-        """The columns whose texts are compared with the target's."""
-        return [self.source.target, *self.counted]
-
-    @property
-    def sets(self) -> list[SourceColumn]:
-        """The columns of arrays of texts."""
-        return [each for each in self.source.candidates if each.kind is Kind.SET]
-
-
-def inquiry(source: Source, splitting: Splitting, zone: str) -> Inquiry:
-    """Return what is to be asked about a table.
-
-    Args:
-        zone: in which moments are taken apart.
-    """
-    asked = (source.target, source.of_role(Role.WEIGHT), *source.candidates)
-    readings = {each.name: _reading(each, zone) for each in asked if each is not None}
-    return Inquiry(source, splitting, readings)
-
-
 def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
-    with settings(db, {**_AS_WRITTEN, "jit": "off"}):
+    with settings(db, {**_AS_WRITTEN, "jit": "off", "work_mem": _MEMORY}):
         rows = db.execute(statement(asked))
     by_kind: dict[str, list[Row]] = {}
     for row in rows:
         by_kind.setdefault(row["what"], []).append(row)
     return _statistics(asked, by_kind)
-
-
-def _reading(column: SourceColumn, zone: str) -> Reading:
-    """Return how a column is read; of one that is no number, whether it is there is read."""
-    x = field_of(column.name)
-    if column.kind is Kind.SET:
-        return Reading(f"{x} IS NOT NULL", (("there", "1::double precision"),))
-    if column.role is Role.TARGET and column.kind is not Kind.NUMBER:
-        return Reading(f"{x} IS NOT NULL", ())
-    if column.kind is Kind.CATEGORY:
-        return Reading(f"{x} IS NOT NULL", (("there", "1::double precision"),))
-    return reading(column.name, column.kind, column.type, zone)
-
-
-# --- the statement ------------------------------------------------------------------------------------------------------
-
-
-def statement(asked: Inquiry) -> str:
-    """Return the statement."""
-    split, target = asked.splitting, asked.source.target
-    fractions = target.type.name in (*FLOATS, "numeric", "money")
-    return f"""WITH source AS (
-    SELECT {split.order or "NULL::float8"} AS o, g, named, {DRAW} AS draw, y, m, k, c, z FROM (
-        SELECT {split.reads}, {"''::text" if fractions else as_text(target.name, target.type)} AS y,
-            {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
-        FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
-    ) AS hashed
-), classes AS (
-    SELECT y, count(*) AS n FROM source GROUP BY y
-), cut AS (
-    SELECT CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN g ELSE '' END AS g, count(*) AS n,
-        percentile_disc({FIRST}) WITHIN GROUP (ORDER BY o) AS first,
-        percentile_disc({SECOND}) WITHIN GROUP (ORDER BY o) AS second
-    FROM source GROUP BY 1
-), parted AS (
-    SELECT draw, y, m, k, c, z, {_part(split)} AS part FROM source
-    JOIN cut ON cut.g = CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN source.g ELSE '' END
-), size AS (
-    SELECT count(*) AS n FROM parted WHERE part = '{Part.TRAIN}'
-), counted AS (
-    SELECT 'text'::text AS what, at, value, count(*) AS n FROM (
-        SELECT generate_subscripts(c, 1) AS at, unnest(c) AS value FROM parted WHERE part = '{Part.TRAIN}'
-    ) AS texts WHERE value IS NOT NULL GROUP BY at, value
-    UNION ALL SELECT 'set', at, value, count(*) FROM (
-        SELECT at, unnest(value::text[]) AS value FROM (
-            SELECT generate_subscripts(z, 1) AS at, unnest(z) AS value FROM parted WHERE part = '{Part.TRAIN}'
-        ) AS sets
-    ) AS members WHERE value IS NOT NULL GROUP BY at, value
-), frequent AS (
-    SELECT counted.*, counted.n >= GREATEST(2, {RARE} * size.n) AS kept FROM counted, size
-)
-{" UNION ALL ".join(_answers(asked))}"""
-
-
-def _numbers(asked: Inquiry) -> str:
-    """The SQL of the numbers of a row; NaN for none, so that each takes the same bytes."""
-    values = [f"coalesce({asked.readings[name].guarded(at)}, 'NaN')" for name, at in asked.measured]
-    return f"ARRAY[{', '.join(values)}]::double precision[]"
-
-
-def _hashes(asked: Inquiry) -> str:
-    values = [f"coalesce(hashtext({as_text(each.name, each.type)}), 0)" for each in asked.hashed]
-    return f"ARRAY[{', '.join(values)}]::integer[]"
-
-
-def _texts(columns: Sequence[SourceColumn]) -> str:
-    values = [as_text(each.name, each.type) if each.kind is not Kind.SET else _as_set(each) for each in columns]
-    return f"ARRAY[{', '.join(values)}]::text[]"
-
-
-def _as_set(column: SourceColumn) -> str:
-    return f"{field_of(column.name)}::text[]::text"
-
-
-def _part(split: Splitting) -> str:
-    """The SQL of a row's part, from its order and the cuts of its class."""
-    return "source.named" if split.order is None else part_of("source.o", "cut.first", "cut.second")
-
-
-# The columns of the answer, whose rows say different things.
-_ANSWER = {
-    "what": "text",
-    "at": "integer",
-    "value": "text",
-    "part": "text",
-    "n": "bigint",
-    "kept": "bigint",
-    "various": "bigint",
-    "length": "float8",
-    "first": "text",
-    "second": "text",
-    "numbers": "bytea",
-    "hashes": "bytea",
-    "missing": "bigint[]",
-    "low": "float8[]",
-    "high": "float8[]",
-}
-
-
-def _answers(asked: Inquiry) -> list[str]:
-    """The queries of the answer."""
-    number, training = len(asked.measured), f"parted, size WHERE part = '{Part.TRAIN}'"
-    sampled = f"draw < {_sample(asked)}::float8 / GREATEST(size.n, 1)"
-    few = f"(SELECT count(*) FROM classes) <= {MOST_CLASSES}"
-    ranked = 'row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE "C") AS place'
-    return [
-        _answer("cut", what="'cut'", value="g", n="n", first="first", second="second"),
-        _answer("parted GROUP BY part", what="'part'", part="part", n="count(*)"),
-        _answer("classes", what="'classes'", n="count(*)"),
-        _answer(f"parted WHERE {few} GROUP BY y, part", what="'class'", value="y", part="part", n="count(*)"),
-        _answer(
-            training,
-            what="'rows'",
-            numbers=_joined("m", number, sampled),
-            hashes=_joined("k", len(asked.hashed), sampled),
-            missing=_each(number, "sum((m[{}] = 'NaN')::integer)"),
-            low=_each(number, "min(nullif(m[{}], 'NaN'))"),
-            high=_each(number, "max(nullif(m[{}], 'NaN'))"),
-        ),
-        _answer(
-            "frequent GROUP BY what, at",
-            what="what || 's'",
-            at="at",
-            n="sum(n)",
-            kept="sum(kept::integer)",
-            various="count(*)",
-            length="sum(n * length(value)) / sum(n)",
-        ),
-        _answer(
-            f"(SELECT *, {ranked} FROM frequent WHERE kept) AS ranked WHERE place <= {MOST_CODES}",
-            what="what",
-            at="at",
-            value="value",
-            n="n",
-        ),
-    ]
-
-
-def _answer(rows: str, **columns: str) -> str:
-    """One of these queries; the columns that it does not name are NULL."""
-    values = (f"({columns.get(name, 'NULL')})::{kind} AS {name}" for name, kind in _ANSWER.items())
-    return f"SELECT {', '.join(values)} FROM {rows}"
-
-
-def _sample(asked: Inquiry) -> int:
-    """Return how many rows the sample may have."""
-    return min(MOST_ROWS, MOST_VALUES // max(1, len(asked.measured) + len(asked.hashed)))
-
-
-def _each(count: int, expression: str) -> str:
-    return f"ARRAY[{', '.join(expression.format(at) for at in range(1, count + 1))}]"
-
-
-def _joined(name: str, count: int, which: str) -> str:
-    """The SQL of the arrays of some rows, one behind the other, as they are sent; nothing where they are empty."""
-    return f"string_agg(CASE WHEN {which} THEN array_send({name}) END, ''::bytea)" if count else "NULL"
-
-
-# --- what it says -------------------------------------------------------------------------------------------------------
 
 
 def _statistics(asked: Inquiry, found: Mapping[str, Sequence[Row]]) -> Statistics:
@@ -356,8 +159,8 @@ def _measures(asked: Inquiry, rows: Row, numbers: NDArray[np.generic]) -> dict[s
     found: dict[str, tuple[Measured, ...]] = {name: () for name in asked.readings}
     for place, (name, _) in enumerate(asked.measured):
         values = numbers[:, place].astype(np.float64)
-        one = Measured(values, rows["missing"][place] or 0, rows["low"][place], rows["high"][place])
-        found[name] = (*found[name], one)
+        all_rows = (rows["missing"][place], rows["low"][place], rows["high"][place]) if rows["n"] > asked.most else None
+        found[name] = (*found[name], Measured.of(values, all_rows))
     return found
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from automl.columns.inquiry import MOST_CLASSES
 from automl.columns.kinds import FLOATS, INTEGERS, Kind, Reading, field_of
 from automl.columns.source import Role, Source, SourceColumn
 from automl.columns.splitting import Part
-from automl.columns.statistics import MOST_CLASSES, Statistics
+from automl.columns.statistics import Statistics
 from automl.database.catalog import Relation
 from automl.database.session import Database
 from automl.database.settings import settings

@@ -11,6 +11,7 @@ from automl.columns import answer, ensemble, functions, held_out, script, table_
 from automl.columns.answer import Delivered, Line
 from automl.columns.arguments import Arguments, Asked, as_identifier, parse
 from automl.columns.features_sql import Vector
+from automl.columns.inquiry import Inquiry, inquiry
 from automl.columns.kinds import Kind
 from automl.columns.leaks import suspects, without_copies
 from automl.columns.maker import Maker, open_maker
@@ -18,7 +19,7 @@ from automl.columns.presets import SearchArguments, search_arguments
 from automl.columns.script import MARK, Plan
 from automl.columns.source import Role
 from automl.columns.splitting import Part, splitting
-from automl.columns.statistics import Inquiry, Statistics, gather, inquiry
+from automl.columns.statistics import Statistics, gather
 from automl.columns.target import Target, may_be_classes, require_possible, target_of, type_of
 from automl.columns.treatments import Treated, treat
 from automl.database import catalog

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from automl.columns.inquiry import MOST_CODES
 from automl.columns.kinds import Kind, Reading, as_reals, as_text, field_of
 from automl.columns.source import SourceColumn
-from automl.columns.statistics import MOST_CODES, Counted, Floats, Measured, Statistics
+from automl.columns.statistics import Counted, Floats, Measured, Statistics
 from automl.columns.vocabularies import code_sql, hashed_sql
 from automl.database.names import literal
 
@@ -92,10 +93,10 @@ class Scale:
 
     @classmethod
     def of(cls, values: Floats) -> Scale | None:
-        """Return the scale of numbers; None where all are the same."""
+        """Return the scale of numbers in ascending order; None where all are the same."""
         if not len(values):
             return None
-        low, first, center, third, high = np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
+        low, first, center, third, high = quantiles(values, np.array((0, 0.25, 0.5, 0.75, 1)))
         size = float(third - first) or float(high - low) / 2
         return cls(float(center), size) if size > 0 else None
 
@@ -118,6 +119,21 @@ class Scale:
         z = np.clip((values - self.center) / self.size, -_FARTHEST, _FARTHEST)
         scaled: Floats = z / np.sqrt(1 + (z / _CLIP) ** 2)
         return scaled
+
+
+def quantiles(values: Floats, shares: Floats, of: Callable[[Floats], Floats] = lambda values: values) -> Floats:
+    """Return quantiles of numbers in ascending order, between two of them as `percentile_cont` has it.
+
+    Args:
+        of: what is made of each number before; ascending, too.
+
+    >>> quantiles(np.array([1.0, 2.0, 4.0, 8.0]), np.array([0.0, 0.5, 1.0])).tolist()
+    [1.0, 3.0, 8.0]
+    """
+    places = shares * (len(values) - 1)
+    below, above = of(values[np.floor(places).astype(int)]), of(values[np.ceil(places).astype(int)])
+    found: Floats = below + (above - below) * (places - np.floor(places))
+    return found
 
 
 def treat(column: SourceColumn, found: Statistics, read: Reading) -> Treated:
@@ -156,13 +172,13 @@ def _scaled(measured: Measured, read: Reading, at: int) -> tuple[Scale, Number] 
     scale = Scale.of(measured.known)
     if scale is None:
         return None
-    edges = np.unique(np.quantile(scale.apply(measured.known).astype(np.float32).astype(np.float64), np.linspace(0, 1, EDGES)))
+    edges = np.unique(quantiles(measured.known, np.linspace(0, 1, EDGES), scale.apply).astype(np.float32))
     return scale, Number(scale.sql(read, at), tuple(map(float, edges)))
 
 
 def _number(begun: Treated, found: Statistics, read: Reading) -> Treated:
     column, (measured,) = begun.column, found.measures[begun.column.name]
-    distinct = len(np.unique(measured.known))
+    distinct = measured.distinct
     begun = replace(begun, distinct=distinct)
     if column.numbered and not column.forced and distinct == len(measured.values) > 1 and _is_whole(measured.known):
         return replace(begun, reason="a number of its own for each row")
@@ -196,7 +212,7 @@ def _is_whole(values: Floats) -> bool:
 
 def _boolean(begun: Treated, found: Statistics, read: Reading) -> Treated:
     (measured,) = found.measures[begun.column.name]
-    begun = replace(begun, distinct=len(np.unique(measured.known)))
+    begun = replace(begun, distinct=measured.distinct)
     if measured.low == measured.high and not measured.missing:
         return replace(begun, reason="the same value in every row")
     x = field_of(begun.column.name)
@@ -206,13 +222,13 @@ def _boolean(begun: Treated, found: Statistics, read: Reading) -> Treated:
 
 def _interval(begun: Treated, found: Statistics, read: Reading) -> Treated:
     (measured,) = found.measures[begun.column.name]
-    begun = replace(begun, distinct=len(np.unique(measured.known)))
+    begun = replace(begun, distinct=measured.distinct)
     return _of_scaled(begun, read, _scaled(measured, read, 0), "seconds")
 
 
 def _time(begun: Treated, found: Statistics, read: Reading) -> Treated:
     (measured,) = found.measures[begun.column.name]
-    begun = replace(begun, distinct=len(np.unique(measured.known)))
+    begun = replace(begun, distinct=measured.distinct)
     if measured.low == measured.high and not measured.missing:
         return replace(begun, reason="the same value in every row")
     flags = _round_the_clock(read, 0) if measured.low != measured.high else ()
@@ -229,7 +245,7 @@ def _round_the_clock(read: Reading, at: int) -> tuple[Flag, ...]:
 def _moment(begun: Treated, found: Statistics, read: Reading) -> Treated:
     parts = found.measures[begun.column.name]
     names = [name for name, _ in read.measures]
-    begun = replace(begun, distinct=len(np.unique(parts[0].known)))
+    begun = replace(begun, distinct=parts[0].distinct)
     scaled = {
         name: each for at, name in enumerate(names) if name != "seconds" and (each := _scaled(parts[at], read, at)) is not None
     }

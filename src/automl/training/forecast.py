@@ -18,7 +18,6 @@ from automl.search.scheduler import OpenEnded, Place, Scheduler, Step, Task
 from automl.training import trials
 from automl.training.request import Request
 from automl.training.trials import Trial
-from keras_seg.protocol.orders import TrainingStop
 
 MOST_VISITS = 20_000  # that are gone through; what is left is taken to be like them
 
@@ -43,7 +42,7 @@ class Cost:
         batches = -(-rows // fit.batch_size)
         share = 1.0 if fit.steps_per_epoch is None else min(1.0, fit.steps_per_epoch / max(1.0, batches))
         training = fit.passes * share * (batches * self.batch + rows * self.row)
-        stops = sum(1 for stop in visit.stops if isinstance(stop, TrainingStop))
+        stops = visit.training_stops
         return self.visit + stops * training + (len(visit.stops) - stops) * self.evaluation
 
 
@@ -167,7 +166,7 @@ class Rehearsal:
 
     def _arrive(self, session: int, visit: Visit, seconds: float) -> None:
         part = self._part(self._tasks[visit.trial])
-        part.visits += visit.trains
+        part.visits += visit.training_stops
         part.seconds += seconds
         if self._hopper.arrived(session, seconds):
             # A made-up loss that has nothing to do with the number, whose order may be that of the brackets.

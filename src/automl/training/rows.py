@@ -304,7 +304,7 @@ class MetricRow(Row):
 
 @dataclass(frozen=True)
 class Anchor(Row):
-    """What the state of a checkpoint comes from: the iteration that it was trained in, after so many visits that trained."""
+    """What the state of a checkpoint comes from: the iteration that it was trained in, after so many partitions."""
 
     mst_key: Integer
     iteration: Integer

@@ -216,23 +216,22 @@ class Run:
     def take(self, visit: Visit, answer: tuple[VisitReport, bytes], seconds: float) -> str | None:
         """Take the report of a visit, and the state that came out."""
         report, state = answer
-        error = fault_of(report)
+        error, under_way = fault_of(report), self._trials[visit.trial]
+        curve = under_way.curve
+        if report.trained:
+            curve.visits, curve.iteration = curve.visits + report.trained, visit.stops[report.trained - 1].iteration
+            self._record.put(Checkpoint(visit.trial, curve.iteration, curve.visits, state))
         if error is not None:
             return error
-        under_way = self._trials[visit.trial]
-        curve = under_way.curve
         curve.seconds += seconds
         self._watch.trained(report)
-        if report.astray:
-            self._hopper.reroute(visit.trial, under_way.stops_astray(self._layout))
-            return None
-        curve.iteration = visit.stops[-1].iteration
-        if state:  # which one training stop has changed, the first of the visit
-            curve.visits += 1
-            self._record.put(Checkpoint(visit.trial, visit.stops[0].iteration, curve.visits, state))
         under_way.sums = report.sums  # a visit that is lost is repeated with those that went in
         self._warn_once(report.warning)
-        self._evaluate(under_way, report)
+        if report.astray:
+            self._hopper.reroute(visit.trial, under_way.stops_astray(self._layout))
+        else:
+            curve.iteration = visit.stops[-1].iteration
+            self._evaluate(under_way, report)
         self._record.progress(under_way.progress(TrialStatus.RUNNING))
         return None
 

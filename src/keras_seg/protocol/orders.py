@@ -236,18 +236,20 @@ class VisitReport(Message):
         size: bytes of the state that it has left; 0 where it only evaluated.
         scores: dataset -> what its evaluation came to, where that is complete.
         sums: as in the order: what is not complete yet.
+        trained: how many stops that train were made, from the first one on, and are in the state that it has left.
         rows: that were trained on.
         setup_seconds, training_seconds, evaluation_seconds: what it took.
         memory_mb: of the session's process at its largest.
         warning: something that the caller should know, which does not keep the trial from going on.
         error: why the trial failed, if it did.
         shortage: whether that is no fault of the trial: the machine had too little, memory most often.
-        astray: whether nothing was done, because the weights that came are no numbers any more.
+        astray: whether the stops behind those that train were left out, because the weights are no numbers any more.
     """
 
     size: int = 0
     scores: Mapping[str, Scores] = field(default_factory=dict)
     sums: Mapping[str, Any] = field(default_factory=dict)
+    trained: int = 0
     rows: int = 0
     setup_seconds: float = 0.0
     training_seconds: float = 0.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +23,17 @@ from keras_seg.protocol.orders import (
     VisitOrder,
     VisitReport,
 )
+from keras_seg.server.failure import message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
 from keras_seg.session.cache import Cache
+from keras_seg.session.shortage import ran_out
 from keras_seg.training import buffers
 
 if TYPE_CHECKING:
     from keras_seg.training.buffers import Buffer
     from keras_seg.training.evaluator import Evaluator
+    from keras_seg.training.parameters import Compile
     from keras_seg.training.tensorboard import Board
     from keras_seg.training.trainer import Trainer
 
@@ -47,21 +52,32 @@ class Visit:
         self._cache = cache
         self._order = order
         self._state = state
-        self._compile = programs.compiled(cache, order.compile)
         self._fit = order.fit
-        self._trained = False
+        self._trained = 0
         self._astray = False
         self._sums = {name: _arrays(sums) for name, sums in order.sums.items()}
         self._current: codec.State | None = None
+        self._before: tuple[int, codec.State | None] = 0, None
         self._frozen: Any = None
         self._board: Board | None = None
         self._scores: dict[str, Scores] = {}
         self._rows = 0
         self._setup_seconds = self._training_seconds = self._evaluation_seconds = 0.0
         self._warning: str | None = None
+        self._failure = VisitReport()
 
     def run(self) -> None:
-        """Make all the stops of the order, one after the other."""
+        """Make all the stops of the order, one after the other. What raises ends it: the state is then as it was before the
+        last stop that trained, and as it came where the machine had too little."""
+        try:
+            self._make_stops()
+        except self._plpy.SPIError:
+            raise  # a cancellation, or a table that cannot be read
+        except Exception as error:
+            self._failure = VisitReport(error=f"{type(error).__name__}: {message_of(error)}", shortage=ran_out(error))
+            self._trained, self._current = (0, None) if self._failure.shortage else self._before
+
+    def _make_stops(self) -> None:
         for stop in self._order.stops:
             if self._astray:
                 return
@@ -85,10 +101,13 @@ class Visit:
         Args:
             size: bytes of the state that it leaves.
         """
+        if self._failure.error is not None:
+            return replace(self._failure, size=size, trained=self._trained)
         return VisitReport(
             size=size,
             scores=self._scores,
             sums={name: [array.tolist() for array in sums] for name, sums in self._sums.items()},
+            trained=self._trained,
             rows=self._rows,
             setup_seconds=self._setup_seconds,
             training_seconds=self._training_seconds,
@@ -103,12 +122,9 @@ class Visit:
     def _train(self, stop: TrainingStop) -> None:
         begin = time.perf_counter()
         trainer = self._trainer()
-        if not self._trained:
-            state = self._begin(trainer)
-            if self._astray:
-                return
-            trainer.load(state)
-            self._state = None  # a large one need not stay in memory twice
+        self._take_over(trainer)
+        if self._astray:
+            return
         ready = time.perf_counter()
         watched = self._order.tensorboard is not None
         for epoch in range(self._fit.epochs):
@@ -119,12 +135,23 @@ class Visit:
             self._rows += trainer.train(self._compile, self._fit, rows, random, self._interrupt)
             if watched:
                 self._sums[f"epoch {epoch}"] = trainer.sums()
-        self._trained = True
+        self._trained += 1
         self._current, self._frozen = None, None
         if watched and stop.last:
             self._tell_epochs(trainer, stop.iteration)
         self._setup_seconds += ready - begin
         self._training_seconds += time.perf_counter() - ready
+
+    def _take_over(self, trainer: Trainer) -> None:
+        """Let the program have the trial's state, unless weights are no numbers any more."""
+        if self._trained:
+            now = trainer.dump()
+            self._before, self._astray = (self._trained, now), not now.is_number
+            return
+        state = self._begin(trainer)
+        if not self._astray:
+            trainer.load(state)
+            self._state = None  # a large one need not stay in memory twice
 
     def _order_of_rows(self, stop: TrainingStop, epoch: int) -> np.random.Generator:
         seed = np.random.SeedSequence([*self._order.seed, _ROWS, stop.iteration, stop.partition, epoch])
@@ -219,6 +246,10 @@ class Visit:
             self._warning = f"TensorBoard's files are not written: {problem}"
 
     # --- programs and rows ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _compile(self) -> Compile:
+        return programs.compiled(self._cache, self._order.compile)
 
     def _trainer(self) -> Trainer:
         watched = self._order.tensorboard is not None

@@ -1,0 +1,83 @@
+"""What automl_plan tells before a search beside what that takes, on iris and digits; and what keeping the best iteration costs.
+
+`python bench/estimates.py 5` takes medians of five. Every call opens its sessions, and so imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from common import Connection, in_turn, page_tables, ratio, run, schema, spread, table
+from digits import cnn, digits_tables, mlp
+
+ROUNDS = 3
+_CALL = """SELECT {what} FROM madlib.{function}('{source}', 'found', '{nets}', 'best', ARRAY[1, 2],
+    $${{'loss': ['categorical_crossentropy'], 'metrics': ['accuracy'],
+        'optimizer_params_list': [{{'optimizer': ['Adam', 'SGD'], 'lr': [0.001, 0.1, 'log']}}]}}$$,
+    $${{'batch_size': [16, 32], 'epochs': [1]}}$$, 'hyperband', '{params}', 1{more})"""
+_TOOK = "SELECT seconds, estimated_seconds, bytes, estimated_bytes FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1"
+_MADE = "found, found_info, found_summary, best, best_summary"
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    with schema("bench_estimates") as connection, tempfile.TemporaryDirectory() as folder:
+        run(connection, "SET keras_automl.keep_sessions = 0")
+        page_tables(connection)
+        digits_tables(connection, {"CNN": cnn().to_json(), "MLP": mlp().to_json()}, Path(folder) / "digits.npz")
+        estimates(connection, "iris", "iris_train_packed", "model_arch_library", "R=27, eta=3, skip_last=1", rounds)
+        estimates(connection, "digits", "packed", "nets", "R=9, eta=3", rounds)
+        keeping(connection, rounds)
+
+
+def estimates(connection: Connection, name: str, source: str, nets: str, params: str, rounds: int) -> None:
+    """Print how far what was told before a search is from what it took."""
+    seconds, bytes_written = [], []
+    for _ in range(rounds):
+        plan = _CALL.format(what="*", function="automl_plan", source=source, nets=nets, params=params, more="")
+        run(connection, plan)
+        search(connection, source, nets, params)
+        took, told, written, reckoned = run(connection, _TOOK)[0]
+        seconds.append((took, told))
+        bytes_written.append(100 * (reckoned / written - 1))
+    table(
+        f"A search on {name} ({params}) and what automl_plan had told, {rounds} rounds",
+        [
+            ("seconds that it took", spread([took for took, _ in seconds])),
+            ("seconds that were told", spread([told for _, told in seconds])),
+            ("told, against taken", spread([100 * (told / took - 1) for took, told in seconds], "%")),
+            ("bytes told, against written", spread(bytes_written, "%")),
+        ],
+    )
+
+
+def keeping(connection: Connection, rounds: int) -> None:
+    """Print what it costs to keep the best iteration of each trial, with an evaluation after each."""
+    params, written = "R=9, eta=3", {}
+
+    def searched(keep: str) -> None:
+        search(connection, "packed", "nets", f"{params}, keep={keep}", ", metrics_compute_frequency := 1")
+        written[keep] = run(connection, _TOOK)[0][2]
+
+    seconds = in_turn({"best": lambda: searched("best"), "last": lambda: searched("last")}, rounds)
+    table(
+        f"A search on digits ({params}), evaluated after each iteration, {rounds} rounds in turn",
+        [
+            ("keep=last", spread(seconds["last"])),
+            ("keep=best", spread(seconds["best"])),
+            ("longer by", ratio(seconds["best"], seconds["last"])),
+            ("written by keep=best, against keep=last", f"{written['best'] / written['last']:.1f} times"),
+        ],
+    )
+
+
+def search(connection: Connection, source: str, nets: str, params: str, more: str = "") -> None:
+    run(connection, f"DROP TABLE IF EXISTS {_MADE}")
+    call = _CALL.format(what="*", function="madlib_keras_automl", source=source, nets=nets, params=params, more=more)
+    run(connection, call)
+
+
+if __name__ == "__main__":
+    main()
