@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import keras
 import numpy as np
@@ -75,14 +76,14 @@ def row_of_columns(connection: Connection, times: int) -> list[tuple[str, str]]:
     run(connection, "SELECT madlib.automl_train('rows', 'model', 'label', budget := '60 s', random_state := 1)")
     row = run(connection, "SELECT to_json(r)::text FROM rows r WHERE id = 7")[0][0]
     run(connection, "PREPARE prepared (integer) AS SELECT model(r) FROM rows r WHERE id = $1")
-    asked = {
+    asked: dict[str, tuple[str, object]] = {
         "its function, in a statement that is sent each time": ("SELECT model(r) FROM rows r WHERE id = %s", 7),
         "its function, in one that is prepared": ("EXECUTE prepared (%s)", 7),
         "its probabilities, likewise sent": ("SELECT model_prob(r) FROM rows r WHERE id = %s", 7),
         "automl_predict of JSON": ("SELECT madlib.automl_predict('model', %s::jsonb)", row),
         "its features alone, sent": ("SELECT model_features(r) FROM rows r WHERE id = %s", 7),
     }
-    return [(name, shares(timed(lambda asked=asked: run(connection, *asked), times))) for name, asked in asked.items()]
+    return [(name, shares(timed(partial(run, connection, *each), times))) for name, each in asked.items()]
 
 
 def connected() -> Connection:

@@ -129,4 +129,6 @@ def _version(db: CallerDatabase, model: TableModel, rows: RowType) -> Prepared |
         return None
     summary = f"SELECT {_VERSION} FROM {model.name.with_suffix(SUMMARY).sql} LIMIT 1"
     source = f"SELECT {_VERSION} FROM pg_catalog.pg_class WHERE oid = {rows.source.oid}"
-    return db.prepared(f"SELECT ROW({literal(model.given)}::regclass::oid, ({summary})::text, ({source})::text)::text AS version")
+    return db.prepared(
+        f"SELECT ROW({literal(model.given)}::regclass::oid, ({summary})::text, ({source})::text)::text AS version"
+    )

@@ -170,7 +170,8 @@ def _require_function(db: Database, model: TableModel, source: Relation) -> None
     if not rows:
         raise UsageError(
             "model",
-            f'"{model.given}" has no function {as_identifier(name)}({as_identifier(source.name)}), which makes numbers of a row',
+            f'"{model.given}" has no function {as_identifier(name)}({as_identifier(source.name)}), which makes numbers of a'
+            " row",
             hint="It was dropped, perhaps with the table that it takes the rows of. Train again.",
             sqlstate=UNDEFINED_OBJECT,
         )
