@@ -96,7 +96,8 @@ def peers(data: Table) -> Iterator[str]:
     """Yield what others reach."""
     for peer in PEERS.values():
         begin = time.perf_counter()
-        error = data.error(peer(*data.parts, data.classes))
+        train, validation, test = data.parts
+        error = data.error(peer(train, validation, test, data.classes))
         yield f"{shown(error)} ({time.perf_counter() - begin:.1f} s)"
 
 
