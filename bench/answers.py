@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import keras
 import numpy as np
@@ -18,6 +19,12 @@ import psycopg2
 from common import Connection, images, memory_mb, own_mb, run, schema, table
 from predict import cnn, mlp, predict, save_model
 
+COLUMNS = """
+CREATE TABLE rows AS SELECT n AS id, CASE WHEN (n * 7 % 100) + (n % 5) * 20 > 100 THEN 'yes' ELSE 'no' END AS label,
+    n % 2 = 0 AS flag,
+    date '2020-01-01' + n % 900 AS day, 'plan ' || n % 5 AS plan, 'town ' || n % 40 AS town, 'group ' || n % 12 AS grouped, {}
+FROM generate_series(1, 3000) n; ALTER TABLE rows ADD PRIMARY KEY (id)
+""".format(", ".join(f"CASE WHEN n % {at + 11} = 0 THEN NULL ELSE n * {at} % 100 END AS x{at}" for at in range(7, 20)))
 SIZES, ROUNDS = (1, 100, 10_000, 1_000_000), 3
 EVALUATED = 1000
 PACK = "SELECT madlib.training_preprocessor_dl('few', 'packed', 'digit', 'image', NULL, 255, 10)"
@@ -31,6 +38,8 @@ def main() -> None:
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     times = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
     sizes = [size for size in SIZES if size <= most]
+    with schema("bench_answers") as connection:
+        table(f"A row of 20 ordinary columns, {times:,} times", row_of_columns(connection, times))
     with schema("bench_answers") as connection:
         images(connection, "images", sizes[-1])
         row = run(connection, "SELECT image::text FROM images WHERE id = 0")[0][0]
@@ -66,6 +75,22 @@ def one_row(network: keras.Model, row: str, times: int) -> list[tuple[str, str]]
         ("Keras: a call of the model, imported and built", shares(called)),
         ("Keras: predict, likewise", shares(predicted)),
     ]
+
+
+def row_of_columns(connection: Connection, times: int) -> list[tuple[str, str]]:
+    """Return lines of a row of ordinary columns: by the functions of a model, and as JSON, in a warm connection."""
+    run(connection, COLUMNS)
+    run(connection, "SELECT madlib.automl_train('rows', 'model', 'label', budget := '60 s', random_state := 1)")
+    row = run(connection, "SELECT to_json(r)::text FROM rows r WHERE id = 7")[0][0]
+    run(connection, "PREPARE prepared (integer) AS SELECT model(r) FROM rows r WHERE id = $1")
+    asked: dict[str, tuple[str, object]] = {
+        "its function, in a statement that is sent each time": ("SELECT model(r) FROM rows r WHERE id = %s", 7),
+        "its function, in one that is prepared": ("EXECUTE prepared (%s)", 7),
+        "its probabilities, likewise sent": ("SELECT model_prob(r) FROM rows r WHERE id = %s", 7),
+        "automl_predict of JSON": ("SELECT madlib.automl_predict('model', %s::jsonb)", row),
+        "its features alone, sent": ("SELECT model_features(r) FROM rows r WHERE id = %s", 7),
+    }
+    return [(name, shares(timed(partial(run, connection, *each), times))) for name, each in asked.items()]
 
 
 def connected() -> Connection:

@@ -57,7 +57,7 @@ def madlib_keras_evaluate(
 ) -> None:
     """Compute loss and metrics of a model on the rows of a packed table, and write them to `output_table`."""
     problems = Problems()
-    model = problems.attempt(lambda: _trained(db, model_table, mst_key))
+    model = problems.attempt(lambda: trained(db, model_table, mst_key))
     table = problems.attempt(lambda: packed_table.read(db, "test_table", test_table))
     name = problems.attempt(lambda: table_name("output_table", output_table))
     output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name.value))
@@ -68,8 +68,17 @@ def madlib_keras_evaluate(
 
 def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Name, hosts: tuple[Host, ...] | None) -> None:
     """Evaluate a model on a packed table, and write what comes of it."""
-    scores = _scores_here(db, model, table) if hosts is None and model.functions is None else None
-    _write(db, output, model.compiled, scores or _scores_of_sessions(db, model, table, hosts))
+    _write(db, output, model.compiled, scores_of(db, model, table, hosts))
+
+
+def scores_of(db: CallerDatabase, model: Trained, table: PackedTable, hosts: tuple[Host, ...] | None = None) -> Scores:
+    """Return loss and metrics of a model on a packed table.
+
+    Args:
+        hosts: where it is computed, if on GPUs.
+    """
+    here = _scores_here(db, model, table) if hosts is None and model.functions is None else None
+    return here or _scores_of_sessions(db, model, table, hosts)
 
 
 def _scores_here(db: CallerDatabase, model: Trained, table: PackedTable) -> Scores | None:
@@ -88,7 +97,8 @@ def _scores_of_sessions(db: CallerDatabase, model: Trained, table: PackedTable, 
             return Evaluation(cluster, KEY, compile_order(model.compiled), model.weights, table.partitions).scores()
 
 
-def _trained(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Trained:
+def trained(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Trained:
+    """Return a trained model of a model table; the best of a search if none is named."""
     table = catalog.readable_table(db, "model_table", model_table)
     catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
     key = keys_of(db, table, mst_key)

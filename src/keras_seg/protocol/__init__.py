@@ -15,6 +15,7 @@ In reading order:
     architecture_files  the architecture in files that hold more
     array_bytes         rows on their way into a packed table, from PostgreSQL's arrays
     outputs             which outputs of a network fit which labels
+    members             networks of members, each trained on a loss of its own
     predictions         what of a network's outputs goes into a table
     answers             a model that answers for one row, as one value
     latest              what was used last, within bounds
