@@ -256,8 +256,10 @@ class Soak:
             if error is None and not faults:
                 break
         session = self.enter()
-        if contents(session) != self.expected[name]:
-            raise Wrong(f"the tables of {name} are not those of the search undisturbed")
+        found, expected = contents(session), self.expected[name]
+        others = sorted(table for table in found.keys() | expected if found.get(table) != expected.get(table))
+        if others:
+            raise Wrong(f"tables of {name} are not those of the search undisturbed: {', '.join(others)}")
         self.clear(session)
         session.close()
 
@@ -296,7 +298,7 @@ class Soak:
         elif rolls_back and call.error is None:
             self.note(faults.pop(0), "nothing: its own `ROLLBACK`")
             return "rolled back"
-        elif faults and call.error is None:
+        if call.error is None:
             faults.clear()  # it was over before they came
         return heard
 

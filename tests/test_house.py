@@ -131,9 +131,8 @@ PURE = [module for module in MODULES if re.match(r"automl/(search/|cluster/(hopp
 @pytest.mark.parametrize("module", PURE)
 def test_the_search_and_the_hopper_are_pure(module: str) -> None:
     allowed = sys.stdlib_module_names | {"numpy", "hyperopt"}  # which has one adapter, see above
-    ours = ("automl.errors.", "keras_seg.protocol.") + (
-        ("automl.search.",) if "/search/" in module else ("automl.cluster.paces.",)
-    )
+    own = "automl.search." if "/search/" in module else "automl.cluster.paces."
+    ours = "automl.errors.", "keras_seg.protocol.", own
     foreign = {name for name in imports_of(module) if name.split(".")[0] not in allowed and not name.startswith(ours)}
     assert foreign == set()
 

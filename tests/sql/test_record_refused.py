@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -110,22 +111,22 @@ def test_after_a_minute_a_warning_says_so_and_training_goes_on(prepared: Session
     before = refusing.value(LAST)
     call = begun(refusing, prepared, make)
     refusing.run("INSERT INTO refused VALUES ('53100')")
-    said = "the record has not been written for 60 s: refused for the test; training goes on, and what is not written stays in"
-    assert waited(lambda: any(said in notice for notice in prepared.notices), 90.0), prepared.notices[-3:]
-    assert call.is_alive()
-    assert sum("has not been written" in notice for notice in prepared.notices) == 1
+    time.sleep(64)
+    assert call.is_alive(), call.error
     refusing.run("DELETE FROM refused")
-    call.join(PATIENCE)
+    call.join(PATIENCE)  # psycopg2 tells what was said when the statement is over
     assert call.error is None
+    said = re.compile("the record has not been written for 6[0-9] s: refused for the test; training goes on, and what is not")
+    assert len([notice for notice in prepared.notices if said.search(notice)]) == 1, prepared.notices
     assert refusing.value(LAST) == before + 1
     assert refusing.value(MD5.format("made")) == refusing.value(MD5.format("undisturbed"))
 
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    """A disk of 24 MB."""
+    """A disk that has room for the states of some searches."""
     folder = Path(tempfile.mkdtemp(prefix="keras_automl_small_disk_", dir="/tmp"))
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m,mode=777", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=512m,mode=777", "tmpfs", str(folder)]
     made = subprocess.run(command, capture_output=True, text=True)
     if made.returncode:
         folder.rmdir()
@@ -147,8 +148,10 @@ def test_a_search_goes_on_when_a_full_disk_has_room_again(own_server: OwnServer,
     load(session, "lib", LARGE)
     session.run("SET keras_automl.sessions = 1; SET keras_automl.checkpoint_mb_per_hour = 100000")
     large(session, "undisturbed")
+    session.run("TRUNCATE madlib.automl_checkpoint_log")  # there is no room in the table either
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - 2**20))  # a state has 3 MB
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(small_disk).free - 2**20)  # a state has 3 MB
     call = Call(session, lambda caller: large(caller, "made"))
     try:
         full = "could not extend file"
