@@ -77,8 +77,8 @@ def scores_of(db: CallerDatabase, model: Trained, table: PackedTable, hosts: tup
     Args:
         hosts: where it is computed, if on GPUs.
     """
-    here = _scores_here(db, model, table) if hosts is None and model.functions is None else None
-    return here or _scores_of_sessions(db, model, table, hosts)
+    scores = _scores_here(db, model, table) if hosts is None and model.functions is None else None
+    return scores or _scores_of_sessions(db, model, table, hosts)
 
 
 def _scores_here(db: CallerDatabase, model: Trained, table: PackedTable) -> Scores | None:
