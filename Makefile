@@ -29,6 +29,14 @@ else
 	@$(with_dsn) python -m pytest -m 'alone and not soak'
 endif
 
+.PHONY: test-on
+test-on:  ## make demo and make test on another release of Debian, in a chroot: make test-on SUITE=trixie; as root
+	@deploy/test-on "$(SUITE)" $(ARGS)
+
+.PHONY: deb
+deb:  ## two Debian packages in build/deb: the extension for the server that PG_CONFIG names, and the environment
+	@deploy/deb
+
 .PHONY: soak
 soak:  ## searches and faults drawn from SOAK_SEED for SOAK_MINUTES (10), then the tests that make test leaves out as too long
 	@deploy/install --with-tests
@@ -68,10 +76,10 @@ psql:  ## open psql on the demo's database
 stop status destroy:  ## the private cluster: stop it, tell whether it runs, delete it with its data
 	@deploy/cluster $@ || [[ $@ == status ]]
 
-.PHONY: install uninstall
-install uninstall:  ## the extension's files only, by PGXS; deploy/install does the rest as well
-	@pg="$$(deploy/install --pg)" && site="$$(deploy/install --site)" && \
-	  $(MAKE) --no-print-directory sql-$@ PG_CONFIG="$$pg" PYTHON_SITE="$$site"
+.PHONY: all install uninstall
+all install uninstall:  ## the extension's files only, by PGXS; deploy/install does the rest as well
+	@pg="$$(deploy/install --pg)" && prefix="$$(deploy/install --root)" && \
+	  $(MAKE) --no-print-directory sql-$@ PG_CONFIG="$$pg" PREFIX="$$prefix"
 
 .PHONY: sql-all sql-install sql-uninstall
 sql-all sql-install sql-uninstall:

@@ -1,4 +1,5 @@
-"""Answers without TensorFlow: one row in a new connection and in a warm one, memory, and rows per second, beside Keras.
+"""Answers without TensorFlow: one row in a new connection and in a warm one, memory, rows per second, and evaluations, beside
+Keras and TensorFlow.
 
 `python bench/answers.py 1000000` goes on to a million rows; `python bench/answers.py 10000 500` asks 500 times for one row.
 """
@@ -25,6 +26,10 @@ CREATE TABLE rows AS SELECT n AS id, CASE WHEN (n * 7 % 100) + (n % 5) * 20 > 10
 FROM generate_series(1, 3000) n; ALTER TABLE rows ADD PRIMARY KEY (id)
 """.format(", ".join(f"CASE WHEN n % {at + 11} = 0 THEN NULL ELSE n * {at} % 100 END AS x{at}" for at in range(7, 20)))
 SIZES, ROUNDS = (1, 100, 10_000, 1_000_000), 3
+EVALUATED = 1000
+PACK = "SELECT madlib.training_preprocessor_dl('few', 'packed', 'digit', 'image', NULL, 255, 10)"
+EVALUATE = "SET keras_automl.keep_sessions = 0; SELECT madlib.madlib_keras_evaluate('model', 'packed', 'evaluated')"
+WITHOUT, WITH = "['accuracy']", "['accuracy', 'MeanIoU']"  # metrics in numpy, and one that asks for TensorFlow
 ONE = "SELECT madlib.automl_response('model', %s)"  # a literal, as a client sends it
 MANY = "SELECT count(madlib.automl_response('model', image)) FROM chosen"
 
@@ -44,6 +49,8 @@ def main() -> None:
             table(f"One row of 784 through {name}, {times:,} times", one_row(network, row, times))
             found = [many_rows(connection, network, size) for size in sizes]
             table(f"Rows per second through {name}, medians of {ROUNDS}", [line for lines in found for line in lines])
+            title = f"Evaluating {EVALUATED:,} rows with {name} in a new connection, medians of {ROUNDS}"
+            table(title, evaluations(connection, sizes[-1]))
 
 
 def one_row(network: keras.Model, row: str, times: int) -> list[tuple[str, str]]:
@@ -124,6 +131,27 @@ def many_rows(connection: Connection, network: keras.Model, size: int) -> list[t
         seconds = statistics.median(timed(contestant, ROUNDS)) / 1000
         lines.append((f"{size:,} rows: {name}", f"{size / seconds:,.0f} ({seconds:.3f} s)"))
     return lines
+
+
+def evaluations(connection: Connection, size: int) -> list[tuple[str, str]]:
+    """Return lines of evaluations of a small table, of so many different images: without TensorFlow, and with it."""
+    rows = f"SELECT n AS id, image, digit FROM generate_series(1, {EVALUATED}) AS n JOIN images ON images.id = n % {size}"
+    run(connection, f"DROP TABLE IF EXISTS few, packed, packed_summary; CREATE TABLE few AS {rows}")
+    run(connection, PACK)
+    contestants: dict[str, Callable[[], object]] = {
+        "loss and accuracy, in numpy": lambda: evaluated(connection, WITHOUT),
+        "with a metric of TensorFlow's too": lambda: evaluated(connection, WITH),
+    }
+    return [(name, f"{statistics.median(timed(each, ROUNDS)) / 1000:.3f} s") for name, each in contestants.items()]
+
+
+def evaluated(connection: Connection, metrics: str) -> None:
+    compiled = f"optimizer='SGD', loss='categorical_crossentropy', metrics={metrics}"
+    run(connection, "DROP TABLE IF EXISTS evaluated, model_info")
+    run(connection, "CREATE TABLE model_info AS SELECT 1 AS mst_key, %s::text AS compile_params", compiled)
+    fresh = connected()
+    run(fresh, EVALUATE)
+    fresh.close()
 
 
 if __name__ == "__main__":

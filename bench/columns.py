@@ -96,7 +96,8 @@ def peers(data: Table) -> Iterator[str]:
     """Yield what others reach."""
     for peer in PEERS.values():
         begin = time.perf_counter()
-        error = data.error(peer(*data.parts, data.classes))
+        train, validation, test = data.parts
+        error = data.error(peer(train, validation, test, data.classes))
         yield f"{shown(error)} ({time.perf_counter() - begin:.1f} s)"
 
 
@@ -135,7 +136,8 @@ def load(connection: Connection, data: Table) -> None:
 
 def predicted(connection: Connection, data: Table, model: str) -> np.ndarray:
     """Return what a model says of the test part, in the order of the rows."""
-    run(connection, f"SELECT madlib.automl_predict('{model}', 'test_rows', '{model}_scored')")
+    kind = "prob" if data.classes else "response"
+    run(connection, f"SELECT madlib.automl_predict('{model}', 'test_rows', '{model}_scored', '{kind}')")
     target = f'"{data.target}"'
     if not data.classes:
         return np.array([value for (value,) in run(connection, f"SELECT {target} FROM {model}_scored ORDER BY id")])

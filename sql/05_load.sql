@@ -1,14 +1,20 @@
 -- The function that leads PL/Python to the package. Every update makes it again: it holds the folder and the version.
 
--- The folder is written into this body by the installer: nothing that a user can set decides what is imported. It goes first,
--- because other copies of its packages (Debian's numpy) may lie further on. Each function asks whether the session has loaded this
--- very version, so that one that was open while the extension was updated hears of it.
+-- The prefix is written into this body by the installer: nothing that a user can set decides what is imported. The environment
+-- itself is found by the version of the server's own Python, because pg_upgrade takes this body to a server with another one;
+-- the environments of two servers' Pythons lie side by side (deploy/environment.sh). Its folder goes first, because other copies
+-- of its packages (Debian's numpy) may lie further on. Each function asks whether the session has loaded this very version, so
+-- that one that was open while the extension was updated hears of it. What lies between two releases has the number of the next
+-- one, so a digest of the SQL stands beside the number, here and in the package.
 CREATE OR REPLACE FUNCTION madlib.automl_load() RETURNS void
 LANGUAGE plpython3u VOLATILE
 AS $$
 import importlib, os, sys
 
-SITE, VERSION = '@PYTHON_SITE@', '@VERSION@'
+PREFIX, VERSION, BUILD = '@PREFIX@', '@VERSION@', '@BUILD@'
+OWN = 'python' + '.'.join(map(str, sys.version_info[:2]))
+SITES = [prefix + '/lib/' + OWN + '/site-packages' for prefix in (PREFIX + '-' + OWN, PREFIX)]
+SITE = next(filter(os.path.isdir, SITES), SITES[-1])
 INSTALL = 'Run deploy/install of keras_automl ' + VERSION + ' on the host of the server, as root.'
 
 def stop(message, hint):  # the server writes the class of an exception before it: keras_seg/server/failure.py tells more
@@ -44,6 +50,16 @@ if automl.__version__ != VERSION:
         'the extension is version ' + VERSION + ', but the Python package in ' + SITE + ' is version ' + package,
         "Run in this database, as a superuser: ALTER EXTENSION keras_automl UPDATE TO '" + package + "'"
         if number(package) > number(VERSION) else INSTALL,
+    )
+try:
+    with open(os.path.join(os.path.dirname(automl.__file__), 'build')) as file:
+        build = file.read().strip()
+except OSError:  # deploy/install has not installed it
+    build = BUILD
+if build != BUILD:
+    stop(
+        'the extension in this database was made from another state of version ' + VERSION + ' than the Python package in ' + SITE,
+        'Make it again, with the runs that it has, as a superuser: psql -d (this database) -f deploy/again.sql',
     )
 from keras_seg.server.interrupts import careful, deferred, look
 from keras_seg.server.lean_import import uncollected

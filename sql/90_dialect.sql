@@ -6,7 +6,7 @@ DECLARE
     loading text;
     definition text;
 BEGIN
-    IF version() NOT LIKE '%Greenplum%' THEN
+    IF version() !~ 'Greenplum|Cloudberry' THEN
         RETURN;
     END IF;
 

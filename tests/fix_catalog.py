@@ -54,7 +54,7 @@ _QUERIES = {
         FROM {_THEIRS} JOIN pg_attribute a ON a.attrelid = c.oid
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attnum > 0 AND NOT a.attisdropped""",
     "constraint": f"""SELECT c.relname, k.conname, pg_get_constraintdef(k.oid), k.convalidated
-        FROM {_THEIRS} JOIN pg_constraint k ON k.conrelid = c.oid""",
+        FROM {_THEIRS} JOIN pg_constraint k ON k.conrelid = c.oid WHERE k.contype <> 'n'""",  # 18 has NOT NULL here as well
     "index": f"SELECT pg_get_indexdef(i.indexrelid), i.indisclustered FROM {_THEIRS} JOIN pg_index i ON i.indrelid = c.oid",
     "rule": f"""SELECT c.relname, pg_get_ruledef(r.oid) FROM {_THEIRS} JOIN pg_rewrite r ON r.ev_class = c.oid
         WHERE c.relkind <> 'v'""",

@@ -75,7 +75,7 @@ def test_a_number_becomes_how_much_of_each_bin_lies_below_it() -> None:
     import keras
 
     model = keras.models.model_from_json(network(Layout(((0.0, 1.0, 3.0), (0.0, 10.0)), 0, (), 1, False), SMALL))
-    found = keras.Model(model.inputs, model.get_layer("bins_clamped").output)(np.float32([[2.0, 5.0], [-1.0, 20.0]]))
+    found = keras.Model(model.inputs, model.get_layer("bins_clamped").output)(np.array([[2.0, 5.0], [-1.0, 20.0]], np.float32))
     # The first has the bins 0 to 1 and 1 to 3, the second one bin, and none in the place of another one.
     assert np.asarray(found).tolist() == [[[1.0, 0.5], [0.5, 0.0]], [[0.0, 1.0], [0.0, 0.0]]]
 
@@ -84,7 +84,7 @@ def test_codes_share_one_table() -> None:
     import keras
 
     model = keras.models.model_from_json(network(Layout((), 0, (9, 12), 2, True), SMALL))
-    found = keras.Model(model.inputs, model.get_layer("codes_placed").output)(np.float32([[0, 0], [9, 12]]))
+    found = keras.Model(model.inputs, model.get_layer("codes_placed").output)(np.array([[0, 0], [9, 12]], np.float32))
     assert np.asarray(found).tolist() == [[0.0, 10.0], [9.0, 22.0]]
     assert model.get_layer("codes_embedded").input_dim == 23
 

@@ -47,9 +47,9 @@ def test_small_tables_go_through_several_passes_in_an_iteration() -> None:
 def test_of_larger_tables_networks_have_fewer_members_and_iterations_go_through_a_part_of_the_rows() -> None:
     small, larger, large = (search_arguments("good", LAYOUT, rows, 600, None, None) for rows in (4_000, 10_000, 1_000_000))
     assert [each.architectures[0].name for each in (small, larger, large)] == [
-        "16 members, 2 x 128, dropout 0.1",
-        "8 members, 2 x 128, dropout 0.1",
-        "4 members, 2 x 128, dropout 0.1",
+        "16 members, 2 x 256, dropout 0.1",
+        "8 members, 2 x 256, dropout 0.1",
+        "4 members, 2 x 256, dropout 0.1",
     ]
     assert ["steps_per_epoch" in each.fit_params_grid for each in (small, larger, large)] == [False, False, True]
 

@@ -174,11 +174,12 @@ def test_a_tensorflow_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, tmp_
 # --- TensorFlow on them -------------------------------------------------------------------------------------------------
 
 
-def pretended(gpus: list[str], grows: list[str]) -> Any:
+def pretended(gpus: list[str], grows: list[str], with_cuda: bool = True) -> Any:
     """What of TensorFlow knows devices, with these of them."""
     experimental = SimpleNamespace(set_memory_growth=lambda gpu, on: grows.append(gpu) if on else None)
     config = SimpleNamespace(list_physical_devices=lambda kind: gpus if kind == "GPU" else [], experimental=experimental)
-    return SimpleNamespace(config=config, __version__="2.21.0")
+    test = SimpleNamespace(is_built_with_cuda=lambda: with_cuda)
+    return SimpleNamespace(config=config, test=test, __version__="2.21.0")
 
 
 def test_tensorflow_takes_memory_as_it_needs_it() -> None:
@@ -193,3 +194,9 @@ def test_a_gpu_that_tensorflow_cannot_use() -> None:
     with pytest.raises(runtime.RuntimeProblem, match=r"TensorFlow 2\.21\.0 on .* cannot use the GPU GPU-aa") as caught:
         runtime._take_gpus(pretended([], []), ("GPU-aa",))
     assert "install 'tensorflow[and-cuda]==2.21.0'" in caught.value.hint
+
+
+def test_a_tensorflow_that_can_use_no_gpu() -> None:
+    with pytest.raises(runtime.RuntimeProblem, match=r"TensorFlow 2\.21\.0 on .* cannot use the GPU GPU-aa") as caught:
+        runtime._take_gpus(pretended([], [], with_cuda=False), ("GPU-aa",))
+    assert caught.value.hint.startswith("It is the one for processors alone. Run deploy/install --gpu of keras_automl")

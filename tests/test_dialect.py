@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 
 from automl.data.packing_segments import interleaved
-from automl.database.dialect import Dialect, Greenplum6, PostgreSQL, Segment, dialect_of, segments_up
+from automl.database.dialect import Cloudberry, Dialect, Greenplum6, Greenplum7, PostgreSQL, Segment, dialect_of, segments_up
 from automl.errors import OperatorError
 
 GREENPLUM = "PostgreSQL 9.4.26 (Greenplum Database 6.27.1 build commit:1) on x86_64-unknown-linux-gnu, compiled by gcc, 64-bit"
+# What the servers' own sources, and the documents of those who run them, show. We have never seen one.
+GREENPLUM_7 = "PostgreSQL 12.12 (Greenplum Database 7.4.0 build commit:27de6dc6d00607a5630a41fd2c0ad489f40e2ad4) on x86_64"
+CLOUDBERRY = (
+    "PostgreSQL 14.4 (Apache Cloudberry 2.0.0-incubating build 1) on aarch64-unknown-linux-gnu, compiled by gcc, 64-bit"
+)
+CLOUDBERRY_BEFORE_APACHE = (
+    "PostgreSQL 14.4 (Cloudberry Database 1.5.4 build dev) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit"
+)
 POSTGRESQL = "PostgreSQL 15.8 (Debian 15.8-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit"
 
 
@@ -40,7 +48,16 @@ class Server:
         pass
 
 
-@pytest.mark.parametrize(("version", "kind"), [(GREENPLUM, Greenplum6), (POSTGRESQL, PostgreSQL)])
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [
+        (GREENPLUM, Greenplum6),
+        (GREENPLUM_7, Greenplum7),
+        (CLOUDBERRY, Cloudberry),
+        (CLOUDBERRY_BEFORE_APACHE, Cloudberry),
+        (POSTGRESQL, PostgreSQL),
+    ],
+)
 def test_the_version_tells_which_it_is(version: str, kind: type) -> None:
     assert type(dialect_of(version)) is kind
 
@@ -54,6 +71,54 @@ def test_the_version_tells_which_it_is(version: str, kind: type) -> None:
 )
 def test_where_rows_lie(dialect: Dialect, anywhere: str, by_columns: str, whole: str) -> None:
     assert (dialect.distributed_by(), dialect.distributed_by("a", "B c"), dialect.replicated) == (anywhere, by_columns, whole)
+
+
+@pytest.mark.parametrize("dialect", [Greenplum7(), Cloudberry()])
+def test_what_comes_after_greenplum_6_says_it_likewise(dialect: Dialect) -> None:
+    six = Greenplum6()
+    assert dialect.segmented
+    assert dialect.distributed_by("a", "B c") == six.distributed_by("a", "B c")
+    assert dialect.on_segments("f()", "= 3") == six.on_segments("f()", "= 3")
+    assert (dialect.replicated, dialect.discard, dialect.planner) == (six.replicated, six.discard, six.planner)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "keyed", "append_only", "setting"),
+    [
+        (PostgreSQL(), "", "false", "pg_catalog.current_setting($1::text, true)"),
+        (Greenplum6(), " WITH (appendonly=false)", "c.relstorage IN ('a', 'c')", "pg_catalog.current_setting($1::text)"),
+        (
+            Greenplum7(),
+            " USING heap",
+            "c.relam IN (SELECT a.oid FROM pg_catalog.pg_am a WHERE a.amname IN ('ao_row', 'ao_column'))",
+            "pg_catalog.current_setting($1::text, true)",
+        ),
+        (
+            Cloudberry(),
+            " USING heap",
+            "c.relam IN (SELECT a.oid FROM pg_catalog.pg_am a WHERE a.amname IN ('ao_row', 'ao_column', 'pax'))",
+            "pg_catalog.current_setting($1::text, true)",
+        ),
+    ],
+)
+def test_how_rows_are_stored(dialect: Dialect, keyed: str, append_only: str, setting: str) -> None:
+    assert (dialect.keyed, dialect.append_only, dialect.setting) == (keyed, append_only, setting)
+
+
+@pytest.mark.parametrize("version", [POSTGRESQL, GREENPLUM_7, CLOUDBERRY])
+def test_the_extension_is_kept_by_the_lock_that_its_address_takes(version: str) -> None:
+    said: list[str] = []
+
+    class Noted(Server):
+        def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
+            said.append(sql)
+            return []
+
+    server = Noted(version)
+    server.dialect.keep(server, "keras_automl")
+    assert said == [
+        "SELECT 1 AS one FROM pg_catalog.pg_get_object_address('extension', ARRAY[$1::text], ARRAY[]::pg_catalog.text[])"
+    ]
 
 
 @pytest.mark.parametrize(

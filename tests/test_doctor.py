@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from importlib import metadata
 from typing import Any
 
 import pytest
 
 from automl.hosts.doctor import problems
 from keras_seg.protocol.hosts import Inspection
+from keras_seg.server import inspection
 
 WELL = Inspection("h", "/s", 4, 2500, "3.11.2", "2.21", "3.15", "2.2")
 
@@ -36,3 +39,19 @@ def test_a_place_that_says_nothing_has_one_problem() -> None:
 
 def test_a_server_that_says_nothing_is_not_compared_with() -> None:
     assert list(problems(WELL, "it is down", 1, 0)) == []
+
+
+@pytest.mark.parametrize(
+    ("installed", "expected"),
+    [({"tensorflow": "2.21.0"}, "2.21.0"), ({"tensorflow-cpu": "2.20.0"}, "2.20.0"), ({}, None)],
+)
+def test_tensorflow_is_known_by_both_its_names(
+    monkeypatch: pytest.MonkeyPatch, installed: Mapping[str, str], expected: str | None
+) -> None:
+    def version(name: str) -> str:
+        if name not in installed:
+            raise metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert inspection._version(*inspection.TENSORFLOW) == expected

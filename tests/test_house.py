@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -243,6 +244,22 @@ def test_every_benchmark_is_told_of() -> None:
     assert [path.name for path in (ROOT / "bench").glob("*.py") if f"`bench/{path.name}`" not in told] == []
 
 
+def fields_of(node: ast.AST) -> list[str]:
+    """The types of the fields of a dataclass that compares by them, as they are written; none for anything else."""
+    if not isinstance(node, ast.ClassDef):
+        return []
+    made = [ast.unparse(each) for each in node.decorator_list]
+    compares = any(each.startswith("dataclass") and "eq=False" not in each for each in made)
+    return [ast.unparse(each.annotation) for each in node.body if isinstance(each, ast.AnnAssign)] if compares else []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_dataclass_compares_arrays(module: str) -> None:
+    # Up to Python 3.12 fields that are the same object were equal unseen.
+    fields = [field for node in ast.walk(tree_of(module)) for field in fields_of(node)]
+    assert [field for field in fields if "ndarray" in field and not field.startswith("Callable")] == []
+
+
 # --- SQL ----------------------------------------------------------------------------------------------------------------
 
 
@@ -315,6 +332,12 @@ def test_the_control_file_has_the_version_of_the_package() -> None:
 
 def test_pyproject_reads_the_version_from_the_package() -> None:
     assert 'version = { attr = "automl.__version__" }' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_what_pgxn_is_told_has_the_version_of_the_package() -> None:
+    told = json.loads((ROOT / "META.json").read_text())
+    assert {told["version"], *(each["version"] for each in told["provides"].values())} == {automl.__version__}
+    assert all((ROOT / each[file]).is_file() for each in told["provides"].values() for file in ("file", "docfile"))
 
 
 def test_there_is_a_way_from_every_version_to_this_one() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +21,33 @@ def loader(db: Session) -> str:
     return str(db.value("SELECT prosrc FROM pg_proc WHERE oid = 'madlib.automl_load'::regproc"))
 
 
-def site_of(source: str) -> str:
-    match = re.search(r"SITE, VERSION = '(.*)', '(.*)'", source)
+def constants(source: str) -> dict[str, str]:
+    """What the installer has written into it."""
+    match = re.search(r"PREFIX, VERSION, BUILD = '(.*)', '(.*)', '(.*)'", source)
     assert match
-    return match.group(1)
+    return dict(zip(("prefix", "version", "build"), match.groups(), strict=True))
+
+
+def python_of(db: Session) -> str:
+    """The version of the server's Python, as folders are named after it."""
+    body = "import sys; return '%d.%d' % sys.version_info[:2]"
+    db.run("CREATE OR REPLACE FUNCTION pg_temp.python() RETURNS text LANGUAGE plpython3u AS %s", body)
+    return str(db.value("SELECT pg_temp.python()"))
+
+
+def site_of(db: Session) -> str:
+    """The folder that the server's Python imports from."""
+    prefix = constants(loader(db))["prefix"]
+    version = python_of(db)
+    beside = f"{prefix}-python{version}"
+    return f"{beside if Path(beside).is_dir() else prefix}/lib/python{version}/site-packages"
 
 
 def loader_like_it(db: Session, **replaced: str) -> None:
-    """Make `loader()`, a copy of madlib.automl_load() with other values for SITE or VERSION."""
+    """Make `loader()`, a copy of madlib.automl_load() where other values are written into."""
     source = loader(db)
-    site, version = replaced.get("site", site_of(source)), replaced.get("version", __version__)
-    source = re.sub(r"SITE, VERSION = .*", f"SITE, VERSION = '{site}', '{version}'", source)
+    written = ", ".join(f"'{value}'" for value in {**constants(source), **replaced}.values())
+    source = re.sub(r"PREFIX, VERSION, BUILD = .*", f"PREFIX, VERSION, BUILD = {written}", source)
     db.run("CREATE FUNCTION loader() RETURNS void LANGUAGE plpython3u AS %s", source)
 
 
@@ -42,10 +60,10 @@ def test_extension_and_package_agree(db: Session) -> None:
 
 
 def test_a_missing_package_is_named_with_place_and_remedy(db: Session) -> None:
-    loader_like_it(db, site="/nowhere/site-packages")
+    loader_like_it(db, prefix="/nowhere")
     assert db.error_of("SELECT loader()") == (
         "55000",
-        "the Python package automl is not in /nowhere/site-packages",
+        f"the Python package automl is not in /nowhere/lib/python{python_of(db)}/site-packages",
         f"Run deploy/install of keras_automl {__version__} on the host of the server, as root.",
     )
 
@@ -58,11 +76,42 @@ def test_a_missing_package_is_named_with_place_and_remedy(db: Session) -> None:
     ],
 )
 def test_another_version_names_both_and_the_remedy(db: Session, version: str, hint: str) -> None:
-    site = site_of(loader(db))
+    site = site_of(db)
     loader_like_it(db, version=version)
     both = f"the extension is version {version}, but the Python package in {site} is version {__version__}"
     for _ in range(2):  # nothing of it is left in the session
         assert db.error_of("SELECT loader()") == ("55000", f"{both}", hint)
+    db.run("SELECT madlib.automl_load()")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the server's OS user can read, unlike pytest's own."""
+    path = Path(tempfile.mkdtemp(prefix="keras_automl_"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_an_environment_of_this_python_goes_before_one_that_all_share(db: Session, folder: Path) -> None:
+    """As pg_upgrade leaves it, with the environment of the new server's Python beside that of the old one's."""
+    own = f"python{python_of(db)}"
+    shared, beside = (folder / name / "lib" / own / "site-packages" for name in ("venv", f"venv-{own}"))
+    shared.mkdir(parents=True)
+    loader_like_it(db, prefix=str(folder / "venv"))
+    assert db.error_of("SELECT loader()").message == f"the Python package automl is not in {shared}"
+    beside.mkdir(parents=True)
+    assert db.error_of("SELECT loader()").message == f"the Python package automl is not in {beside}"
+
+
+def test_another_state_of_the_same_version_is_told(db: Session) -> None:
+    loader_like_it(db, build="0123456789ab")
+    of_another = f"the extension in this database was made from another state of version {__version__}"
+    assert db.error_of("SELECT loader()") == (
+        "55000",
+        f"{of_another} than the Python package in {site_of(db)}",
+        "Make it again, with the runs that it has, as a superuser: psql -d (this database) -f deploy/again.sql",
+    )
     db.run("SELECT madlib.automl_load()")
 
 
@@ -72,9 +121,7 @@ CALLS = ["hyperband_schedule('schedule', 9)", "hyperband_schedule()", "automl_cl
 @pytest.mark.parametrize("call", CALLS)
 def test_a_session_that_was_open_while_the_extension_was_updated_must_reconnect(db: Session, call: str) -> None:
     # What is left of an earlier version in such a session: its package, and what its automl_load has put into GD.
-    package = (
-        f"sys.modules['automl'] = old = types.ModuleType('automl'); old.__file__ = '{site_of(loader(db))}/automl/__init__.py'"
-    )
+    package = f"sys.modules['automl'] = old = types.ModuleType('automl'); old.__file__ = '{site_of(db)}/automl/__init__.py'"
     left = f"import sys, types; {package}; old.__version__ = '0.0.9'; GD['automl'] = GD['keras_seg'] = old"
     db.run(f"DO LANGUAGE plpython3u $$ {left} $$")
     failure = db.error_of(f"SELECT madlib.{call}")
@@ -96,7 +143,7 @@ def test_imports_come_from_the_installed_folder_first_and_from_no_relative_one(d
     db.run("SELECT madlib.automl_load()")
     db.run("CREATE FUNCTION paths() RETURNS SETOF text LANGUAGE plpython3u AS 'import sys; return sys.path'")
     first, *others = (path for (path,) in db.fetch("SELECT paths()"))
-    assert first == site_of(loader(db))
+    assert first == site_of(db)
     assert all(Path(path).is_absolute() for path in others)
 
 

@@ -1,7 +1,10 @@
-# PostgreSQL 15 to 17 with keras_automl, from the root of the repository:
+# PostgreSQL 15 to 18 with keras_automl, from the root of the repository:
 #   docker build -f deploy/images/postgresql.Dockerfile --build-arg POSTGRES=17 -t keras_automl:17 .
+#
+# SUITE is the release of Debian of the official image: bookworm has Python 3.11, trixie Python 3.13.
 ARG POSTGRES=17
-FROM postgres:${POSTGRES}-bookworm
+ARG SUITE=bookworm
+FROM postgres:${POSTGRES}-${SUITE}
 ARG POSTGRES
 COPY . /usr/src/keras_automl
 WORKDIR /usr/src/keras_automl

@@ -364,6 +364,52 @@ def test_a_target_that_cannot_be_called_so(db: Session, target: str) -> None:
     assert error(db, "t", target)[0] == "0A000"
 
 
+TARGETS = {
+    "an enum": ("((ARRAY['c', 'a'])[1 + i % 2])::mood", ["a", "c"]),
+    "a boolean": ("i % 2 = 0", ["false", "true"]),
+    "a domain": ("(CASE i % 2 WHEN 0 THEN 'x' ELSE 'y' END)::word", ["x", "y"]),
+    "a char": ("(CASE i % 2 WHEN 0 THEN 'it''s' ELSE 'b' END)::char(8)", ["b", "it's"]),
+    "a date": ("date '2020-01-01' + i % 2", ["2020-01-01", "2020-01-02"]),
+    "some integers": ("10 - i % 2 * 8", ["2", "10"]),
+    "many integers": ("(i * 7) % 41", None),
+    "a numeric with what is no number": ("CASE i % 9 WHEN 0 THEN 'NaN'::numeric WHEN 1 THEN 1e400 ELSE i END", None),
+    "a real with infinity": ("CASE i % 9 WHEN 0 THEN 'Infinity'::real ELSE i END", None),
+}
+
+
+@pytest.mark.parametrize("what", TARGETS)
+def test_targets_of_any_type_are_packed(db: Session, what: str) -> None:
+    expression, classes = TARGETS[what]
+    db.run("CREATE TYPE mood AS ENUM ('c', 'b', 'a'); CREATE DOMAIN word AS text")
+    numbered(db, f"{expression} AS odd", 180)
+    for name, sql in prepared(db, "t", "m", "odd", exclude="y"):
+        if name in ("order", "pack"):
+            db.run(sql)
+    if classes is None:
+        assert db.value("SELECT class_values IS NULL AND num_classes IS NULL FROM m_packed_summary")
+    else:
+        assert db.value("SELECT class_values::text[] FROM m_packed_summary") == classes
+
+
+def test_numbers_that_are_called_classes_are_classes(db: Session) -> None:
+    numbered(db, "i % 3 / 2.0 AS odd", 180)
+    for name, sql in prepared(db, "t", "m", "odd", exclude="y", column_types={"odd": "category"}):
+        if name in ("order", "pack"):
+            db.run(sql)
+    assert db.value("SELECT class_values::float8[] FROM m_packed_summary") == [0, 0.5, 1]
+
+
+@pytest.mark.postgresql("Greenplum says otherwise how a table is partitioned")
+def test_a_partitioned_table(db: Session) -> None:
+    db.run(
+        "CREATE TABLE t (i integer, x text, y integer) PARTITION BY RANGE (i); CREATE TABLE t1 PARTITION OF t"
+        " FOR VALUES FROM (0) TO (50); CREATE TABLE t2 PARTITION OF t DEFAULT;"
+        " INSERT INTO t SELECT i, 'x' || i % 5, i % 2 FROM generate_series(1, 100) i"
+    )
+    prepared(db, "t", "m", "y")
+    assert db.value("SELECT count(*) FROM m_rows") == 100
+
+
 def test_generated_columns(db: Session) -> None:
     if db.is_greenplum:
         pytest.skip("PostgreSQL 12 has them")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from fix_calls import begun, waited
 from fix_db import CURRENT_SCHEMA, Session
 from fix_search import in_schema
 
@@ -141,13 +142,13 @@ def test_the_script_makes_the_same_model(houses: Session) -> None:
 # --- in sessions --------------------------------------------------------------------------------------------------------
 
 
-def test_sessions_see_what_is_packed(db: Session) -> None:
-    db.run(HOUSES)
-    db.notices.clear()
-    said = train(db, "big", "size")
+def test_sessions_of_an_ordinary_role_see_what_is_packed(db: Session, role: str, connect: Callable[..., Session]) -> None:
+    session = connect(user=role)
+    session.run(HOUSES)
+    said = train(session, "big", "size")
     assert list(said) == NAMES
-    assert [notice for notice in db.notices if "runs in this session" in notice] == []
-    assert there(db) == ["big", "big_columns", "big_info", "big_summary", "houses"]
+    assert [notice for notice in session.notices if "runs in this session" in notice] == []
+    assert there(session) == ["big", "big_columns", "big_info", "big_summary", "houses"]
 
 
 def test_nothing_is_left_behind_by_a_call_that_fails(db: Session) -> None:
@@ -155,6 +156,20 @@ def test_nothing_is_left_behind_by_a_call_that_fails(db: Session) -> None:
     with pytest.raises(Exception, match="unknown"):
         train(db, "big", "size", params={**SMALL, "compile_params_grid": "{'loss': ['unknown']}"})
     assert there(db) == ["houses"]
+    assert db.value(f"SELECT count(*) FROM pg_proc WHERE pronamespace = {CURRENT_SCHEMA}") == 0
+
+
+def test_nothing_is_left_behind_by_a_call_that_is_cancelled(db: Session, connect: Callable[..., Session]) -> None:
+    db.run(HOUSES)
+    search = (
+        "SELECT * FROM madlib.automl_train('houses', 'big', 'size', random_state := 7, preset := 'fast', budget := '5 min')"
+    )
+    session = connect()
+    call = begun(db, session, lambda session: session.run(search))
+    session.cancel()
+    call.join(30)
+    assert getattr(call.error, "pgcode", None) == "57014"
+    assert waited(lambda: there(db) == ["houses"], 10)
     assert db.value(f"SELECT count(*) FROM pg_proc WHERE pronamespace = {CURRENT_SCHEMA}") == 0
 
 

@@ -521,9 +521,24 @@ ATTACKS: list[tuple[str, str]] = [
     ("ALTER TABLE madlib.t_attacked ENABLE ROW LEVEL SECURITY", WITHOUT_WAYS.format("row level security")),
     ("ALTER TABLE madlib.t_attacked SET SCHEMA t_custom", "does not exist in the schema madlib"),
 ]  # fmt: skip
+# From PostgreSQL 16 on a membership says what it is good for.
+ATTACKS_SINCE = [
+    (160000, "CREATE ROLE automl_custom_super SUPERUSER; GRANT INSERT ON madlib.t_attacked TO {role};"
+     " GRANT automl_custom_super TO {role} WITH INHERIT FALSE, SET FALSE", WRITABLE),
+    (160000, "CREATE ROLE automl_custom_super SUPERUSER; GRANT INSERT ON madlib.t_attacked TO {role};"
+     " GRANT automl_custom_super TO {role} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE", WRITABLE),
+    # It has the owner's rights, on the table as well, and is no superuser.
+    (160000, "CREATE ROLE automl_custom_super SUPERUSER; ALTER TABLE madlib.t_attacked OWNER TO automl_custom_super;"
+     " GRANT automl_custom_super TO {role} WITH INHERIT TRUE, SET FALSE", WRITABLE),
+    (160000, "CREATE ROLE automl_custom_group; GRANT INSERT ON madlib.t_attacked TO automl_custom_group;"
+     " GRANT automl_custom_group TO {role} WITH INHERIT FALSE, SET TRUE", "must not be writable by role"),
+    (160000, "GRANT pg_write_all_data TO {role} WITH INHERIT FALSE, SET TRUE", "must not be writable by role"),
+]  # fmt: skip
 UNDO = {
+    "automl_custom_super": "DROP OWNED BY automl_custom_super CASCADE; DROP ROLE automl_custom_super",
     "automl_custom_group": "DROP OWNED BY automl_custom_group CASCADE; DROP ROLE automl_custom_group",
     "pg_write_all_data": "REVOKE pg_write_all_data FROM {role}",
+    "pg_maintain": "REVOKE pg_maintain FROM {role}",
     "CREATE VIEW": "DROP VIEW madlib.t_attacked",
     "theirs": "DROP TABLE theirs CASCADE",
     "changes": "DROP FUNCTION changes() CASCADE",
@@ -532,10 +547,11 @@ UNDO = {
 NOT_ON_GREENPLUM = ("pg_write_all_data", "ROW LEVEL SECURITY", "INHERIT", "TRIGGER changes", "RULE")
 
 
-@pytest.mark.parametrize(("attack", "message"), ATTACKS)
+@pytest.mark.parametrize(("since", "attack", "message"), [*((0, *each) for each in ATTACKS), *ATTACKS_SINCE])
 def test_a_table_in_which_others_have_a_say_is_never_read(
-    db: Session, plain: Session, role: str, loaded: str, marker: Path, attack: str, message: str
+    db: Session, plain: Session, role: str, loaded: str, marker: Path, since: int, attack: str, message: str
 ) -> None:
+    require_version(db, since)
     if db.is_greenplum and any(part in attack for part in NOT_ON_GREENPLUM):
         pytest.skip("there is no such thing, or not on tables that are replicated")
     db.run(attack.format(role=role))
@@ -555,6 +571,37 @@ def test_a_table_in_which_others_have_a_say_is_never_read(
     finally:
         undo = "; ".join(statement for part, statement in UNDO.items() if part in attack)
         db.run(f"SET client_min_messages = error; {undo.format(role=role)}; RESET client_min_messages")
+
+
+HARMLESS_SINCE = [
+    # Who can become a superuser can do anything anyway.
+    (0, "CREATE ROLE automl_custom_super SUPERUSER; GRANT INSERT ON madlib.t_attacked TO {role};"
+     " GRANT automl_custom_super TO {role}"),
+    (160000, "CREATE ROLE automl_custom_super SUPERUSER; GRANT INSERT ON madlib.t_attacked TO {role};"
+     " GRANT automl_custom_super TO {role} WITH INHERIT FALSE, SET TRUE"),
+    (160000, "CREATE ROLE automl_custom_super SUPERUSER; GRANT automl_custom_super TO {role} WITH INHERIT FALSE, SET FALSE"),
+    (170000, "GRANT MAINTAIN ON madlib.t_attacked TO {role}"),
+    (170000, "GRANT pg_maintain TO {role}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("since", "grant"), HARMLESS_SINCE)
+def test_a_table_that_others_cannot_write_is_read(
+    db: Session, plain: Session, role: str, loaded: str, since: int, grant: str
+) -> None:
+    require_version(db, since)
+    db.run(grant.format(role=role))
+    try:
+        plain.run(OPEN, SessionSetup(functions=loaded).to_json())
+    finally:
+        undo = "; ".join(statement for part, statement in UNDO.items() if part in grant)
+        db.run(f"SET client_min_messages = error; {undo.format(role=role)}; RESET client_min_messages")
+
+
+def require_version(db: Session, since: int) -> None:
+    """Skip where the server is of an earlier version, as server_version_num has it."""
+    if db.info.server_version < since:
+        pytest.skip(f"memberships and rights of this kind exist since PostgreSQL {since // 10000}")
 
 
 @pytest.mark.postgresql("was not tried there")

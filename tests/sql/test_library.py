@@ -11,6 +11,8 @@ from fix_db import CURRENT_SCHEMA, Session
 
 MODEL = '{"class_name": "Sequential",  "config": []}'
 LOAD = "SELECT madlib.load_keras_model('lib', %s)"
+# Which columns are NOT NULL stands there too from PostgreSQL 18 on.
+CONSTRAINT = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype <> 'n'"
 
 
 def tables(db: Session) -> list[str]:
@@ -51,10 +53,7 @@ def test_the_columns_of_a_library(db: Session) -> None:
         "description text",
         "__internal_madlib_id__ text",
     ]
-    assert (
-        db.value("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'lib'::regclass")
-        == "PRIMARY KEY (model_id)"
-    )
+    assert db.value(CONSTRAINT, "lib") == "PRIMARY KEY (model_id)"
 
 
 def test_what_was_done_is_told(db: Session) -> None:
@@ -196,7 +195,7 @@ def test_the_schedule_has_defaults_and_a_unique_key(db: Session) -> None:
         (1, 1, 1, 9),
         (0, 0, 3, 9),
     ]
-    assert db.value("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'hb'::regclass") == "UNIQUE (s, i)"
+    assert db.value(CONSTRAINT, "hb") == "UNIQUE (s, i)"
 
 
 def test_the_schedule_table_must_not_exist(db: Session) -> None:

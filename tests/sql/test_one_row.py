@@ -109,6 +109,17 @@ def test_the_search_path_says_which_table_a_name_means(model: Session) -> None:
     model.run("DROP SCHEMA t_one_row_other CASCADE")
 
 
+def test_a_materialized_view_names_the_schema_of_its_model(model: Session) -> None:
+    here = model.value("SELECT current_schema()")
+    made = "CREATE MATERIALIZED VIEW kinds AS SELECT madlib.automl_response('{}', '{{1, 2, 9, 0}}') AS kind"
+    if model.info.server_version >= 170000:  # since then it is filled with nothing but pg_catalog on the search path
+        assert model.error_of(made.format("model")).message == 'model_table: table "model" does not exist'
+    model.run(made.format(f"{here}.model"))
+    model.run("REFRESH MATERIALIZED VIEW kinds")
+    assert model.fetch("SELECT kind FROM kinds") == [("cat",)]
+    model.run("DROP MATERIALIZED VIEW kinds")
+
+
 def search_tables(db: Session) -> None:
     """Make the tables that a search leaves, of two models, the second of which is the better one."""
     make(db, "found", dense(3), WEIGHTS, f"{CLASSES}, 'hyperband'::text AS automl_method, NULL::text AS validation_table")

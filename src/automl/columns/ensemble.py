@@ -36,7 +36,7 @@ _LEAST_PROBABLE = 1e-7  # as Keras has it
 _ROWS = 4096  # of validation, about, on which it is decided
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A model that may be one of those averaged.
 

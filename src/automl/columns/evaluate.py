@@ -31,7 +31,7 @@ METRIC, CONFUSION, THRESHOLD = "metric", "confusion", "threshold"
 Line = dict[str, object]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outputs:
     """What a model gives for the rows of a table whose target is known.
 

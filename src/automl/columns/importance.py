@@ -35,7 +35,7 @@ _FETCHED = 1000  # rows, which are objects of Python for a while
 Line = tuple[str, float, float | None, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """Rows whose features are known.
 

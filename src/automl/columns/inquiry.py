@@ -92,7 +92,7 @@ def _reading(column: SourceColumn, zone: str) -> Reading:
 def statement(asked: Inquiry) -> str:
     """Return the statement."""
     split, target = asked.splitting, asked.source.target
-    fractions = target.type.name in (*FLOATS, "numeric", "money")
+    fractions = target.kind is Kind.NUMBER and target.type.name in (*FLOATS, "numeric", "money")
     return f"""WITH source AS (
     SELECT {split.order or "NULL::text"} AS o, g, named, {DRAW} AS draw, y, m, k, c, z FROM (
         SELECT {split.reads}, {"''::text" if fractions else as_text(target.name, target.type)} AS y,

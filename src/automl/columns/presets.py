@@ -76,8 +76,8 @@ def _forms(members: int, sizes: Sequence[tuple[int, int]], dropouts: Sequence[fl
 
 PRESETS: Mapping[str, Preset] = {
     "fast": Preset((Form(1, 2, 256, 0.2, bins=32, embedding=8),), 0.5, 25.0, 1),
-    "good": Preset(_forms(16, ((2, 128), (2, 256)), (0.1, 0.3)), 0.9, math.inf, 4),
-    "best": Preset(_forms(32, ((2, 256), (2, 512), (3, 256), (3, 512)), (0.0, 0.1, 0.3)), 0.92, math.inf, 5),
+    "good": Preset(_forms(16, ((2, 256),), (0.1, 0.3, 0.5)) + _forms(16, ((3, 256),), (0.3,)), 0.9, math.inf, 4),
+    "best": Preset(_forms(32, ((2, 256), (2, 512), (3, 256), (3, 512)), (0.1, 0.3, 0.5)), 0.92, math.inf, 5),
 }
 
 

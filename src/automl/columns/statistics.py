@@ -111,7 +111,7 @@ class Statistics:
 
 def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
-    with settings(db, {**_AS_WRITTEN, "jit": "off", "work_mem": _MEMORY}):
+    with settings(db, {**_AS_WRITTEN, **db.dialect.planner, "jit": "off", "work_mem": _MEMORY}):
         rows = db.execute(statement(asked))
     by_kind: dict[str, list[Row]] = {}
     for row in rows:

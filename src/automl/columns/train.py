@@ -189,7 +189,9 @@ class _Training:
     def _search(self, searched: SearchArguments) -> tuple[Made, int]:
         """Search, and average the best; return the run and the model that is delivered."""
         given = script.search_call(self._plan, searched)
-        made = run.execute(self._db, *search(self._db, given), asdict(given))
+        request, tables = search(self._db, given)
+        stays = bool(self._plan.asked.params.get("keep_tables"))
+        made = run.execute(self._db, replace(request, goes_on=stays), tables, asdict(given))
         most = script.averaged(self._plan, searched)
         return made, ensemble.automl_ensemble(self._db, as_identifier(self._plan.asked.model), None, most)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from automl.database.names import quoted
+from automl.database.names import literal, quoted
 from automl.errors import OBJECT_IN_USE, OperatorError
 from keras_seg.server import object_lock
 
@@ -122,6 +122,12 @@ class Dialect(Protocol):
 
     def keys(self, db: Session, segments: Sequence[int]) -> tuple[int, ...]:
         """Return for each segment, given by its number, a value of `__dist_key__` whose rows lie there."""
+
+
+def _stored_by(*methods: str) -> str:
+    """Return the SQL that tells of the row `c` of pg_class whether one of these access methods has its rows."""
+    names = ", ".join(map(literal, methods))
+    return f"c.relam IN (SELECT a.oid FROM pg_catalog.pg_am a WHERE a.amname IN ({names}))"
 
 
 class PostgreSQL:
@@ -241,6 +247,26 @@ class Greenplum6:
         return {row["segment"]: row["key"] for row in rows}
 
 
+class Greenplum7(Greenplum6):
+    """Greenplum Database 7, which comes from PostgreSQL 12: never run, written after its public source.
+
+    How rows are stored is a table's access method there, and what it has from PostgreSQL since 9.4 is used as on PostgreSQL.
+    """
+
+    keyed = " USING heap"
+    setting = PostgreSQL.setting
+    append_only = _stored_by("ao_row", "ao_column")
+
+    def keep(self, db: Session, extension: str) -> None:
+        PostgreSQL().keep(db, extension)
+
+
+class Cloudberry(Greenplum7):
+    """Apache Cloudberry, which comes from PostgreSQL 14 and Greenplum 7: never run, written after its public source."""
+
+    append_only = _stored_by("ao_row", "ao_column", "pax")
+
+
 def dialect_of(version: str) -> Dialect:
     """Return the dialect of a server.
 
@@ -250,7 +276,11 @@ def dialect_of(version: str) -> Dialect:
     >>> dialect_of("PostgreSQL 9.4.26 (Greenplum Database 6.27.1 build dev) on x86_64-unknown-linux-gnu").segmented
     True
     """
-    return Greenplum6() if "Greenplum" in version else PostgreSQL()
+    if "Cloudberry" in version:
+        return Cloudberry()
+    if "Greenplum" in version:
+        return Greenplum6() if version.startswith("PostgreSQL 9.") else Greenplum7()
+    return PostgreSQL()
 
 
 def segments_up(db: Session) -> tuple[Segment, ...]:

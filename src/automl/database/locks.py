@@ -6,6 +6,7 @@ import zlib
 from enum import IntEnum
 
 from automl.database.session import Database
+from keras_seg.protocol.roles import ACTS_FOR
 
 # The end of a statement about locks that are held, up to what the first half of their key is; all databases are shown.
 HELD = "FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND classid"
@@ -15,7 +16,7 @@ _OF_RUN = f"{HELD} = ($1::bigint)::oid AND objid = ($2::bigint)::oid AND databas
 _STOPPERS = (
     f"{_OF_RUN} AND pid IN (SELECT a.pid FROM pg_catalog.pg_stat_activity a, pg_catalog.pg_roles r"
     " WHERE r.rolname::pg_catalog.text OPERATOR(pg_catalog.=) current_user::pg_catalog.text"
-    " AND pg_catalog.pg_has_role(a.usesysid, r.oid, 'MEMBER'))"
+    f" AND pg_catalog.pg_has_role(a.usesysid, r.oid, {ACTS_FOR}))"
 )
 
 

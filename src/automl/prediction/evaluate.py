@@ -1,4 +1,4 @@
-"""Evaluation of a trained model on a packed table: every partition on a session, all of them at the same time."""
+"""Evaluation of a trained model on a packed table: here where it is little work, else every partition on a session."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from automl.hosts.assignment import Host
 from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
+from automl.prediction import evaluated_here
 from automl.prediction.evaluation import Evaluation
 from automl.prediction.model_tables import companion, definition_of, keys_of, row_of, suffix_of
 from automl.prediction.trained_model import KEY
@@ -76,6 +77,15 @@ def scores_of(db: CallerDatabase, model: Trained, table: PackedTable, hosts: tup
     Args:
         hosts: where it is computed, if on GPUs.
     """
+    scores = _scores_here(db, model, table) if hosts is None and model.functions is None else None
+    return scores or _scores_of_sessions(db, model, table, hosts)
+
+
+def _scores_here(db: CallerDatabase, model: Trained, table: PackedTable) -> Scores | None:
+    return evaluated_here.scores(db, model.architecture, model.weights, compile_order(model.compiled), table)
+
+
+def _scores_of_sessions(db: CallerDatabase, model: Trained, table: PackedTable, hosts: tuple[Host, ...] | None) -> Scores:
     # On Greenplum the first dataset is the one whose segments the sessions reach.
     resources = available(db, this_machine(), hosts)
     definitions = (Definition(KEY, model.architecture),)

@@ -26,7 +26,7 @@ _CHANNELS_FIRST = frozenset(("Conv2D", "Conv3D", "ConvLSTMCell", "SeparableConv2
 _INPUT_FORGET_CELL_OUTPUT = (0, 2, 1, 3)  # where today's gates i, f, c, o stand in the order of Keras 1: i, c, f, o
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # variables compare by their elements
 class Part:
     """Elements of a variable that follow each other in the weights.
 
@@ -53,6 +53,11 @@ class Part:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of its variable, in its own order."""
+        return self.in_a_row and self.start == 0 and self.shape == tuple(self.variable.shape)
 
     @property
     def in_a_row(self) -> bool:
@@ -98,7 +103,7 @@ def load_weights(model: Any, raw: Raw, architecture: Converted) -> None:
     at = 0
     for part in parts(model, architecture):
         given = numbers[at : at + part.size].reshape(part.shape)
-        if part == Part.whole(part.variable, part.trained):
+        if part.is_whole:
             arrays[id(part.variable)] = given
         else:
             part.of(arrays.setdefault(id(part.variable), np.empty(tuple(part.variable.shape), np.float32)))[...] = given

@@ -20,6 +20,8 @@ In reading order:
     answers             a model that answers for one row, as one value
     latest              what was used last, within bounds
     keras_names         what Keras calls its own losses and metrics
+    objectives          losses and metrics as they are written
     sqlstates           the SQLSTATEs of errors
+    roles               what one role is to another, as SQL
     custom_functions    what of a table of custom functions is trusted, and opening it
 """

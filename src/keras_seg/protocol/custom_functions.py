@@ -13,18 +13,21 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from keras_seg.protocol.roles import BECOMES
+
 SCHEMA = "madlib"
 
 # What the catalog says about the table $1. A writer is any role that can change its rows: by a grant to itself, to a group or
 # to PUBLIC, or by a predefined role. One that can become a superuser is not meant, for it can do anything anyway;
 # pg_write_all_data is meant only where it has members. A table with parents is written through these with the rights on them.
-STANDING = """SELECT c.oid::pg_catalog.int8 AS oid, c.relkind::pg_catalog.text AS kind,
+# MAINTAIN (from PostgreSQL 17 on) changes no rows and runs nothing of whoever has it.
+STANDING = f"""SELECT c.oid::pg_catalog.int8 AS oid, c.relkind::pg_catalog.text AS kind,
     owner.rolname::pg_catalog.text AS owner, owner.rolsuper AS trusted,
     (SELECT pg_catalog.min(r.rolname::pg_catalog.text) FROM pg_catalog.pg_roles AS r
         WHERE (pg_catalog.has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')
             OR pg_catalog.has_table_privilege(r.oid, c.oid, 'DELETE, TRUNCATE, TRIGGER'))
         AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles AS s
-            WHERE s.rolsuper AND pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER'))
+            WHERE s.rolsuper AND pg_catalog.pg_has_role(r.oid, s.oid, {BECOMES}))
         AND (r.rolname::pg_catalog.text OPERATOR(pg_catalog.<>) 'pg_write_all_data'::pg_catalog.text
             OR EXISTS (SELECT 1 FROM pg_catalog.pg_auth_members AS m WHERE m.roleid OPERATOR(pg_catalog.=) r.oid))) AS writer,
     EXISTS (SELECT 1 FROM pg_catalog.pg_inherits AS i

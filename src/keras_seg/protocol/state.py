@@ -108,7 +108,7 @@ class Strided:
 Place = Slice | Strided
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays compare by their elements
 class State:
     """The arrays of a trial, in the order of the module's description.
 

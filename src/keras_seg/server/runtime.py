@@ -28,6 +28,10 @@ _INSTALL_CUDA = (
     "Install NVIDIA's libraries beside TensorFlow on this host, as root: {pip} install 'tensorflow[and-cuda]=={version}';"
     " madlib.gpu_configuration('t', 'tensorflow') lists what it can use."
 )
+_INSTALL_GPU = (
+    "It is the one for processors alone. Run deploy/install --gpu of keras_automl on this host, as root, which takes"
+    " the other one, and reconnect."
+)
 
 
 class RuntimeProblem(RuntimeError):
@@ -133,7 +137,7 @@ def _take_gpus(tf: Any, gpus: tuple[str, ...]) -> None:
     if len(there) < len(gpus):
         raise RuntimeProblem(
             f"TensorFlow {tf.__version__} on {socket.gethostname()} cannot use the GPU {', '.join(gpus)} that the driver shows",
-            _INSTALL_CUDA.format(pip=program("pip"), version=tf.__version__),
+            _INSTALL_CUDA.format(pip=program("pip"), version=tf.__version__) if tf.test.is_built_with_cuda() else _INSTALL_GPU,
         )
     for gpu in there:
         tf.config.experimental.set_memory_growth(gpu, True)
