@@ -24,6 +24,8 @@ _R, _ETA, _RUNGS = 27, 3, 4  # configurations train for 1, 3, 9 and 27 more iter
 _ITERATIONS = 2 * _R * _RUNGS  # that there is time for at least: two come to the top of the ladder, and what leads there
 _MOST_EPOCHS = 2  # of an iteration, where there is time for them
 _PATIENCE = 12
+_CUTS = '[ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=4, min_delta=0.0)]'
+_DROPOUTS = {True: (0.1, 0.3, 0.5), False: (0.0, 0.1, 0.3)}  # of classes, which small tables tell little of; of numbers
 _FEWEST = 4  # members of a network that has some
 
 
@@ -32,16 +34,29 @@ class Preset:
     """How much is tried.
 
     Attributes:
-        forms: of the networks.
+        members: of each network.
+        sizes: of the networks: blocks and width.
         share: of the budget that the search takes; the rest is for what comes before it and behind it.
         longest: seconds that it takes at most.
         averaged: how many models are averaged at most.
     """
 
-    forms: tuple[Form, ...]
+    members: int
+    sizes: tuple[tuple[int, int], ...]
     share: float
     longest: float
     averaged: int
+    bins: int = 48
+    embedding: int = 16
+
+    def forms(self, classes: bool) -> tuple[Form, ...]:
+        """Return the networks: each size with several shares of dropout, by whether classes are predicted."""
+        dropouts = _DROPOUTS[classes] if self.members > 1 else _DROPOUTS[classes][1:2]
+        return tuple(
+            Form(self.members, blocks, width, dropout, self.bins, self.embedding)
+            for blocks, width in self.sizes
+            for dropout in dropouts
+        )
 
 
 @dataclass(frozen=True)
@@ -70,14 +85,10 @@ class SearchArguments:
     averaged: int
 
 
-def _forms(members: int, sizes: Sequence[tuple[int, int]], dropouts: Sequence[float]) -> tuple[Form, ...]:
-    return tuple(Form(members, blocks, width, dropout) for blocks, width in sizes for dropout in dropouts)
-
-
 PRESETS: Mapping[str, Preset] = {
-    "fast": Preset((Form(1, 2, 256, 0.2, bins=32, embedding=8),), 0.5, 25.0, 1),
-    "good": Preset(_forms(16, ((2, 256),), (0.1, 0.3, 0.5)) + _forms(16, ((3, 256),), (0.3,)), 0.9, math.inf, 4),
-    "best": Preset(_forms(32, ((2, 256), (2, 512), (3, 256), (3, 512)), (0.1, 0.3, 0.5)), 0.92, math.inf, 5),
+    "fast": Preset(1, ((2, 256),), 0.5, 25.0, 1, bins=32, embedding=8),
+    "good": Preset(16, ((2, 256),), 0.9, math.inf, 4),
+    "best": Preset(32, ((2, 256), (2, 512), (3, 256), (3, 512)), 0.92, math.inf, 5),
 }
 
 
@@ -153,11 +164,11 @@ class _Pace:
 
 def _pace(preset: Preset, layout: Layout, rows: int, seconds: float) -> _Pace:
     """Return it: fewer members where rows are many, and where that is not enough iterations that go through a part of them."""
-    size, forms = batch_size(rows), preset.forms
+    size, forms = batch_size(rows), preset.forms(layout.classes)
     while (passes := _in_time(forms, layout, size, seconds) / rows) < _ITERATIONS and forms[0].members > _FEWEST:
         forms = tuple(replace(form, members=form.members // 2) for form in forms)
     epochs = max(1, min(_MOST_EPOCHS, int(passes / _ITERATIONS)), math.ceil(_PASSES_OF / rows))
-    grid = f"'batch_size': [{size}], 'epochs': [{epochs}]"
+    grid = f"'batch_size': [{size}], 'epochs': [{epochs}], 'callbacks': [{_CUTS!r}]"
     if passes < _ITERATIONS:
         steps = max(1, math.ceil(passes / _ITERATIONS * rows / size / _PROCESSORS))  # of each of so many partitions
         grid += f", 'steps_per_epoch': [{steps}]"
