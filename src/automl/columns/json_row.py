@@ -98,8 +98,8 @@ def open_model(db: CallerDatabase, model: str | None, pred_type: str | None = "r
 def _statement(rows: RowType, answered: str) -> str:
     """Return the statement that gives the answer, and the names of the columns that are missing: NULL for no object.
 
-    The row is a column of a subquery, so that the planner puts the expression of the features in the place of their function. So
-    is what is given, so that it never pays to plan again for its value.
+    The row is a column of a subquery, so that the planner puts the expression of the features in the place of their function.
+    So is what is given, so that it never pays to plan again for its value.
     """
     names = ", ".join(literal(field.name) for field in rows.needed)
     needed = f"pg_catalog.unnest(ARRAY[{names}]::pg_catalog.text[]) AS needed (name)"
