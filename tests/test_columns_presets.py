@@ -62,8 +62,8 @@ def test_what_is_over_of_the_budget_changes_only_the_end() -> None:
 
 
 def test_batch_sizes_grow_with_the_rows() -> None:
-    sizes = [batch_size(rows) for rows in (1, 2_799, 2_800, 4_500, 6_400, 32_000, 108_000, 10**8)]
-    assert sizes == [32, 32, 64, 128, 256, 512, 1024, 1024]
+    sizes = [batch_size(rows) for rows in (1, 2_799, 2_800, 4_500, 6_400, 107_999, 108_000, 10**8)]
+    assert sizes == [32, 32, 64, 128, 256, 256, 512, 1024]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from automl.errors import UsageError
 _SPEED = 1e10  # products a second that a processor trains with, about: forwards and backwards
 _STEP = 0.001  # seconds that a batch takes besides
 _PROCESSORS = 2
-_BATCH_SIZES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512), (math.inf, 1024))
+_BATCH_SIZES = ((2_800, 32), (4_500, 64), (6_400, 128), (108_000, 256), (400_000, 512), (math.inf, 1024))
 _PASSES_OF = 1_500  # rows that an iteration goes through at least: going to and fro must not take longer than training
 _R, _ETA, _RUNGS = 27, 3, 4  # configurations train for 1, 3, 9 and 27 more iterations
 _ITERATIONS = 2 * _R * _RUNGS  # that there is time for at least: two come to the top of the ladder, and what leads there
@@ -87,7 +87,7 @@ class SearchArguments:
 
 PRESETS: Mapping[str, Preset] = {
     "fast": Preset(1, ((2, 256),), 0.5, 25.0, 1, bins=32, embedding=8),
-    "good": Preset(16, ((2, 256),), 0.9, math.inf, 4),
+    "good": Preset(16, ((2, 256),), 0.9, math.inf, 3),
     "best": Preset(32, ((2, 256), (2, 512), (3, 256), (3, 512)), 0.92, math.inf, 5),
 }
 
@@ -144,7 +144,7 @@ def batch_size(rows: int) -> int:
     """Return the batch size for so many rows.
 
     >>> batch_size(150), batch_size(4000), batch_size(43_000)
-    (32, 64, 512)
+    (32, 64, 256)
     """
     return next(size for most, size in _BATCH_SIZES if rows < most)
 
