@@ -73,13 +73,13 @@ $$;
 COMMENT ON FUNCTION madlib.automl_take() IS
 'Internal: the next part of the state that automl_visit has left, empty after the last.';
 
-CREATE FUNCTION madlib.automl_predict(key text, features bytea, count integer) RETURNS bytea
+CREATE FUNCTION madlib.automl_predict_batch(key text, features bytea, count integer) RETURNS bytea
 LANGUAGE plpython3u VOLATILE
 AS $$
 if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
 return GD['keras_seg'].predict(plpy, GD, key, features, count)
 $$;
-COMMENT ON FUNCTION madlib.automl_predict(text, bytea, integer) IS
+COMMENT ON FUNCTION madlib.automl_predict_batch(text, bytea, integer) IS
 'Internal: the outputs of a network for a batch of rows, as float32.';
 
 -- Models as files. What comes in is hostile: it is read without running anything of it.

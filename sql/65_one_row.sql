@@ -47,6 +47,15 @@ $$;
 COMMENT ON FUNCTION madlib.automl_outputs(bytea, bytea, integer, boolean) IS
 'Internal: the outputs of a model that is ready, for a batch of rows, as float32.';
 
+CREATE FUNCTION madlib.automl_evaluated(evaluation text, weights bytea) RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['keras_seg'].evaluate(plpy, evaluation, weights)
+$$;
+COMMENT ON FUNCTION madlib.automl_evaluated(text, bytea) IS
+'Internal: loss and metrics of a model on a packed table, computed here without TensorFlow where that is little work.';
+
 -- An array of any type, and the text of one: a literal has no type, and is taken for a text.
 CREATE FUNCTION madlib.automl_prob(model_table text, x anyarray, mst_key integer DEFAULT NULL) RETURNS real[]
 LANGUAGE sql STABLE

@@ -10,7 +10,8 @@ BEGIN
         'generate_model_configs', 'load_model_selection_table',
         'train_test_split', 'training_preprocessor_dl', 'validation_preprocessor_dl',
         'madlib_keras_automl', 'automl_resume', 'automl_repeat', 'automl_plan', 'madlib_keras_fit_multiple_model', 'madlib_keras_fit',
-        'madlib_keras_evaluate', 'madlib_keras_predict', 'madlib_keras_predict_byom', 'automl_export'
+        'madlib_keras_evaluate', 'madlib_keras_predict', 'madlib_keras_predict_byom', 'automl_export',
+        'automl_train', 'automl_predict', 'automl_evaluate', 'automl_importance'
     ] LOOP
         EXECUTE format($sql$
 CREATE FUNCTION madlib.%I(message text DEFAULT '') RETURNS text
@@ -46,6 +47,15 @@ return GD['automl'].usage('automl_tensorboard', 'usage')
 $$;
 COMMENT ON FUNCTION madlib.automl_tensorboard() IS
 'Help: what automl_tensorboard does, its argument and where trials write.';
+
+CREATE FUNCTION madlib.automl_functions() RETURNS text
+LANGUAGE plpython3u VOLATILE
+AS $$
+if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_load()')
+return GD['automl'].usage('automl_functions', 'usage')
+$$;
+COMMENT ON FUNCTION madlib.automl_functions() IS
+'Help: what automl_functions makes, and its argument.';
 
 CREATE FUNCTION madlib.automl_doctor(message text) RETURNS text
 LANGUAGE plpython3u VOLATILE

@@ -12,6 +12,7 @@ The rooms, in reading order; a room imports from those above it, never from thos
     training       a search from its request to its tables
     prediction     what was trained, used
     files          models as files, out and in
+    columns        from the columns of a table to a model
     help, entry    every SQL function by its SQL name; the reference as text
 """
 

@@ -9,6 +9,10 @@ from typing import TypeVar
 
 from automl import help
 from automl.cluster import keeping
+from automl.columns import arguments as columns_arguments
+from automl.columns import ensemble, functions, held_out, importance, json_row, train
+from automl.columns import evaluate as columns_evaluate
+from automl.columns import predict as columns_predict
 from automl.data import preprocessors, split
 from automl.database.session import CallerDatabase
 from automl.database.settings import settings
@@ -25,6 +29,7 @@ Result = TypeVar("Result")
 
 _EXTENSION = "keras_automl"
 _MODELS = "automl.prediction.one_row"  # key of what the session keeps in GD of models that answer for single rows
+_ASKINGS = "automl.columns.json_row"  # likewise of models that are asked for rows of JSON
 _AS_WRITTEN = {"quote_all_identifiers": "off"}  # with it the catalog calls a type "bytea" with quotes
 
 
@@ -110,7 +115,15 @@ madlib_keras_fit = _entry(fit.madlib_keras_fit, fit.SingleArguments)
 madlib_keras_evaluate = _entry(evaluate.madlib_keras_evaluate)
 madlib_keras_predict = _entry(predict.madlib_keras_predict)
 madlib_keras_predict_byom = _entry(byom.madlib_keras_predict_byom)
+automl_ensemble = _entry(ensemble.automl_ensemble)
 _read_model = _entry(one_row.automl_model, writes=False)
+automl_train = _entry(train.automl_train, columns_arguments.Arguments)
+automl_threshold = _entry(held_out.automl_threshold)
+automl_predict = _entry(columns_predict.automl_predict)
+automl_evaluate = _entry(columns_evaluate.automl_evaluate)
+automl_importance = _entry(importance.automl_importance)
+automl_functions = _entry(_or_help(_writing(functions.automl_functions)), writes=False)
+_open_model = _entry(json_row.open_model, writes=False)
 automl_export = _entry(export.automl_export, writes=False)
 automl_release = _entry(keeping.automl_release, writes=False)
 automl_doctor = _entry(doctor.automl_doctor, writes=False)
@@ -124,3 +137,20 @@ def automl_model(gd: dict[str, object], model_table: str | None, mst_key: int | 
     kept = gd.setdefault(_MODELS, one_row.KeptModels())
     assert isinstance(kept, one_row.KeptModels)
     return kept.packed(_read_model, model_table, mst_key)  # type: ignore[arg-type]  # it raises, or returns what it reads
+
+
+def automl_predict_row(gd: dict[str, object], model: str | None, row: str | None, pred_type: str | None) -> str | None:
+    """Return what a model of columns answers for a row of JSON; how it is asked is kept in GD."""
+    if row is None:
+        return None
+    kept = gd.setdefault(_ASKINGS, json_row.KeptAskings())
+    assert isinstance(kept, json_row.KeptAskings)
+    asking = kept.get(_open_model, model, pred_type)  # type: ignore[arg-type]  # it raises, or returns what it opens
+    try:
+        with deferred():
+            return asking.ask(row)
+    except Exception as error:
+        problem = CallerDatabase().ending(error, "automl_predict")
+        if problem is None:
+            raise
+    raise problem

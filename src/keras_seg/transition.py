@@ -24,7 +24,7 @@ from keras_seg.protocol.array_bytes import features as pack_features
 from keras_seg.protocol.array_bytes import one_hot as pack_classes
 from keras_seg.protocol.file_orders import ExportOrder, FileReport
 from keras_seg.protocol.messages import MessageError
-from keras_seg.protocol.orders import CheckOrder, Definition, GatheringOrder, SessionSetup, VisitOrder
+from keras_seg.protocol.orders import CheckOrder, Definition, EvaluationOrder, GatheringOrder, SessionSetup, VisitOrder
 from keras_seg.protocol.predictions import Block, packed_outputs
 from keras_seg.protocol.sqlstates import INVALID_PARAMETER_VALUE
 from keras_seg.server.failure import fail
@@ -35,6 +35,7 @@ from keras_seg.session import files, opening, programs
 from keras_seg.session.answering import Answers, answered
 from keras_seg.session.cache import Cache
 from keras_seg.session.check import check as check_networks
+from keras_seg.session.evaluating import evaluate as evaluate_rows
 from keras_seg.session.gathering import GATHERED, begin_gathering, weights_of
 from keras_seg.session.visit import Visit
 
@@ -44,6 +45,7 @@ __all__ = [
     "close_session",
     "count_classes",
     "define",
+    "evaluate",
     "feed",
     "from_file",
     "gather",
@@ -275,6 +277,17 @@ def outputs(plpy: Any, gd: dict[str, Any], digest: bytes, rows: bytes, count: in
     except (MessageError, UnfitRow) as error:
         fail(plpy, f"keras_automl: {error}", INVALID_PARAMETER_VALUE)
         raise
+
+
+@protected
+def evaluate(plpy: Any, order: str, weights: bytes) -> str:
+    """Evaluate a packed table here, without TensorFlow; return an EvaluationReport.
+
+    Args:
+        order: an EvaluationOrder as JSON.
+        weights: of the network, as a model table has them.
+    """
+    return evaluate_rows(plpy, _read(plpy, EvaluationOrder.from_json, order), weights).to_json()
 
 
 @protected

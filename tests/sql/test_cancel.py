@@ -122,7 +122,7 @@ MOMENTS: list[tuple[str, Statement, Moment, float]] = [
     ("while small networks train", long_search, trained, 0.0),
     ("in a long visit", wide_search, at_work_on("automl_visit"), 1.0),
     ("while a prediction imports", predict, at_work_on("automl_open"), 0.5),
-    ("while rows are predicted", predict, at_work_on("automl_predict"), 0.5),
+    ("while rows are predicted", predict, at_work_on("automl_predict_batch"), 0.5),
     ("while rows are predicted without TensorFlow", predict_here, at_once, 1.0),
 ]
 

@@ -109,6 +109,8 @@ def test_rows_that_were_written_under_a_run_are_an_error(
 @pytest.mark.soak
 def test_rows_that_were_written_under_an_evaluation_are_an_error(prepared: Session, connect: Callable[..., Session]) -> None:
     search(prepared, "made", automl_params="R=2, eta=2")
+    # So that it is evaluated with TensorFlow, which reads at several moments.
+    prepared.run("UPDATE made SET model_arch = replace(model_arch::text, 'softmax', 'sparsemax')::json")
     watcher, at_work = connect(), at_work_on("automl_open")
     assert waited(lambda: not at_work(watcher), PATIENCE)  # a session of the search may still have been getting ready
     call = Call(prepared, lambda session: session.run("SELECT madlib.madlib_keras_evaluate('made', 'val', 'scores', NULL, 1)"))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from automl import entry
+from automl.columns.arguments import Arguments as TrainArguments
 from automl.training.fit import MultipleArguments, SingleArguments
 from automl.training.request import Arguments
 from fix_db import MADLIB, Session, connect_to, scratch_database
@@ -210,6 +211,7 @@ def test_every_object_belongs_to_the_extension(db: Session) -> None:
 AS_ONE = {
     "madlib_keras_automl": Arguments,
     "automl_plan": Arguments,
+    "automl_train": TrainArguments,
     "madlib_keras_fit_multiple_model": MultipleArguments,
     "madlib_keras_fit": SingleArguments,
 }

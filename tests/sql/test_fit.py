@@ -204,25 +204,34 @@ def test_the_only_trial_failing_is_an_error(db: Session) -> None:
 # --- evaluation ---------------------------------------------------------------------------------------------------------
 
 
+def test_evaluation_gives_what_training_has_measured(several: Session) -> None:
+    several.run("SELECT madlib.madlib_keras_evaluate('several', 'val', 'evaluated', FALSE, 2)")
+    measured = several.fetch("SELECT validation_loss_final, validation_metrics_final FROM several_info WHERE mst_key = 2")[0]
+    ((loss, metric, *names, metrics),) = several.fetch("SELECT * FROM evaluated")
+    assert (loss, metric) == pytest.approx(tuple(measured), rel=1e-5)
+    assert (metrics, names) == ([metric], [["accuracy"], "categorical_crossentropy"])
+
+
 @pytest.mark.parametrize("sessions", [0, 2])
-def test_evaluation_gives_what_training_has_measured(several: Session, sessions: int) -> None:
-    db, name = several, f"evaluated_{sessions}"
+def test_evaluation_on_sessions_gives_the_bits_that_training_has_measured(db: Session, sessions: int) -> None:
+    name = f"overlaps_{sessions}"
+    fit(db, name, compile_params=COMPILE.replace("'accuracy'", "'MeanIoU'"), num_iterations=1)  # which TensorFlow computes
     db.run(f"SET keras_automl.sessions = {sessions}")
     try:
-        db.run(f"SELECT madlib.madlib_keras_evaluate('several', 'val', '{name}', FALSE, 2)")
+        db.run(f"SELECT madlib.madlib_keras_evaluate('{name}', 'train', '{name}_e')")
     finally:
         db.run("SET keras_automl.sessions = 0")
-    measured = db.fetch("SELECT validation_loss_final, validation_metrics_final FROM several_info WHERE mst_key = 2")[0]
-    assert db.fetch(f"SELECT * FROM {name}") == [
-        (*measured, ["accuracy"], "categorical_crossentropy", [measured.validation_metrics_final])
-    ]
+    measured = db.fetch(f"SELECT training_loss_final, training_metrics_final FROM {name}_summary")
+    assert db.fetch(f"SELECT loss, metric FROM {name}_e") == measured
 
 
 def test_evaluation_without_metrics_and_with_several(db: Session) -> None:
     fit(db, "plain", compile_params="optimizer='SGD',loss='mse'", num_iterations=1)
     db.run("SELECT madlib.madlib_keras_evaluate('plain', 'train', 'plain_evaluated')")
     loss = db.value("SELECT training_loss_final FROM plain_summary")
-    assert db.fetch("SELECT * FROM plain_evaluated") == [(loss, None, None, "mse", None)]
+    ((found, *others),) = db.fetch("SELECT * FROM plain_evaluated")
+    assert found == pytest.approx(loss, rel=1e-5)
+    assert others == [None, None, "mse", None]
     fit(db, "rich", compile_params="optimizer='SGD',loss='mse',metrics=['AUC','mae']", num_iterations=1)
     db.run("SELECT madlib.madlib_keras_evaluate('rich', 'train', 'rich_evaluated')")
     assert db.fetch("SELECT metric = metrics[1], metrics_type, array_length(metrics, 1) FROM rich_evaluated") == [

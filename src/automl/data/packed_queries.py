@@ -11,10 +11,19 @@ from automl.database.session import Database
 
 def partition_query(table: PackedTable) -> str:
     """Return the statement that gives the buffers of partition $1, in their order, in columns named as `Variables.names`."""
+    return _ordered(table, f"WHERE buffer_id % {table.partitions} = $1")
+
+
+def whole_query(table: PackedTable) -> str:
+    """Return the statement that gives all buffers, as `partition_query` those of a partition."""
+    return _ordered(table, "")
+
+
+def _ordered(table: PackedTable, where: str) -> str:
     columns = zip(_columns(table), (name for names in table.variables.names for name in names), strict=True)
     return (
         f"SELECT {', '.join(f'{column} AS {name}' for column, name in columns)} FROM {table.relation.sql}"
-        f" WHERE buffer_id % {table.partitions} = $1 ORDER BY buffer_id"
+        f" {where} ORDER BY buffer_id"
     )
 
 

@@ -178,7 +178,7 @@ class CallerDatabase:
 
 
 class Prepared:
-    """A statement that gives rows of one column, kept prepared by the session.
+    """A statement that gives one row, or rows of one column, kept prepared by the session.
 
     Args:
         plpy: of the session.
@@ -188,6 +188,11 @@ class Prepared:
     def __init__(self, plpy: Any, sql: str) -> None:
         self._plpy = plpy
         self._plan = plpy.prepare(sql, parameter_types(sql))
+
+    def row(self, *values: object) -> tuple[Any, ...]:
+        """Return the one row."""
+        (row,) = self._plpy.execute(self._plan, values)
+        return tuple(row.values())
 
     def column(self, *values: object) -> tuple[Any, ...] | None:
         """Return the values of the one column; None where the statement fails, but for a cancellation, which is raised."""

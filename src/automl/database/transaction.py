@@ -16,6 +16,15 @@ def keeps_its_snapshot(db: Database) -> bool:
     return bool(db.execute(sql)[0]["yes"])
 
 
+def has_written(db: Database) -> bool:
+    """Return whether it may have changed a table, so that others do not see what it sees: by the locks that it has."""
+    sql = (
+        "SELECT 1 AS one FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation'"
+        " AND mode NOT IN ('AccessShareLock', 'RowShareLock') AND (relation::bigint) >= 16384 LIMIT 1"  # the first of users
+    )
+    return bool(db.execute(sql))
+
+
 def require_writable(db: Database, function: str) -> None:
     """Raise unless something can be written.
 

@@ -6,7 +6,8 @@ In reading order:
     predict        prediction with a trained model
     byom           prediction with a model that was brought along
     evaluate       how good a model is: loss and metrics of a packed table
-    evaluation     how that is found, partition by partition
+    evaluated_here how that is found where it is little work
+    evaluation     how, partition by partition
     model_tables   what the tables of a trained model say
     trained_model  what is predicted, with what, and where it goes
     batches        rows on their way to a network, outputs on their way to the table

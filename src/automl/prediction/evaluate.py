@@ -1,4 +1,4 @@
-"""Evaluation of a trained model on a packed table: every partition on a session, all of them at the same time."""
+"""Evaluation of a trained model on a packed table: here where it is little work, else every partition on a session."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from automl.hosts.assignment import Host
 from automl.hosts.machine import this_machine
 from automl.models import custom_functions
 from automl.models.custom_functions import FunctionTable
+from automl.prediction import evaluated_here
 from automl.prediction.evaluation import Evaluation
 from automl.prediction.model_tables import companion, definition_of, keys_of, row_of, suffix_of
 from automl.prediction.trained_model import KEY
@@ -56,7 +57,7 @@ def madlib_keras_evaluate(
 ) -> None:
     """Compute loss and metrics of a model on the rows of a packed table, and write them to `output_table`."""
     problems = Problems()
-    model = problems.attempt(lambda: _trained(db, model_table, mst_key))
+    model = problems.attempt(lambda: trained(db, model_table, mst_key))
     table = problems.attempt(lambda: packed_table.read(db, "test_table", test_table))
     name = problems.attempt(lambda: table_name("output_table", output_table))
     output = problems.attempt(lambda: catalog.require_absent(db, "output_table", name.value))
@@ -67,6 +68,24 @@ def madlib_keras_evaluate(
 
 def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Name, hosts: tuple[Host, ...] | None) -> None:
     """Evaluate a model on a packed table, and write what comes of it."""
+    _write(db, output, model.compiled, scores_of(db, model, table, hosts))
+
+
+def scores_of(db: CallerDatabase, model: Trained, table: PackedTable, hosts: tuple[Host, ...] | None = None) -> Scores:
+    """Return loss and metrics of a model on a packed table.
+
+    Args:
+        hosts: where it is computed, if on GPUs.
+    """
+    scores = _scores_here(db, model, table) if hosts is None and model.functions is None else None
+    return scores or _scores_of_sessions(db, model, table, hosts)
+
+
+def _scores_here(db: CallerDatabase, model: Trained, table: PackedTable) -> Scores | None:
+    return evaluated_here.scores(db, model.architecture, model.weights, compile_order(model.compiled), table)
+
+
+def _scores_of_sessions(db: CallerDatabase, model: Trained, table: PackedTable, hosts: tuple[Host, ...] | None) -> Scores:
     # On Greenplum the first dataset is the one whose segments the sessions reach.
     resources = available(db, this_machine(), hosts)
     definitions = (Definition(KEY, model.architecture),)
@@ -75,11 +94,11 @@ def _evaluate(db: CallerDatabase, model: Trained, table: PackedTable, output: Na
     with open_cluster(db, needs, table.partitions, "the evaluation", rows) as (cluster, journal):
         _require_fit(cluster, model)
         with same_rows(db, journal, needs, rows, "the evaluation"):
-            scores = Evaluation(cluster, KEY, compile_order(model.compiled), model.weights, table.partitions).scores()
-    _write(db, output, model.compiled, scores)
+            return Evaluation(cluster, KEY, compile_order(model.compiled), model.weights, table.partitions).scores()
 
 
-def _trained(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Trained:
+def trained(db: CallerDatabase, model_table: str | None, mst_key: int | None) -> Trained:
+    """Return a trained model of a model table; the best of a search if none is named."""
     table = catalog.readable_table(db, "model_table", model_table)
     catalog.require_column(db, "model_table", table, "model_weights", "model_arch")
     key = keys_of(db, table, mst_key)

@@ -132,6 +132,12 @@ def _best(db: Database, table: Relation, count: int) -> int:
 
 def best_query(db: Database, table: Relation) -> str | None:
     """Return the query that gives the mst_key of the best model; None where no search has filled the table."""
+    query = ranking_query(db, table)
+    return query and f"{query} LIMIT 1"
+
+
+def ranking_query(db: Database, table: Relation) -> str | None:
+    """Return the query that gives the mst_key of each model that has a value, the best first; None as `best_query`."""
     info, summary = table.name.with_suffix("_info"), table.name.with_suffix("_summary")
     if not catalog.exists(db, info) or "automl_method" not in (
         columns := catalog.columns(db, companion(db, table, "_summary"))
@@ -140,7 +146,7 @@ def best_query(db: Database, table: Relation) -> str | None:
     score = (_OBJECTIVE if "objective" in columns else _LOSS).format(summary=summary.sql)
     return (
         f"SELECT mst_key FROM (SELECT mst_key, {score} AS score FROM {info.sql}) q"
-        " WHERE score NOT IN ('NaN', 'Infinity', '-Infinity') ORDER BY score, mst_key LIMIT 1"
+        " WHERE score NOT IN ('NaN', 'Infinity', '-Infinity') ORDER BY score, mst_key"
     )
 
 

@@ -52,9 +52,13 @@ def predict_with(
     Args:
         hosts: where it runs, if it is to run on GPUs.
     """
-    source = _source(db, test_table, id_col, independent_varname)
+    source = source_of(db, test_table, id_col, independent_varname)
     (output,) = catalog.require_absent(db, "output_table", table_name("output_table", output_table))
-    prediction = Prediction(model, source, output, selection, hosts)
+    write(db, Prediction(model, source, output, selection, hosts))
+
+
+def write(db: CallerDatabase, prediction: Prediction) -> None:
+    """Make the output table of a prediction and fill it."""
     prediction.create(db)
     try:
         _run(db, prediction)
@@ -111,7 +115,8 @@ def _without_classes(model: Model, pred_type: str | int | float | None) -> Outpu
     return OutputSelection(ranked=False, raw=True)
 
 
-def _source(db: CallerDatabase, test_table: str | None, id_col: str | None, independent: str | None) -> Source:
+def source_of(db: CallerDatabase, test_table: str | None, id_col: str | None, independent: str | None) -> Source:
+    """Return the rows of a table to predict, by the columns that tell them apart and that hold their features."""
     table = catalog.readable_table(db, "test_table", test_table)
     id_column = catalog.one_column(db, "id_col", table, id_col)
     features = catalog.one_column(db, "independent_varname", table, independent)

@@ -185,18 +185,36 @@ class Prediction:
     def create(self, db: CallerDatabase) -> None:
         """Make the output table."""
         model, source, selection = self.model, self.source, self.selection
-        if model.dependent in (source.id_column, "prob", "rank") or source.id_column in ("prob", "rank"):
-            rule = f'must differ from "{model.dependent}", "prob" and "rank", the other columns of the output'
-            raise UsageError("id_col", rule, source.id_column)
+        self._require_names()
         rank = ", rank integer" if selection.ranked else ""
-        predicted = f"{model.class_type}, prob real{rank}"
-        if selection.raw:
-            predicted = "real" if model.is_number else "real[]"
+        predicted = self.raw_type if selection.raw else f"{model.class_type}, prob real{rank}"
         db.execute(
             f"CREATE TABLE {self.output.sql} ({quoted(source.id_column)} {source.id_type.sql},"
             f" {quoted(model.dependent)} {predicted})"
             + db.dialect.distributed_by(*((source.id_column,) if source.id_type.category in _HASHED else ()))
         )
+
+    def _require_names(self) -> None:
+        """Raise unless the columns of the output have different names."""
+        names = (self.model.dependent, *self.others)
+        if len({self.source.id_column, *names}) <= len(names):
+            rule = f'must differ from "{self.model.dependent}", "prob" and "rank", the other columns of the output'
+            raise UsageError("id_col", rule, self.source.id_column)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The columns behind that of what is predicted."""
+        return () if self.selection.raw else ("prob", "rank")
+
+    @property
+    def raw_type(self) -> str:
+        """The type of the column of outputs as they are; what stands behind it are the others with theirs."""
+        return "real" if self.model.is_number else "real[]"
+
+    @property
+    def raw_value(self) -> str:
+        """The SQL of what is written of outputs as they are: of `o`, their text."""
+        return "(o::real[])[1]" if self.model.is_number else "o::real[]"
 
     def insert(self, blocks: str) -> str:
         """Return the statement that writes predictions to the table; it takes `class_values` as $1.
@@ -208,8 +226,7 @@ class Prediction:
         # Statements take $1 whether they need it or not.
         where = "WHERE $1::text[] IS NULL OR true"
         if self.selection.raw:
-            value = "(o::real[])[1]" if self.model.is_number else "o::real[]"
-            return f"INSERT INTO {self.output.sql} SELECT {identity}, {value} FROM {blocks} {where}"
+            return f"INSERT INTO {self.output.sql} SELECT {identity}, {self.raw_value} FROM {blocks} {where}"
         value = "c::text" if self.model.class_values is None else "($1::text[])[c + 1]"
         rank = ", r" if self.selection.ranked else ""
         return (

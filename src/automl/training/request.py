@@ -108,6 +108,7 @@ class Request:
         steering: what is kept, and when a trial or the search ends.
         objective: what ranks trials.
         arguments: by which argument of the function that was called each part came that a session can find fault with.
+        goes_on: whether what it is trained on stays, so that a run that has ended early can go on.
     """
 
     training: PackedTable
@@ -131,6 +132,7 @@ class Request:
     warm_start: WarmStart | None = None
     steering: Steering = field(default_factory=Steering)
     arguments: Mapping[Part, str] = field(default_factory=lambda: _ARGUMENTS)
+    goes_on: bool = True
 
     @cached_property
     def varied(self) -> tuple[str, ...]:

@@ -190,16 +190,20 @@ class Run:
         run, budget, found = self._record.run, budget_of(reason, self._request.steering), self._decided.results
         if not found:
             why = f"{budget} has ended the search before its first trial was as far as to be compared with others"
-            again = (
-                f"SELECT madlib.automl_resume({run}, 'max_time=10 min') goes on where it was." if self._record.durable else None
-            )
-            raise AutomlError(why, sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE, hint=again)
+            again = f"SELECT madlib.automl_resume({run}, 'max_time=10 min') goes on where it was."
+            hint = again if self._can_go_on else "Give it more time."
+            raise AutomlError(why, sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE, hint=hint)
         for each in self._trials:
             if (progress := each.progress_at_end) is not None:
                 self._record.progress(progress)
         self._progress.ends(budget, self._decided.taken, len(found))
-        self._db.info(f"SELECT madlib.automl_resume({run}, 'max_time=10 min') goes on")
+        if self._request.goes_on:
+            self._db.info(f"SELECT madlib.automl_resume({run}, 'max_time=10 min') goes on")
         return found
+
+    @property
+    def _can_go_on(self) -> bool:
+        return self._record.durable and self._request.goes_on
 
     # --- visits ---------------------------------------------------------------------------------------------------------
 
@@ -257,7 +261,7 @@ class Run:
         again = f"SELECT madlib.automl_resume({self._record.run}) goes on where it was and tries the trial again. "
         raise OperatorError(
             f"a visit of mst_key {trial} was lost {TRIES} times, the last with: {lost.why}",
-            hint=f"{again if self._record.durable else ''}{_MEMORY_HINT}",
+            hint=f"{again if self._can_go_on else ''}{_MEMORY_HINT}",
             sqlstate=lost.sqlstate,
         )
 

@@ -1,4 +1,4 @@
-"""The forward pass of a network in numpy, without TensorFlow: what answers for one row, or for a few.
+"""The forward pass of a network in numpy, without TensorFlow: what answers for one row, or for a few, and evaluates them.
 
 In reading order:
 
@@ -19,4 +19,10 @@ In reading order:
     pooling        windows to one number each
     recurrent      steps of sequences
     wrapping       layers around layers
+    evaluation     loss and metrics of a network
+    objectives     names to what sums them up
+    compared       labels and outputs as they are compared
+    losses         a value for each row
+    metrics        means of these, and scores of classes
+    confusion      metrics that count rows above thresholds
 """

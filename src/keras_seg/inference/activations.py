@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, one, same, unchanged
+from keras_seg.inference.layer import Array, Called, Forward, Last, Layer, Shape, one, same, unchanged
 
 Activation = Callable[[Array], Array]
 
@@ -147,6 +148,7 @@ NAMED: Mapping[str, Activation] = {
     "tanh_shrink": lambda x: x - np.tanh(x),
 }
 _SHAPING = frozenset(("glu",))  # their outputs are of another shape
+WITH_LOGITS = frozenset(("sigmoid", "softmax"))  # crossentropy computes with what these are given
 
 
 def activation(layer: Layer, argument: str = "activation") -> Activation | None:
@@ -160,10 +162,25 @@ def activation(layer: Layer, argument: str = "activation") -> Activation | None:
         return None
     if isinstance(value, Layer):
         return of_layer(value)
-    name = value["config"] if isinstance(value, dict) and value.get("class_name") == "function" else value
+    name = _named(value)
     if not isinstance(name, str) or name not in NAMED or name in _SHAPING:
         raise layer.refuse(f'"{argument}" = {name!r}')
     return NAMED[name]
+
+
+def _named(value: object) -> object:
+    """Return the name of a function that stands as an argument; anything else as it is."""
+    return value["config"] if isinstance(value, dict) and value.get("class_name") == "function" else value
+
+
+def last_of(layer: Layer, before: Callable[[], Forward]) -> Last | None:
+    """Return the activation that a layer has as an argument, if crossentropy looks before it.
+
+    Args:
+        before: makes the function of what it is given.
+    """
+    name = _named(layer["activation"])
+    return Last(name, before) if isinstance(name, str) and name in WITH_LOGITS else None
 
 
 def of_layer(layer: Layer) -> Activation:
@@ -190,7 +207,11 @@ def then(forward: Forward, follow: Activation | None) -> Forward:
 def _alone(layer: Layer, shape: Shape) -> Called:
     """The rule of a layer that is nothing but an activation: of a copy, because others may read what comes in."""
     function = activation(layer) if layer.kind == "Activation" else of_layer(layer)
-    return same(lambda: unchanged if function is None else lambda x: function(x.copy()), shape, 3)
+    called = same(lambda: unchanged if function is None else lambda x: function(x.copy()), shape, 3)
+    if layer.kind == "Activation":
+        return replace(called, last=last_of(layer, lambda: unchanged))
+    of_last_axis = layer.kind == "Softmax" and layer["axis"] in (-1, len(shape))
+    return replace(called, last=Last("softmax", lambda: unchanged)) if of_last_axis else called
 
 
 def _prelu(layer: Layer, shape: Shape) -> Called:

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from keras_seg.inference.activations import activation, then
+from keras_seg.inference.activations import activation, last_of, then
 from keras_seg.inference.layer import Array, Called, Forward, Layer, Shape, one, size_of
 from keras_seg.inference.problems import UnfitRow
 
@@ -22,12 +22,11 @@ def _dense(layer: Layer, shape: Shape) -> Called:
     bias = layer.weight(units) if layer["use_bias"] else None
     follow = activation(layer)
     out = (*shape[:-1], units)
-    return Called(
-        (out,),
-        lambda: then(_affine(kernel.array, None if bias is None else bias.array), follow),
-        size_of(out),
-        size_of(shape) * units,
-    )
+
+    def before() -> Forward:
+        return _affine(kernel.array, None if bias is None else bias.array)
+
+    return Called((out,), lambda: then(before(), follow), size_of(out), size_of(shape) * units, last_of(layer, before))
 
 
 def _affine(kernel: Array, bias: Array | None) -> Forward:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keras_seg.inference.activations import WITH_LOGITS
 from keras_seg.inference.layer import Layer
 from keras_seg.inference.models import Model
 from keras_seg.protocol.outputs import PROBABILITIES
@@ -18,6 +19,9 @@ _ALSO_KEEPING = (
     *("Flatten", "Permute", "RepeatVector", "Reshape"),
 )
 _SAME = ("Identity", "ActivityRegularization")  # these give the very numbers that they are given
+# What these give are numbers of their own, whatever they are given.
+_MADE_ANEW = ("Average", "Concatenate", "Flatten", "Maximum", "Minimum", "Multiply", "Permute", "RepeatVector", "Reshape")
+_POOLING = ("Global", "Adaptive", "MaxPooling", "AveragePooling")
 _ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax")
 
 
@@ -57,6 +61,30 @@ def behind(layer: Layer, given: Sequence[Ending]) -> Ending:
     name = _activation_of(inner)
     plain = inner is layer and layer.kind not in ("GRU", "LSTM", "RNN", "SimpleRNN")
     return Ending(frozenset((name,)), plain and name == "sigmoid")
+
+
+def hides_no_logits(model: Model) -> bool:
+    """Return whether the outputs of a model, whose very last step is not told, are surely no sigmoid or softmax by itself.
+
+    Keras' crossentropy computes with what such a step is given, through layers that give the very numbers that they are given.
+    """
+    last = _last_layer(model)
+    if last.kind in _MADE_ANEW or last.kind.startswith(_POOLING):
+        return True
+    names = {name.lower() for name in ending_of(model).activations}
+    return not names & WITH_LOGITS and not (last.kind == "Activation" and names == {_NONE})
+
+
+def _last_layer(model: Model) -> Layer:
+    """Return the layer that gives the first output of a model, through models within it."""
+
+    def step(layer: Layer, given: Sequence[Layer]) -> Layer:
+        if isinstance(layer, Model):
+            return layer.followed(given, step)
+        return given[0] if layer.kind == "InputLayer" else layer
+
+    begin: Sequence[Layer] = [model]
+    return model.followed(begin, step)
 
 
 def _activation_of(layer: Layer) -> str:

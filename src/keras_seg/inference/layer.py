@@ -31,6 +31,19 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class Last:
+    """A sigmoid or softmax that is the very last that is done to an output: Keras' crossentropy computes with what it is given.
+
+    Attributes:
+        activation: its name.
+        before: makes the function that computes what it is given.
+    """
+
+    activation: str
+    before: Callable[[], Forward]
+
+
+@dataclass(frozen=True)
 class Called:
     """What a call of a layer gives.
 
@@ -39,12 +52,14 @@ class Called:
         make: makes the function that computes them, once the weights are there.
         values: numbers that it has in memory for each row beside its inputs and outputs.
         products: of two numbers each, that it adds up for a row.
+        last: what is done last to its one output; None where that is something else, or is not told.
     """
 
     shapes: tuple[Shape, ...]
     make: Callable[[], Forward]
     values: int = 0
     products: int = 0
+    last: Last | None = None
 
     @property
     def work(self) -> int:

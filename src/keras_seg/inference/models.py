@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from keras_seg.inference.layer import WRITTEN, Called, Forward, Layer, Rule, Shape, size_of, unchanged
+from keras_seg.inference.layer import WRITTEN, Called, Forward, Last, Layer, Rule, Shape, size_of, unchanged
 from keras_seg.inference.problems import NeedsTensorFlow
 
 Told = TypeVar("Told")
@@ -59,18 +59,32 @@ def sequential(name: str, layers: Sequence[Layer], trainable: bool) -> Model:
     def rule(layer: Layer, shapes: Sequence[Shape]) -> Called:
         if len(shapes) != 1:
             raise layer.refuse(f"{len(shapes)} inputs")
-        shape, made, most, work = shapes[0], [], 0, 0
+        shape, calls, most, work = shapes[0], list[Called](), 0, 0
         for inner in layers:
             called = inner.call((shape,))
             if len(called.shapes) != 1:
                 raise inner.refuse("several outputs")
             most = max(most, size_of(shape) + called.values + size_of(called.shape))
             work += called.work
-            made.append(called.make)
+            calls.append(called)
             shape = called.shape
-        return Called((shape,), lambda: chain([make() for make in made]), most, work - WRITTEN * size_of(shape))
+        made = _one_after_another(calls)
+        return Called((shape,), made, most, work - WRITTEN * size_of(shape), _last_of_all(calls))
 
     return Model("Sequential", name, rule, layers, trainable)
+
+
+def _one_after_another(calls: Sequence[Called]) -> Callable[[], Forward]:
+    makes = [called.make for called in calls]
+    return lambda: chain([make() for make in makes])
+
+
+def _last_of_all(calls: Sequence[Called]) -> Last | None:
+    """Return what is done last by calls one after the other."""
+    last = calls[-1].last if calls else None
+    if last is None:
+        return None
+    return Last(last.activation, _one_after_another([*calls[:-1], replace(calls[-1], make=last.before)]))
 
 
 def chain(forwards: Sequence[Forward]) -> Forward:
@@ -214,7 +228,8 @@ class Graph:
         ends = tuple(places[tensor] for tensor in self.outputs)
         values, work = most + sum(map(size_of, known.values())), sum(called.work for called, _, _ in calls)
         outputs = tuple(known[end] for end in self.outputs)
-        return Called(outputs, lambda: _steps(calls, ends, begun), values, work - WRITTEN * sum(map(size_of, outputs)))
+        work -= WRITTEN * sum(map(size_of, outputs))
+        return Called(outputs, lambda: _steps(calls, ends, begun), values, work, _last_of_graph(calls, ends, begun))
 
     def followed(self, given: Sequence[Told], step: Step[Told]) -> Told:
         """Return what is told of the first output, as `Model.followed`."""
@@ -236,7 +251,25 @@ class Graph:
                 raise node.layer.refuse(f'"dtype" = {node.layer["dtype"]!r}')
 
 
-def _steps(calls: Sequence[tuple[Called, tuple[int, ...], slice]], ends: tuple[int, ...], count: int) -> Forward:
+_Call = tuple[Called, tuple[int, ...], slice]  # a call, the places of its inputs, and those of its outputs
+
+
+def _last_of_graph(calls: Sequence[_Call], ends: tuple[int, ...], count: int) -> Last | None:
+    """Return what is done last to the one output of a model, if no other call reads that output."""
+    end = slice(ends[0], ends[0] + 1)
+    makers = [place for place, (_, _, given) in enumerate(calls) if given == end]
+    if len(ends) != 1 or not makers or any(ends[0] in taken for _, taken, _ in calls):
+        return None
+    (place,) = makers
+    called, taken, given = calls[place]
+    last = called.last
+    if last is None:
+        return None
+    changed = [*calls[:place], (replace(called, make=last.before), taken, given), *calls[place + 1 :]]
+    return Last(last.activation, lambda: _steps(changed, ends, count))
+
+
+def _steps(calls: Sequence[_Call], ends: tuple[int, ...], count: int) -> Forward:
     """Return what goes through calls in their order; what nobody reads any more is let go."""
     last = {place: index for index, (_, taken, _) in enumerate(calls) for place in taken if place not in ends}
     steps = [
@@ -261,7 +294,7 @@ def _steps(calls: Sequence[tuple[Called, tuple[int, ...], slice]], ends: tuple[i
     return forward
 
 
-def _is_chain(calls: Sequence[tuple[Called, tuple[int, ...], slice]], ends: tuple[int, ...]) -> bool:
+def _is_chain(calls: Sequence[_Call], ends: tuple[int, ...]) -> bool:
     """Whether each call takes what the one before it gave."""
     return ends == (len(calls),) and all(
         taken == (index,) and len(called.shapes) == 1 for index, (called, taken, _) in enumerate(calls)

@@ -15,7 +15,8 @@ from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.architectures.signatures import arguments_of
 from keras_seg.architectures.weights import load_weights
 from keras_seg.architectures.written import written
-from keras_seg.inference.endings import Ending, ending_of
+from keras_seg.inference.activations import NAMED, Activation
+from keras_seg.inference.endings import Ending, ending_of, hides_no_logits
 from keras_seg.inference.layer import Called, Forward, Layer, Shape, size_of, unchanged
 from keras_seg.inference.models import Model, functional, sequential
 from keras_seg.inference.problems import NeedsTensorFlow
@@ -26,6 +27,7 @@ from keras_seg.protocol.parts import Raw
 _AT_ONCE = 2**22  # numbers in memory: 16 MB
 _MOST_VALUES = 2**28  # numbers in memory for one row
 MOST_WORK = 2 * 10**10  # products: about two seconds of a processor
+_SMALLEST = np.finfo(np.float32).tiny  # of those with all digits
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
 
 
@@ -38,6 +40,8 @@ class Network:
         ending: what its outputs come out of.
         rows_at_once: how many go through it together: a number of the network's own.
         work: what a row costs, in products of two numbers.
+        tells_logits: whether `judged` gives what Keras' crossentropy computes with.
+        adds_losses: whether layers add losses of their own to that of the outputs: regularizers.
     """
 
     input_shape: Shape
@@ -45,7 +49,10 @@ class Network:
     ending: Ending
     rows_at_once: int
     work: int
+    tells_logits: bool
+    adds_losses: bool
     _forward: Forward
+    _last: tuple[Forward, Activation] | None
 
     def is_worth(self, rows: int) -> bool:
         """Return whether so many rows are computed here rather than with TensorFlow, whose import alone takes longer.
@@ -71,6 +78,24 @@ class Network:
                 outputs[begin : begin + self.rows_at_once] = self._forward(x[begin : begin + self.rows_at_once])
                 interrupt()
             return outputs
+
+    def judged(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the outputs (rows, ...) of a batch, and what they come out of where a sigmoid or softmax is the very last.
+
+        Args:
+            x: at most `rows_at_once` rows.
+        """
+        with np.errstate(all="ignore"):
+            if self._last is None:
+                return _normal(self._forward(x)), None
+            before, activation = self._last
+            logits = before(x)
+            return _normal(activation(logits)), logits
+
+
+def _normal(x: np.ndarray) -> np.ndarray:
+    """Return numbers with 0 for those that TensorFlow takes for 0: they have fewer digits, and a rank of their own."""
+    return np.where(np.abs(x) < _SMALLEST, np.float32(0), x)
 
 
 def network(architecture: str, weights: Raw) -> Network:
@@ -106,7 +131,26 @@ def _ready(model: Model, called: Called, shape: Shape, weights: Raw, architectur
         raise NeedsTensorFlow(f"the model, with {called.values} numbers in memory and {called.work} products for a row,")
     load_weights(model, weights, architecture)
     rows = max(1, _AT_ONCE // max(1, called.values, size_of(shape), size_of(called.shape)))
-    return Network(shape, called.shape, ending_of(model), rows, called.work, called.make())
+    last = called.last
+    return Network(
+        shape,
+        called.shape,
+        ending_of(model),
+        rows,
+        called.work,
+        last is not None or hides_no_logits(model),
+        _adds_losses(architecture.config),
+        called.make(),
+        None if last is None else (last.before(), NAMED[last.activation]),
+    )
+
+
+def _adds_losses(config: object) -> bool:
+    return any(
+        node.get("class_name") == "ActivityRegularization"
+        or any(key.endswith("regularizer") and value is not None for key, value in node.items())
+        for node in _objects(config)
+    )
 
 
 def _converted(architecture: str) -> Converted:
@@ -120,14 +164,20 @@ def _converted(architecture: str) -> Converted:
 
 def _kinds(tree: object) -> Iterator[tuple[str, str]]:
     """Yield class and name of everything in an architecture that says its class."""
+    for node in _objects(tree):
+        if isinstance(kind := node.get("class_name"), str):
+            config = node.get("config")
+            named = config.get("name") if isinstance(config, dict) else None
+            yield allowed.LAYER_ALIASES.get(kind, kind), str(named or kind)
+
+
+def _objects(tree: object) -> Iterator[dict[str, Any]]:
+    """Yield everything in JSON that has keys."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
-            if isinstance(kind := node.get("class_name"), str):
-                config = node.get("config")
-                named = config.get("name") if isinstance(config, dict) else None
-                yield allowed.LAYER_ALIASES.get(kind, kind), str(named or kind)
+            yield node
             waiting += node.values()
         elif isinstance(node, list):
             waiting += node

@@ -15,10 +15,12 @@ In reading order:
     architecture_files  the architecture in files that hold more
     array_bytes         rows on their way into a packed table, from PostgreSQL's arrays
     outputs             which outputs of a network fit which labels
+    members             networks of members, each trained on a loss of its own
     predictions         what of a network's outputs goes into a table
     answers             a model that answers for one row, as one value
     latest              what was used last, within bounds
     keras_names         what Keras calls its own losses and metrics
+    objectives          losses and metrics as they are written
     sqlstates           the SQLSTATEs of errors
     roles               what one role is to another, as SQL
     custom_functions    what of a table of custom functions is trusted, and opening it

@@ -98,9 +98,17 @@ def one_name(what: str, text: str) -> str:
     ('mean_squared_error', 'categorical_crossentropy(label_smoothing=0.1)')
     """
     written, bracket, arguments = text.partition("(")
-    name = FORMER.get(written.strip(), written.strip())
-    plain = _snake_case(_aliases(what).get(name, name)).removeprefix("sparse_")
-    return plain + (bracket + arguments).replace("()", "")
+    return plain_name(what, written.strip()).removeprefix("sparse_") + (bracket + arguments).replace("()", "")
+
+
+def plain_name(what: str, name: str) -> str:
+    """Return one name for all names of a loss or a metric.
+
+    >>> plain_name("metric", "MSE"), plain_name("loss", "SparseCategoricalCrossentropy"), plain_name("metric", "AUC")
+    ('mean_squared_error', 'sparse_categorical_crossentropy', 'auc')
+    """
+    former = FORMER.get(name, name)
+    return _snake_case(_aliases(what).get(former, former))
 
 
 @cache

@@ -322,6 +322,36 @@ class CheckReport(Message):
     shortages: tuple[Shortage, ...] = ()
 
 
+# --- evaluation without TensorFlow --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EvaluationOrder(Message):
+    """A packed table that is to be evaluated in the session that is asked, if that is little work.
+
+    Attributes:
+        architecture: of the network.
+        query: gives all buffers in their order, in columns named as `Variables.names`.
+        rows: how many there are in all, which decides whether it is little work.
+        in_parts: whether a buffer is read in parts; else in one piece.
+    """
+
+    architecture: str
+    compile: CompileOrder
+    query: str
+    variables: Variables
+    rows: int
+    in_parts: bool
+
+
+@dataclass(frozen=True)
+class EvaluationReport(Message):
+    """What came of it: scores, or why there are none; neither where it is for TensorFlow."""
+
+    scores: Scores | None = None
+    error: str | None = None
+
+
 # --- prediction of rows that come one by one ----------------------------------------------------------------------------
 
 

@@ -13,4 +13,5 @@ In reading order:
     row_batches  these rows, until a batch is full
     computed     a network that is computed without TensorFlow
     answering    answers for one row, without TensorFlow
+    evaluating   loss and metrics of a packed table, likewise
 """

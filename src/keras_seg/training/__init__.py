@@ -5,6 +5,7 @@ In reading order:
     parameters         compile parameters, with the functions that they may name
     network            an architecture, built, and its weights as flat arrays
     assignments        what layers do with their variables in a call
+    members            networks of members, each with a loss of its own
     trainer            one compiled function for each pass over a buffer
     evaluator          loss and metrics of a network
     predictor          the outputs of a network

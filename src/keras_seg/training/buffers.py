@@ -21,6 +21,7 @@ _PART = 2**20  # bytes: larger ones cost more, because their memory is given bac
 _ALIGNMENT = 64  # bytes: TensorFlow's kernels load whole vectors from addresses that are multiples of it
 
 Row = Mapping[str, Any]
+Arrays = tuple[np.ndarray, np.ndarray]  # features and labels of a buffer
 
 
 class DataError(ValueError):
@@ -71,6 +72,14 @@ def buffers(variables: Variables, fetch: Callable[[], Row | None]) -> Iterator[B
     Raises:
         DataError: bytes and shapes disagree.
     """
+    return map(_tensors, arrays(variables, fetch))
+
+
+def arrays(variables: Variables, fetch: Callable[[], Row | None]) -> Iterator[Arrays]:
+    """Yield the buffers of a statement of `in_parts` as x and y (rows, ...) in the types in which they are packed.
+
+    Args, Raises: as `buffers`.
+    """
     # Not a loop: its variables would keep a buffer while the next one is read.
     return iter(lambda: _next(variables, fetch), None)
 
@@ -85,13 +94,25 @@ def decode(variables: Variables, columns: Sequence[Any]) -> Buffer:
     Raises:
         DataError: bytes and shapes disagree.
     """
+    return _tensors(decoded(variables, columns))
+
+
+def decoded(variables: Variables, columns: Sequence[Any]) -> Arrays:
+    """Return the buffer that came in one piece as `arrays` gives it; arguments and errors as those of `decode`."""
     values, shapes = columns[::2], columns[1::2]
     parts = _Parts(variables, shapes, [len(value) for value in values])
     parts.add(values)
-    return parts.buffer()
+    return parts.arrays()
 
 
-def _next(variables: Variables, fetch: Callable[[], Row | None]) -> Buffer | None:
+def _tensors(arrays: Arrays) -> Buffer:
+    import tensorflow as tf
+
+    x, y = arrays
+    return Buffer(_shared(x), tf.cast(_shared(y), tf.float32))
+
+
+def _next(variables: Variables, fetch: Callable[[], Row | None]) -> Arrays | None:
     row = fetch()
     if row is None:
         return None
@@ -101,7 +122,7 @@ def _next(variables: Variables, fetch: Callable[[], Row | None]) -> Buffer | Non
     while row is not None:
         parts.add([row[name] for name in names])
         row = None if parts.complete else fetch()
-    return parts.buffer()
+    return parts.arrays()
 
 
 class _Parts:
@@ -122,11 +143,9 @@ class _Parts:
         for column, value in zip(self._columns, values, strict=True):
             column.add(value)
 
-    def buffer(self) -> Buffer:
-        import tensorflow as tf
-
+    def arrays(self) -> Arrays:
         x, y = (column.array() for column in self._columns)
-        return Buffer(_shared(x), tf.cast(_shared(y), tf.float32))
+        return x, y
 
 
 class _Column:

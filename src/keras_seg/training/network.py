@@ -19,6 +19,7 @@ from keras_seg.architectures.weights import Part, load_weights, parts, require_w
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.state import Place, Slice, State, Strided
 from keras_seg.training.assignments import Assignments, Call, derived, deriving
+from keras_seg.training.members import with_members
 
 EVALUATION_BATCH = 512  # rows, the most that are evaluated or predicted at once;
 _EVALUATION_VALUES = 2**20  # and fewer where a row has more values than this allows
@@ -55,6 +56,7 @@ class Network:
         self.other = list(self.model.non_trainable_variables)
         self.sizes = [int(np.prod(variable.shape)) for variable in self.trainable]
         self._deriving = deriving(self.model)
+        self._with_members = with_members(self.model)
         self._converted = converted(architecture)
         self._slices: dict[bool, tuple[Place, ...]] = {}
         if not self.trainable:
@@ -154,9 +156,32 @@ class Network:
         Returns:
             The outputs (rows, ...), the other variables after the call, and the sum of the losses that layers add.
         """
+        return self._called(self.model, trainable, other, x, training, assignments)
+
+    def call_members(
+        self, trainable: Sequence[Any], other: Sequence[Any], x: Any, training: bool, assignments: Assignments | None = None
+    ) -> tuple[tuple[Any, Any], list[Any], Any]:
+        """Compute the outputs of a batch, and beside them what each member gives (rows, members, ...), or None.
+
+        Args, Returns: as `call`.
+        """
+        if self._with_members is not None:
+            return self._called(self._with_members, trainable, other, x, training, assignments)
+        outputs, other_after, added = self.call(trainable, other, x, training, assignments)
+        return (outputs, None), other_after, added
+
+    def _called(
+        self,
+        model: Any,
+        trainable: Sequence[Any],
+        other: Sequence[Any],
+        x: Any,
+        training: bool,
+        assignments: Assignments | None,
+    ) -> tuple[Any, list[Any], Any]:
         mapping = zip((*self.trainable, *self.other), (*trainable, *other), strict=True)
         with Call(mapping, assignments) as scope, derived(self._deriving):
-            outputs = self.model.call(x, training=training)
+            outputs = model.call(x, training=training)
             added = self.model.losses
         other_after = [scope.get_current_value(variable) for variable in self.other]
         return outputs, other_after, tf.add_n([tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in added]) if added else 0.0

@@ -6,11 +6,9 @@ A row of labels is what a packed table holds: one-hot, soft, or a number. Losses
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +27,7 @@ from keras_seg.protocol.keras_names import (
     UTILITIES,
     is_known,
 )
+from keras_seg.protocol.objectives import Named, parsed
 from keras_seg.protocol.spelling import did_you_mean
 from keras_seg.server.failure import message_of
 from keras_seg.training.class_numbers import ClassNumbers, ClassNumbersMetric
@@ -53,19 +52,6 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 # What Keras takes and is not for a trial to choose. The name is one for TensorBoard, and changes nothing else.
 _NO_ARGUMENTS = ("self", "name", "dtype", "reduction", "fn")
 _LARGEST_ARGUMENT = 10_000  # of whole numbers: thresholds and classes take memory
-
-
-@dataclass(frozen=True)
-class Named:
-    """A loss or a metric as it was written: `AUC`, `Huber(delta=2.0)`.
-
-    Attributes:
-        name: of a function or a class.
-        arguments: of the class, by name: literals.
-    """
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
@@ -208,15 +194,10 @@ def named(what: str, text: str) -> Named:
     Raises:
         CompileProblem: the text is neither.
     """
-    try:
-        node = ast.parse(text.strip(), mode="eval").body
-        if isinstance(node, ast.Name):
-            return Named(node.id)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
-            return Named(node.func.id, {str(each.arg): ast.literal_eval(each.value) for each in node.keywords if each.arg})
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        pass
-    raise CompileProblem(f'{what} "{text}" must be a name, or a class with arguments by name such as Huber(delta=2.0)')
+    found = parsed(text)
+    if found is None:
+        raise CompileProblem(f'{what} "{text}" must be a name, or a class with arguments by name such as Huber(delta=2.0)')
+    return found
 
 
 def _made(

@@ -45,5 +45,11 @@ def results(metrics: Metrics, sums: Sequence[np.ndarray]) -> tuple[float, list[f
         own = states[at : at + len(metric.variables)]
         at += len(own)
         tensors = [tf.cast(array, variable.dtype) for array, variable in zip(own, metric.variables, strict=True)]
-        values.append(float(np.mean(metric.stateless_result(tensors))))
+        values.append(_result(metric, tensors))
     return float(loss / rows), values
+
+
+def _result(metric: keras.metrics.Metric, state: Sequence[Any]) -> float:
+    # Not `stateless_result`: what it returns may be a variable, which has its own value again when the scope has ended.
+    with keras.StatelessScope(list(zip(metric.variables, state, strict=True))):
+        return float(np.mean(tf.convert_to_tensor(metric.result()).numpy()))

@@ -34,6 +34,7 @@ from keras_seg.training import optimizers
 from keras_seg.training.assignments import Assignments
 from keras_seg.training.buffers import Buffer
 from keras_seg.training.class_numbers import class_numbers
+from keras_seg.training.members import as_rows, for_each
 from keras_seg.training.network import Network, flattened, put
 from keras_seg.training.objectives import make_loss, make_metric
 from keras_seg.training.pace import Interrupt, Pace
@@ -298,8 +299,8 @@ class Trainer:
             tape.watch(parameters)
             trainable = self.network.unflatten(parameters[0]) if self.flat else parameters
             assignments = Assignments(self.network.trainable, tape.watch)
-            outputs, other_after, added = self.network.call(trainable, other, x, True, assignments)
-            loss = self._loss_weight * self._loss(y, outputs, sample_weight) + added
+            (outputs, members), other_after, added = self.network.call_members(trainable, other, x, True, assignments)
+            loss = self._loss_weight * self._loss_of(y, outputs, members, sample_weight) + added
             scaled = self._optimizer.scale_loss(loss)
         gradients, of_assigned = tape.gradient(scaled, (parameters, assignments.values))
         if assignments:
@@ -308,6 +309,13 @@ class Trainer:
         self._optimizer.apply_gradients(zip(gradients, self._parameters, strict=True))
         counted = with_batch(self._metrics, sums, loss, y, outputs) if sums else []
         return [tf.ensure_shape(new, old.shape) for new, old in zip((*other_after, *counted), carried, strict=True)]
+
+    def _loss_of(self, y: Any, outputs: Any, members: Any, sample_weight: Any) -> Any:
+        """Return the loss of a batch; of a network of members the mean of their losses."""
+        if members is None:
+            return self._loss(y, outputs, sample_weight)
+        weights = None if sample_weight is None else for_each(sample_weight, members)
+        return self._loss(for_each(y, members), as_rows(members), weights)
 
     def _assign(self, current: Sequence[Any]) -> None:
         """Give the parameters what layers have made of them in the call, before the optimizer goes on from there."""

@@ -1,0 +1,117 @@
+"""The ten lines that people get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from automl.columns.arguments import as_identifier
+from automl.columns.metrics import Measured
+from automl.columns.script import Plan
+from automl.columns.source import Role
+from automl.columns.splitting import Part
+from automl.database.names import as_typed
+
+_SHOWN = 12  # columns, or classes
+_MAIN, _SECOND = {True: "log_loss", False: "rmse"}, {True: "accuracy", False: "r2"}
+_WORDS = {"log_loss": "log loss", "rmse": "RMSE", "accuracy": "accuracy", "r2": "R2"}
+
+Line = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What has become of a search.
+
+    Attributes:
+        trials: how many models it has come to.
+        network: of the model that is delivered, in words.
+        parameters: that it was trained with.
+    """
+
+    key: int
+    trials: int
+    network: str
+    parameters: str
+    decisions: int | None
+    seconds: float
+
+
+def lines(plan: Plan, delivered: Delivered, validation: Mapping[str, Measured], test: Mapping[str, Measured]) -> Iterator[Line]:
+    """Yield the lines."""
+    rows = plan.found.rows
+    parts = ", ".join(f"{rows.get(part, 0)} {what}" for part, what in _PARTS.items())
+    classes = plan.target.classes is not None
+    yield line("rows", f"{sum(rows.values())}: {parts}")
+    yield line("columns", _columns(plan))
+    yield line("columns dropped", _dropped(plan))
+    yield line("target", _target(plan))
+    yield line(
+        "best configuration", f"mst_key {delivered.key} of {delivered.trials}: {delivered.network}; {delivered.parameters}"
+    )
+    yield line("validation", _worth(validation, classes))
+    yield line("test", _worth(test, classes))
+    yield line("seconds", f"{delivered.seconds:.1f}")
+    yield line("decisions", _decisions(plan, delivered))
+    yield line("to predict", _call(plan))
+
+
+_PARTS = {Part.TRAIN: "to train on", Part.VALIDATION: "to validate", Part.TEST: "to test"}
+
+
+def line(name: str, value: str) -> Line:
+    """Return a line as a row."""
+    return {"name": name, "value": value}
+
+
+def _columns(plan: Plan) -> str:
+    used = sum(each.treatment is not None for each in plan.treated)
+    return f"{used} of {len(plan.asked.source.columns)}, as {plan.vector.width} numbers"
+
+
+def _dropped(plan: Plan) -> str:
+    """Return which columns are no features, and why."""
+    named = {each.column.name: each.reason for each in plan.treated if each.treatment is None}
+    excluded = {each.name: str(each.role) for each in plan.asked.source.columns if each.role not in (Role.FEATURE, Role.TARGET)}
+    return _listed([f"{as_typed(name)} ({why})" for name, why in {**excluded, **named}.items()]) or "none"
+
+
+def _target(plan: Plan) -> str:
+    target = plan.target
+    name = as_typed(target.column.name)
+    if target.classes is None:
+        return f"{name}: a number from {target.low:g} to {target.high:g}"
+    shares = sorted(target.classes.items(), key=lambda each: (-each[1], each[0]))
+    told = _listed([f"{value} {100 * count / plan.found.train:.3g} %" for value, count in shares])
+    return f"{name}: {target.outputs} classes, {told}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f", and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return ", ".join(texts[:_SHOWN]) + more
+
+
+def _worth(found: Mapping[str, Measured], classes: bool) -> str:
+    """Return the measures that count, each beside that of a constant guess."""
+    if not found:
+        return "no rows"
+    return "; ".join(_measured(_WORDS[name], found[name]) for name in (_MAIN[classes], _SECOND[classes]))
+
+
+def _measured(name: str, measured: Measured) -> str:
+    values = [None if each is None else f"{each:.5g}" for each in (measured.value, measured.constant)]
+    return f"{name} {values[0]} (constant guess {values[1]})"
+
+
+def _decisions(plan: Plan, delivered: Delivered) -> str:
+    if delivered.decisions is None:
+        return "none"
+    again = f"random_state := {plan.asked.seed}, params := '{{\"decisions\": {delivered.decisions}}}'"
+    return f"{delivered.decisions}; the same again: {again}"
+
+
+def _call(plan: Plan) -> str:
+    source, model = plan.asked.source.relation.name, plan.asked.model
+    if plan.asked.functions:
+        return f"SELECT r.*, {as_identifier(model)}(r) FROM {as_identifier(source)} r"
+    return f"SELECT madlib.automl_predict('{as_identifier(model)}', '{as_identifier(source)}', 'predicted')"

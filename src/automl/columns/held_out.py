@@ -1,0 +1,48 @@
+"""What a model is worth on the rows that it was not trained on, from the table of rows that automl_train has made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from automl.columns import metrics, table_model
+from automl.columns.evaluate import Outputs, outputs_of
+from automl.columns.rows import ROW
+from automl.columns.script import Names
+from automl.columns.splitting import Part
+from automl.columns.table_model import SUMMARY, TableModel
+from automl.database import catalog
+from automl.database.catalog import Relation
+from automl.database.names import literal, quoted
+from automl.database.session import CallerDatabase
+
+_MOST = 20_000  # rows that a threshold is taken from
+
+
+def measures(db: CallerDatabase, model: TableModel, rows: Relation, part: Part) -> Mapping[str, metrics.Measured]:
+    """Return what a model is worth on the rows of a part, each beside that of a constant guess; nothing if it is empty."""
+    if not getattr(model, f"{part}_rows"):
+        return {}
+    outputs = _outputs(db, model, rows, part)
+    if model.is_number:
+        return metrics.of_numbers(outputs.truth, outputs.found)
+    return metrics.of_classes(outputs.truth, outputs.found, outputs.answered(model))
+
+
+def automl_threshold(db: CallerDatabase, model: str | None, rows_table: str | None) -> float:
+    """Find the threshold of two classes that is best for F1 on the validation rows, and keep it with the model."""
+    found = table_model.read(db, model)
+    rows = catalog.readable_table(db, "rows_table", rows_table)
+    outputs = _outputs(db, found, rows, Part.VALIDATION, _MOST)
+    threshold = metrics.best_threshold(outputs.truth == 1, outputs.found[:, 1])
+    summary = found.name.with_suffix(SUMMARY)
+    db.execute(f"UPDATE {summary.sql} SET threshold = $1::double precision", threshold)
+    return threshold
+
+
+def _outputs(db: CallerDatabase, model: TableModel, rows: Relation, part: Part, most: int | None = None) -> Outputs:
+    names = Names.of(model.name, model.dependent_varname)
+    where = f"{ROW}.{quoted(names.part)} = {literal(part)}"
+    if most is not None:
+        last = f"SELECT {quoted(names.identity)} FROM {rows.sql} WHERE {quoted(names.part)} = {literal(part)}"
+        where += f" AND {ROW}.{quoted(names.identity)} <= ALL ({last} ORDER BY 1 OFFSET {most} LIMIT 1)"
+    return outputs_of(db, model, rows, f"{ROW}.{quoted(names.features)}", where)

@@ -1,0 +1,227 @@
+"""What is asked about the columns of a table: one statement that goes through it once.
+
+A row becomes three arrays: its numbers, hashes of its texts, and the texts. The training rows are put together as bytes,
+numbers and hashes, of all of them or, where they are many, of some; and the texts are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from automl.columns.kinds import FLOATS, Kind, Reading, as_text, field_of, reading
+from automl.columns.source import Role, Source, SourceColumn
+from automl.columns.splitting import DRAW, FIRST, MOST_STRATA, SECOND, Part, Splitting, part_of
+
+MOST_ROWS = 200_000  # that quantiles are taken of
+MOST_VALUES = 16_000_000  # and so many numbers of these
+MOST_CODES = 10_000  # of one column
+MOST_CLASSES = 1_000  # that are told of
+RARE = 1e-5  # the share of the rows below which a value is rare; as is one that occurs once
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What is asked about a table.
+
+    Attributes:
+        readings: of the target, the weight and the candidates, by name; a target of classes is read as no number.
+    """
+
+    source: Source
+    splitting: Splitting
+    readings: Mapping[str, Reading]
+
+    @property
+    def measured(self) -> list[tuple[str, int]]:
+        """The measures in their order: column, and place among its measures."""
+        return [(name, at) for name, each in self.readings.items() for at in range(len(each.measures))]
+
+    @property
+    def target_known(self) -> str:
+        """The condition for a row that can be learned from."""
+        return self.readings[self.source.target.name].known
+
+    @property
+    def counted(self) -> list[SourceColumn]:
+        """The columns whose texts are counted."""
+        return [each for each in self.source.candidates if each.kind is Kind.CATEGORY]
+
+    @property
+    def hashed(self) -> list[SourceColumn]:
+        """The columns whose texts are compared with the target's."""
+        return [self.source.target, *self.counted]
+
+    @property
+    def sets(self) -> list[SourceColumn]:
+        """The columns of arrays of texts."""
+        return [each for each in self.source.candidates if each.kind is Kind.SET]
+
+    @property
+    def most(self) -> int:
+        """How many rows the sample may have."""
+        return min(MOST_ROWS, MOST_VALUES // max(1, len(self.measured) + len(self.hashed)))
+
+
+def inquiry(source: Source, splitting: Splitting, zone: str) -> Inquiry:
+    """Return what is to be asked about a table.
+
+    Args:
+        zone: in which moments are taken apart.
+    """
+    asked = (source.target, source.of_role(Role.WEIGHT), *source.candidates)
+    readings = {each.name: _reading(each, zone) for each in asked if each is not None}
+    return Inquiry(source, splitting, readings)
+
+
+def _reading(column: SourceColumn, zone: str) -> Reading:
+    """Return how a column is read; of one that is no number, whether it is there is read."""
+    x = field_of(column.name)
+    if column.kind is Kind.SET:
+        return Reading(f"{x} IS NOT NULL", (("there", "1::double precision"),))
+    if column.role is Role.TARGET and column.kind is not Kind.NUMBER:
+        return Reading(f"{x} IS NOT NULL", ())
+    if column.kind is Kind.CATEGORY:
+        return Reading(f"{x} IS NOT NULL", (("there", "1::double precision"),))
+    return reading(column.name, column.kind, column.type, zone)
+
+
+# --- the statement ------------------------------------------------------------------------------------------------------
+
+
+def statement(asked: Inquiry) -> str:
+    """Return the statement."""
+    split, target = asked.splitting, asked.source.target
+    fractions = target.kind is Kind.NUMBER and target.type.name in (*FLOATS, "numeric", "money")
+    return f"""WITH source AS (
+    SELECT {split.order or "NULL::text"} AS o, g, named, {DRAW} AS draw, y, m, k, c, z FROM (
+        SELECT {split.reads}, {"''::text" if fractions else as_text(target.name, target.type)} AS y,
+            {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
+        FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
+    ) AS hashed
+), classes AS (
+    SELECT y, count(*) AS n FROM source GROUP BY y
+), cut AS (
+    SELECT CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN g ELSE '' END AS g, count(*) AS n,
+        percentile_disc({FIRST}) WITHIN GROUP (ORDER BY o) AS first,
+        percentile_disc({SECOND}) WITHIN GROUP (ORDER BY o) AS second
+    FROM source GROUP BY 1
+), parted AS (
+    SELECT draw, y, m, k, c, z, {_part(split)} AS part FROM source
+    JOIN cut ON cut.g = CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN source.g ELSE '' END
+), size AS (
+    SELECT count(*) AS n FROM parted WHERE part = '{Part.TRAIN}'
+), counted AS (
+    SELECT 'text'::text AS what, at, value, count(*) AS n FROM (
+        SELECT generate_subscripts(c, 1) AS at, unnest(c) AS value FROM parted WHERE part = '{Part.TRAIN}'
+    ) AS texts WHERE value IS NOT NULL GROUP BY at, value
+    UNION ALL SELECT 'set', at, value, count(*) FROM (
+        SELECT at, unnest(value::text[]) AS value FROM (
+            SELECT generate_subscripts(z, 1) AS at, unnest(z) AS value FROM parted WHERE part = '{Part.TRAIN}'
+        ) AS sets
+    ) AS members WHERE value IS NOT NULL GROUP BY at, value
+), frequent AS (
+    SELECT counted.*, counted.n >= GREATEST(2, {RARE} * size.n) AS kept FROM counted, size
+)
+{" UNION ALL ".join(_answers(asked))}"""
+
+
+def _numbers(asked: Inquiry) -> str:
+    """The SQL of the numbers of a row; NaN for none, so that each takes the same bytes."""
+    values = [f"coalesce({asked.readings[name].guarded(at)}, 'NaN')" for name, at in asked.measured]
+    return f"ARRAY[{', '.join(values)}]::double precision[]"
+
+
+def _hashes(asked: Inquiry) -> str:
+    values = [f"coalesce(hashtext({as_text(each.name, each.type)}), 0)" for each in asked.hashed]
+    return f"ARRAY[{', '.join(values)}]::integer[]"
+
+
+def _texts(columns: Sequence[SourceColumn]) -> str:
+    values = [as_text(each.name, each.type) if each.kind is not Kind.SET else _as_set(each) for each in columns]
+    return f"ARRAY[{', '.join(values)}]::text[]"
+
+
+def _as_set(column: SourceColumn) -> str:
+    return f"{field_of(column.name)}::text[]::text"
+
+
+def _part(split: Splitting) -> str:
+    """The SQL of a row's part, from its order and the cuts of its class."""
+    return "source.named" if split.order is None else part_of("source.o", "cut.first", "cut.second")
+
+
+# The columns of the answer, whose rows say different things.
+_ANSWER = {
+    "what": "text",
+    "at": "integer",
+    "value": "text",
+    "part": "text",
+    "n": "bigint",
+    "kept": "bigint",
+    "various": "bigint",
+    "length": "float8",
+    "first": "text",
+    "second": "text",
+    "numbers": "bytea",
+    "hashes": "bytea",
+    "missing": "bigint[]",
+    "low": "float8[]",
+    "high": "float8[]",
+}
+
+
+def _answers(asked: Inquiry) -> list[str]:
+    """The queries of the answer."""
+    number, training = len(asked.measured), f"parted, size WHERE part = '{Part.TRAIN}'"
+    more = f"size.n > {asked.most}"  # than are in the sample; else numpy says it
+    sampled = f"draw < {asked.most}::float8 / GREATEST(size.n, 1)"
+    few = f"(SELECT count(*) FROM classes) <= {MOST_CLASSES}"
+    ranked = 'row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE "C") AS place'
+    return [
+        _answer("cut", what="'cut'", value="g", n="n", first="first", second="second"),
+        _answer("parted GROUP BY part", what="'part'", part="part", n="count(*)"),
+        _answer("classes", what="'classes'", n="count(*)"),
+        _answer(f"parted WHERE {few} GROUP BY y, part", what="'class'", value="y", part="part", n="count(*)"),
+        _answer(
+            training,
+            what="'rows'",
+            n="count(*)",
+            numbers=_joined("m", number, sampled),
+            hashes=_joined("k", len(asked.hashed), sampled),
+            missing=_each(number, f"sum(({more} AND m[{{}}] = 'NaN')::integer)"),
+            low=_each(number, f"min(CASE WHEN {more} THEN nullif(m[{{}}], 'NaN') END)"),
+            high=_each(number, f"max(CASE WHEN {more} THEN nullif(m[{{}}], 'NaN') END)"),
+        ),
+        _answer(
+            "frequent GROUP BY what, at",
+            what="what || 's'",
+            at="at",
+            n="sum(n)",
+            kept="sum(kept::integer)",
+            various="count(*)",
+            length="sum(n * length(value)) / sum(n)",
+        ),
+        _answer(
+            f"(SELECT *, {ranked} FROM frequent WHERE kept) AS ranked WHERE place <= {MOST_CODES}",
+            what="what",
+            at="at",
+            value="value",
+            n="n",
+        ),
+    ]
+
+
+def _answer(rows: str, **columns: str) -> str:
+    """One of these queries; the columns that it does not name are NULL."""
+    values = (f"({columns.get(name, 'NULL')})::{kind} AS {name}" for name, kind in _ANSWER.items())
+    return f"SELECT {', '.join(values)} FROM {rows}"
+
+
+def _each(count: int, expression: str) -> str:
+    return f"ARRAY[{', '.join(expression.format(at) for at in range(1, count + 1))}]"
+
+
+def _joined(name: str, count: int, which: str) -> str:
+    """The SQL of the arrays of some rows, one behind the other, as they are sent; nothing where they are empty."""
+    return f"string_agg(CASE WHEN {which} THEN array_send({name}) END, ''::bytea)" if count else "NULL"

@@ -1,0 +1,181 @@
+"""What is searched for a table of columns: networks, ranges, the method, and how it spends its time.
+
+Ranges and sizes are those of the authors of the networks (Gorishniy et al., "TabM", 2025, appendix D; Holzmueller et al.,
+"RealMLP", 2024), narrowed to what pays within minutes on few processors. What hangs on time goes by the rows, the network and
+the budget alone, and never by the machine: the same statement searches the same on any of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from automl.columns.layout import Layout
+from automl.columns.networks import Form, network, products
+from automl.errors import UsageError
+
+_SPEED = 1e10  # products a second that a processor trains with, about: forwards and backwards
+_STEP = 0.001  # seconds that a batch takes besides
+_PROCESSORS = 2
+_BATCH_SIZES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512), (math.inf, 1024))
+_PASSES_OF = 1_500  # rows that an iteration goes through at least: going to and fro must not take longer than training
+_R, _ETA, _RUNGS = 27, 3, 4  # configurations train for 1, 3, 9 and 27 more iterations
+_ITERATIONS = 2 * _R * _RUNGS  # that there is time for at least: two come to the top of the ladder, and what leads there
+_MOST_EPOCHS = 2  # of an iteration, where there is time for them
+_PATIENCE = 12
+_FEWEST = 4  # members of a network that has some
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much is tried.
+
+    Attributes:
+        forms: of the networks.
+        share: of the budget that the search takes; the rest is for what comes before it and behind it.
+        longest: seconds that it takes at most.
+        averaged: how many models are averaged at most.
+    """
+
+    forms: tuple[Form, ...]
+    share: float
+    longest: float
+    averaged: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network of a library."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SearchArguments:
+    """What madlib_keras_automl is called with, but for the names of tables.
+
+    Attributes:
+        averaged: how many of the best models are averaged when it is over; 1 for none.
+    """
+
+    architectures: tuple[Architecture, ...]
+    compile_params_grid: str
+    fit_params_grid: str
+    automl_method: str
+    automl_params: str
+    metrics_compute_frequency: int
+    random_state: int | None
+    averaged: int
+
+
+def _forms(members: int, sizes: Sequence[tuple[int, int]], dropouts: Sequence[float]) -> tuple[Form, ...]:
+    return tuple(Form(members, blocks, width, dropout) for blocks, width in sizes for dropout in dropouts)
+
+
+PRESETS: Mapping[str, Preset] = {
+    "fast": Preset((Form(1, 2, 256, 0.2, bins=32, embedding=8),), 0.5, 25.0, 1),
+    "good": Preset(_forms(16, ((2, 256),), (0.1, 0.3, 0.5)) + _forms(16, ((3, 256),), (0.3,)), 0.9, math.inf, 4),
+    "best": Preset(_forms(32, ((2, 256), (2, 512), (3, 256), (3, 512)), (0.1, 0.3, 0.5)), 0.92, math.inf, 5),
+}
+
+
+def find_preset(value: str | None) -> Preset:
+    """Return the preset of a name, in any case.
+
+    Raises:
+        UsageError: there is none.
+    """
+    name = "" if value is None else value.strip().lower()
+    if name not in PRESETS:
+        raise UsageError("preset", f"must be one of {', '.join(map(repr, PRESETS))}", value)
+    return PRESETS[name]
+
+
+def search_arguments(
+    preset: str,
+    layout: Layout,
+    rows: int,
+    budget_seconds: float,
+    objective: str | None,
+    random_state: int | None,
+    elapsed: float = 0.0,
+) -> SearchArguments:
+    """Return what a search is called with.
+
+    Args:
+        preset: its name.
+        rows: to train on.
+        budget_seconds: for everything.
+        objective: loss, or the name of a metric; None for the loss.
+        elapsed: how many of these seconds are over. Nothing but the end of the search hangs on that.
+    """
+    chosen = find_preset(preset)
+    seconds = min(chosen.share * budget_seconds, chosen.longest)
+    pace = _pace(chosen, layout, rows, seconds)
+    loss, metric, ranked = _objective(objective, layout.classes)
+    left = max(1.0, seconds - elapsed)
+    return SearchArguments(
+        tuple(Architecture(str(form), network(layout, form)) for form in pace.forms),
+        f"{{'loss': ['{loss}'], 'metrics': [{metric!r}], 'optimizer_params_list': [{{'optimizer': ['AdamW'],"
+        " 'learning_rate': [0.0005, 0.004, 'log'], 'weight_decay': [0.0001, 0.3, 'log']}]}",
+        pace.fit_params_grid,
+        "asha",
+        f"R={_R}, eta={_ETA}, sampler=tpe, objective={ranked}, keep=best, trial_patience={_PATIENCE}, max_time={left:.1f} s",
+        1,
+        random_state,
+        chosen.averaged,
+    )
+
+
+def batch_size(rows: int) -> int:
+    """Return the batch size for so many rows.
+
+    >>> batch_size(150), batch_size(4000), batch_size(43_000)
+    (32, 64, 512)
+    """
+    return next(size for most, size in _BATCH_SIZES if rows < most)
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """How a search spends its time.
+
+    Attributes:
+        forms: of the networks.
+        fit_params_grid: how many rows an iteration goes through.
+    """
+
+    forms: tuple[Form, ...]
+    fit_params_grid: str
+
+
+def _pace(preset: Preset, layout: Layout, rows: int, seconds: float) -> _Pace:
+    """Return it: fewer members where rows are many, and where that is not enough iterations that go through a part of them."""
+    size, forms = batch_size(rows), preset.forms
+    while (passes := _in_time(forms, layout, size, seconds) / rows) < _ITERATIONS and forms[0].members > _FEWEST:
+        forms = tuple(replace(form, members=form.members // 2) for form in forms)
+    epochs = max(1, min(_MOST_EPOCHS, int(passes / _ITERATIONS)), math.ceil(_PASSES_OF / rows))
+    grid = f"'batch_size': [{size}], 'epochs': [{epochs}]"
+    if passes < _ITERATIONS:
+        steps = max(1, math.ceil(passes / _ITERATIONS * rows / size / _PROCESSORS))  # of each of so many partitions
+        grid += f", 'steps_per_epoch': [{steps}]"
+    return _Pace(forms, f"{{{grid}}}")
+
+
+def _in_time(forms: Sequence[Form], layout: Layout, size: int, seconds: float) -> float:
+    """Return how many rows can be trained on in a time, by the larger half of the networks."""
+    costs = sorted(products(layout, form) for form in forms)
+    return _PROCESSORS * seconds / (costs[len(costs) // 2] / _SPEED + _STEP / size)
+
+
+def _objective(objective: str | None, classes: bool) -> tuple[str, str, str]:
+    """Return the loss, the metric beside it, and what ranks trials."""
+    loss, usual = ("categorical_crossentropy", "accuracy") if classes else ("mean_squared_error", "mean_absolute_error")
+    named = (objective or "loss").strip()
+    if named.lower() in ("loss", "log_loss", "logloss", "mse", "rmse", loss):
+        return loss, usual, "loss"
+    if not classes and named.lower() in ("mae", "mean_absolute_error"):
+        return "mean_absolute_error", "mean_squared_error", "loss"
+    return loss, named, named

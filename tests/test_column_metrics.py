@@ -1,0 +1,113 @@
+"""Measures of predictions, against scikit-learn's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn
+
+from automl.columns import metrics
+
+TRUTH = np.array([0, 1, 1, 0, 1, 0, 0, 1])
+PROBABILITY = np.array([0.1, 0.9, 0.4, 0.4, 0.8, 0.6, 0.2, 0.3], np.float32)
+OF_TWO = np.stack([1 - PROBABILITY, PROBABILITY], axis=1)
+SAID = (PROBABILITY >= 0.5).astype(np.int64)
+
+
+def test_two_classes() -> None:
+    found = metrics.of_classes(TRUTH, OF_TWO, SAID)
+    assert {name: each.value for name, each in found.items()} == pytest.approx(
+        {
+            "log_loss": sklearn.log_loss(TRUTH, PROBABILITY.astype(np.float64)),
+            "accuracy": 5 / 8,
+            "balanced_accuracy": (3 / 4 + 2 / 4) / 2,
+            "brier": 2 * sklearn.brier_score_loss(TRUTH, PROBABILITY),
+            "roc_auc": sklearn.roc_auc_score(TRUTH, PROBABILITY),
+            "precision": 2 / 3,
+            "recall": 2 / 4,
+            "f1": 4 / 7,
+        },
+        rel=1e-6,
+    )
+
+
+def test_the_constant_guess_knows_the_shares_of_the_classes() -> None:
+    truth = np.array([0, 1, 1, 1])
+    found = metrics.of_classes(truth, OF_TWO[:4], np.array([0, 1, 1, 0]))
+    assert found["log_loss"].constant == pytest.approx(sklearn.log_loss(truth, np.tile([0.25, 0.75], (4, 1))))
+    assert found["accuracy"].constant == 0.75
+    assert found["brier"].constant == pytest.approx(2 * 0.25 * 0.75)
+    assert (found["roc_auc"].constant, found["f1"].constant) == (0.5, None)
+
+
+def test_three_classes_of_which_one_never_comes() -> None:
+    truth, said = np.array([0, 2, 2, 0]), np.array([0, 1, 2, 2])
+    probabilities = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.3, 0.3, 0.4]])
+    found = metrics.of_classes(truth, probabilities, said)
+    assert found["log_loss"].value == pytest.approx(sklearn.log_loss(truth, probabilities, labels=[0, 1, 2]))
+    assert found["balanced_accuracy"].value == 0.5
+    assert found["macro_f1"].value == pytest.approx((2 / 3 + 2 / 4) / 2)
+    assert "roc_auc" not in found
+
+
+def test_a_probability_of_nothing_costs_no_more_than_that_of_keras_epsilon() -> None:
+    assert metrics.log_losses(np.array([0]), np.array([[0.0, 1.0]])).tolist() == pytest.approx([16.11809565])
+
+
+def test_numbers() -> None:
+    truth, predicted = np.array([3.0, -0.5, 2.0, 7.0]), np.array([2.5, 0.0, 2.0, 8.0])
+    found = metrics.of_numbers(truth, predicted)
+    assert {name: (each.value, each.constant) for name, each in found.items()} == {
+        "rmse": (
+            pytest.approx(sklearn.root_mean_squared_error(truth, predicted)),
+            pytest.approx(np.std([3.0, -0.5, 2.0, 7.0])),
+        ),
+        "mae": (0.5, pytest.approx(2.125)),
+        "median_absolute_error": (0.5, pytest.approx(2.125)),
+        "r2": (pytest.approx(sklearn.r2_score(truth, predicted)), 0.0),
+    }
+
+
+def test_numbers_that_are_all_the_same_tell_no_r2() -> None:
+    assert metrics.of_numbers(np.array([5.0, 5.0]), np.array([5.0, 6.0]))["r2"] == metrics.Measured(None, None)
+
+
+def test_confusion() -> None:
+    assert metrics.confusion(np.array([0, 1, 1, 2]), np.array([0, 1, 0, 0]), 4).tolist() == [
+        [1, 0, 0, 0],
+        [1, 1, 0, 0],
+        [1, 0, 0, 0],
+        [0, 0, 0, 0],
+    ]
+
+
+@pytest.mark.parametrize("positive", [[True, True], [False, False]])
+def test_one_class_tells_no_auc_and_no_threshold(positive: list[bool]) -> None:
+    assert metrics.roc_auc(np.array(positive), np.array([0.2, 0.3])) is None
+    assert metrics.best_threshold(np.array(positive), np.array([0.2, 0.3])) == 0.5
+
+
+def test_the_best_threshold_lies_halfway_between_two_probabilities() -> None:
+    # Sorted: 0.9+ 0.8+ 0.6- 0.4+- 0.3+ 0.2- 0.1-. F1 from 0.8 on 4/6, from 0.4 on 6/9, from 0.3 on 8/10.
+    assert metrics.best_threshold(TRUTH == 1, PROBABILITY) == pytest.approx((0.3 + 0.2) / 2)
+
+
+def test_of_thresholds_that_are_equally_good_the_one_closest_to_a_half_is_taken() -> None:
+    positive, probability = np.array([True, False, True, False]), np.array([0.9, 0.8, 0.7, 0.2])
+    assert metrics.best_threshold(positive, probability) == pytest.approx(0.45)  # from 0.7 on: 4/5, from 0.9 on: 2/3
+    best = metrics.best_threshold(np.array([True, False]), np.array([0.9, 0.2]))
+    assert best == pytest.approx(0.55)
+
+
+def test_the_best_threshold_is_that_of_all_thresholds() -> None:
+    generator = np.random.default_rng(1)
+    positive = generator.random(500) < 0.2
+    probability = np.clip(positive * 0.3 + generator.random(500) * 0.7, 0, 1).round(2)
+    best = metrics.best_threshold(positive, probability)
+    scores = [sklearn.f1_score(positive, probability >= each, zero_division=0) for each in np.linspace(0, 1, 1001)]
+    assert sklearn.f1_score(positive, probability >= best) == pytest.approx(max(scores))
+
+
+def test_at_a_threshold_that_nothing_reaches_there_is_no_precision() -> None:
+    found = metrics.at_threshold(np.array([True, False]), np.array([0.2, 0.3]), 0.5)
+    assert found == metrics.AtThreshold(0.5, 0, None, 0.0, 0.0)

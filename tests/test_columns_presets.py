@@ -1,0 +1,83 @@
+"""What is searched for a table of columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from automl.columns.layout import Layout
+from automl.columns.presets import batch_size, find_preset, search_arguments
+from automl.errors import UsageError
+from automl.search.methods import find_method
+from automl.search.steering import Keep
+
+LAYOUT = Layout(((0.0, 1.0),) * 9, 30, (12,), 2, True)
+NUMBER = Layout(((0.0, 1.0),) * 9, 30, (12,), 1, False)
+
+
+@pytest.mark.parametrize("rows", [1, 150, 4_000, 43_000, 1_000_000])
+@pytest.mark.parametrize("preset", ["fast", "good", "best"])
+def test_the_engine_takes_what_a_search_is_called_with(preset: str, rows: int) -> None:
+    made = search_arguments(preset, LAYOUT, rows, 600, None, 7)
+    params, steering = find_method(made.automl_method).read(made.automl_params)
+    assert steering.trial_patience is not None
+    assert params.max_iterations > steering.trial_patience
+    assert steering.keep is Keep.BEST
+    assert steering.max_time is not None
+    assert steering.max_time < 600
+    assert made.random_state == 7
+
+
+def test_a_preset_that_there_is_none_of() -> None:
+    assert find_preset(" GOOD ") is find_preset("good")
+    with pytest.raises(UsageError, match=r"^preset: must be one of 'fast', 'good', 'best', got 'better'$"):
+        find_preset("better")
+
+
+@pytest.mark.parametrize("preset", ["fast", "good", "best"])
+def test_architectures_have_names_that_tell_them_apart(preset: str) -> None:
+    made = search_arguments(preset, LAYOUT, 4_000, 600, None, None).architectures
+    assert len({each.name for each in made}) == len({each.text for each in made}) == len(made)
+
+
+def test_small_tables_go_through_several_passes_in_an_iteration() -> None:
+    assert "'epochs': [10]" in search_arguments("good", LAYOUT, 150, 600, None, None).fit_params_grid
+    assert "'epochs': [2]" in search_arguments("good", LAYOUT, 4_000, 600, None, None).fit_params_grid
+
+
+def test_of_larger_tables_networks_have_fewer_members_and_iterations_go_through_a_part_of_the_rows() -> None:
+    small, larger, large = (search_arguments("good", LAYOUT, rows, 600, None, None) for rows in (4_000, 10_000, 1_000_000))
+    assert [each.architectures[0].name for each in (small, larger, large)] == [
+        "16 members, 2 x 256, dropout 0.1",
+        "8 members, 2 x 256, dropout 0.1",
+        "4 members, 2 x 256, dropout 0.1",
+    ]
+    assert ["steps_per_epoch" in each.fit_params_grid for each in (small, larger, large)] == [False, False, True]
+
+
+def test_what_is_over_of_the_budget_changes_only_the_end() -> None:
+    made, later = (search_arguments("good", LAYOUT, 4_000, 600, None, None, elapsed) for elapsed in (0.0, 40.0))
+    assert made.automl_params.endswith("max_time=540.0 s")
+    assert later.automl_params == made.automl_params.replace("540", "500")
+    assert (later.fit_params_grid, later.architectures) == (made.fit_params_grid, made.architectures)
+
+
+def test_batch_sizes_grow_with_the_rows() -> None:
+    sizes = [batch_size(rows) for rows in (1, 2_799, 2_800, 4_500, 6_400, 32_000, 108_000, 10**8)]
+    assert sizes == [32, 32, 64, 128, 256, 512, 1024, 1024]
+
+
+@pytest.mark.parametrize(
+    ("objective", "layout", "loss", "metric", "ranked"),
+    [
+        (None, LAYOUT, "categorical_crossentropy", "accuracy", "loss"),
+        ("log_loss", LAYOUT, "categorical_crossentropy", "accuracy", "loss"),
+        ("AUC", LAYOUT, "categorical_crossentropy", "AUC", "AUC"),
+        (None, NUMBER, "mean_squared_error", "mean_absolute_error", "loss"),
+        ("RMSE", NUMBER, "mean_squared_error", "mean_absolute_error", "loss"),
+        ("mae", NUMBER, "mean_absolute_error", "mean_squared_error", "loss"),
+    ],
+)
+def test_what_is_ranked_by(objective: str | None, layout: Layout, loss: str, metric: str, ranked: str) -> None:
+    made = search_arguments("good", layout, 4_000, 600, objective, None)
+    assert made.compile_params_grid.startswith(f"{{'loss': ['{loss}'], 'metrics': ['{metric}'], ")
+    assert f", objective={ranked}, " in made.automl_params
