@@ -77,7 +77,9 @@ stop status destroy:  ## the private cluster: stop it, tell whether it runs, del
 	@deploy/cluster $@ || [[ $@ == status ]]
 
 .PHONY: all install uninstall
-all install uninstall:  ## the extension's files only, by PGXS; deploy/install does the rest as well
+all:  # what PGXN's client asks for first
+install uninstall:  ## the extension's files only, by PGXS; deploy/install does the rest as well
+all install uninstall:
 	@pg="$$(deploy/install --pg)" && prefix="$$(deploy/install --root)" && \
 	  $(MAKE) --no-print-directory sql-$@ PG_CONFIG="$$pg" PREFIX="$$prefix"
 
