@@ -86,7 +86,7 @@ class SearchArguments:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "fast": Preset(1, ((2, 256),), 0.5, 25.0, 1, bins=32, embedding=8),
+    "fast": Preset(1, ((2, 256),), 0.55, 32.0, 1, bins=32, embedding=8),
     "good": Preset(16, ((2, 256),), 0.9, math.inf, 3),
     "best": Preset(32, ((2, 256), (2, 512), (3, 256), (3, 512)), 0.92, math.inf, 5),
 }
