@@ -1051,7 +1051,7 @@ CREATE FUNCTION madlib.automl_train(
     model text,
     dependent_varname text,
     independent_varname text DEFAULT '*',
-    exclude text DEFAULT NULL,
+    "exclude" text DEFAULT NULL,
     id_col text DEFAULT NULL,
     objective text DEFAULT NULL,
     budget interval DEFAULT '10 min',
