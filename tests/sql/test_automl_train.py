@@ -38,7 +38,7 @@ ALTER TABLE customers ADD PRIMARY KEY (id);
 def lines(db: Session, source: str, model: str, target: str, **given: object) -> list[Any]:
     """Call it with other arguments by name."""
     arguments = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in given.items()}
-    named = "".join(f", {name} := %s" for name in arguments)
+    named = "".join(f', "{name}" := %s' for name in arguments)  # Greenplum 6 keeps the word EXCLUDE for itself
     return db.fetch(f"SELECT * FROM madlib.automl_train(%s, %s, %s{named})", source, model, target, *arguments.values())
 
 
@@ -552,3 +552,11 @@ def test_a_dry_run_makes_nothing(db: Session) -> None:
     names = list(dict.fromkeys(name for name, _ in steps))
     assert names[:7] == ["settings", "features", "rows", "order", "pack", "network", "search"]
     assert names[-5:] == ["summary", "columns", "threshold", "functions", "tidy"]
+
+
+OPTIONAL = ("independent_varname", "exclude", "id_col", "objective", "preset", "time_col", "split_col", "weight_col")
+
+
+@pytest.mark.parametrize("argument", OPTIONAL)
+def test_an_empty_text_was_not_given(customers: Session, argument: str) -> None:
+    assert script(customers, "customers", "m", "churned", **{argument: " "}) == script(customers, "customers", "m", "churned")
