@@ -112,7 +112,7 @@ def test_a_row_is_predicted_under_any_search_path(churn: Session) -> None:
     schema = churn.value("SELECT current_schema()")
     churn.run("SET search_path = pg_catalog")
     assert churn.value(f"SELECT {schema}.churn(c) FROM {schema}.customers c WHERE id = 1") == "yes"
-    assert churn.value(f"SELECT {schema}.churn_prob(c) ->> 'yes' IS NULL FROM {schema}.customers c WHERE id = 1") is False
+    assert churn.value(f"SELECT ({schema}.churn_prob(c) ->> 'yes') IS NULL FROM {schema}.customers c WHERE id = 1") is False
 
 
 def test_the_functions_are_made_again_with_another_threshold(churn: Session) -> None:
