@@ -17,7 +17,7 @@ CREATE DOMAIN share AS double precision CHECK (VALUE < 1000)
 # A NULL in each column now and then; texts with quotes, backslashes and braces; more than eight towns, which are codes.
 KINDS = """
 CREATE TABLE kinds AS SELECT i AS id, CASE WHEN i % 11 > 0 THEN (i * 37) % 61 END AS area,
-    CASE i % 13 WHEN 0 THEN NULL WHEN 1 THEN 'NaN' WHEN 2 THEN 'Infinity' ELSE (i * 7) % 29 / 8.0 END::float8 AS level,
+    CASE i % 13 WHEN 0 THEN NULL WHEN 1 THEN 'NaN' WHEN 2 THEN 'Infinity'::float8 ELSE (i * 7) % 29 / 8.0 END AS level,
     CASE WHEN i % 17 > 0 THEN (i % 50) * 12345678901234.5 END::numeric(30, 3) AS large,
     ((i * 31) % 40 / 64.0)::share AS share,
     (ARRAY['it''s', 'a "b"', 'back\\slash', '{x,y}', NULL])[1 + (i * 3) % 5]::text AS words,
