@@ -53,8 +53,7 @@ class Paces:
 
     def together(self, trial: int) -> int:
         """Return how many stops of a trial take a moment, as far as that is known."""
-        known = bool(self.stops) or (trial in self.of_trial and self.of_trial[trial].seen)
-        return int(min(_MOST_TRAINED, max(1.0, SHORT / max(self.expected(trial), 1e-9)))) if known else 1
+        return int(min(_MOST_TRAINED, max(1.0, SHORT / max(self.expected(trial), 1e-9)))) if self.stops else 1
 
     @property
     def mean(self) -> float | None:

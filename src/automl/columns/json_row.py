@@ -16,9 +16,9 @@ from automl.columns.table_model import SUMMARY, TableModel
 from automl.database.names import literal
 from automl.database.session import CallerDatabase, Prepared
 from automl.errors import UNDEFINED_COLUMN, UsageError
+from automl.prediction.one_row import VERSION
 from keras_seg.protocol.latest import Latest
 
-_VERSION = "ROW(tableoid, xmin, cmin, ctid)"  # of a row
 _SIZE = 1  # of what is kept; how many there are is what is bounded
 
 
@@ -68,10 +68,6 @@ class KeptAskings:
 
     def __init__(self) -> None:
         self._known: Latest[Asking] = Latest()
-
-    def __reduce__(self) -> tuple[type[KeptAskings], tuple[()]]:
-        """Who pickles a function of PL/Python, as custom functions are made, pickles GD with it: without what is kept."""
-        return KeptAskings, ()
 
     def get(self, open_model: Open, model: str | None, pred_type: str | None) -> Asking:
         """Return how a model is asked, as it is now."""
@@ -132,8 +128,8 @@ def _version(db: CallerDatabase, model: TableModel, rows: RowType) -> Prepared |
     does."""
     if db.dialect.segmented:
         return None
-    summary = f"SELECT {_VERSION} FROM {model.name.with_suffix(SUMMARY).sql} LIMIT 1"
-    source = f"SELECT {_VERSION} FROM pg_catalog.pg_class WHERE oid = {rows.source.oid}"
+    summary = f"SELECT {VERSION} FROM {model.name.with_suffix(SUMMARY).sql} LIMIT 1"
+    source = f"SELECT {VERSION} FROM pg_catalog.pg_class WHERE oid = {rows.source.oid}"
     return db.prepared(
         f"SELECT ROW({literal(model.given)}::regclass::oid, ({summary})::text, ({source})::text)::text AS version"
     )

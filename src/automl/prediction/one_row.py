@@ -15,7 +15,8 @@ from automl.database.session import CallerDatabase, Prepared
 from automl.prediction.model_tables import best_query, model_of
 from keras_seg.protocol.latest import Latest
 
-_VERSION = "ROW(tableoid, xmin, cmin, ctid)::text AS version"  # of a row
+VERSION = "ROW(tableoid, xmin, cmin, ctid)"  # of a row
+_VERSION = f"{VERSION}::text AS version"
 _VERSIONED = ("r", "p", "m")  # kinds of relations whose rows tell their version: tables, partitioned or materialized
 
 
@@ -42,10 +43,6 @@ class KeptModels:
 
     def __init__(self) -> None:
         self._known: Latest[Versioned] = Latest()
-
-    def __reduce__(self) -> tuple[type[KeptModels], tuple[()]]:
-        """Who pickles a function of PL/Python, as custom functions are made, pickles GD with it: without what is kept."""
-        return KeptModels, ()
 
     def packed(self, read: Read, model_table: str | None, mst_key: int | None) -> bytes:
         """Return a model as it is now.

@@ -27,6 +27,10 @@ class Latest(Generic[Value]):
         self._bytes = 0
         self._entries: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
 
+    def __reduce__(self) -> tuple[type[Latest[Value]], tuple[int, int]]:
+        """Who pickles a function of PL/Python, as custom functions are made, pickles GD with it: without what is kept."""
+        return type(self), (self._most, self._most_bytes)
+
     def get(self, key: Hashable) -> Value | None:
         """Return a value; None if it is not there."""
         if key not in self._entries:

@@ -45,10 +45,6 @@ class Answers:
     def __init__(self) -> None:
         self._models: Latest[Model] = Latest()
 
-    def __reduce__(self) -> tuple[type[Answers], tuple[()]]:
-        """Who pickles a function of PL/Python, as custom functions are made, pickles GD with it: without the models."""
-        return Answers, ()
-
     def _model(self, packed: bytes) -> Model:
         digest = digest_of(packed)
         return self._models.get(digest) or self._models.put(digest, Model(packed), len(packed))
