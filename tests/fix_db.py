@@ -278,7 +278,7 @@ def role(db: Session, request: pytest.FixtureRequest) -> Iterator[str]:
     cleaner = connect_to(db.dsn)
     cleaner.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", name)
     if cleaner.value("SELECT to_regclass('madlib.automl_runs') IS NOT NULL"):  # the next one has the same name
-        cleaner.run("DELETE FROM madlib.automl_runs WHERE owner = %s", name)
+        cleaner.run(f"SET ROLE {name}; DELETE FROM madlib.automl_runs; RESET ROLE")  # which only its owner sees
     cleaner.run(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
     cleaner.close()
 
