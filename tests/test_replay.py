@@ -650,5 +650,4 @@ def test_what_a_record_tells() -> None:
     assert history.trials[2].position == Position()
     assert history.trials[3].position == Position(1, 2)
     assert history.trials[3].evaluated == {1}
-    assert history.stale == ((1, 3),)
     assert history.elapsed == 30.0
