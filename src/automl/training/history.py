@@ -42,8 +42,8 @@ class InterruptedRun:
         """Raise unless the run would go on with what it was trained on."""
         if self.inputs not in (None, inputs):
             raise AutomlError(
-                f"run {self.run_id} cannot be resumed: what it was trained with has been written again since: a packed table, an"
-                " architecture, a custom function, or weights to begin from",
+                f"run {self.run_id} cannot be resumed: what it was trained with has been written again since: a packed table,"
+                " an architecture, a custom function, or weights to begin from",
                 sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
                 hint="If what they hold is the same, as after a restore from a dump, have it taken for the same: UPDATE"
                 f" madlib.automl_runs SET inputs = NULL WHERE run_id = {self.run_id}",
