@@ -234,7 +234,7 @@ class Soak:
             statement(session)
             self.expected[name] = contents(session)
             self.iterations[name] = self.made_iterations(session)
-            self.told[name] = told(session)
+            self.told[name] = evaluated(session)
             self.clear(session)
         session.close()
 
@@ -267,7 +267,7 @@ class Soak:
         found, expected = contents(session), self.expected[name]
         others = sorted(table for table in found.keys() | expected if found.get(table) != expected.get(table))
         if others:
-            parted = "; ".join((parting(told(session), self.told[name]), *self.warnings))
+            parted = "; ".join((parting(evaluated(session), self.told[name]), *self.warnings))
             raise Wrong(f"tables of {name} are not those of the search undisturbed: {', '.join(others)}; {parted}")
         self.clear(session)
         session.close()
@@ -384,7 +384,7 @@ class Soak:
         return "\n".join(lines)
 
 
-def told(session: Session) -> dict[tuple[int, int], str]:
+def evaluated(session: Session) -> dict[tuple[int, int], str]:
     """What the record tells of the one run that there is, by iteration and trial."""
     return {(iteration, trial): text for iteration, trial, text in session.fetch(TOLD)}
 

@@ -16,7 +16,7 @@ import pytest
 
 from automl.cluster import outbox
 from automl.cluster.channel import Channel
-from automl.cluster.connection import Address
+from automl.cluster.connection import Address, logging_in
 from automl.cluster.driver import psycopg
 from automl.cluster.waits import Wait
 from automl.training.rows import Integer, Row
@@ -185,7 +185,7 @@ def test_the_last_words_are_said_where_a_connection_is_deaf_and_a_new_one_takes_
     db.run("CREATE TABLE noted (run_id bigint, number integer PRIMARY KEY)")
     at = db.info
     box = outbox.Outbox(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test", lambda: None)
-    transaction, logging_in = Channel.transaction, outbox.logging_in
+    transaction = Channel.transaction
 
     def deaf(channel: Channel, statements: Any) -> Any:
         channel.idle = False
