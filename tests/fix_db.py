@@ -33,6 +33,8 @@ class Failure(NamedTuple):
     hint: str | None
 
 
+# Processes that test side by side keep some sessions each, from one file to the next that trains on sessions.
+KEEPS = "SET keras_automl.kept_sessions = 16; SET keras_automl.keep_sessions = 1200"
 TEMPORARY = "SELECT oid::regclass FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
 
 
@@ -248,10 +250,8 @@ def keeps_none(request: pytest.FixtureRequest) -> bool:
 
 
 def keeping(request: pytest.FixtureRequest) -> str:
-    """The statement that says how long a test's sessions keep others: processes that test side by side keep some each."""
-    if keeps_none(request):
-        return "SET keras_automl.keep_sessions = 0"
-    return "SET keras_automl.kept_sessions = 16"
+    """The statement that says how long a test's sessions keep others."""
+    return "SET keras_automl.keep_sessions = 0" if keeps_none(request) else KEEPS
 
 
 @pytest.fixture

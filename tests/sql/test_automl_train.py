@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fix_db import CURRENT_SCHEMA, Session
-from fix_search import in_schema
+from fix_search import lent
 
 # 600 customers: numbers with NULL, NaN and infinity, a boolean, categories, a date, moments, and what tells nothing.
 CUSTOMERS = """
@@ -71,15 +71,14 @@ def error(db: Session, source: str, target: str, **given: object) -> tuple[str, 
 
 
 @pytest.fixture(scope="module")
-def customers(database: str) -> Iterator[Session]:
+def customers(quick: Session) -> Iterator[Session]:
     """A session with the customers, and the script for them executed up to the table of rows."""
-    session = in_schema(database, "t_automl_train")
-    session.run("SET TimeZone = 'Europe/Berlin'; SET keras_automl.sessions = 0")
-    session.run(CUSTOMERS)
-    session.steps = prepared(session, "customers", "churn", "churned")  # type: ignore[attr-defined]
-    session.about = columns(session, session.steps, "churn")  # type: ignore[attr-defined]
-    yield session
-    session.close()
+    with lent(quick, "t_automl_train") as session:
+        session.run("SET TimeZone = 'Europe/Berlin'; SET keras_automl.sessions = 0")
+        session.run(CUSTOMERS)
+        session.steps = prepared(session, "customers", "churn", "churned")  # type: ignore[attr-defined]
+        session.about = columns(session, session.steps, "churn")  # type: ignore[attr-defined]
+        yield session
 
 
 # --- features -----------------------------------------------------------------------------------------------------------
