@@ -20,7 +20,7 @@ from test_resume import MADE, NET, contents
 from fix_calls import Call, waited
 from fix_db import Session, connect_to
 from fix_own_server import OwnServer
-from fix_search import PAGE_COMPILE, dense, in_schema, load, make_iris, search
+from fix_search import PAGE_COMPILE, dense, in_schema, lent, load, make_iris, search
 
 ROOM = "t_crashes"
 PATIENCE = 90.0  # seconds for a moment to come
@@ -32,7 +32,7 @@ OURS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND pid <> 
 
 def enter(server: OwnServer) -> Session:
     """Open a session in the schema of these tests."""
-    return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=2 -c keras_automl.keep_sessions=0")
+    return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=1 -c keras_automl.keep_sessions=0")
 
 
 def long_search(session: Session) -> None:
@@ -49,12 +49,17 @@ def long_search(session: Session) -> None:
     )
 
 
+def make_tables(session: Session) -> None:
+    """Make packed tables and a library."""
+    make_iris(session)
+    load(session, "lib", NET, dense(3))
+
+
 @pytest.fixture(scope="module")
 def prepared(own_server: OwnServer) -> OwnServer:
     """The server with a schema that has packed tables and a library."""
     session = in_schema(own_server.dsn, ROOM)
-    make_iris(session)
-    load(session, "lib", NET, dense(3))
+    make_tables(session)
     # A model of three equal classes, as fit makes it.
     weights = np.zeros(4 * 3 + 3, np.float32).tobytes()
     session.run("CREATE TABLE answering AS SELECT model_arch, %s::bytea AS model_weights FROM lib WHERE model_id = 2", weights)
@@ -67,15 +72,13 @@ def prepared(own_server: OwnServer) -> OwnServer:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(prepared: OwnServer) -> dict[str, object]:
-    """What is in the tables of the search where nothing disturbs it."""
-    session = enter(prepared)
-    long_search(session)
-    found = contents(session)
-    session.run(f"DROP TABLE {', '.join(found)}")
-    session.run("DELETE FROM madlib.automl_runs")
-    session.close()
-    return found
+def undisturbed(quick: Session) -> dict[str, object]:
+    """What is in the tables of the search where nothing disturbs it: on the server of the other tests, which goes on."""
+    with lent(quick, ROOM) as session:
+        make_tables(session)
+        session.run("SET keras_automl.sessions = 0")
+        long_search(session)
+        return contents(session)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +21,9 @@ from automl.cluster.outbox import Outbox
 from automl.training.rows import Integer, Row
 from automl.training.statements import Table
 from fix_db import Session
-from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, load, make_iris, search, sequential
+from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, lent, load, make_iris, search, sequential
 from keras_seg.protocol.variables import Variable, Variables
 from keras_seg.training.buffers import in_parts
-
-pytestmark = pytest.mark.keeps_none
 
 TWO_LAYERS = sequential(
     ("Dense", {"units": 6, "activation": "relu", "batch_input_shape": [None, 4]}),
@@ -59,10 +57,12 @@ def small_search(session: Session, name: str, **arguments: object) -> tuple[str,
 
 
 @pytest.fixture
-def prepared(db: Session) -> Session:
-    make_iris(db)
-    load(db, "nets", TWO_LAYERS)
-    return db
+def prepared(quick: Session) -> Iterator[Session]:
+    """A session that has imported TensorFlow, and sessions are kept for, in a schema with packed tables and a network."""
+    with lent(quick, "t_sessions") as session:
+        make_iris(session)
+        load(session, "nets", TWO_LAYERS)
+        yield session
 
 
 class Stumbling:
