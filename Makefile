@@ -26,7 +26,7 @@ ifdef ARGS
 	@$(with_dsn) python -m pytest $(ARGS)
 else
 	@$(with_dsn) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not soak'
-	@$(with_dsn) python -m pytest -m 'alone and not soak'
+	@$(with_dsn) python -m pytest -m 'alone and not soak' tests/sql
 endif
 
 .PHONY: test-on

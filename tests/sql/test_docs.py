@@ -35,11 +35,17 @@ def statements_of(block: str) -> list[str]:
     return [statement for statement in re.split(r";[ ]*$", block, flags=re.M) if statement.strip()]
 
 
-def run_blocks(db: Session, document: str) -> None:
+# A search that has a budget takes the whole of it. That the statements run is seen from a few trials as well.
+BUDGET = "budget := '1 min'"
+FEW = '{"automl_method": "hyperopt", "automl_params": "algorithm=rand, num_configs=2, num_iterations=5, keep=best"}'
+
+
+def run_blocks(db: Session, document: str, few: bool = True) -> None:
+    """Run the blocks of a document; with `few` a search that has a budget makes a few trials only."""
     for number, block in enumerate(blocks_of(document), 1):
         for statement in statements_of(block):
             try:
-                db.run(statement)
+                db.run(statement.replace(BUDGET, f"{BUDGET}, params := '{FEW}'") if few else statement)
             except Exception as error:
                 pytest.fail(f"{document}, SQL block {number}: {error}\n{statement}")
 
@@ -59,10 +65,14 @@ def first_cells(text: str) -> set[str]:
 # --- the blocks run -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each not in (REFERENCE, OUT_AND_IN)])
-def test_every_sql_block_runs(iris: Session, document: str) -> None:
+RUN = [each for each in DOCUMENTS if each not in (REFERENCE, OUT_AND_IN)]
+WHOLE = [pytest.param(each, False, marks=pytest.mark.soak) for each in RUN if BUDGET in "".join(blocks_of(each))]
+
+
+@pytest.mark.parametrize(("document", "few"), [*((each, True) for each in RUN), *WHOLE])
+def test_every_sql_block_runs(iris: Session, document: str, few: bool) -> None:
     iris.run("SET client_min_messages = warning; " + (EXAMPLES / "penguins.sql").read_text() + "RESET client_min_messages")
-    run_blocks(iris, document)
+    run_blocks(iris, document, few)
 
 
 def test_a_model_goes_out_and_comes_in(iris: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

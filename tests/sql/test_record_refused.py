@@ -18,7 +18,7 @@ from fix_db import Session, connect_to
 from fix_own_server import OwnServer
 from fix_search import dense, in_schema, load, make_iris, search, sequential
 
-pytestmark = [pytest.mark.alone, pytest.mark.postgresql("Greenplum lets no trigger look at other tables")]
+pytestmark = pytest.mark.postgresql("Greenplum lets no trigger look at other tables")
 PATIENCE = 120.0
 MD5 = "SELECT md5(string_agg(md5(model_weights), ',' ORDER BY mst_key)) FROM {}"
 LAST = "SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs"
@@ -77,7 +77,7 @@ def test_what_the_server_refuses_for_a_while_is_written_later(prepared: Session,
     refused = 0
     for code in CODES:
         refusing.run("INSERT INTO refused VALUES (%s)", code)
-        time.sleep(0.7)
+        time.sleep(0.5)
         refused += call.is_alive()
         assert call.is_alive() or call.error is None, call.error
         refusing.run("DELETE FROM refused")

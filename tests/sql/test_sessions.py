@@ -207,6 +207,15 @@ def test_rows_that_are_not_committed_are_searched_in_the_callers_session(prepare
     assert prepared.value("SELECT to_regclass('uncommitted') IS NULL")
 
 
+def test_a_rollback_takes_the_tables_back(prepared: Session) -> None:
+    prepared.run("SET keras_automl.sessions = 0; BEGIN")
+    small_search(prepared, "taken_back")
+    assert prepared.value("SELECT count(*) FROM pg_class WHERE relname ~ '^taken_back'") > 3
+    prepared.run("ROLLBACK")
+    assert prepared.value("SELECT count(*) FROM pg_class WHERE relname ~ '^taken_back'") == 0
+    assert prepared.value("SELECT count(*) FROM madlib.automl_runs WHERE model_output_table ~ 'taken_back'") == 0
+
+
 def test_changed_rows_of_a_committed_table_are_seen(prepared: Session) -> None:
     prepared.run("SET keras_automl.sessions = 1")
     prepared.notices.clear()
