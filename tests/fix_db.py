@@ -6,7 +6,7 @@ import os
 import re
 from collections import UserList, namedtuple
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -194,11 +194,13 @@ def own_schema(session: Session, database: str, test_name: str) -> Iterator[Sess
     try:
         yield session
     finally:
-        if not is_as_new(session):  # the test may have broken or changed its own session in any way
+        drop = f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE; RESET client_min_messages"
+        if is_as_new(session):
+            session.run(drop)
+        else:  # the test may have broken or changed its own session in any way
             session.close()
-        cleaner = connect_to(database)
-        cleaner.run(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE")
-        cleaner.close()
+            with closing(connect_to(database)) as cleaner:
+                cleaner.run(drop)
 
 
 def is_as_new(session: Session) -> bool:

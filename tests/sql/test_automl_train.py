@@ -420,12 +420,13 @@ def test_generated_columns(db: Session) -> None:
     assert columns(db, steps, "m")["double"].treatment == "number"
 
 
-def test_a_table_of_1600_columns(db: Session) -> None:
-    names = ", ".join(f"(i * {number}) % 97 AS c{number}" for number in range(1, 1_600))
+@pytest.mark.parametrize("width", [400, pytest.param(1_600, marks=pytest.mark.soak)])
+def test_a_table_of_very_many_columns(db: Session, width: int) -> None:
+    names = ", ".join(f"(i * {number}) % 97 AS c{number}" for number in range(1, width))
     db.run(f"CREATE VIEW wide AS SELECT i % 2 AS y, {names} FROM generate_series(1, 100) i")
     steps = prepared(db, "wide", "m", "y")
-    assert db.value("SELECT count(*) FROM m_rows WHERE array_length(features, 1) >= 1580") == 100
-    assert len(columns(db, steps, "m")) == 1_600
+    assert db.value("SELECT count(*) FROM m_rows WHERE array_length(features, 1) >= %s", width - 20) == 100
+    assert len(columns(db, steps, "m")) == width
 
 
 def test_views_partitions_and_schemas(db: Session) -> None:

@@ -46,7 +46,6 @@ from keras_seg.protocol.orders import (
     VisitReport,
 )
 
-
 # What one session does two do as well.
 KIND_OF_EACH = [pytest.param(kind, marks=pytest.mark.soak if kind == "1 session" else ()) for kind in KINDS]
 

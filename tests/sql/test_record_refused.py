@@ -77,7 +77,7 @@ def test_what_the_server_refuses_for_a_while_is_written_later(prepared: Session,
     refused = 0
     for code in CODES:
         refusing.run("INSERT INTO refused VALUES (%s)", code)
-        time.sleep(0.5)
+        time.sleep(0.7)
         refused += call.is_alive()
         assert call.is_alive() or call.error is None, call.error
         refusing.run("DELETE FROM refused")
