@@ -188,7 +188,7 @@ def test_what_an_earlier_call_has_left_is_replaced_and_nothing_else(db: Session)
 
 
 def test_a_table_that_others_do_not_see(db: Session) -> None:
-    db.run(f"SET keras_automl.keep_sessions = 0; BEGIN; {HOUSES}")
+    db.run(f"BEGIN; {HOUSES}")
     said = train(db, "big", "size")
     db.run("COMMIT")
     assert list(said) == NAMES

@@ -285,9 +285,8 @@ def test_nobody_can_make_the_tidying_delete_what_counts(db: Session, role: str, 
 
 
 def test_tidying_leaves_the_latest_state_and_those_that_are_said_to_be_kept(db: Session) -> None:
-    db.run(
-        "DELETE FROM madlib.automl_runs WHERE status <> 'finished'"
-    )  # large states of cancelled searches are a reason to let more lie
+    # Large states of cancelled searches are a reason to let more lie.
+    db.run("DELETE FROM madlib.automl_runs WHERE status <> 'finished'")
     run = db.value("INSERT INTO madlib.automl_runs (method) VALUES ('hyperband') RETURNING run_id")
     columns = "run_id, mst_key, iteration, visits, state"
     for visits in range(1, 15):
