@@ -50,6 +50,36 @@ def run_blocks(db: Session, document: str, few: bool = True) -> None:
                 pytest.fail(f"{document}, SQL block {number}: {error}\n{statement}")
 
 
+class Psql:
+    """A psql in the schema of a session, which runs blocks: one for all, because a new session imports TensorFlow again."""
+
+    _AS_NEW = "\n\\t off\n\\pset format aligned\n\\echo done\n"
+
+    def __init__(self, db: Session) -> None:
+        command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", db.dsn]
+        options = {**os.environ, "PGOPTIONS": f"-c search_path={db.value('SELECT current_schema()')}"}
+        pipe = subprocess.PIPE
+        self._psql = subprocess.Popen(command, env=options, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+    def __enter__(self) -> Psql:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._psql.communicate()
+
+    def run(self, block: str) -> None:
+        """Run a block; it is a failure of the test if psql says anything but rows, or ends."""
+        assert self._psql.stdin is not None and self._psql.stdout is not None
+        self._psql.stdin.write(block + self._AS_NEW)
+        self._psql.stdin.flush()
+        said = []
+        for line in self._psql.stdout:
+            if line == "done\n":
+                return
+            said.append(line)
+        pytest.fail(f"psql has ended: {''.join(said)}\n{block}")
+
+
 def sections() -> dict[str, str]:
     """The sections of the reference by their heading of the third level."""
     parts = re.split(r"^### (.*)$", text_of(REFERENCE), flags=re.M)
@@ -77,18 +107,17 @@ def test_every_sql_block_runs(iris: Session, document: str, few: bool) -> None:
 
 def test_a_model_goes_out_and_comes_in(iris: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("keras.src.trainers.trainer.model_supports_jit", lambda _: False)  # XLA takes long, and changes nothing
     known: dict[str, Any] = {}
-    psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", iris.dsn]
-    options = {**os.environ, "PGOPTIONS": f"-c search_path={iris.value('SELECT current_schema()')}"}
-    for kind, block in re.findall(r"^```(sql|psql|python)\n(.*?)^```", text_of(OUT_AND_IN), re.M | re.S):
-        if kind == "sql":
-            for statement in statements_of(block):
-                iris.run(statement)
-        elif kind == "psql":
-            said = subprocess.run(psql, input=block, env=options, capture_output=True, text=True)
-            assert said.returncode == 0, said.stderr
-        else:
-            exec(block, known)
+    with Psql(iris) as psql:
+        for kind, block in re.findall(r"^```(sql|psql|python)\n(.*?)^```", text_of(OUT_AND_IN), re.M | re.S):
+            if kind == "sql":
+                for statement in statements_of(block):
+                    iris.run(statement)
+            elif kind == "psql":
+                psql.run(block)
+            else:
+                exec(block, known)
     assert known["after"]["loss"] < known["before"]["loss"]
     assert np.allclose(known["winner"].predict(known["x"], verbose=0), known["outputs"], atol=1e-5)
     assert json.loads(Path("winner.json").read_text())["keras_automl"] == known["about"]
