@@ -22,6 +22,7 @@ from fix_db import Session, connect_to
 from fix_own_server import OwnServer
 from fix_search import PAGE_COMPILE, dense, in_schema, lent, load, make_iris, search
 
+pytestmark = pytest.mark.postgresql("what is made here is compared with what is made there")
 ROOM = "t_crashes"
 PATIENCE = 90.0  # seconds for a moment to come
 LEAVES_WITHIN = 10.0  # seconds, of a process whose server is gone
@@ -82,7 +83,7 @@ def undisturbed(quick: Session) -> dict[str, object]:
 
 
 @pytest.fixture
-def server(prepared: OwnServer) -> Iterator[OwnServer]:
+def mended(prepared: OwnServer) -> Iterator[OwnServer]:
     """The server, which runs, and runs again afterwards."""
     yield prepared
     prepared.mend()
@@ -164,19 +165,19 @@ def journey() -> Journey:
     "fault", [pytest.param(kill_the_caller, marks=pytest.mark.soak), *FAULTS], ids=lambda fault: fault.__name__
 )
 def test_whatever_ends_a_run_nothing_of_it_is_left_and_it_can_go_on(
-    server: OwnServer, undisturbed: dict[str, object], journey: Journey, fault: Fault
+    mended: OwnServer, undisturbed: dict[str, object], journey: Journey, fault: Fault
 ) -> None:
-    postmaster = server.postmaster
-    journey.disturb(server, fault)
+    postmaster = mended.postmaster
+    journey.disturb(mended, fault)
     if fault is kill_the_postmaster:
         begin = time.monotonic()
-        assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
+        assert waited(lambda: mended.processes == [], LEAVES_WITHIN), mended.processes
         print(f"left after {time.monotonic() - begin:.1f} s")
     if fault in (stop_at_once, kill_the_postmaster):
-        server.mend()
-        assert server.postmaster != postmaster
-    assert waited(server.answers, PATIENCE)
-    watcher = enter(server)
+        mended.mend()
+        assert mended.postmaster != postmaster
+    assert waited(mended.answers, PATIENCE)
+    watcher = enter(mended)
     assert waited(lambda: watcher.fetch(OURS, "^keras_automl") == [], LEAVES_WITHIN)
     assert watcher.fetch(MADE) == []
     assert watcher.fetch("SELECT run_id, alive FROM madlib.automl_runs") == [(journey.number, False)]
@@ -184,9 +185,9 @@ def test_whatever_ends_a_run_nothing_of_it_is_left_and_it_can_go_on(
 
 
 def test_a_run_that_was_interrupted_again_and_again_ends_as_one_that_was_not(
-    server: OwnServer, undisturbed: dict[str, object], journey: Journey
+    mended: OwnServer, undisturbed: dict[str, object], journey: Journey
 ) -> None:
-    session = enter(server)
+    session = enter(mended)
     journey.go(session)
     assert contents(session) == undisturbed
     assert session.fetch("SELECT status, alive FROM madlib.automl_runs") == [("finished", False)]
@@ -201,19 +202,19 @@ def long_visits(session: Session) -> None:
     search(session, "made", fit_params_grid="{'batch_size': [1], 'epochs': [100000]}")
 
 
-def test_sessions_in_a_long_visit_leave_when_their_postmaster_is_killed(server: OwnServer) -> None:
-    caller, watcher = enter(server), enter(server)
+def test_sessions_in_a_long_visit_leave_when_their_postmaster_is_killed(mended: OwnServer) -> None:
+    caller, watcher = enter(mended), enter(mended)
     call = Call(caller, long_visits)
     training = f"{OURS} AND query ~ 'automl_visit' AND state = 'active'"
     assert waited(lambda: watcher.fetch(training, "^keras_automl") != [] or not call.is_alive(), PATIENCE)
     time.sleep(1)
     assert call.is_alive(), call.error
-    server.kill()
-    assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
+    mended.kill()
+    assert waited(lambda: mended.processes == [], LEAVES_WITHIN), mended.processes
     call.join(PATIENCE)
     assert call.error is not None
-    server.mend()
-    session = enter(server)
+    mended.mend()
+    session = enter(mended)
     session.run("DELETE FROM madlib.automl_runs")
     session.close()
 
@@ -253,9 +254,9 @@ def has_metrics(reader: Session) -> bool:
 
 @pytest.mark.soak
 def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
-    server: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
+    mended: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
 ) -> None:
-    caller, reader = enter(server), enter(standby)
+    caller, reader = enter(mended), enter(standby)
     caller.run("DELETE FROM madlib.automl_runs")
     require_reading_only(reader)
     call = Call(caller, long_search)
@@ -264,7 +265,7 @@ def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
         assert reader.value(f"SELECT count(*) > 0 FROM madlib.{view}"), view
     assert reader.value("SELECT status FROM madlib.automl_progress") == "running"
     assert call.is_alive(), call.error
-    server.stop("immediate")
+    mended.stop("immediate")
     call.join(PATIENCE)
     standby.promote()
     run, status, alive = reader.fetch("SELECT run_id, status, alive FROM madlib.automl_runs")[0]
