@@ -31,7 +31,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A .keras file as Keras writes it, of a model that was trained."""
     path = tmp_path_factory.mktemp("files") / "model.keras"
     model = network((4,), *(layers.Dense(3, "relu") for _ in range(20)), layers.BatchNormalization(), layers.Dropout(0.5))
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("adam", "mse", run_eagerly=True)
     model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
     model.save(path)
     return path.read_bytes()

@@ -221,7 +221,7 @@ def test_weights_that_keras_saved_come_in_as_they_stand_in_a_library(
 
 def test_a_file_of_a_model_that_was_trained_has_its_optimizer_left_out(tmp_path: Path) -> None:
     model, path = network((4,), layers.Dense(3)), tmp_path / "model.keras"
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("adam", "mse", run_eagerly=True)
     model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
     model.save(path)
     architecture, weights = keras_file.read(path.read_bytes())
