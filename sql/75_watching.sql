@@ -109,7 +109,7 @@ BEGIN
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
         leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
-            ORDER BY delivered AND t.status = 'stopped',
+            ORDER BY delivered AND t.status NOT IN ('finished', 'failed'),
                 CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
                 THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
     ELSE
@@ -124,8 +124,9 @@ BEGIN
             compile_params || ' ' || fit_params)
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
-            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND NOT (delivered AND p.status = 'stopped')
-                THEN sign * p.value END AS score, m.course, c.varied, c.compile_params, c.fit_params
+            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND (p.status = 'finished' OR NOT delivered)
+                THEN sign * p.value END AS score, delivered AND coalesce(p.status, 'waiting') NOT IN ('finished', 'failed') AS undecided,
+            m.course, c.varied, c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
             SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
@@ -138,8 +139,8 @@ BEGIN
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score, delivered AND status = 'stopped', value IS NULL, mst_key)
-    ORDER BY score, delivered AND status = 'stopped', value IS NULL, mst_key;
+    WINDOW place AS (ORDER BY score, undecided, value IS NULL, mst_key)
+    ORDER BY score, undecided, value IS NULL, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS

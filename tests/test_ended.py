@@ -93,6 +93,7 @@ def test_it_goes_on_to_what_it_would_have_become(
         assert stopped.found.trials == whole.found.trials
         assert stopped.record.run["status"] == "finished"
         assert stopped.record.curves == whole.record.curves
+        assert {row["status"] for row in stopped.record.trials.values()} <= {"finished", "failed"}
 
 
 @pytest.mark.parametrize("keep", list(Keep))
@@ -102,7 +103,8 @@ def test_what_is_delivered_is_what_the_record_ranks(
     for decisions in range(3, 9):
         made = ended(monkeypatch, plan, Steering(keep=keep, decisions=decisions), decisions, reaches=(None,) * 9)
         found: dict[int, Any] = made.found.trials
-        losses = {number: [each.validation[0] for each in curve] for number, (_, _, curve, error, _) in found.items() if not error}
+        curves = {number: curve for number, (_, _, curve, error, _) in found.items() if error is None}
+        losses = {number: [each.validation[0] for each in curve] for number, curve in curves.items()}
         values = {number: min(each) if keep is Keep.BEST else each[-1] for number, each in losses.items()}
         rows = {number: row for (number,), row in made.record.trials.items()}
         assert {number: (rows[number]["status"], rows[number]["objective"]) for number in values} == {

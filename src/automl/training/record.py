@@ -106,7 +106,7 @@ class RunRecord:
         self._metrics: list[MetricRow] = []
         self._progress: dict[int, Progress] = {}
         self._last: dict[int, Progress] = {}
-        self._interrupted: list[TrialRow] = []
+        self._begun: list[TrialRow] = []
         self._known: set[tuple[int, int]] = set()
         self._states = RestingStates(memory, Allowance(hourly), self._read_state)
         self._grown = 0
@@ -152,7 +152,7 @@ class RunRecord:
         anchors = read(Anchor, self._journal.execute(_ANCHORS, run))
         self._states.recall(anchors)
         self._known = {(row.mst_key, row.iteration) for row in metrics}
-        self._interrupted = [row for row in trials if row.status in (TrialStatus.RUNNING, TrialStatus.STOPPED)]
+        self._begun = [row for row in trials if row.status not in (TrialStatus.WAITING, TrialStatus.FAILED)]
         return remembered(partitions, trials, metrics, anchors)
 
     def resume(self, where: Where) -> None:
@@ -167,7 +167,7 @@ class RunRecord:
         # What a process of the last time may still be writing comes before, whenever it comes.
         self._n = (last.n // _TRIES + 1) * _TRIES
         self._state = replace(_running(where, last), tables=last.tables)  # they are there until others are
-        for trial in self._interrupted:
+        for trial in (each for each in self._begun if each.mst_key not in self._progress):  # what is replayed has said more
             self.progress(replace(trial.progress, status=TrialStatus.WAITING))
         self._write([*self._new_state(), *self._rows()])
         self._tidy()
