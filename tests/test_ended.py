@@ -100,7 +100,7 @@ def test_it_goes_on_to_what_it_would_have_become(
 def test_what_is_delivered_is_what_the_record_ranks(
     monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], keep: Keep
 ) -> None:
-    for decisions in range(3, 9):
+    for decisions in range(5, 9):
         made = ended(monkeypatch, plan, Steering(keep=keep, decisions=decisions), decisions, reaches=(None,) * 9)
         found: dict[int, Any] = made.found.trials
         curves = {number: curve for number, (_, _, curve, error, _) in found.items() if error is None}
