@@ -1121,7 +1121,7 @@ COMMENT ON FUNCTION madlib.automl_superusers_only() IS
 
 DO $$
 BEGIN
-    IF version() !~ 'Greenplum|Cloudberry' THEN
+    IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite WHERE rulename = 'automl_trial_log_too') THEN
         CREATE TRIGGER automl_superusers_only BEFORE INSERT OR UPDATE OR DELETE ON madlib.automl_tensorboard_setting
             FOR EACH ROW EXECUTE PROCEDURE madlib.automl_superusers_only();
         ALTER TABLE madlib.automl_tensorboard_setting ENABLE ALWAYS TRIGGER automl_superusers_only;
