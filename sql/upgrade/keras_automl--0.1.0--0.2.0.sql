@@ -1130,6 +1130,7 @@ $$;
 COMMENT ON FUNCTION madlib.automl_superusers_only() IS
 'Internal: keeps those out who may write to every table, as members of pg_write_all_data.';
 
+-- But where 90_dialect.sql has put rules in the place of foreign keys: it tells which database that is.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite WHERE rulename = 'automl_trial_log_too') THEN

@@ -50,9 +50,28 @@ def caller(prepared: Session) -> Session:
     return prepared
 
 
+def test_it_goes_on_to_the_end_of_its_plan(caller: Session) -> None:
+    bounded(caller, "whole", "hyperband", "R=4, eta=2")
+    assert caller.fetch(LAST)[0][1:] == ("finished", None, 13)
+    bounded(caller, "halved", "hyperband", "R=4, eta=2, max_trials=4, patience=50")
+    run, *others = caller.fetch(LAST)[0]
+    assert others == ["stopped", "max_trials", 7]
+    assert caller.value("SELECT count(*) FROM halved") == 4
+    caller.run("BEGIN")
+    caller.run("SELECT madlib.automl_resume(%s)", run)
+    caller.run("ROLLBACK")  # as if it had crashed: the tables of before are there again, the budget that ended it is not
+    assert caller.fetch(IN_FORCE, run) == [("running", None, "R=4, eta=2, patience=50")]
+    assert caller.value("SELECT count(*) FROM halved") == 4
+    caller.run("SELECT madlib.automl_resume(%s)", run)
+    assert caller.fetch(IN_FORCE, run) == [("finished", None, "R=4, eta=2, patience=50")]
+    assert caller.fetch(RESULT.format("halved")) == caller.fetch(RESULT.format("whole"))
+    assert caller.value("SELECT automl_params FROM halved_summary") == "R=4, eta=2, patience=50"
+    assert caller.value("SELECT madlib.automl_repeat(%s)", run) is True
+
+
 def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Session) -> None:
     caller.notices.clear()
-    limit = 12 if caller.is_greenplum else 2
+    limit = 12 if caller.is_greenplum else 3  # compiling, which comes first, takes a part of it
     bounded(caller, "timed", "asha", f"R=4, eta=2, max_time={limit} s")
     run, status, ended_by, decisions = caller.fetch(LAST)[0]
     assert (status, ended_by) == ("stopped", "max_time")
@@ -84,25 +103,6 @@ def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Sessio
     assert caller.value("SELECT count(*) FROM timed") > before
     given = f"R=4, eta=2, max_time={limit} s, decisions={decisions + 9}"
     assert caller.value("SELECT automl_params FROM timed_summary") == given
-
-
-def test_it_goes_on_to_the_end_of_its_plan(caller: Session) -> None:
-    bounded(caller, "whole", "hyperband", "R=4, eta=2")
-    assert caller.fetch(LAST)[0][1:] == ("finished", None, 13)
-    bounded(caller, "halved", "hyperband", "R=4, eta=2, max_trials=4, patience=50")
-    run, *others = caller.fetch(LAST)[0]
-    assert others == ["stopped", "max_trials", 7]
-    assert caller.value("SELECT count(*) FROM halved") == 4
-    caller.run("BEGIN")
-    caller.run("SELECT madlib.automl_resume(%s)", run)
-    caller.run("ROLLBACK")  # as if it had crashed: the tables of before are there again, the budget that ended it is not
-    assert caller.fetch(IN_FORCE, run) == [("running", None, "R=4, eta=2, patience=50")]
-    assert caller.value("SELECT count(*) FROM halved") == 4
-    caller.run("SELECT madlib.automl_resume(%s)", run)
-    assert caller.fetch(IN_FORCE, run) == [("finished", None, "R=4, eta=2, patience=50")]
-    assert caller.fetch(RESULT.format("halved")) == caller.fetch(RESULT.format("whole"))
-    assert caller.value("SELECT automl_params FROM halved_summary") == "R=4, eta=2, patience=50"
-    assert caller.value("SELECT madlib.automl_repeat(%s)", run) is True
 
 
 def test_one_that_went_on_by_a_time_is_repeated_with_as_many_configurations(caller: Session) -> None:
