@@ -14,7 +14,7 @@ from automl.data.packed_queries import count_rows
 from automl.database.session import CallerDatabase
 from automl.database.settings import CHECKPOINT_BYTES, read_setting
 from automl.hosts.machine import this_machine
-from automl.training import estimates, trials
+from automl.training import estimates, recording, trials
 from automl.training import request as requests
 from automl.training.check import require_trainable
 from automl.training.forecast import Cost, Forecast, Rehearsal
@@ -36,9 +36,9 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
     keeping.automl_release(db)  # the start is that of new sessions, and the search begins with such
     needs = session_needs(request)
     seen = fingerprints(db, needs)
-    first = db.away(lambda: request.plan.scheduler().start())
-    count = request.plan.planned_trials
-    with open_cluster(db, needs, count, "the plan", seen) as (cluster, _):
+    scheduler = db.away(request.plan.scheduler)
+    first = db.away(scheduler.start)
+    with open_cluster(db, needs, scheduler.count, "the plan", seen) as (cluster, _):
         require_trainable(
             cluster, request, first, None if request.hosts else load_of(db, len(cluster.reaches), request.resources)
         )
@@ -53,7 +53,8 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
         for which in ("least", "cost", "most")
     )
     plan = _Plan(start, least, middle, most, costs, read_setting(db, CHECKPOINT_BYTES), len(reaches))
-    estimates.keep(db, asdict(given), plan.seconds(middle), plan.written, plan.memory)
+    call = estimates.digest_of(asdict(given), recording.digest(seen, request), len(reaches))
+    estimates.keep(db, call, plan.seconds(middle), plan.written, plan.memory)
     return plan.rows
 
 
