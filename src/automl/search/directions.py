@@ -78,7 +78,40 @@ class Range:
     most: float | None = None
 
     @property
-    def range_of(metric: str) -> Range:
+    def is_share(self) -> bool:
+        """Whether they are the shares of something."""
+        return (self.least, self.most) == (0.0, 1.0)
+
+
+_RANGES = (
+    (_LARGE - _CORRELATIONS - _COUNTS - _R2, Range(0.0, 1.0)),
+    (_CORRELATIONS, Range(-1.0, 1.0)),
+    (_COUNTS | _ERRORS, Range(0.0)),
+    (_R2, Range(None, 1.0)),
+)
+
+
+class Direction(StrEnum):
+    """Which values of an objective are better: the small or the large ones."""
+
+    MIN = "min"
+    MAX = "max"
+
+
+def direction_of(metric: str) -> Direction | None:
+    """Return which values of a metric are better; None where it is none of Keras.
+
+    >>> str(direction_of("AUC(curve='PR')")), str(direction_of("mae")), direction_of("revenue")
+    ('max', 'min', None)
+    """
+    call = call_of(metric)
+    name = metric if call is None else call.name
+    if one_name(name) in _LARGE:
+        return Direction.MAX
+    return Direction.MIN if keras_names.is_known("metric", name) else None
+
+
+def range_of(metric: str) -> Range:
     """Return the values that a metric of Keras can have; without bounds where nobody knows of any.
 
     >>> range_of("AUC(curve='PR')"), range_of("mae"), range_of("revenue")

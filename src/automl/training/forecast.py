@@ -9,6 +9,7 @@ patience.
 from __future__ import annotations
 
 import heapq
+import math
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,9 +71,9 @@ class Part:
     visits: float = 0
     seconds: float = 0.0
 
-    def times(self, factor: float) -> Part:
-        """Return so many times as much."""
-        return Part(factor * self.trials, self.iterations, factor * self.visits, factor * self.seconds)
+    def times(self, factor: float, growth: float) -> Part:
+        """Return so many times as much, by so many times as many trials."""
+        return Part(growth * self.trials, self.iterations, factor * self.visits, factor * self.seconds)
 
 
 @dataclass
@@ -104,11 +105,18 @@ class Forecast:
         """Those that train, all together."""
         return sum(part.visits for part in self.parts.values())
 
-    def times(self, factor: float) -> Forecast:
-        """Return so many times as much."""
-        parts = {place: part.times(factor) for place, part in self.parts.items()}
-        names = "seconds", "trials", "iterations", "weights", "states", "latest"
-        return Forecast(parts, *(factor * getattr(self, name) for name in names), ended=self.ended)
+    def times(self, factor: float, growth: float) -> Forecast:
+        """Return so many times as much, by so many times as many trials."""
+        return replace(
+            self,
+            parts={place: part.times(factor, growth) for place, part in self.parts.items()},
+            seconds=factor * self.seconds,
+            trials=growth * self.trials,
+            iterations=factor * self.iterations,
+            weights=growth * self.weights,
+            states=factor * self.states,
+            latest=growth * self.latest,
+        )
 
 
 class Rehearsal:
@@ -139,6 +147,7 @@ class Rehearsal:
         self._decisions = Decisions(replace(limits_of(request), target=None, patience=None))
         self._trials: dict[int, Trial] = {}
         self._tasks: dict[int, Task] = {}
+        self._under_way: set[tuple[int, int]] = set()  # tasks that have begun
         self._iterations: dict[tuple[Hashable, int], int] = {}  # of each trial in each part
         self._counted: set[int] = set()  # trials about which something was decided
         self._compiled: set[tuple[int, Hashable]] = set()
@@ -193,6 +202,7 @@ class Rehearsal:
         if visit is None:
             return
         trial = self._trials[visit.trial]
+        self._take_part(self._tasks[visit.trial])
         cost = self._cost_of(trial)
         seconds = cost.of(trial, visit, self._rows)
         if (session, trial.program) not in self._compiled:
@@ -239,16 +249,17 @@ class Rehearsal:
         for task in step.tasks:
             self._tasks[task.trial] = task
             if self._decisions.admits(task.trial):
-                self._set_out(task)
+                trial, frequency, bounded = self._trials[task.trial], self._request.frequency, self._request.steering.bounded
+                self._hopper.add(trials.leg(trial, task, frequency, in_order=bounded))
 
-    def _set_out(self, task: Task) -> None:
-        """Let a trial set out on a task, which may be one of several of the same part."""
-        place = _place(task.place)
-        part, before = self._part(task), self._iterations.get((place, task.trial), 0)
-        made = self._iterations[place, task.trial] = before + task.iterations
-        part.trials, part.iterations = part.trials + (before == 0), max(part.iterations, made)
-        in_order = self._request.steering.bounded
-        self._hopper.add(trials.leg(self._trials[task.trial], task, self._request.frequency, in_order=in_order))
+    def _take_part(self, task: Task) -> None:
+        """Count a trial that makes a visit of a task, which may be one of several in its part."""
+        if (task.trial, task.offset) not in self._under_way:
+            self._under_way.add((task.trial, task.offset))
+            place = _place(task.place)
+            part, before = self._part(task), self._iterations.get((place, task.trial), 0)
+            made = self._iterations[place, task.trial] = before + task.iterations
+            part.trials, part.iterations = part.trials + (before == 0), max(part.iterations, made)
 
     def _part(self, task: Task) -> Part:
         return self._found.parts.setdefault(_place(task.place), Part())
@@ -257,7 +268,7 @@ class Rehearsal:
 
     def _summed(self) -> Forecast:
         """Return what was found, and as much more as there would be of what was not gone through."""
-        found, gone = self._found, {trial for _, trial in self._iterations}
+        found, gone = self._found, {trial for trial, _ in self._under_way}
         cut = not self._over and self._hopper.busy
         ended_by, share = max(self._shares.items(), key=itemgetter(1)) if cut else (self._decisions.ended_by, 1.0)
         whole = not cut and self._decisions.complete and self._horizon is None
@@ -265,7 +276,8 @@ class Rehearsal:
         found.trials = len(gone)
         found.latest = sum(self._cost_of(self._trials[each]).state for each in gone)
         found.weights = sum(self._cost_of(self._trials[each]).weights for each in (self._counted if found.ended else gone))
-        return found.times(1 / min(1.0, share))
+        factor, most = 1 / min(1.0, share), min(self._scheduler.count, self._request.steering.max_trials or math.inf)
+        return found.times(factor, min(factor, max(1.0, most / len(gone))))
 
     @property
     def _shares(self) -> dict[Reason | None, float]:
