@@ -144,7 +144,8 @@ class Rehearsal:
         self._scheduler: Scheduler = request.plan.scheduler()
         self._hopper = Hopper(trials.layout(request), reaches)
         # Losses are made up: what counts them ends nothing.
-        self._decisions = Decisions(replace(limits_of(request), target=None, patience=None))
+        self._limits = replace(limits_of(request), target=None, patience=None)
+        self._decisions = Decisions(self._limits)
         self._trials: dict[int, Trial] = {}
         self._tasks: dict[int, Task] = {}
         self._under_way: set[tuple[int, int]] = set()  # tasks that have begun
@@ -276,21 +277,23 @@ class Rehearsal:
         found.trials = len(gone)
         found.latest = sum(self._cost_of(self._trials[each]).state for each in gone)
         found.weights = sum(self._cost_of(self._trials[each]).weights for each in (self._counted if found.ended else gone))
-        factor, most = 1 / min(1.0, share), min(self._scheduler.count, self._request.steering.max_trials or math.inf)
+        factor, most = 1 / min(1.0, share), min(self._scheduler.count, self._limits.max_trials or math.inf)
         return found.times(factor, min(factor, max(1.0, most / len(gone))))
 
     @property
     def _shares(self) -> dict[Reason | None, float]:
         """Which part of its way it has gone: of the plan, and to each budget that could end it before."""
-        steering, partitions = self._request.steering, self._request.training.partitions
         budgets = {
             Reason.MAX_TIME: (self._found.seconds, self._max_time),
-            Reason.MAX_TRIALS: (len(self._counted), steering.max_trials),
-            Reason.DECISIONS: (self._decisions.taken, steering.decisions),
+            Reason.MAX_TRIALS: (len(self._counted), self._limits.max_trials),
+            Reason.DECISIONS: (self._decisions.taken, self._limits.decisions),
         }
-        of_plan = self._found.visits / max(1, self._scheduler.iterations * partitions)
-        found: dict[Reason | None, float] = {reason: done / most for reason, (done, most) in budgets.items() if most is not None}
-        return {None: of_plan, **found}
+        found: dict[Reason | None, float] = {None: self._found.visits / max(1, self._scheduler.iterations * self._partitions)}
+        return found | {reason: done / most for reason, (done, most) in budgets.items() if most is not None}
+
+    @property
+    def _partitions(self) -> int:
+        return self._request.training.partitions
 
 
 def _place(place: Place) -> tuple[tuple[str, int], ...]:

@@ -19,6 +19,7 @@ from automl.search.space import Configuration
 from automl.training import estimates, trials
 from automl.training import request as requests
 from automl.training.check import require_trainable
+from automl.training.decided import limits_of
 from automl.training.forecast import Cost, Forecast, Rehearsal
 from automl.training.plan_rows import Memory, PlanRows, Writing
 from automl.training.request import Arguments, Request, session_needs
@@ -58,7 +59,7 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
 
 def _some(request: Request, drawn: Iterable[tuple[int, Configuration]]) -> list[Trial]:
     """Return trials that a search begins with, or where none begin by themselves others that it may have."""
-    most = request.steering.max_trials or math.inf
+    most = limits_of(request).max_trials or math.inf
     begun = [(number, configuration) for number, configuration in drawn if number <= most]
     return list(trials.make_trials(request, begun or enumerate(request.plan.probe_configurations(), 1)))
 
