@@ -79,7 +79,8 @@ def told_and_taken(connection: Connection, source: str, nets: str, params: str) 
     ((*told,),) = run(connection, f"{plan} WHERE part = 'all'")
     search(connection, source, nets, params)
     (took,) = run(connection, _TOOK)
-    return [Figure(*told[3 * at : 3 * at + 3], was) for at, was in enumerate(took)]
+    ranges = zip(told[::3], told[1::3], told[2::3], took, strict=True)
+    return [Figure(*each) for each in ranges]
 
 
 def compared(figures: Sequence[Figure]) -> str:

@@ -25,7 +25,7 @@ def main() -> None:
     with schema("bench_watching") as connection:
         number = written(connection, trials)
         views = ("automl_leaderboard", "automl_progress")
-        seen = {name: lambda name=name: run(connection, f"TABLE madlib.{name}") for name in views}  # type: ignore[misc]
+        seen = {name: lambda name=name: run(connection, f"TABLE madlib.{name}") for name in views}
         in_turn(seen, 1)
         seconds = in_turn(seen, ROUNDS)
         table(

@@ -141,8 +141,11 @@ def test_a_target_that_can_never_be_reached_or_always_is_refused(target: float, 
     with pytest.raises(UsageError) as error:
         require(target, wanted)
     assert error.value.message == f'automl_params: "target" must be {rule}, got {target}'
-    share = target == 90 and wanted == "accuracy"
-    assert error.value.hint == ("It is a share: 0.9 for 90 percent." if share else None)
+    hints = {
+        (90.0, "accuracy"): "It is a share: 0.9 for 90 percent.",
+        (1.5, "min:accuracy"): "It is a share: 0.015 for 1.5 percent.",
+    }
+    assert error.value.hint == hints.get((target, wanted))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from automl.search.methods import METHODS
 from automl.search.scheduler import ListPlan, Plan
-from automl.search.steering import StopRule, Steering
+from automl.search.steering import Steering, StopRule
 from automl.search.stopping import StoppingPlan
 from automl.training.forecast import Cost, Forecast, Part, Rehearsal
 from automl.training.plan_rows import Memory, PlanRows, Writing
@@ -42,7 +42,9 @@ def of_plan(
 
 
 def parts(found: Forecast) -> dict[tuple[int, ...], tuple[float, int, float]]:
-    return {tuple(value for _, value in place): (part.trials, part.iterations, part.visits) for place, part in found.parts.items()}
+    return {
+        tuple(value for _, value in place): (part.trials, part.iterations, part.visits) for place, part in found.parts.items()
+    }
 
 
 def test_all_rungs_are_gone_through() -> None:
@@ -69,14 +71,19 @@ def test_as_many_trials_as_a_budget_admits() -> None:
     assert (found.trials, found.iterations, found.seconds, found.weights, found.ended) == (3, 3, 6.0, 9, True)
 
 
-@pytest.mark.parametrize("params", ["num_configs=9, num_iterations=2", "num_configs=9, num_iterations=2, algorithm=rand"])
-def test_trials_of_a_method_without_rungs_are_admitted_too(params: str) -> None:
-    found = gone_through("hyperopt", params, Steering(max_trials=4), (None, None))
-    assert parts(found) == {(): (4, 2, 16)}
+def test_trials_of_a_method_without_rungs_are_admitted_too() -> None:
+    found = gone_through("hyperopt", "num_configs=9, num_iterations=2, algorithm=rand", Steering(max_trials=4), (None, None))
+    assert (parts(found), found.ended) == ({(): (4, 2, 16)}, True)
+
+
+def test_new_trials_of_a_method_that_has_more_are_admitted_too() -> None:
+    found = gone_through("asha", "R=4, eta=2, num_configs=9", Steering(max_trials=4))
+    assert found.parts[("i", 0),].trials == 4
+    assert (found.trials, found.ended) == (4, True)
 
 
 def test_a_budget_of_more_trials_than_there_are_ends_nothing() -> None:
-    found = gone_through("hyperopt", "num_configs=4, num_iterations=1", Steering(max_trials=4))
+    found = gone_through("hyperopt", "num_configs=4, num_iterations=1, algorithm=rand", Steering(max_trials=4))
     assert (found.trials, found.ended) == (4, False)
 
 
@@ -99,7 +106,7 @@ def test_the_time_ends_it_unless_decisions_are_to() -> None:
 
 @pytest.mark.parametrize("steering", [Steering(target=0.0), Steering(patience=1)])
 def test_what_hangs_on_losses_ends_nothing(steering: Steering) -> None:
-    assert gone_through("hyperopt", "num_configs=4, num_iterations=2", steering).visits == 16
+    assert gone_through("hyperopt", "num_configs=4, num_iterations=2, algorithm=rand", steering).visits == 16
 
 
 def test_a_trial_whose_task_is_made_in_parts_counts_once() -> None:
@@ -127,7 +134,7 @@ def test_what_is_not_gone_through_is_like_the_rest() -> None:
 
 
 def gone_through_a_while(steering: Steering) -> Forecast:
-    plan = METHODS["hyperopt"].read("num_configs=1000, num_iterations=3, algorithm=rand")[0].plan(SPACE, SEED, PARTITIONS)
+    plan = METHODS["hyperopt"].read("num_configs=100, num_iterations=3, algorithm=rand")[0].plan(SPACE, SEED, PARTITIONS)
     return of_plan(plan, steering, most=30)
 
 
