@@ -6,8 +6,8 @@ DATA.npz holds x, y, x_test, y_test. `optuna` is Optuna's TPE with its Hyperband
 trials; `keras_tuner` is KerasTuner's Hyperband, one round of its brackets. R are the most epochs of a trial. Prints a line of
 JSON for each seed from 1: the best validation loss, seconds (without the imports) and epochs.
 
-Of each trial the loss after its last epoch counts, as with ours. KerasTuner ranks by the best epoch of a round, and goes on from
-the weights of that one: it is left to that, but its `score`, which is that of the best epoch, is not what is compared.
+Of each trial the loss after its last epoch counts, as with ours. KerasTuner ranks by the best epoch of a round, and goes on
+from the weights of that one: it is left to that, but its `score`, which is that of the best epoch, is not what is compared.
 """
 
 from __future__ import annotations
