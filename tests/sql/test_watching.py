@@ -313,7 +313,7 @@ def test_a_plan_of_a_method_without_rungs_and_of_one_without_an_end(quick: Sessi
         ("training", 3, 2, 6 * partitions(quick)), ("all", 3, 6, 6 * partitions(quick))
     ]  # fmt: skip
     rows = quick.fetch(PLAN.replace("'hyperband'", "'asha'"), COMPILE, FIT, "R=4, eta=2, max_time=3 s")
-    assert rows[-1].trials > 1
+    assert rows[-1].trials >= 1
     assert rows[-1].seconds >= 3
 
 
