@@ -76,6 +76,7 @@ def estimates(connection: Connection, name: str, source: str, nets: str, params:
 def told_and_taken(connection: Connection, source: str, nets: str, params: str) -> list[Figure]:
     """Plan a search, make it, and return seconds, bytes and MB of both."""
     plan = _CALL.format(what=_TOLD, function="automl_plan", source=source, nets=nets, params=params, more="")
+    run(connection, f"DROP TABLE IF EXISTS {_MADE}")
     ((*told,),) = run(connection, f"{plan} WHERE part = 'all'")
     search(connection, source, nets, params)
     (took,) = run(connection, _TOOK)

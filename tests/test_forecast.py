@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,14 @@ def test_all_rungs_are_gone_through() -> None:
     }  # fmt: skip
     assert (found.trials, found.iterations, found.visits, found.seconds) == (15, 72, 144, 144.0)
     assert (found.weights, found.states, found.latest, found.ended) == (15 * 3, 144 * 10, 15 * 10, False)
+    assert found.settled == found.states  # nobody makes two visits in a fifth of a second
+
+
+def test_a_state_that_another_one_follows_at_once_is_not_written() -> None:
+    plan = ListPlan(LISTED[:1], 10)  # 20 stops of 30 ms, each a visit, or two of them
+    request = request_of(plan, None, 2**20)
+    found = Rehearsal(request, ALONE, lambda trial: replace(SECOND, batch=0.03), rows=8).forecast()
+    assert (found.states, found.settled) == (200, 40)  # within 0.6 seconds: before 0.2, 0.4 and 0.6, and then
 
 
 def test_sessions_share_it_and_wait_where_they_will() -> None:
@@ -146,7 +155,7 @@ MB = 2**20
 @pytest.mark.parametrize(
     ("states", "latest", "ended", "figures"),
     [
-        (0.5 * MB, 0.25 * MB, False, (0.0, 0.5, 0.5)),
+        (0.5 * MB, 0.25 * MB, False, (0.0, 0.25, 0.5)),
         (900 * MB, 1.0 * MB, False, (0.0, 15.0, 23.0)),  # a tenth of an hour's, and what was saved up
         (900 * MB, 4.0 * MB, True, (4.0, 15.0, 27.0)),
         (900 * MB, 400.0 * MB, False, (0.0, 675.0, 900.0)),  # memory holds a fourth of them
@@ -155,7 +164,7 @@ MB = 2**20
 )
 def test_what_is_written_of_states(states: float, latest: float, ended: bool, figures: tuple[float, ...]) -> None:
     writing = Writing(hourly=100 * MB, memory=100 * MB)
-    found = Forecast(seconds=360.0, states=states, latest=latest, ended=ended)
+    found = Forecast(seconds=360.0, states=states, settled=states / 2, latest=latest, ended=ended)
     each = (writing.at_least(found), writing.likely(found), writing.at_most(found))
     assert [value / MB for value in each] == pytest.approx(figures)
 
@@ -172,7 +181,7 @@ def test_a_session_takes_what_one_program_does_up_to_all_of_them() -> None:
 def test_the_rows_have_a_range_for_each_figure() -> None:
     place = (("i", 0),)
     fast, middle, slow = (
-        Forecast({place: Part(6, 2, 24, seconds)}, seconds / 2, 6, 12, weights=weights, states=5.0, latest=2.0, ended=True)
+        Forecast({place: Part(6, 2, 24, seconds)}, seconds / 2, 6, 12, weights=weights, states=5.0, settled=5.0, latest=2.0, ended=True)
         for seconds, weights in ((30.0, 9.0), (40.0, 8.0), (50.0, 7.0))
     )
     plan = PlanRows(10.0, fast, middle, slow, 2, Writing(0, 100), Memory(500, [took(560, 60)], 1, 0))

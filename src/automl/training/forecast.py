@@ -21,6 +21,7 @@ from automl.search.retirement import Retired
 from automl.search.scheduler import OpenEnded, Place, Scheduler, Step, Task, Turn
 from automl.training import trials
 from automl.training.decided import limits_of
+from automl.training.record import INTERVAL
 from automl.training.request import Request
 from automl.training.trials import Trial
 from keras_seg.protocol.orders import TrainingStop
@@ -87,6 +88,7 @@ class Forecast:
         iterations: that are made, all together.
         weights: bytes of those that are delivered.
         states: bytes of those that visits leave.
+        settled: bytes of those of them that no other of the same trial follows before they can be written.
         latest: bytes of the last state of each trial.
         ended: whether a budget has ended it.
     """
@@ -97,6 +99,7 @@ class Forecast:
     iterations: float = 0
     weights: float = 0.0
     states: float = 0.0
+    settled: float = 0.0
     latest: float = 0.0
     ended: bool = False
 
@@ -115,6 +118,7 @@ class Forecast:
             iterations=factor * self.iterations,
             weights=growth * self.weights,
             states=factor * self.states,
+            settled=factor * self.settled,
             latest=growth * self.latest,
         )
 
@@ -151,6 +155,7 @@ class Rehearsal:
         self._under_way: set[tuple[int, int]] = set()  # tasks that have begun
         self._iterations: dict[tuple[Hashable, int], int] = {}  # of each trial in each part
         self._counted: set[int] = set()  # trials about which something was decided
+        self._left: dict[int, int] = {}  # when each trial has left a state last
         self._compiled: set[tuple[int, Hashable]] = set()
         self._idle = set(range(len(reaches)))
         self._ahead: list[tuple[float, int, int, Visit, float]] = []
@@ -229,10 +234,19 @@ class Rehearsal:
         part.visits += visit.training_stops
         part.seconds += seconds
         self._found.iterations += sum(isinstance(stop, TrainingStop) and stop.last for stop in visit.stops)
-        self._found.states += visit.trains * self._cost_of(self._trials[visit.trial]).state
+        if visit.trains:
+            self._leave(visit.trial)
         if self._hopper.arrived(session, seconds):
             # A made-up loss that has nothing to do with the number, whose order may be that of the brackets.
             self._end(visit.trial, float(zlib.crc32(str(visit.trial).encode())))
+
+    def _leave(self, trial: int) -> None:
+        """Count the state that a visit has left."""
+        size, moment = self._cost_of(self._trials[trial]).state, int(self._found.seconds / INTERVAL)
+        self._found.states += size
+        if self._left.get(trial) != moment:
+            self._left[trial] = moment
+            self._found.settled += size
 
     def _end(self, trial: int, score: float) -> None:
         """Let a trial's task end, and follow what the scheduler says to that."""

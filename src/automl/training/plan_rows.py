@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.training.forecast import Forecast, Part
+from automl.training.record import INTERVAL
 from automl.training.states import SAVED_UP, TOGETHER
 from automl.training.timing import Measured
 
 _WRITING = 100 * 2**20  # bytes a second, of weights into a table
-_AT_ONCE = TOGETHER / 0.2  # bytes of states a second that a run writes at most
+_AT_ONCE = TOGETHER / INTERVAL  # bytes of states a second that a run writes at most
 _STARTING = 0.2  # how far what comes before training may be off, in relation to itself
 _COLUMNS = (
     *("trials", "iterations", "visits", "seconds", "at_least", "at_most"),
@@ -39,7 +40,7 @@ class Writing:
     def likely(self, found: Forecast) -> float:
         """Return the bytes that a search writes of its states."""
         spilled = found.states * max(0.0, 1 - self.memory / max(1.0, found.latest))
-        written = min(found.states, self._allowed(found), _AT_ONCE * found.seconds)
+        written = min(found.settled, self._allowed(found), _AT_ONCE * found.seconds)
         return max(spilled, written, self.at_least(found))
 
     def at_least(self, found: Forecast) -> float:
