@@ -181,7 +181,7 @@ def test_a_session_takes_what_one_program_does_up_to_all_of_them() -> None:
 def test_the_rows_have_a_range_for_each_figure() -> None:
     place = (("i", 0),)
     fast, middle, slow = (
-        Forecast({place: Part(6, 2, 24, seconds)}, seconds / 2, 6, 12, weights=weights, states=5.0, settled=5.0, latest=2.0, ended=True)
+        Forecast({place: Part(6, 2, 24, seconds)}, seconds / 2, 6, 12, weights, 5.0, 5.0, latest=2.0, ended=True)
         for seconds, weights in ((30.0, 9.0), (40.0, 8.0), (50.0, 7.0))
     )
     plan = PlanRows(10.0, fast, middle, slow, 2, Writing(0, 100), Memory(500, [took(560, 60)], 1, 0))
