@@ -214,7 +214,7 @@ def test_arrays_of_one_length_are_taken_as_they_are() -> None:
     other = treated(a_column("v", "double precision[]"), found(2, {"v": (measured(3, 4),)}))
     assert other.reason == "arrays of different lengths, from 3 to 4"
     holes = treated(a_column("v", "double precision[]"), found(2, {"v": (measured(3, -1),)}))
-    assert holes.reason == "arrays that are empty, of several dimensions, or hold what is no number of type real"
+    assert holes.reason == "arrays that are empty, of several dimensions, or hold NULL, NaN or numbers too large for real"
 
 
 def test_a_date_is_days_year_month_and_weekday_as_far_as_they_differ() -> None:

@@ -325,11 +325,11 @@ DROPPED = {
     ),
     "arrays with holes": (
         "ARRAY[1, nullif(i, 3)]",
-        "arrays that are empty, of several dimensions, or hold NULL, NaN or infinity",
+        "arrays that are empty, of several dimensions, or hold NULL, NaN or numbers too large for real",
     ),
     "arrays of several dimensions": (
         "ARRAY[[1, i], [2, i]]",
-        "arrays that are empty, of several dimensions, or hold NULL, NaN or infinity",
+        "arrays that are empty, of several dimensions, or hold NULL, NaN or numbers too large for real",
     ),
     "the target": ("i % 2", "a copy of the target"),
 }
@@ -448,10 +448,10 @@ def test_an_array_unlike_those_of_training_counts_as_null(db: Session, type_name
     assert (about.treatment, about.width) == ("array", 4)
     places = f"[{about.first}:{about.first + 3}]"
     vector = f"SELECT (m_features(ROW(0, 1, %s)::t)){places}"
-    assert db.value(vector, "{7,-3.5,3.3e38}") == pytest.approx([7, -3.5, 3.3e38, 0])
+    assert db.value(vector, "{7,-3.5,3.3e38}") == pytest.approx([0, 7, -3.5, 3.3e38])
     for odd in UNLIKE:
         if (type_name, odd) not in (("real[]", "{1,-1e39,3}"), ("numeric[]", "{1,Infinity,3}")):  # which are no such values
-            assert db.value(vector, odd) == [0, 0, 0, 1], odd
+            assert db.value(vector, odd) == [1, 0, 0, 0], odd
 
 
 def test_fractions_that_are_categories_are_the_same_whatever_digits_a_session_shows(db: Session) -> None:
@@ -463,7 +463,7 @@ def test_fractions_that_are_categories_are_the_same_whatever_digits_a_session_sh
     found = []
     for digits in (-10, 0, 3):
         db.run(f"SET extra_float_digits = {digits}")
-        found.append(db.fetch("SELECT x, y, m_features(t) FROM t ORDER BY share, small, x, y"))
+        found.append(db.fetch("SELECT md5(array_send(m_features(t))) FROM t ORDER BY share, small, x, y"))
     assert found[0] == found[1] == found[2]
 
 

@@ -271,7 +271,8 @@ def _array(begun: Treated, found: Statistics, read: Reading) -> Treated:
     (measured,) = found.measures[begun.column.name]
     low, high = int(measured.low or 0), int(measured.high or 0)
     if low < 1:
-        return replace(begun, reason="arrays that are empty, of several dimensions, or hold what is no number of type real")
+        what = "are empty, of several dimensions, or hold NULL, NaN or numbers too large for real"
+        return replace(begun, reason=f"arrays that {what}")
     if low != high:
         return replace(begun, reason=f"arrays of different lengths, from {low} to {high}")
     reals = as_reals(begun.column.name, begun.column.type)
