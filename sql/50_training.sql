@@ -393,7 +393,11 @@ CREATE FUNCTION madlib.automl_plan(
     OUT at_least double precision,
     OUT at_most double precision,
     OUT bytes bigint,
-    OUT memory_mb integer
+    OUT bytes_at_least bigint,
+    OUT bytes_at_most bigint,
+    OUT memory_mb integer,
+    OUT memory_mb_at_least integer,
+    OUT memory_mb_at_most integer
 ) RETURNS SETOF record
 LANGUAGE plpython3u VOLATILE
 AS $$

@@ -69,6 +69,18 @@ def test_it_goes_on_to_the_end_of_its_plan(caller: Session) -> None:
     assert caller.value("SELECT madlib.automl_repeat(%s)", run) is True
 
 
+def test_one_that_went_on_by_a_time_is_repeated_with_as_many_configurations(caller: Session) -> None:
+    """There are nine of them without that."""
+    bounded(caller, "opened", "asha", "R=4, eta=2, max_trials=3")
+    run, *_ = caller.fetch(LAST)[0]
+    caller.run("SELECT madlib.automl_resume(%s, 'max_time=10 min, max_trials=12')", run)
+    assert caller.fetch(IN_FORCE, run) == [("stopped", "max_trials", "R=4, eta=2, max_time=10 min, max_trials=12")]
+    assert caller.value("SELECT count(*) FROM opened") == 12
+    said = "SELECT time_from > 0 FROM madlib.automl_states WHERE run_id = %s ORDER BY n DESC LIMIT 1"
+    assert caller.value(said, run) is True
+    assert caller.value("SELECT madlib.automl_repeat(%s)", run) is True
+
+
 def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Session) -> None:
     caller.notices.clear()
     limit = 12 if caller.is_greenplum else 3  # compiling, which comes first, takes a part of it
@@ -103,18 +115,6 @@ def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Sessio
     assert caller.value("SELECT count(*) FROM timed") > before
     given = f"R=4, eta=2, max_time={limit} s, decisions={decisions + 9}"
     assert caller.value("SELECT automl_params FROM timed_summary") == given
-
-
-def test_one_that_went_on_by_a_time_is_repeated_with_as_many_configurations(caller: Session) -> None:
-    """There are nine of them without that."""
-    bounded(caller, "opened", "asha", "R=4, eta=2, max_trials=3")
-    run, *_ = caller.fetch(LAST)[0]
-    caller.run("SELECT madlib.automl_resume(%s, 'max_time=10 min, max_trials=12')", run)
-    assert caller.fetch(IN_FORCE, run) == [("stopped", "max_trials", "R=4, eta=2, max_time=10 min, max_trials=12")]
-    assert caller.value("SELECT count(*) FROM opened") == 12
-    said = "SELECT time_from > 0 FROM madlib.automl_states WHERE run_id = %s ORDER BY n DESC LIMIT 1"
-    assert caller.value(said, run) is True
-    assert caller.value("SELECT madlib.automl_repeat(%s)", run) is True
 
 
 BAD_BUDGETS = [

@@ -43,7 +43,7 @@ from automl.training.states import Allowance, RestingStates
 from keras_seg.protocol.parts import PART, Raw
 from keras_seg.server.interrupts import is_cancellation
 
-_INTERVAL = 0.2  # seconds between two writings
+INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last one took us, so that it stays below 5 % of the time
 _TRIES = 2**32  # rows that a run can have from one resume to the next
 _LAST_WORDS, _LAST_NEWS = 0.6, 0.1  # seconds, where the caller waits for nothing else
@@ -232,7 +232,7 @@ class RunRecord:
                 self._tidy()
             else:
                 self._post(self._states.to_write() if self._durable else [])
-                self._next, self._spent = begin + max(_INTERVAL, _SHARE * self._spent), 0.0
+                self._next, self._spent = begin + max(INTERVAL, _SHARE * self._spent), 0.0
         self._spent += time.monotonic() - begin
 
     def settle(self, trial: int) -> None:
