@@ -136,8 +136,10 @@ class Rehearsal:
         return self._forecast.times(max(1.0, self._scheduler.iterations * self._partitions / max(1.0, self._forecast.visits)))
 
     @property
-    def _partitions(self) -> int:
-        return self._request.training.partitions
+    def _partitions(self) -> float:
+        """How many a trial trains on in an iteration, in the mean."""
+        tries = self._request.tries  # each partition is held out by one fold
+        return self._request.training.partitions * (1 - 1 / tries.folds if tries.folds else 1)
 
     def _let_more_begin(self) -> None:
         while (
