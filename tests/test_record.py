@@ -295,14 +295,14 @@ def test_the_statements_of_a_record() -> None:
     record.flush(now=True)
     record.stands(Standing(trials=4, done=1, running=(3, 4), share=0.5, rows_per_second=9.0, elapsed=2.0, ranking=[3]))
     record.announce()
-    record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}"))
+    record.break_off(End(3, 0.6, 0.9, 0.05, RunStatus.CANCELLED, "canceling statement", "{}"))
     nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(
-        "states", "run_id executor sessions backend best_mst_key best_loss best_objective status error versions"
+        "states", "run_id executor sessions backend best_mst_key best_loss best_objective best_standard_error status error versions"
         " decisions ended_by tables bits seconds bytes memory_mb"
         " trials done running share rows_per_second elapsed remaining ranking n",
-        "bigint text integer integer integer double_precision double_precision text text text"
+        "bigint text integer integer integer double_precision double_precision double_precision text text text"
         " bigint text text text double_precision bigint integer"
         " integer integer integer[] double_precision double_precision double_precision double_precision integer[] bigint",
         "run_id n",
@@ -318,7 +318,7 @@ def test_the_statements_of_a_record() -> None:
             ),
             (1, None, None, None, "hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2),
         ),
-        (said, (1, "sessions", 2, 123, None, None, None, "running", *(None,) * 9, *nothing, 1)),
+        (said, (1, "sessions", 2, 123, None, None, None, None, "running", *(None,) * 9, *nothing, 1)),
         (there, (1,)),
         (
             inserted(
@@ -339,14 +339,16 @@ def test_the_statements_of_a_record() -> None:
         ),
         (
             inserted(
-                "trial_states", "run_id mst_key status place iteration loss seconds error objective best_iteration kept n",
-                "bigint integer text json integer double_precision double_precision text double_precision integer integer[]"
-                " bigint", "run_id mst_key n",
+                "trial_states",
+                "run_id mst_key status place iteration loss seconds error objective best_iteration try_objective standard_error"
+                " kept n",
+                "bigint integer text json integer double_precision double_precision text double_precision integer double_precision"
+                " double_precision integer[] bigint", "run_id mst_key n",
             ),
-            (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, [], 2),
+            (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, None, None, [], 2),
         ),
         (there, (1,)),
-        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", *(None,) * 7, *standing, 3)),
+        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, 0.05, "cancelled", "canceling statement", "{}", *(None,) * 7, *standing, 3)),
         ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
     ]  # fmt: skip
 
@@ -365,7 +367,7 @@ def test_many_rows_are_several_statements() -> None:
 def kept_marks(journal: Memory) -> list[tuple[int, list[int]]]:
     """What the record said of states that are kept: (trial, after how many visits each was)."""
     rows = [values for text, values in zip(journal.written, journal.values, strict=True) if "automl_trial_states" in text]
-    return [(row[1], row[-2]) for values in rows for row in zip(*[iter(values)] * 12, strict=True)]
+    return [(row[1], row[-2]) for values in rows for row in zip(*[iter(values)] * 14, strict=True)]
 
 
 def running(trial: int, iteration: int) -> Progress:
