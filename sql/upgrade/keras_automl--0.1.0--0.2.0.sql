@@ -518,11 +518,11 @@ BEGIN
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
         leaders := ARRAY(SELECT t.mst_key
-            FROM (SELECT a.mst_key, a.varied, a.try_objective,
+            FROM (SELECT a.mst_key, a.place, a.try_objective,
                 CASE WHEN a.try_objective IS NULL THEN coalesce(a.objective, a.loss) ELSE a.objective END AS value
                 FROM madlib.automl_trials a WHERE a.run_id = run) t
             ORDER BY CASE WHEN t.value > '-Infinity' AND t.value < 'Infinity' THEN sign * t.value END, t.value IS NULL,
-                (t.varied ->> 'configuration')::integer, sign * t.try_objective, t.mst_key LIMIT most);
+                (t.place ->> 'configuration')::integer, sign * t.try_objective, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
     END IF;
@@ -530,18 +530,20 @@ BEGIN
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
         madlib.automl_short(value, 5), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
-        coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
+        coalesce('configuration=' || configuration || ' try=' || attempt || ' ', '')
+            || coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
             THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
             compile_params || ' ' || fit_params)
             || coalesce(' standard_error=' || madlib.automl_short(standard_error, 3), '')
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
             CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' THEN sign * p.value END AS score, m.course, c.varied,
-            (c.varied ->> 'configuration')::integer AS configuration, sign * p.try_objective AS own, p.standard_error,
+            (p.place ->> 'configuration')::integer AS configuration, p.place ->> 'try' AS attempt, sign * p.try_objective AS own,
+            p.standard_error,
             c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
-            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, s.try_objective, s.standard_error,
+            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, s.place, s.try_objective, s.standard_error,
                 CASE WHEN s.try_objective IS NULL THEN coalesce(s.objective, s.loss) ELSE s.objective END AS value
             FROM madlib.automl_trial_states s WHERE s.run_id = run AND s.mst_key = ANY (leaders) ORDER BY s.mst_key, s.n DESC
         ) p ON p.mst_key = c.mst_key

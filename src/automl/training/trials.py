@@ -90,7 +90,7 @@ def make_trials(request: Request, numbered: Iterable[tuple[int, Configuration]])
 
 def _trial(request: Request, number: int, configuration: Configuration) -> Trial:
     compiled, fit = parse_compile_params(configuration.compile_params), parse_fit_params(configuration.fit_params)
-    values, place = named(configuration.model_id, compiled, fit), request.tries.place(number)
+    values = named(configuration.model_id, compiled, fit)
     return Trial(
         number,
         configuration,
@@ -98,8 +98,8 @@ def _trial(request: Request, number: int, configuration: Configuration) -> Trial
         compiled,
         fit,
         request.class_weights.by_number(fit.class_weight),
-        {**place, **{name: value for name, value in values.items() if name in request.varied}},
-        place,
+        {name: value for name, value in values.items() if name in request.varied},
+        request.tries.place(number),
         request.tries.held_out(number, request.training.partitions),
     )
 
