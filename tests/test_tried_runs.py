@@ -21,7 +21,9 @@ TWICE, FOLDS = Steering(trials_per_config=2), Steering(folds=2)
 FAILS = frozenset(((5, 1), (2, 2)))
 
 
-def tried(name: str, steering: Steering, objective: Objective = LOSS_RANKS, memory: int = 2**20, partitions: int = 2) -> Request:
+def tried(
+    name: str, steering: Steering, objective: Objective = LOSS_RANKS, memory: int = 2**20, partitions: int = 2
+) -> Request:
     """A search with several tries; where these are folds, of a table with so many partitions."""
     plan, frequency = PLANS[name]
     asked = request_of(TriesPlan(plan, steering.tries), frequency, memory, objective, steering)
@@ -60,7 +62,9 @@ def test_a_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
 def outcome(world: World) -> list[dict[str, Any]]:
     """What the record says of the trials in the end, and of the run."""
     left_out = ("seconds", "n", "kept")
-    trials = [{key: value for key, value in row.items() if key not in left_out} for _, row in sorted(world.record.trials.items())]
+    trials = [
+        {key: value for key, value in row.items() if key not in left_out} for _, row in sorted(world.record.trials.items())
+    ]
     best = ("best_mst_key", "best_loss", "best_objective", "best_standard_error", "status", "bits", "decisions")
     return [*trials, {key: world.record.run[key] for key in best}]
 
@@ -82,7 +86,9 @@ def test_a_budget_counts_configurations_and_delivers_the_same_whatever_the_timin
         assert outcome(again)[-1] == outcome(first)[-1]
 
 
-@pytest.mark.parametrize("steering", [TWICE, Steering(folds=3), Steering(folds=2, trials_per_config=2)], ids=["two", "three", "four"])
+@pytest.mark.parametrize(
+    "steering", [TWICE, Steering(folds=3), Steering(folds=2, trials_per_config=2)], ids=["two", "three", "four"]
+)
 @pytest.mark.parametrize("objective", [LOSS_RANKS, Objective("mae", "validation", Direction.MAX)], ids=["loss", "metric"])
 def test_the_record_has_the_means_of_the_tries_and_the_best_try_of_the_best(
     monkeypatch: pytest.MonkeyPatch, steering: Steering, objective: Objective

@@ -1,10 +1,9 @@
 """Which trial visits which partition next: model hopper parallelism without barriers (Nakandala et al. 2020, Cerebro).
 
 The big picture. The rows lie in partitions and stay there; the trials hop. In one iteration a trial visits every partition
-once, in an order of its own that is part of the plan: trial t begins at partition (t - 1) modulo P and goes round (of those that
-it does not hold out). Where
+once, in an order of its own that is part of the plan: trial t begins at partition (t - 1) modulo P and goes round. Where
 metrics are wanted it then makes a second tour that evaluates. So a trial's work is a chain of stops, and a stop can run on any
-session that reaches its partition:
+session that reaches its partition. (Of partitions that a trial holds out, it evaluates what it does not train on.)
 
     PostgreSQL   every session reaches every partition; a visit is one training stop, or as many as take a moment together, and
                  the evaluation tour, when that is next (one stop where fewer trials wait than there are sessions and stops

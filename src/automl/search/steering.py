@@ -1,4 +1,4 @@
-"""What steers a search whatever its method: what is good, what is kept, when a trial or the whole search ends, how often it tries.
+"""What steers a search whatever its method: what is good, what is kept, when a trial or the search ends, how often it tries.
 
 These keys stand in `automl_params` beside those of the method: `R=9, eta=3, objective=accuracy, keep=best, max_time=20 min`.
 Where one is left out, the search is as the page has it.

@@ -23,7 +23,7 @@ def require_folds(db: CallerDatabase, folds: int | None, training: PackedTable, 
     if folds is None:
         return
     if validated:
-        hint = "With folds a configuration is scored on rows of source_table that it was not trained on. Leave out one of the two."
+        hint = "With folds a configuration is scored on rows of source_table that it was not trained on. Leave one of them out."
         raise UsageError(AUTOML_PARAMS, f"{_FOLDS} must be left out where there is a validation_table", folds, hint=hint)
     if folds > training.partitions:
         hint = (
