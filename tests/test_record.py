@@ -299,8 +299,8 @@ def test_the_statements_of_a_record() -> None:
     nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(
-        "states", "run_id executor sessions backend best_mst_key best_loss best_objective best_standard_error status error versions"
-        " decisions ended_by tables bits seconds bytes memory_mb"
+        "states", "run_id executor sessions backend best_mst_key best_loss best_objective best_standard_error status error"
+        " versions decisions ended_by tables bits seconds bytes memory_mb"
         " trials done running share rows_per_second elapsed remaining ranking n",
         "bigint text integer integer integer double_precision double_precision double_precision text text text"
         " bigint text text text double_precision bigint integer"
@@ -342,13 +342,16 @@ def test_the_statements_of_a_record() -> None:
                 "trial_states",
                 "run_id mst_key status place iteration loss seconds error objective best_iteration try_objective standard_error"
                 " kept n",
-                "bigint integer text json integer double_precision double_precision text double_precision integer double_precision"
-                " double_precision integer[] bigint", "run_id mst_key n",
+                "bigint integer text json integer double_precision double_precision text double_precision integer"
+                " double_precision double_precision integer[] bigint", "run_id mst_key n",
             ),
             (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, None, None, [], 2),
         ),
         (there, (1,)),
-        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, 0.05, "cancelled", "canceling statement", "{}", *(None,) * 7, *standing, 3)),
+        (
+            said,
+            (1, "sessions", 2, 123, 3, 0.6, 0.9, 0.05, "cancelled", "canceling statement", "{}", *(None,) * 7, *standing, 3),
+        ),
         ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
     ]  # fmt: skip
 

@@ -47,6 +47,7 @@ def several(plan: Plan, steering: Steering) -> Plan:
     trials = plan.planned_trials * tries.count
     if trials > MOST_CONFIGURATIONS and steering.max_time is None:
         key = "trials_per_config" if tries.each > 1 else "folds"
-        rule = f'"{key}" must plan at most {MOST_CONFIGURATIONS} trials, and plans {trials} with {plan.planned_trials} configurations'
+        planned = f"{trials} with {plan.planned_trials} configurations"
+        rule = f'"{key}" must plan at most {MOST_CONFIGURATIONS} trials, and plans {planned}'
         raise UsageError(AUTOML_PARAMS, rule, getattr(steering, key))
     return TriesPlan(plan, tries)

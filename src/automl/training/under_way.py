@@ -195,8 +195,8 @@ class TrialsUnderWay:
         return [self._trials[number] for number in task.tries or (task.trial,)]
 
     def ended(self, trial: int) -> list[TrialUnderWay]:
-        """Note that a trial has ended its task; return those of which there is something new to be said: it, or all tries of its
-        configuration when the last of them has ended that task."""
+        """Note that a trial has ended its task; return those of which there is something new to be said: it, or all tries of
+        its configuration when the last of them has ended that task."""
         under_way = self._trials[trial]
         under_way.end()
         tries = self.of(under_way.task)
