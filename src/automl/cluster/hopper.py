@@ -2,8 +2,9 @@
 
 The big picture. The rows lie in partitions and stay there; the trials hop. In one iteration a trial visits every partition
 once, in an order of its own that is part of the plan: trial t begins at partition (t - 1) modulo P and goes round. Where
-metrics are wanted it then makes a second tour that evaluates. So a trial's work is a chain of stops, and a stop can run on any
-session that reaches its partition. (Of partitions that a trial holds out, it evaluates what it does not train on.)
+metrics are wanted it then makes a second tour that evaluates. (One that holds partitions out leaves them out of the first tour;
+in the second they are its validation.) So a trial's work is a chain of stops, and a stop can run on any session that reaches
+its partition:
 
     PostgreSQL   every session reaches every partition; a visit is one training stop, or as many as take a moment together, and
                  the evaluation tour, when that is next (one stop where fewer trials wait than there are sessions and stops
