@@ -47,7 +47,7 @@ def test_a_line_comes_every_ten_seconds_unless_another_was_said() -> None:
 
 def test_of_several_tries_it_says_what_the_mean_of_them_is() -> None:
     waiting = Waiting()
-    best = Best(4, 0.25, 0.75, 0.0213)
+    best = Best(4, 0.25, 0.75, best_standard_error=0.0213)
     progress = Progress(waiting, "mean latest validation accuracy", lambda: best, lambda: "100% of all iterations done", 3)
     progress.begins(39)
     progress.ends("patience=4", 9, 27)

@@ -151,7 +151,7 @@ def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None
         record.flush(now=True)
     record.break_off(FAILED)
     assert count(journal, "INSERT INTO madlib.automl_configurations") == 1
-    assert journal.values[-2][7] == "failed"
+    assert journal.values[-2][8] == "failed"
 
 
 def order(journal: Memory) -> list[str]:
@@ -242,7 +242,7 @@ def test_a_cancelled_run_writes_no_state_any_more_and_a_failed_one_all() -> None
             record.put(state(trial, b"state"))
         record.break_off(end)
         assert list(journal.states) == expected
-        assert (journal.written[-2].split()[2], journal.values[-2][7]) == ("madlib.automl_states", end.status)
+        assert (journal.written[-2].split()[2], journal.values[-2][8]) == ("madlib.automl_states", end.status)
 
 
 def test_bytes_an_hour_are_bounded() -> None:
@@ -295,7 +295,7 @@ def test_the_statements_of_a_record() -> None:
     record.flush(now=True)
     record.stands(Standing(trials=4, done=1, running=(3, 4), share=0.5, rows_per_second=9.0, elapsed=2.0, ranking=[3]))
     record.announce()
-    record.break_off(End(3, 0.6, 0.9, 0.05, RunStatus.CANCELLED, "canceling statement", "{}"))
+    record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}", best_standard_error=0.05))
     nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import random
 import statistics
 from collections.abc import Sequence
@@ -40,15 +42,16 @@ def ended(
     return world
 
 
-@pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
-@pytest.mark.parametrize("reaches", CLUSTERS.values(), ids=CLUSTERS.keys())
+@pytest.mark.parametrize(
+    ("reaches", "crash"), [(ANYWHERE, True), (CLUSTERS["Greenplum"], False)], ids=["crashed", "cancelled on segments"]
+)
 @pytest.mark.parametrize("steering", [TWICE, FOLDS], ids=["tries", "folds"])
 @pytest.mark.parametrize("name", ["hyperband, often", "tpe", "asha, tpe", "stopped"])
 def test_a_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
     monkeypatch: pytest.MonkeyPatch, name: str, steering: Steering, reaches: Sequence[frozenset[int] | None], crash: bool
 ) -> None:
     whole = ended(monkeypatch, tried(name, steering), reaches=reaches)
-    for stop in range(0, whole.visits, 37):
+    for stop in range(5, whole.visits, 61):
         request = tried(name, steering, memory=1 if stop % 2 else 2**20)
         world = World(request, random.Random(stop), reaches, FAILS, astray=ASTRAY)
         if world.go(monkeypatch, stop=stop, crash=crash):
@@ -94,10 +97,12 @@ def test_the_record_has_the_means_of_the_tries_and_the_best_try_of_the_best(
     monkeypatch: pytest.MonkeyPatch, steering: Steering, objective: Objective
 ) -> None:
     world = ended(monkeypatch, tried("hyperband, often", steering, objective, partitions=5), fails=frozenset(((5, 1),)))
-    count, configurations = steering.tries.count, {}
+    count = steering.tries.count
+    configurations: dict[int, list[dict[str, Any]]] = {}
     for (number,), row in sorted(world.record.trials.items()):
         at = (number - 1) // count + 1
-        assert (row["place"]["configuration"], row["place"]["try"]) == (at, number - (at - 1) * count)
+        place = json.loads(row["place"])
+        assert (place["configuration"], place["try"]) == (at, number - (at - 1) * count)
         configurations.setdefault(at, []).append(row)
     means = {}
     for at, rows in configurations.items():
@@ -105,7 +110,7 @@ def test_the_record_has_the_means_of_the_tries_and_the_best_try_of_the_best(
         if None in own:
             assert {(row["objective"], row["standard_error"]) for row in rows} == {(None, None)}
             continue
-        if max(own) < 2:  # and none of them infinite
+        if all(map(math.isfinite, own)):
             means[at] = statistics.mean(own)
             error = statistics.stdev(own) / count**0.5
             assert all(row["objective"] == pytest.approx(means[at], rel=1e-12) for row in rows)
@@ -124,8 +129,8 @@ def test_the_record_has_the_means_of_the_tries_and_the_best_try_of_the_best(
 
 def test_what_is_held_out_is_validated_and_the_rest_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
     world = ended(monkeypatch, tried("tpe", Steering(folds=3), partitions=5), fails=frozenset())
-    trained: dict[int, set[int]] = {}
-    validated: dict[int, set[int]] = {}
+    trained: dict[int, set[int | None]] = {}
+    validated: dict[int, set[int | None]] = {}
     for number, stop in world.stops:
         which = trained if not hasattr(stop, "dataset") or stop.dataset == "training" else validated
         which.setdefault(number, set()).add(stop.partition)

@@ -26,11 +26,11 @@ SPACE = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.
 LAYOUT = Layout((("training", 2),))
 PLANS: dict[str, Plan] = {
     "hyperband": HyperbandParams(9, 3).plan(SPACE, 1, 2),
-    "hyperband, tpe": HyperbandParams(9, 3, sampler="tpe").plan(SPACE, 1, 2),
-    "tpe": HyperoptParams(12, 3).plan(SPACE, 1, 2),
+    "hyperband, tpe": HyperbandParams(4, 2, sampler="tpe").plan(SPACE, 1, 2),
+    "tpe": HyperoptParams(10, 3).plan(SPACE, 1, 2),
     "asha": AshaParams(9, 3, 15).plan(SPACE, 1, 2),
-    "asha, tpe": AshaParams(9, 3, 15, "tpe").plan(SPACE, 1, 2),
-    "stopped": StoppingPlan(HyperbandParams(27, 3).plan(SPACE, 1, 2), 50, 1, 2),
+    "asha, tpe": AshaParams(4, 2, 10, "tpe").plan(SPACE, 1, 2),
+    "stopped": StoppingPlan(HyperbandParams(9, 3).plan(SPACE, 1, 2), 50, 1, 2),
 }
 Loss = Callable[[int, int], float | None]
 THREE = Tries(3)
@@ -90,7 +90,7 @@ def test_a_try_that_failed_has_no_mean_and_one_without_a_number_none_that_is_one
 
 def test_the_method_hears_of_a_configuration_when_all_its_tries_have_ended() -> None:
     configurations = tuple((number, Configuration(1, f"c{number}", "f")) for number in (1, 2))
-    scheduler = TriesPlan(StoppingPlan(ListPlan(configurations, 2), 50, 1, 1), Tries(2)).scheduler()
+    scheduler = TriesPlan(StoppingPlan(ListPlan(configurations, 2), 50, 1, 2), Tries(2)).scheduler()
     assert (scheduler.count, scheduler.iterations) == (4, 8)
     step = scheduler.start()
     assert [trial for trial, _ in step.trials] == [1, 2, 3, 4]
@@ -170,7 +170,7 @@ def some_fail(trial: int, iteration: int) -> float | None:
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
 def test_the_same_comes_of_any_timing(plan: Plan, limits: Limits) -> None:
     tried = TriesPlan(plan, THREE)
-    found = [searched(tried, sessions, sessions, some_fail, limits) for sessions in (1, 2, 16)]
+    found = [searched(tried, sessions, sessions, some_fail, limits) for sessions in (1, 3, 16)]
     assert len({repr((each.retired, each.decisions.ended_by, each.decisions.taken)) for each in found}) == 1
     if limits == Limits():
         assert len({repr((sorted(each.trials.items()), sorted(map(repr, each.ended)))) for each in found}) == 1

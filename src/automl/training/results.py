@@ -102,7 +102,7 @@ def shown(result: Result | None) -> Best:
     """Return what the record shows of the best trial."""
     if result is None:
         return Best()
-    return Best(result.trial.number, result.curve.loss, result.value, result.standard_error)
+    return Best(result.trial.number, result.curve.loss, result.value, best_standard_error=result.standard_error)
 
 
 def require_some(found: Sequence[Result]) -> None:

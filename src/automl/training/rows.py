@@ -115,7 +115,7 @@ class Best(Row):
     best_mst_key: Integer | None = None
     best_loss: Double | None = None
     best_objective: Double | None = None
-    best_standard_error: Double | None = None
+    best_standard_error: Double | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
