@@ -8,14 +8,18 @@ import random
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from automl.database.dialect import Greenplum6, PostgreSQL
+from automl.errors import UsageError
 from automl.search.directions import Direction
 from automl.search.objective import Objective
 from automl.search.steering import Keep, Steering
 from automl.search.tries import TriesPlan
+from automl.training.folds import require_folds
 from automl.training.request import Request
 from test_replay import ANYWHERE, ASTRAY, CLUSTERS, LOSS_RANKS, PLANS, World, packed, request_of
 
@@ -125,6 +129,17 @@ def test_the_record_has_the_means_of_the_tries_and_the_best_try_of_the_best(
     assert run["ranking"][:count][0] == number
     assert {(each - 1) // count + 1 for each in run["ranking"][:count]} == {best}
     assert any(f"mst_key {number}, mean latest validation" in line and "standard error" in line for line in world.said)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "hint"), [(PostgreSQL(), "SET keras_automl.partitions = 3 and pack"), (Greenplum6(), "a segment that has some")]
+)
+def test_there_are_no_more_folds_than_partitions(dialect: PostgreSQL | Greenplum6, hint: str) -> None:
+    db: Any = SimpleNamespace(dialect=dialect)
+    require_folds(db, 2, packed("train"), validated=False)
+    with pytest.raises(UsageError, match=r'"folds" must be at most .* of "public\.train", 2, got 3') as error:
+        require_folds(db, 3, packed("train"), validated=False)
+    assert hint in str(error.value.hint)
 
 
 def test_what_is_held_out_is_validated_and_the_rest_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ class Tries:
         return tuple(range((configuration - 1) * self.count + 1, configuration * self.count + 1))
 
     def place(self, trial: int) -> Place:
-        """Return which configuration a trial tries, and the how manieth try it is; nothing where each is tried once."""
+        """Return which configuration a trial tries, and which of its tries it is; nothing where each is tried once."""
         configuration, before = divmod(trial - 1, self.count)
         return {"configuration": configuration + 1, "try": before + 1} if self.several else {}
 
