@@ -265,7 +265,7 @@ def undisturbed(session: Session, statement: Statement, seed: int) -> dict[str, 
 
 SOAK = pytest.mark.soak
 CASES = [
-    pytest.param(folds, iterations(15), cancel, id="with folds"),
+    pytest.param(folds, iterations(15), cancel, id="with folds", marks=SOAK),
     pytest.param(tpe, iterations(15), cancel, id="by TPE", marks=SOAK),
     pytest.param(steered, iterations(30), terminate, id="the best iterations", marks=SOAK),
     pytest.param(long_hyperband, at_once, cancel, id="cancelled at once", marks=SOAK),
