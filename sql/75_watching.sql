@@ -80,8 +80,9 @@ GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 
 -- A standby has not the locks that tell whether a run is alive, and takes its word for it.
 -- Which trials lead a run says itself, as the last of its states has it: nobody looks through all trials to see the best of them.
--- Where that is not enough, or a run of an earlier version has not said it, all are looked at. Several tries of a configuration have
--- its mean as their value, and stand together, the best one first.
+-- Where that is not enough, or a run of an earlier version has not said it, all are looked at. Where a budget has ended a run, what
+-- it has decided nothing about is in no table, and has no rank. Several tries of a configuration have its mean as their value, and
+-- stand together, the best one first.
 CREATE FUNCTION madlib.automl_leaderboard(run_id bigint DEFAULT NULL, top integer DEFAULT 20) RETURNS TABLE (
     rank integer,
     mst_key integer,
@@ -102,16 +103,17 @@ DECLARE
         (SELECT r.alive OR r.status = 'running' AND pg_is_in_recovery() FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     sign CONSTANT integer := (SELECT CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END
         FROM madlib.automl_runs r WHERE r.run_id = run);
+    delivered CONSTANT boolean := coalesce((SELECT r.status = 'stopped' FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
 BEGIN
     IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
         leaders := ARRAY(SELECT t.mst_key
-            FROM (SELECT a.mst_key, a.place, a.try_objective,
+            FROM (SELECT a.mst_key, a.place, a.try_objective, delivered AND a.status NOT IN ('finished', 'failed') AS undecided,
                 CASE WHEN a.try_objective IS NULL THEN coalesce(a.objective, a.loss) ELSE a.objective END AS value
                 FROM madlib.automl_trials a WHERE a.run_id = run) t
-            ORDER BY CASE WHEN t.value > '-Infinity' AND t.value < 'Infinity' THEN sign * t.value END, t.value IS NULL,
+            ORDER BY t.undecided, CASE WHEN t.value > '-Infinity' AND t.value < 'Infinity' THEN sign * t.value END, t.value IS NULL,
                 (t.place ->> 'configuration')::integer, sign * t.try_objective, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
@@ -127,7 +129,9 @@ BEGIN
             || coalesce(' standard_error=' || madlib.automl_short(standard_error, 3), '')
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
-            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' THEN sign * p.value END AS score, m.course, c.varied,
+            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND (p.status = 'finished' OR NOT delivered)
+                THEN sign * p.value END AS score, delivered AND coalesce(p.status, 'waiting') NOT IN ('finished', 'failed') AS undecided,
+            m.course, c.varied,
             (p.place ->> 'configuration')::integer AS configuration, p.place ->> 'try' AS attempt, sign * p.try_objective AS own,
             p.standard_error,
             c.compile_params, c.fit_params
@@ -144,8 +148,8 @@ BEGIN
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score, value IS NULL, configuration, own, mst_key)
-    ORDER BY score, value IS NULL, configuration, own, mst_key;
+    WINDOW place AS (ORDER BY score, undecided, value IS NULL, configuration, own, mst_key)
+    ORDER BY score, undecided, value IS NULL, configuration, own, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS

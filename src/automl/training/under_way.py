@@ -106,12 +106,25 @@ class TrialUnderWay:
     @property
     def progress_at_end(self) -> Progress | None:
         """What the record is to say of it where it counts as it was at the last decision; None for what it says."""
-        if self.curve.error is not None:
+        if (self.curve if self.counted is None else self.counted.curve).error is not None:
             return None
         if self.counted is None:  # whatever it has come to
             return self.progress(TrialStatus.STOPPED)
         curve = replace(self.counted.curve, iteration=self.counted.curve.evaluations[-1].iteration)
         return replace(self, task=self.counted.task, curve=curve, mean=self.counted.mean).progress(TrialStatus.FINISHED)
+
+    def place(self, *, decided: bool) -> tuple[bool, tuple[float, ...], int]:
+        """Return what trials are sorted by, best first.
+
+        Args:
+            decided: whether it counts as it was at the last decision about it; behind all others where there was none.
+        """
+        end, found = self.counted, self.result
+        if decided:
+            if end is None:
+                return True, (), self.trial.number
+            found = Result(self.trial, end.task, end.curve, end.mean)
+        return False, found.rank, self.trial.number
 
     @property
     def delivered(self) -> int | None:
@@ -185,10 +198,9 @@ class TrialsUnderWay:
         """The trial with the best score, if any is finite."""
         return results.shown(results.best(each.result for each in self))
 
-    def ranking(self, most: int) -> list[int]:
-        """Return the numbers of the best trials, the best first."""
-        ranked = ((each.result.rank, number) for number, each in self._trials.items())
-        return [number for _, number in heapq.nsmallest(most, ranked)]
+    def ranking(self, most: int, *, decided: bool) -> list[int]:
+        """Return the numbers of the best trials, the best first, as they are or as they were decided about."""
+        return [each.trial.number for each in heapq.nsmallest(most, self, key=lambda each: each.place(decided=decided))]
 
     def of(self, task: Task) -> list[TrialUnderWay]:
         """Return the tries of a configuration that has a task; the trial alone that is its only one."""
