@@ -53,6 +53,8 @@ CREATE TABLE madlib.automl_state_log (
     seconds double precision,
     bytes bigint,
     memory_mb integer,
+    automl_params text,
+    time_from double precision,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -170,14 +172,17 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.bytes FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bytes, r.estimated_bytes,
         (SELECT s.memory_mb FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb,
+        (SELECT s.automl_params FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
         decisions, ended_by, tables,
-        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb,
+        automl_params, time_from
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -295,6 +300,17 @@ BEGIN
             DELETE FROM madlib.automl_state_log
             WHERE (run_id, owner, n) NOT IN (SELECT run_id, owner, max(n) FROM madlib.automl_state_log GROUP BY run_id, owner)
                 OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
+    BEGIN
+        SELECT count(*) INTO live FROM
+            (SELECT DISTINCT owner, call FROM madlib.automl_plan_log WHERE at > now() - interval '90 days') p;
+        IF (SELECT count(*) FROM madlib.automl_plan_log) > 2 * live + 1000 THEN
+            DELETE FROM madlib.automl_plan_log
+            WHERE (owner, call, at) NOT IN (SELECT owner, call, max(at) FROM madlib.automl_plan_log GROUP BY owner, call)
+                OR at <= now() - interval '90 days';
         END IF;
     EXCEPTION WHEN OTHERS THEN
         NULL;

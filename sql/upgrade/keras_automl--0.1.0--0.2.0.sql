@@ -34,6 +34,8 @@ CREATE TABLE madlib.automl_state_log (
     seconds double precision,
     bytes bigint,
     memory_mb integer,
+    automl_params text,
+    time_from double precision,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -83,7 +85,9 @@ CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.bytes FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bytes, r.estimated_bytes,
         (SELECT s.memory_mb FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb,
+        (SELECT s.automl_params FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP COLUMN executor, DROP COLUMN sessions,
     DROP COLUMN versions, DROP COLUMN backend, DROP COLUMN best_mst_key, DROP COLUMN best_loss, DROP COLUMN error;
@@ -91,7 +95,8 @@ COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what wa
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
         decisions, ended_by, tables,
-        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb,
+        automl_params, time_from
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -227,6 +232,17 @@ BEGIN
             DELETE FROM madlib.automl_state_log
             WHERE (run_id, owner, n) NOT IN (SELECT run_id, owner, max(n) FROM madlib.automl_state_log GROUP BY run_id, owner)
                 OR (run_id, owner) NOT IN (SELECT run_id, owner FROM madlib.automl_run_log);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
+    BEGIN
+        SELECT count(*) INTO live FROM
+            (SELECT DISTINCT owner, call FROM madlib.automl_plan_log WHERE at > now() - interval '90 days') p;
+        IF (SELECT count(*) FROM madlib.automl_plan_log) > 2 * live + 1000 THEN
+            DELETE FROM madlib.automl_plan_log
+            WHERE (owner, call, at) NOT IN (SELECT owner, call, max(at) FROM madlib.automl_plan_log GROUP BY owner, call)
+                OR at <= now() - interval '90 days';
         END IF;
     EXCEPTION WHEN OTHERS THEN
         NULL;
@@ -484,7 +500,8 @@ GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 
 -- A standby has not the locks that tell whether a run is alive, and takes its word for it.
 -- Which trials lead a run says itself, as the last of its states has it: nobody looks through all trials to see the best of them.
--- Where that is not enough, or a run of an earlier version has not said it, all are looked at.
+-- Where that is not enough, or a run of an earlier version has not said it, all are looked at. Where a budget has ended a run, what
+-- it has decided nothing about is in no table, and has no rank.
 CREATE FUNCTION madlib.automl_leaderboard(run_id bigint DEFAULT NULL, top integer DEFAULT 20) RETURNS TABLE (
     rank integer,
     mst_key integer,
@@ -505,13 +522,15 @@ DECLARE
         (SELECT r.alive OR r.status = 'running' AND pg_is_in_recovery() FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     sign CONSTANT integer := (SELECT CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END
         FROM madlib.automl_runs r WHERE r.run_id = run);
+    delivered CONSTANT boolean := coalesce((SELECT r.status = 'stopped' FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
 BEGIN
     IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
         leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
-            ORDER BY CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
+            ORDER BY delivered AND t.status NOT IN ('finished', 'failed'),
+                CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
                 THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
@@ -525,8 +544,9 @@ BEGIN
             compile_params || ' ' || fit_params)
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
-            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' THEN sign * p.value END AS score, m.course, c.varied,
-            c.compile_params, c.fit_params
+            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND (p.status = 'finished' OR NOT delivered)
+                THEN sign * p.value END AS score, delivered AND coalesce(p.status, 'waiting') NOT IN ('finished', 'failed') AS undecided,
+            m.course, c.varied, c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
             SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
@@ -539,8 +559,8 @@ BEGIN
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score, value IS NULL, mst_key)
-    ORDER BY score, value IS NULL, mst_key;
+    WINDOW place AS (ORDER BY score, undecided, value IS NULL, mst_key)
+    ORDER BY score, undecided, value IS NULL, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS
@@ -903,6 +923,14 @@ SELECT pg_catalog.json_object_agg(coalesce(name, 'null'), prob)::jsonb FROM unne
 $$;
 COMMENT ON FUNCTION madlib.automl_named(text[], real[]) IS
 'Internal: the probabilities of classes by their names.';
+DO $$
+BEGIN
+    IF pg_catalog.to_regclass('pg_catalog.gp_segment_configuration') IS NOT NULL THEN
+        -- JSON has six digits of a real there, and fifteen of a double precision.
+        EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), ', prob)', ', prob::float8)');
+    END IF;
+END
+$$;
 
 CREATE FUNCTION madlib.automl_functions(model text) RETURNS void
 LANGUAGE plpython3u VOLATILE
@@ -1114,9 +1142,10 @@ $$;
 COMMENT ON FUNCTION madlib.automl_superusers_only() IS
 'Internal: keeps those out who may write to every table, as members of pg_write_all_data.';
 
+-- But where 90_dialect.sql has put rules in the place of foreign keys: it tells which database that is.
 DO $$
 BEGIN
-    IF version() !~ 'Greenplum|Cloudberry' THEN
+    IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite WHERE rulename = 'automl_trial_log_too') THEN
         CREATE TRIGGER automl_superusers_only BEFORE INSERT OR UPDATE OR DELETE ON madlib.automl_tensorboard_setting
             FOR EACH ROW EXECUTE PROCEDURE madlib.automl_superusers_only();
         ALTER TABLE madlib.automl_tensorboard_setting ENABLE ALWAYS TRIGGER automl_superusers_only;

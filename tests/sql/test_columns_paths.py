@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fix_db import Session
-from fix_search import in_schema
+from fix_search import lent
 
 TYPES = """
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
@@ -36,14 +36,13 @@ SMALL = {"automl_method": "hyperopt", "automl_params": "algorithm=rand, num_conf
 
 
 @pytest.fixture(scope="module")
-def kinds(database: str) -> Iterator[Session]:
+def kinds(quick: Session) -> Iterator[Session]:
     """A session that trains in itself, with the table `kinds` and a model of the sizes in it."""
-    session = in_schema(database, "t_columns_paths")
-    session.run(f"SET keras_automl.sessions = 0; SET TimeZone = 'Europe/Rome'; {TYPES}; {KINDS}")
-    call = "SELECT * FROM madlib.automl_train('kinds', 'sized', 'size', preset := 'fast', random_state := 3, params := %s)"
-    session.run(call, json.dumps(SMALL))
-    yield session
-    session.close()
+    with lent(quick, "t_columns_paths") as session:
+        session.run(f"SET keras_automl.sessions = 0; SET TimeZone = 'Europe/Rome'; {TYPES}; {KINDS}")
+        call = "SELECT * FROM madlib.automl_train('kinds', 'sized', 'size', preset := 'fast', random_state := 3, params := %s)"
+        session.run(call, json.dumps(SMALL))
+        yield session
 
 
 def typed(db: Session) -> dict[int, dict[str, float]]:
@@ -85,9 +84,16 @@ def test_a_table_of_texts_gives_what_the_function_gives_to_the_last_bit(kinds: S
     kinds.run(f"CREATE TABLE texts AS SELECT {texts} FROM kinds; RESET extra_float_digits")
     kinds.run("SELECT madlib.automl_predict('sized', 'texts', 'scored', 'value', 'id')")
     kinds.run("ALTER TABLE scored RENAME TO from_texts; SELECT madlib.automl_predict('sized', 'kinds', 'scored', 'value')")
-    differ = "SELECT count(*) FROM scored s JOIN from_texts t ON t.id::integer = s.id WHERE s.size <> t.size"
+    apart = "s.size <> t.size"
+    if kinds.is_greenplum:  # where rows come in other batches, whose products are summed up in another order
+        apart = " OR ".join(f"abs(s.size[{at}] - t.size[{at}]) > 1e-6" for at in (1, 2))
+    differ = f"SELECT count(*) FROM scored s JOIN from_texts t ON t.id::integer = s.id WHERE {apart}"
     assert kinds.value(differ) == 0
     assert kinds.value("SELECT count(*) FROM from_texts") == 400
+    in_order = kinds.fetch("SELECT attname FROM pg_attribute WHERE attrelid = 'kinds'::regclass AND attnum > 0 ORDER BY attnum")
+    row = ", ".join("NULL" if name == "size" else f"t.{name}" for (name,) in in_order)
+    same = f"sized_features(k) = sized_features(ROW({row})::kinds)"
+    assert kinds.value(f"SELECT count(*) FROM kinds k JOIN texts t ON t.id::integer = k.id WHERE {same}") == 400
     kinds.run("DROP TABLE from_texts")
 
 

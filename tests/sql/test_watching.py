@@ -187,6 +187,22 @@ def test_trials_without_a_finite_loss_come_last_and_have_no_rank(db: Session) ->
     assert rows[0].behind == 0
 
 
+def test_what_a_budget_has_left_undecided_comes_last_and_has_no_rank(db: Session) -> None:
+    run = filled(db, 4)
+    told = "INSERT INTO madlib.automl_states (run_id, n, status, ranking) VALUES (%s, %s, %s, %s)"
+    for trial, status, loss in ((4, "stopped", 0.1), (1, "finished", "NaN")):
+        db.run("INSERT INTO madlib.automl_trial_states (run_id, mst_key, n, status, loss) VALUES (%s, %s, 99, %s, %s)",
+               run, trial, status, loss)  # fmt: skip
+    expected = [(1, 3, 0.7486, 0), (2, 2, 1.1662, 0.418), (None, 1, "nan", None), (None, 4, 0.1, None)]
+    for n, (ranking, top) in enumerate([(None, 4), (None, None), ([3, 2, 1, 4], 4)], 3000):
+        db.run(told, run, n, "stopped", ranking)
+        rows = db.fetch("SELECT rank, mst_key, objective, behind FROM madlib.automl_leaderboard(%s, %s)", run, top)
+        assert [(*row[:2], "nan" if row.mst_key == 1 else row.objective, row.behind) for row in rows] == expected
+    assert db.fetch("SELECT mst_key FROM madlib.automl_leaderboard(%s, 2)", run) == [(3,), (2,)]
+    db.run(told, run, 4000, "cancelled", None)  # which has delivered nothing
+    assert db.fetch("SELECT rank, mst_key FROM madlib.automl_leaderboard(%s, 2)", run) == [(1, 4), (2, 3)]
+
+
 def test_a_large_objective_is_better_where_that_is_what_the_run_says(db: Session) -> None:
     run = filled(db, 4)
     db.run("UPDATE madlib.automl_runs SET objective = 'max:validation_accuracy' WHERE run_id = %s", run)
@@ -237,6 +253,7 @@ def test_a_search_is_seen_from_another_session_while_it_runs(
     caller, listener = in_schema(database, "t_watching"), connect()
     make_iris(caller)
     load(caller, "lib", dense(3))
+    caller.run("SET keras_automl.sessions = 1")
     listener.run("LISTEN automl")
     before = db.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
     call = Call(caller, long_search)
@@ -303,6 +320,11 @@ def test_a_plan_tells_what_would_run_and_stands_beside_what_did(quick: Session) 
     assert run.memory_mb >= 100
     search(quick, "other", automl_params="R=2, eta=2")
     assert quick.fetch("SELECT estimated_seconds FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == [(None,)]
+    quick.run("BEGIN; UPDATE train SET buffer_id = buffer_id")
+    search(quick, "packed_since", compile_params_grid=COMPILE, fit_params_grid=FIT, automl_method="hyperband",
+           automl_params="R=4, eta=2")  # fmt: skip
+    assert quick.fetch("SELECT estimated_seconds FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == [(None,)]
+    quick.run("ROLLBACK")
 
 
 def test_a_plan_of_a_method_without_rungs_and_of_one_without_an_end(quick: Session) -> None:

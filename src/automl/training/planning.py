@@ -16,7 +16,7 @@ from automl.database.session import CallerDatabase
 from automl.database.settings import CHECKPOINT_BYTES, read_setting
 from automl.hosts.machine import this_machine
 from automl.search.space import Configuration
-from automl.training import estimates, trials
+from automl.training import estimates, recording, trials
 from automl.training import request as requests
 from automl.training.check import require_trainable
 from automl.training.decided import limits_of
@@ -53,7 +53,8 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
     writing = Writing(read_setting(db, CHECKPOINT_BYTES), request.resources.memory) if durable else None
     memory = Memory(imported, list(found.values()), len({each.program for each in some}), _cached(db, request))
     plan = PlanRows(start, fast, middle, slow, len(reaches), writing, memory)
-    estimates.keep(db, asdict(given), plan.seconds, plan.bytes, plan.memory_mb)
+    call = estimates.digest_of(asdict(given), recording.digest(seen, request), len(reaches))
+    estimates.keep(db, call, plan.seconds, plan.bytes, plan.memory_mb)
     return plan.rows
 
 

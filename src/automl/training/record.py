@@ -38,16 +38,7 @@ from automl.training.rows import (
     TrialStatus,
     Where,
 )
-from automl.training.statements import (
-    CONFIGURATIONS,
-    METRICS,
-    PROGRESS,
-    RUNS,
-    STATES,
-    TRIALS,
-    VERSIONS,
-    read,
-)
+from automl.training.statements import CONFIGURATIONS, METRICS, PROGRESS, RUNS, STATES, TRIALS, VERSIONS, read
 from automl.training.states import Allowance, RestingStates
 from keras_seg.protocol.parts import PART, Raw
 from keras_seg.server.interrupts import is_cancellation
@@ -55,7 +46,7 @@ from keras_seg.server.interrupts import is_cancellation
 INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last one took us, so that it stays below 5 % of the time
 _TRIES = 2**32  # rows that a run can have from one resume to the next
-_LAST_WORDS, _LAST_NEWS = 0.5, 0.1  # seconds, where the caller waits for nothing else
+_LAST_WORDS, _LAST_NEWS = 0.6, 0.1  # seconds, where the caller waits for nothing else
 _PATIENCE = 10.0  # seconds without getting on, where a run has failed that can go on
 _FULL = 60.0  # the same, where there is no memory left for states
 _TIDY_LEAST = 16 * 2**20  # bytes; madlib.automl_tidy has the same
@@ -80,9 +71,9 @@ def run_of(db: Database, run: int) -> RunRow | None:
     return next(iter(read(RunRow, db.execute(RUNS.select(RunRow), run))), None)
 
 
-def tables_of(db: Database, run: int) -> str | None:
-    """Return which tables a run has made that a budget has ended, as it has written it."""
-    return next((state.tables for state in read(State, db.execute(_LAST, run))), None)
+def last_state(db: Database | Journal, run: int) -> State | None:
+    """Return what was said of a run last; None where nothing is left of it."""
+    return next(iter(read(State, db.execute(_LAST, run))), None)
 
 
 class RunRecord:
@@ -101,12 +92,13 @@ class RunRecord:
         self._run = 0
         self._state: State | None = None
         self._said: State | None = None
+        self._beginning: list[Statement] = []  # which writes the run's row, until it is known to be written
         self._n = 0
         self._trials: list[NewTrial] = []
         self._metrics: list[MetricRow] = []
         self._progress: dict[int, Progress] = {}
         self._last: dict[int, Progress] = {}
-        self._interrupted: list[TrialRow] = []
+        self._begun: list[TrialRow] = []
         self._known: set[tuple[int, int]] = set()
         self._states = RestingStates(memory, Allowance(hourly), self._read_state)
         self._grown = 0
@@ -134,7 +126,9 @@ class RunRecord:
         self._run = int(self._journal.execute(_NUMBER)[0]["run_id"])
         keep(self._run)
         self._state = _running(where, Best())
-        self._write([*RUNS.insert(self._run, [call]), *self._new_state()])
+        self._beginning = RUNS.insert(self._run, [call])
+        self._write([*self._beginning, *self._new_state()])
+        self._beginning = []
         self._tidy()
         return self._run
 
@@ -152,7 +146,7 @@ class RunRecord:
         anchors = read(Anchor, self._journal.execute(_ANCHORS, run))
         self._states.recall(anchors)
         self._known = {(row.mst_key, row.iteration) for row in metrics}
-        self._interrupted = [row for row in trials if row.status in (TrialStatus.RUNNING, TrialStatus.STOPPED)]
+        self._begun = [row for row in trials if row.status not in (TrialStatus.WAITING, TrialStatus.FAILED)]
         return remembered(partitions, trials, metrics, anchors)
 
     def resume(self, where: Where) -> None:
@@ -163,11 +157,11 @@ class RunRecord:
                 f"run {self._run} has finished, or was deleted, while it was to be resumed",
                 sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
             )
-        last = next(iter(read(State, self._journal.execute(_LAST, self._run))), None)
+        last = last_state(self._journal, self._run) or _running(where, Best())
         # What a process of the last time may still be writing comes before, whenever it comes.
-        self._n = ((0 if last is None else last.n) // _TRIES + 1) * _TRIES
-        self._state = _running(where, last or Best())
-        for trial in self._interrupted:
+        self._n = (last.n // _TRIES + 1) * _TRIES
+        self._state = replace(_running(where, last), tables=last.tables)  # they are there until others are
+        for trial in (each for each in self._begun if each.mst_key not in self._progress):  # what is replayed has said more
             self.progress(replace(trial.progress, status=TrialStatus.WAITING))
         self._write([*self._new_state(), *self._rows()])
         self._tidy()
@@ -271,7 +265,8 @@ class RunRecord:
         if end.status != RunStatus.CANCELLED and self._durable and self._save():
             seconds = _PATIENCE
         self._say(end)
-        self._journal.leave([(_THERE, (self._run,)), *self._new_state()], seconds)
+        there = self._beginning or [(_THERE, (self._run,))]
+        self._journal.leave([*there, *self._new_state()], seconds)
         self._journal.leave([self._news_of_run], _LAST_NEWS)  # by itself: it waits for those of others
 
     # --- writing ------------------------------------------------------------------------------------------------------------
@@ -318,7 +313,7 @@ class RunRecord:
 
     def _say(self, end: End) -> None:
         assert self._state is not None
-        self._state = replace(self._state, **vars(end))
+        self._state = replace(self._state, **{**vars(end), "tables": end.tables or self._state.tables})
 
     def _number(self) -> int:
         self._n += 1
