@@ -190,7 +190,7 @@ def test_a_run_that_is_cancelled_while_its_row_is_on_its_way_has_it_written_with
         record.begin(CALL, WHERE, lambda run: None)
     record.break_off(CANCELLED)
     assert [text.split()[2] for text in journal.written[:2]] == ["madlib.automl_runs", "madlib.automl_states"]
-    assert (journal.values[0][:1], journal.values[1][8]) == ((1,), "cancelled")
+    assert (journal.values[0][:1], journal.values[1][10]) == ((1,), "cancelled")
 
 
 def test_a_run_is_kept_before_anybody_sees_it() -> None:
