@@ -68,7 +68,7 @@ def layer_of(text: str) -> Any:
     return eval(text, {**vars(keras.layers), "keras": keras})  # a text of the table below
 
 
-ACTIVATIONS = sorted(allowed.ACTIVATIONS - {"threshold", "glu", "sparsemax"})
+ACTIVATIONS = sorted(allowed.ACTIVATIONS)
 # Layers that take one input of a shape.
 LAYERS: dict[tuple[int, ...], str] = {
     (5,): """
@@ -117,6 +117,7 @@ LAYERS: dict[tuple[int, ...], str] = {
         DepthwiseConv2D(2, dilation_rate=2, activation='relu'); DepthwiseConv2D(3, data_format='channels_first');
         SeparableConv2D(3, 3); SeparableConv2D(3, 3, 2, 'same', depth_multiplier=2, activation='relu');
         SeparableConv2D(3, 2, use_bias=False, dilation_rate=2); SeparableConv2D(3, 3, data_format='channels_first');
+        SeparableConv2D(3, 3, activation='sparsemax');
         MaxPooling2D(2); MaxPooling2D((3, 2), (2, 3), 'same'); MaxPooling2D(2, data_format='channels_first');
         AveragePooling2D(2); AveragePooling2D((3, 2), (2, 3), 'same'); AveragePooling2D(2, data_format='channels_first');
         GlobalMaxPooling2D(); GlobalMaxPooling2D(keepdims=True); GlobalMaxPooling2D(data_format='channels_first');
@@ -350,7 +351,9 @@ def test_an_architecture_of_any_keras_with_weights_in_its_layout(name: str) -> N
 
 REFUSED = {
     "Conv2DTranspose(2, 2)": 'layer "one" (Conv2DTranspose)',
-    "Dense(2, activation='sparsemax')": 'layer "one" (Dense): "activation" = \'sparsemax\'',
+    "SeparableConv2D(2, 2, activation='softmax', data_format='channels_first')": (
+        'layer "one" (SeparableConv2D): "activation" = \'softmax\''
+    ),
     "Dense(2, dtype='float64')": 'layer "one" (Dense): "dtype" = \'float64\'',
     "UpSampling2D(2, interpolation='bilinear')": 'layer "one" (UpSampling2D): "interpolation" = \'bilinear\'',
     "MaxPooling2D(3_000, padding='same')": 'layer "one" (MaxPooling2D): windows of [3000, 3000]',
