@@ -153,7 +153,7 @@ def without_class(outputs: np.ndarray) -> int | None:
     >>> without_class(np.array([[0.5, 0.5], [0.5, np.nan]]))
     1
     """
-    wrong = np.isnan(outputs).reshape(len(outputs), -1).any(axis=1)
+    wrong = np.isnan(outputs).any(axis=tuple(range(1, outputs.ndim)))
     return int(wrong.argmax()) if wrong.any() else None
 
 
