@@ -1,4 +1,7 @@
-"""What importing TensorFlow is made of, as `python -X importtime` tells it: as anybody imports it, and as a session does."""
+"""What importing TensorFlow is made of, as `python -X importtime` tells it: as anybody imports it, and as a session does.
+
+`python bench/importing.py 1` takes it once, and no medians of three.
+"""
 
 from __future__ import annotations
 
@@ -49,10 +52,11 @@ class Import:
 
 
 def main() -> None:
-    plain, lean = (importing(program) for program in (PLAIN, LEAN))
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    plain, lean = (importing(program, rounds) for program in (PLAIN, LEAN))
     whole = sum(plain.parts.values())
     rows = [(part, told(plain, lean, part, whole)) for part in (*PARTS, _REST)]
-    title = f"What importing TensorFlow is made of, medians of {ROUNDS}: as anybody does it; as a session does it"
+    title = f"What importing TensorFlow is made of, medians of {rounds}: as anybody does it; as a session does it"
     table(title, [*rows, ("a process that imports it and ends", f"{plain.seconds:.2f} s; {lean.seconds:.2f} s")])
 
 
@@ -65,10 +69,10 @@ def told(plain: Import, lean: Import, part: str, whole: float) -> str:
     return "; ".join(each)
 
 
-def importing(program: str) -> Import:
+def importing(program: str, rounds: int) -> Import:
     """Return the median of imports."""
-    found = [parts_of(program) for _ in range(ROUNDS)]
-    seconds = [ended(program) for _ in range(ROUNDS)]
+    found = [parts_of(program) for _ in range(rounds)]
+    seconds = [ended(program) for _ in range(rounds)]
     parts = {part: statistics.median(each[0][part] for each in found) for part in (*PARTS, _REST)}
     return Import(statistics.median(seconds), parts, found[0][1])
 

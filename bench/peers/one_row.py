@@ -23,9 +23,10 @@ import numpy as np
 
 EAGER = 1000  # calls, each of which takes milliseconds
 Forward = Callable[[], object]
+Ways = dict[str, tuple[Forward, int | None]]  # with the most calls that are timed
 
 
-def tensorflow(architecture: str, weights: str, row: str) -> dict[str, tuple[Forward, int | None]]:
+def tensorflow(architecture: str, weights: str, row: str) -> Ways:
     import keras
     import tensorflow as tf
 
@@ -43,7 +44,7 @@ def tensorflow(architecture: str, weights: str, row: str) -> dict[str, tuple[For
     }
 
 
-def onnxruntime(model: str, row: str) -> dict[str, tuple[Forward, int | None]]:
+def onnxruntime(model: str, row: str) -> Ways:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -53,10 +54,13 @@ def onnxruntime(model: str, row: str) -> dict[str, tuple[Forward, int | None]]:
     return {"run": (lambda: session.run(None, given), None)}
 
 
+KINDS: dict[str, Callable[..., Ways]] = {"tensorflow": tensorflow, "onnxruntime": onnxruntime}
+
+
 def main(kind: str, *arguments: str) -> None:
     *files, times = arguments
     begun = time.perf_counter()
-    ways = {"tensorflow": tensorflow, "onnxruntime": onnxruntime}[kind](*files)
+    ways = KINDS[kind](*files)
     told: dict[str, object] = {}
     for name, (forward, most) in ways.items():
         forward()
