@@ -18,6 +18,10 @@ BEGIN
         LOOP
             EXECUTE format('ALTER FUNCTION %s PARALLEL SAFE', called);
         END LOOP;
+        -- Greenplum has neither pg_write_all_data nor, on tables of its segments, triggers. ALWAYS: a subscription fires it too.
+        CREATE TRIGGER automl_superusers_only BEFORE INSERT OR UPDATE OR DELETE ON madlib.automl_tensorboard_setting
+            FOR EACH ROW EXECUTE PROCEDURE madlib.automl_superusers_only();
+        ALTER TABLE madlib.automl_tensorboard_setting ENABLE ALWAYS TRIGGER automl_superusers_only;
         RETURN;
     END IF;
 
