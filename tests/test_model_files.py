@@ -122,6 +122,7 @@ def test_compile_parameters_are_in_the_file(
     config = again.get_compile_config()
     assert config["loss"] == loss
     assert [each if isinstance(each, str) else each["class_name"] for each in config["metrics"] or []] == metrics
+    again.jit_compile = False  # which takes long, and changes nothing
     again.fit(np.ones((8, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]], verbose=0)
 
 
@@ -173,7 +174,7 @@ def test_what_writes_onnx_is_named_where_it_is_missing(monkeypatch: pytest.Monke
 class Plpy:
     """A server that nobody cancels anything on."""
 
-    SPIError = ConnectionError
+    Error = SPIError = ConnectionError
 
     def execute(self, statement: str) -> None:
         pass
@@ -187,6 +188,20 @@ def test_a_file_that_no_bytea_holds_is_refused_with_its_size(monkeypatch: pytest
     report, pieces = files.to_file(Plpy(), cache, ExportOrder("k", FileFormat.SAFETENSORS))
     said = "takes 2 MB as safetensors, and one value of PostgreSQL holds less than 1 GB"
     assert (report, pieces) == (FileReport(problem=Problem(Part.FILE, said)), [])
+
+
+def test_a_server_that_goes_down_is_no_fault_of_the_model() -> None:
+    class GoingDown(Plpy):
+        class Error(Exception):
+            pass
+
+        def execute(self, statement: str) -> None:
+            raise self.Error("the server is going down")
+
+    cache, server = Cache(), GoingDown()
+    cache.define(definition(network((4,), layers.Dense(3))))
+    with pytest.raises(GoingDown.Error):
+        files.to_file(server, cache, ExportOrder("k", FileFormat.SAFETENSORS))
 
 
 # --- in -----------------------------------------------------------------------------------------------------------------
@@ -206,7 +221,7 @@ def test_weights_that_keras_saved_come_in_as_they_stand_in_a_library(
 
 def test_a_file_of_a_model_that_was_trained_has_its_optimizer_left_out(tmp_path: Path) -> None:
     model, path = network((4,), layers.Dense(3)), tmp_path / "model.keras"
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", jit_compile=False)
     model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
     model.save(path)
     architecture, weights = keras_file.read(path.read_bytes())
