@@ -12,13 +12,8 @@ import pytest
 
 from automl.database.locks import Lock
 from fix_calls import waited
-<<<<<<< HEAD
-from fix_db import Session
-from fix_search import FOR_TENSORFLOW, dense, load, make_iris, search, sequential
-=======
 from fix_db import KEEPS, Session, connect_to, is_as_new
-from fix_search import dense, load, make_iris, search, sequential
->>>>>>> main
+from fix_search import FOR_TENSORFLOW, dense, load, make_iris, search, sequential
 
 KEPT = "SELECT pid FROM pg_stat_activity WHERE application_name = 'keras_automl kept' AND datname = current_database()"
 COMPILE = "{'loss': ['categorical_crossentropy'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.01, 0.1, 'log']}]}"
@@ -262,8 +257,8 @@ SAME_EXTENSION = "UPDATE pg_catalog.pg_extension SET extrelocatable = extrelocat
 
 
 @pytest.fixture
-def keeps(db: Session, connect: Callable[..., Session]) -> Callable[..., Session]:
-    """A function that opens a session that keeps one."""
+def keeps(db: Session, bare: Session, connect: Callable[..., Session]) -> Callable[..., Session]:
+    """A function that opens a session that keeps one, where no other does."""
     db.run(CALL)
 
     def opened(role: str | None = None) -> Session:
