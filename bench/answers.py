@@ -73,6 +73,7 @@ def one_row(row: str, times: int) -> list[tuple[str, str]]:
 
 def peers(connection: Connection, network: keras.Model, weights: np.ndarray, row: str, times: int) -> list[tuple[str, str]]:
     """Return lines of the same row in processes of their own, by onnxruntime and by TensorFlow."""
+    save_info(connection, WITHOUT)
     with tempfile.TemporaryDirectory() as folder:
         names = ("model.onnx", "network.json", "weights.npy", "row.npy")
         model, architecture, flat, x = (Path(folder) / name for name in names)
@@ -150,10 +151,16 @@ def evaluations(connection: Connection) -> list[tuple[str, str]]:
     return [(name, f"{statistics.median(timed(each, ROUNDS)) / 1000:.3f} s") for name, each in contestants.items()]
 
 
-def evaluated(connection: Connection, metrics: str) -> None:
+def save_info(connection: Connection, metrics: str) -> None:
+    """Write with what the model was compiled, as a search does."""
     compiled = f"optimizer='SGD', loss='categorical_crossentropy', metrics={metrics}"
-    run(connection, "DROP TABLE IF EXISTS evaluated, model_info")
+    run(connection, "DROP TABLE IF EXISTS model_info")
     run(connection, "CREATE TABLE model_info AS SELECT 1 AS mst_key, %s::text AS compile_params", compiled)
+
+
+def evaluated(connection: Connection, metrics: str) -> None:
+    save_info(connection, metrics)
+    run(connection, "DROP TABLE IF EXISTS evaluated")
     fresh = connected()
     run(fresh, EVALUATE)
     fresh.close()
