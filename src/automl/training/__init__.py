@@ -3,6 +3,7 @@
 In reading order:
 
     request        what is to be trained: arguments checked once, then frozen
+    folds          whether rows can be divided into as many parts as are to be held out
     row_check      whether networks fit the rows, as far as that is plain
     search, fit    madlib_keras_automl; configurations that are given
     resume, stop   a run that was interrupted and goes on; one in another session ends
@@ -10,6 +11,7 @@ In reading order:
     planning       what a search would run, and what it would take
     forecast       going through a plan on sessions that are numbers
     timing         what visits take, measured
+    plan_rows      what is told of both, each figure with its range
     estimates      what was planned of a call, for its record
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data

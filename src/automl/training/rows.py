@@ -98,20 +98,33 @@ class Call(Estimate):
 
 @dataclass(frozen=True)
 class Where(Row):
-    """Where a run runs: the kind and number of its sessions, and the process of its caller."""
+    """Where a run runs, and by what, since it was called or resumed.
+
+    Attributes:
+        executor, sessions: the kind and number of its sessions.
+        backend: the process of its caller.
+        automl_params: those in force: of the call, with the budgets that it goes on by.
+        time_from: seconds that it had trained when its `max_time` began to count.
+    """
 
     executor: Text
     sessions: Integer
     backend: Integer
+    automl_params: Text | None = field(default=None, kw_only=True)
+    time_from: Double | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
 class Best(Row):
-    """The best trial, with its loss and its value of the objective; None of all where no trial has one."""
+    """The best trial, with its loss and its value of the objective; None of all where no trial has one.
+
+    Of several tries of a configuration the value is the mean, with its standard error, and the loss that of the best of them.
+    """
 
     best_mst_key: Integer | None = None
     best_loss: Double | None = None
     best_objective: Double | None = None
+    best_standard_error: Double | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -196,11 +209,13 @@ class RunRow(Call):
         status: a RunStatus, unless its owner has written something else there.
         started: as the summary tables write it.
         ended_by: the budget that has ended it, if one has.
+        automl_params: those in force; None where none were given, and in earlier versions.
     """
 
     status: Text
     started: Started
     ended_by: Text | None
+    automl_params: Text | None
 
 
 # --- its trials, their metrics and checkpoints --------------------------------------------------------------------------
@@ -229,6 +244,8 @@ class Progress(Row):
         loss: of the dataset that the objective looks at.
         objective: its value. Both are those of the state that the tables get: the latest one, or the best.
         best_iteration: where that is the best: which iteration it is from.
+        try_objective: of one of several tries of a configuration: its own value. Then `objective` is the mean of all of them,
+            when they ended the same task last, and `standard_error` that of the mean.
     """
 
     mst_key: Integer
@@ -240,6 +257,8 @@ class Progress(Row):
     error: Text | None
     objective: Double | None = None
     best_iteration: Integer | None = None
+    try_objective: Double | None = None
+    standard_error: Double | None = None
 
 
 @dataclass(frozen=True)

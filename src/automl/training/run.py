@@ -27,12 +27,11 @@ from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, Operato
 from automl.search.budgets import Reason
 from automl.search.scheduler import Milestone, OpenEnded, Scheduler, Step, Task
 from automl.search.steering import Keep
-from automl.training import caveats, recording, results, trials
+from automl.training import caveats, estimates, recording, results, trials
 from automl.training.bits import Bits
 from automl.training.check import require_trainable
 from automl.training.curves import Course, OpenEvaluation
 from automl.training.decided import Decided, Outside, budget_of, limits_of
-from automl.training.estimates import estimate_of
 from automl.training.history import History, InterruptedRun, lost_state
 from automl.training.progress import Progress
 from automl.training.record import RunRecord
@@ -70,7 +69,8 @@ def execute(
     scheduler = db.away(request.plan.scheduler)
     planned, count = request.plan.planned_trials, scheduler.count
     if count < planned:
-        db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
+        held, wanted = count // request.tries.count, planned // request.tries.count
+        db.notice(f"the search space holds {held} different configurations where {wanted} would be tried: all are tried")
     caveats.warn(db, caveats.of_losses(request))
     tables.reserve(db)
     needs = session_needs(request)
@@ -81,17 +81,19 @@ def execute(
     with open_cluster(db, needs, count, "the search", rows) as (cluster, journal):
         hourly = read_setting(db, CHECKPOINT_BYTES)
         record = RunRecord(journal, request.resources.memory, hourly, durable=journal is not db)
-        history = record.recall(interrupted.run_id, request.training.partitions) if interrupted else History()
-        run = Run(db, request, scheduler, cluster, record, history, anew=interrupted is not None and interrupted.anew)
+        history = record.recall(interrupted.run_id, request.turns) if interrupted else History()
+        time_from = history.elapsed if interrupted is None or interrupted.time_from is None else interrupted.time_from
+        run = Run(db, request, scheduler, cluster, record, history, time_from)
+        where = recording.where(cluster, arguments, time_from)
         try:
             if interrupted:
                 run.set_out()
-                record.resume(recording.where(cluster))  # a replay that goes wrong has done so by now: nothing is written yet
+                record.resume(where)  # a replay that goes wrong has done so by now: nothing is written yet
                 known = len(history.trials)
                 db.info(f"run {record.run} goes on after {history.elapsed:.1f} s of training; trials known: {known}")
             else:
-                call = recording.call(request, arguments, inputs, estimate_of(db, arguments))
-                record.begin(call, recording.where(cluster), partial(locks.claim_run, db))
+                estimate = estimates.estimate_of(db, estimates.digest_of(arguments, inputs, len(cluster.reaches)))
+                record.begin(recording.call(request, arguments, inputs, estimate), where, partial(locks.claim_run, db))
                 run.set_out()
             with same_rows(db, journal, needs, rows, "the search"):
                 found = run.train()
@@ -111,7 +113,7 @@ class Run:
 
     Args:
         history: what is known of it from before it was interrupted.
-        anew: whether its time begins anew.
+        time_from: seconds that it had trained when its time began to count.
 
     Attributes:
         started: when it began to train.
@@ -125,8 +127,7 @@ class Run:
         cluster: Cluster,
         record: RunRecord,
         history: History,
-        *,
-        anew: bool = False,
+        time_from: float,
     ) -> None:
         self._db = db
         self._request = request
@@ -141,9 +142,10 @@ class Run:
         self._decided = Decided(scheduler, self._trials, limits_of(request))
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
-        self._anew = anew
+        self._time_from = time_from
         value = f"{'best' if request.steering.keep is Keep.BEST else 'latest'} {request.objective.shown}"
-        self._progress = Progress(db, value, lambda: self.best, lambda: self._watch.told)
+        value, tries = f"mean {value}" if request.tries.several else value, request.tries.count
+        self._progress = Progress(db, value, lambda: self.best, lambda: self._watch.told, tries)
         self._begun = 0.0
         self.started = ""
 
@@ -165,7 +167,7 @@ class Run:
         """Train what the scheduler says and return what became of the trials."""
         self.started = results.now(self._db)
         self._begun = time.monotonic() - self._elapsed_before
-        self._watch.begins(self._begun, anew=self._anew)
+        self._watch.begins(self._begun, self._time_from)
         self._progress.begins(self._watch.count)
         self._stand()
         outside = Outside(self._db, self._record.run, self._watch.until)
@@ -306,10 +308,11 @@ class Run:
     def _told(self, trial: int, score: float | None) -> Step:
         """Tell the scheduler how a trial's task ended, and return what it says."""
         step = self._scheduler.report(trial, score)
+        ended = self._trials.ended(trial)
         for each in self._decided.end(trial, score, step):
             self._keep(each)
-        status = TrialStatus.FAILED if score is None else TrialStatus.FINISHED
-        self._record.progress(self._trials[trial].progress(status))
+        for each in ended:
+            self._record.progress(each.progress_of_task)
         if step.milestone is not None and self.started:  # what is replayed was said before
             self._say(step.milestone)
         return step
@@ -346,7 +349,7 @@ class Run:
             course = Course.of(self._request.objective, self._request.steering, trial.compiled, trial.fit)
             curve = self._replay.curve(trial, task, course)
             opened = OpenEvaluation(self._datasets)
-            self._trials.add(TrialUnderWay(trial, self._layout.training, task.offset, task, curve, opened))
+            self._trials.add(TrialUnderWay(trial, self._layout.turns(trial.held_out), task.offset, task, curve, opened))
         for number, task in tasks.items():
             self._trials[number].task = task
             self._keep(self._trials[number])
@@ -379,7 +382,9 @@ class Run:
 
     def _look_up(self, outside: Outside) -> None:
         """Write down what has come, look for what ends the run, and say how far it is if it is time to."""
-        if (reason := outside.look()) is not None:
+        reason = outside.look()
+        too_early = reason is Reason.MAX_TIME and self._request.at_least_one and self._decided.taken == 0
+        if reason is not None and not too_early:
             self._decided.stop(reason)
         if self._watch.is_due:
             self._stand()
@@ -389,4 +394,5 @@ class Run:
     def _stand(self) -> None:
         """Have it written how far the run is."""
         self._record.best(self.best)
-        self._record.stands(self._watch.standing(self._cluster.present))
+        decided = self._decided.ended_by is not None
+        self._record.stands(self._watch.standing(self._cluster.present, decided=decided))
