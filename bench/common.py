@@ -92,6 +92,9 @@ class Session:
             report, state = self.have(exchange(VisitWork(order, state)), self.places[partition])
             yield Hop(time.perf_counter() - begin, report, state or b"")
 
+    def close(self) -> None:
+        self._connection.close()
+
     def have(self, calls: Exchange[Call], place: str = "") -> Any:
         """Have an exchange where a partition lies, and return its answer."""
         return run_to_end(calls, lambda call: self.ask(selected(call, place)))

@@ -5,8 +5,19 @@ DECLARE
     child text;
     loading text;
     definition text;
+    called regprocedure;
 BEGIN
     IF version() !~ 'Greenplum|Cloudberry' THEN
+        -- PL/Python begins a subtransaction for each statement that it asks. In parallel plans PostgreSQL allows those that write
+        -- nothing since 17.
+        FOR called IN
+            SELECT oid FROM pg_catalog.pg_proc
+            WHERE pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'madlib')
+                AND current_setting('server_version_num')::integer >= 170000 AND proname IN
+                    ('automl_prob', 'automl_response', 'automl_value', 'automl_answer', 'automl_model', 'automl_native')
+        LOOP
+            EXECUTE format('ALTER FUNCTION %s PARALLEL SAFE', called);
+        END LOOP;
         -- Greenplum has neither pg_write_all_data nor, on tables of its segments, triggers. ALWAYS: a subscription fires it too.
         CREATE TRIGGER automl_superusers_only BEFORE INSERT OR UPDATE OR DELETE ON madlib.automl_tensorboard_setting
             FOR EACH ROW EXECUTE PROCEDURE madlib.automl_superusers_only();

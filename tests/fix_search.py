@@ -32,6 +32,9 @@ PAGE_COMPILE = """{
 }"""
 PAGE_FIT = "{'batch_size': [4, 8], 'epochs': [1]}"
 
+# The SQL of an architecture of `dense` that is the same, and is computed with TensorFlow only.
+FOR_TENSORFLOW = """replace(model_arch::text, '"softmax"', '"softmax", "dtype": "float64"')::json"""
+
 # The ids of the library in the schema of `quick`.
 SMALL, PAGE, WIDE, FOUR_CLASSES, LAMBDA, FRAGILE, NOTHING, WEIGHTED = 1, 2, 3, 4, 5, 6, 7, 8
 

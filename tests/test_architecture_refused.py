@@ -91,6 +91,8 @@ def test_only_classes_of_keras_are_built(text: str, message: str) -> None:
         (("TextVectorization", {"standardize": {"class_name": "function", "config": "eval"}}), "must be plain data"),
         (("Dense", {"units": 2, "activation": "eval"}), 'the activation "eval" is not one of Keras\' own'),
         (("Dense", {"units": 2, "activation": "rellu"}), r'did you mean "relu"'),
+        (("Dense", {"units": 2, "activation": "glu"}), '"glu" can be the activation of no layer: it gives half of the numbers'),
+        (("Activation", {"activation": "threshold"}), "of no layer: it takes two numbers beside its input"),
         (
             ("Dense", {"units": 2, "activation": {"class_name": "function", "module": "os", "config": "abort"}}),
             "not one of Keras",
@@ -205,3 +207,17 @@ def test_every_class_that_is_allowed_is_one_of_keras() -> None:
     for family in ("initializers", "regularizers", "constraints"):
         assert all(isinstance(getattr(getattr(keras, family), name), type) for name in allowed.family_names(family))
     assert all(callable(getattr(keras.activations, name)) for name in allowed.ACTIVATIONS)
+
+
+def test_keras_computes_no_layer_with_what_is_no_activation_of_one() -> None:
+    import keras
+    import numpy as np
+
+    from keras_seg.architectures import allowed
+
+    assert set(allowed.NO_ACTIVATIONS) == {"glu", "threshold"}
+    x = np.zeros((1, 4), np.float32)
+    halved = keras.layers.Dense(4, activation="glu")
+    assert (tuple(halved(x).shape), halved.compute_output_shape((1, 4))) == ((1, 2), (1, 4))
+    with pytest.raises(TypeError, match="missing 2 required positional arguments"):
+        keras.layers.Dense(4, activation="threshold")(x)

@@ -228,7 +228,7 @@ CLASSES = CASES["classes"]
         # Crossentropy finds the logits behind layers that do nothing.
         (*dense(3, "softmax"), ("Dropout", {"rate": 0.5})),
         (*dense(3, "softmax"), ("Activation", {"activation": "linear"})),
-        (*dense(3, "linear"), ("Activation", {"activation": "sparsemax"})),
+        (*dense(3, "linear"), ("Activation", {"activation": "softmax", "dtype": "float64"})),
         dense(4, "softmax"),  # for labels of three classes
         (*dense(3, "softmax"), ("Reshape", {"target_shape": [3, 1]})),
     ],

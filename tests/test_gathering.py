@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_seg.protocol.orders import GatheringProblem
-from keras_seg.protocol.predictions import Block, OutputSelection, batch_rows, blocks
+from keras_seg.protocol.predictions import Block, NoClass, OutputSelection, batch_rows, blocks
 from keras_seg.session.row_batches import Gathering
 
 ALL, RAW = OutputSelection(), OutputSelection(ranked=False, raw=True)
@@ -41,6 +41,24 @@ def test_a_wrong_row_is_a_problem_and_ends_it(wrong: bytes | None) -> None:
     assert [GatheringProblem.from_json(block.problem or "") for block in told if block] == [GatheringProblem(row="7")]
     assert rows.add("8", native(1, 2)) is None
     assert rows.rest() is None
+
+
+@pytest.mark.parametrize("selection", [ALL, OutputSelection(most=1), OutputSelection(above=0.5)])
+def test_a_row_with_nan_is_a_problem_where_classes_are_asked_for(selection: OutputSelection) -> None:
+    rows = gathering(selection)
+    rows.forward = lambda x: np.where(x > 1, np.float32(np.nan), x)
+    assert [rows.add("7", native(1, 2)), rows.add("8", native(20, 2))] == [None, None]
+    block = rows.rest()
+    assert block is not None
+    assert GatheringProblem.from_json(block.problem or "") == GatheringProblem(row="8", no_class=True)
+    assert rows.stopped
+
+
+def test_nan_is_given_as_it_is_where_outputs_are() -> None:
+    (block,) = blocks(["a"], np.array([[np.nan, 1]], np.float32), RAW)
+    assert block.outputs == ["{nan,1.0}"]
+    with pytest.raises(NoClass, match="NaN for a"):
+        list(blocks(["a"], np.array([[np.nan, 1]], np.float32), OutputSelection(raw=True, told_apart=True)))
 
 
 def test_all_classes_come_by_rank_and_of_equal_ones_the_first() -> None:

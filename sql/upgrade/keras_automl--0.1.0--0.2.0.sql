@@ -786,11 +786,17 @@ $$;
 COMMENT ON FUNCTION madlib.automl_evaluated(text, bytea) IS
 'Internal: loss and metrics of a model on a packed table, computed here without TensorFlow where that is little work.';
 
--- An array of any type, and the text of one: a literal has no type, and is taken for a text.
+-- An array of any type; one of truth values, from which no cast leads to real; the text of one, which a literal is taken for.
 CREATE FUNCTION madlib.automl_prob(model_table text, x anyarray, mst_key integer DEFAULT NULL) RETURNS real[]
 LANGUAGE sql STABLE
 AS $$ SELECT madlib.automl_answer('prob', $1, $3, madlib.automl_native($2::real[]))::real[] $$;
 COMMENT ON FUNCTION madlib.automl_prob(text, anyarray, integer) IS
+'Returns the probabilities of all classes for one row, by a trained model, in the order of its class_values.';
+
+CREATE FUNCTION madlib.automl_prob(model_table text, x boolean[], mst_key integer DEFAULT NULL) RETURNS real[]
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('prob', $1, $3, madlib.automl_native($2::integer[]::real[]))::real[] $$;
+COMMENT ON FUNCTION madlib.automl_prob(text, boolean[], integer) IS
 'Returns the probabilities of all classes for one row, by a trained model, in the order of its class_values.';
 
 CREATE FUNCTION madlib.automl_prob(model_table text, x text, mst_key integer DEFAULT NULL) RETURNS real[]
@@ -805,6 +811,12 @@ AS $$ SELECT madlib.automl_answer('response', $1, $3, madlib.automl_native($2::r
 COMMENT ON FUNCTION madlib.automl_response(text, anyarray, integer) IS
 'Returns the most probable class for one row, by a trained model; what it predicts, if that is a number or an array.';
 
+CREATE FUNCTION madlib.automl_response(model_table text, x boolean[], mst_key integer DEFAULT NULL) RETURNS text
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('response', $1, $3, madlib.automl_native($2::integer[]::real[])) $$;
+COMMENT ON FUNCTION madlib.automl_response(text, boolean[], integer) IS
+'Returns the most probable class for one row, by a trained model; what it predicts, if that is a number or an array.';
+
 CREATE FUNCTION madlib.automl_response(model_table text, x text, mst_key integer DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE
 AS $$ SELECT madlib.automl_answer('response', $1, $3, madlib.automl_native($2::real[])) $$;
@@ -817,16 +829,24 @@ AS $$ SELECT madlib.automl_answer('value', $1, $3, madlib.automl_native($2::real
 COMMENT ON FUNCTION madlib.automl_value(text, anyarray, integer) IS
 'Returns what the network of a trained model gives for one row, as it is.';
 
+CREATE FUNCTION madlib.automl_value(model_table text, x boolean[], mst_key integer DEFAULT NULL) RETURNS real[]
+LANGUAGE sql STABLE
+AS $$ SELECT madlib.automl_answer('value', $1, $3, madlib.automl_native($2::integer[]::real[]))::real[] $$;
+COMMENT ON FUNCTION madlib.automl_value(text, boolean[], integer) IS
+'Returns what the network of a trained model gives for one row, as it is.';
+
 CREATE FUNCTION madlib.automl_value(model_table text, x text, mst_key integer DEFAULT NULL) RETURNS real[]
 LANGUAGE sql STABLE
 AS $$ SELECT madlib.automl_answer('value', $1, $3, madlib.automl_native($2::real[]))::real[] $$;
 COMMENT ON FUNCTION madlib.automl_value(text, text, integer) IS
 'Returns what the network of a trained model gives for one row, as it is.';
 
--- Where rows lie on segments, the coordinator reads the model: as in 90_dialect.sql.
+-- Where rows lie on segments, the coordinator reads the model; in parallel plans they run from PostgreSQL 17 on: as in
+-- 90_dialect.sql.
 DO $$
 DECLARE
     definition text;
+    called regprocedure;
 BEGIN
     IF pg_catalog.to_regclass('pg_catalog.gp_segment_configuration') IS NOT NULL THEN
         FOR definition IN
@@ -835,6 +855,15 @@ BEGIN
                 AND proname IN ('automl_prob', 'automl_response', 'automl_value')
         LOOP
             EXECUTE regexp_replace(definition, ', \$1, \$3,', ', madlib.automl_model($1, $3),');
+        END LOOP;
+    ELSE
+        FOR called IN
+            SELECT oid FROM pg_catalog.pg_proc
+            WHERE pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'madlib')
+                AND current_setting('server_version_num')::integer >= 170000 AND proname IN
+                    ('automl_prob', 'automl_response', 'automl_value', 'automl_answer', 'automl_model', 'automl_native')
+        LOOP
+            EXECUTE format('ALTER FUNCTION %s PARALLEL SAFE', called);
         END LOOP;
     END IF;
 END

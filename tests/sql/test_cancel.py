@@ -10,7 +10,7 @@ import pytest
 
 from fix_calls import OURS, PATIENCE, Call, Moment, Statement, at_work_on, trained, waited
 from fix_db import Session, connect_to
-from fix_search import in_schema, load, make_iris, search, sequential
+from fix_search import FOR_TENSORFLOW, in_schema, load, make_iris, search, sequential
 
 ENDS_WITHIN = 1.0  # seconds, of the statement
 ENDS_ON_SEGMENTS = 2.0  # where it runs on segments, which are asked first
@@ -61,9 +61,8 @@ def dsn(database: str) -> str:
     session.run("CREATE TABLE many AS SELECT n AS id, attributes FROM iris_data, generate_series(1, 10000) n")
     weights, networks = "decode(repeat('00', 60), 'hex') AS model_weights", "FROM lib WHERE model_id = 1"
     summary = "'y'::text AS dependent_varname, '{a,b,c}'::text[] AS class_values, 1.0::real AS normalizing_const"
-    for name, activation in (("light", "softmax"), ("made", "sparsemax")):  # the second is computed with TensorFlow only
-        network = f"replace(model_arch::text, 'softmax', '{activation}')::json AS model_arch"
-        session.run(f"CREATE TABLE {name} AS SELECT 1 AS mst_key, {weights}, {network} {networks}")
+    for name, network in (("light", "model_arch"), ("made", FOR_TENSORFLOW)):
+        session.run(f"CREATE TABLE {name} AS SELECT 1 AS mst_key, {weights}, {network} AS model_arch {networks}")
         session.run(f"CREATE TABLE {name}_summary AS SELECT {summary}")
     session.close()
     return database

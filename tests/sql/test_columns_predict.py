@@ -93,6 +93,26 @@ def test_a_number_is_put_back_into_its_range_and_type(spent: Session) -> None:
     assert spent.value("SELECT count(*) FROM pg_proc WHERE proname = 'spent_model_prob'") == 0
 
 
+NAN = "UPDATE {} SET model_weights = decode(repeat('0000c07f', octet_length(model_weights) / 4), 'hex')"
+
+
+@pytest.mark.parametrize("threshold", [None, 0.4])
+def test_outputs_that_are_nan_tell_no_class(db: Session, threshold: float | None) -> None:
+    make_customers(db)
+    make_churn(db, threshold=threshold)
+    db.run("SELECT madlib.automl_functions('churn');" + NAN.format("churn"))
+    for call in ("churn(c)", "churn_prob(c)"):
+        assert "the network gives NaN for this row" in db.error_of(f"SELECT {call} FROM customers c").message
+    assert "the network gives NaN at id = " in db.error_of("SELECT madlib.automl_predict('churn', 'customers', 'p')").message
+    assert "the network gives NaN at " in db.error_of("SELECT * FROM madlib.automl_evaluate('churn', 'customers')").message
+
+
+def test_a_number_that_is_nan_is_not_the_largest_of_its_range(spent: Session) -> None:
+    spent.run(NAN.format("spent_model"))
+    assert {value for (value,) in spent.fetch("SELECT spent_model(c)::text FROM customers c")} == {"NaN"}
+    assert {str(row[1]) for row in predicted(spent, "value", model="spent_model")} == {"nan"}
+
+
 LANGUAGES = (
     "SELECT proname, lanname FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
     " WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND proname ~ '^churn' ORDER BY 1"

@@ -12,7 +12,7 @@ import pytest
 
 from fix_calls import Call, at_work_on, waited
 from fix_db import Session
-from fix_search import dense, load, make_iris, search
+from fix_search import FOR_TENSORFLOW, dense, load, make_iris, search
 
 pytestmark = pytest.mark.keeps_none
 
@@ -110,7 +110,7 @@ def test_rows_that_were_written_under_a_run_are_an_error(
 def test_rows_that_were_written_under_an_evaluation_are_an_error(prepared: Session, connect: Callable[..., Session]) -> None:
     search(prepared, "made", automl_params="R=2, eta=2")
     # So that it is evaluated with TensorFlow, which reads at several moments.
-    prepared.run("UPDATE made SET model_arch = replace(model_arch::text, 'softmax', 'sparsemax')::json")
+    prepared.run(f"UPDATE made SET model_arch = {FOR_TENSORFLOW}")
     watcher, at_work = connect(), at_work_on("automl_open")
     assert waited(lambda: not at_work(watcher), PATIENCE)  # a session of the search may still have been getting ready
     call = Call(prepared, lambda session: session.run("SELECT madlib.madlib_keras_evaluate('made', 'val', 'scores', NULL, 1)"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -9,9 +10,10 @@ from contextlib import closing
 import psycopg2
 import pytest
 
+from automl.database.locks import Lock
 from fix_calls import waited
 from fix_db import KEEPS, Session, connect_to, is_as_new
-from fix_search import dense, load, make_iris, search, sequential
+from fix_search import FOR_TENSORFLOW, dense, load, make_iris, search, sequential
 
 KEPT = "SELECT pid FROM pg_stat_activity WHERE application_name = 'keras_automl kept' AND datname = current_database()"
 COMPILE = "{'loss': ['categorical_crossentropy'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.01, 0.1, 'log']}]}"
@@ -87,7 +89,7 @@ def test_the_next_call_has_the_same_sessions_and_makes_the_same_bits(caller: Ses
 def test_every_function_that_opens_sessions_keeps_them_and_takes_them(caller: Session, db: Session) -> None:
     small(caller, "found")
     # So that it is predicted with TensorFlow.
-    caller.run("UPDATE found SET model_arch = replace(model_arch::text, 'softmax', 'sparsemax')::json")
+    caller.run(f"UPDATE found SET model_arch = {FOR_TENSORFLOW}")
     first = kept(db)
     caller.run("SELECT madlib.madlib_keras_predict('found', 'iris_test', 'id', 'attributes', 'predicted', 'prob', NULL, 1)")
     assert kept(db) == first
@@ -192,7 +194,8 @@ def test_other_conditions_are_other_sessions(
 @pytest.mark.soak
 def test_only_so_many_are_kept(bare: Session, db: Session) -> None:
     held = db.value(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = 27495 AND granted"
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = %s AND granted",
+        int(Lock.KEPT),
     )
     bare.run(f"SET keras_automl.kept_sessions = {held + 1}")
     small(bare, "found", sessions=2)
@@ -226,3 +229,91 @@ def test_a_search_that_finds_no_connection_takes_those_that_another_one_keeps(
     assert not kept(db, role) & before
     assert not any("one hop after the other" in notice for notice in second.notices)
     small(first, "again", sessions=2)  # which finds out that its own have gone
+
+
+# --- without TensorFlow: a session that is kept as a call keeps it, which takes a moment ---------------------------------
+
+CALL = """
+CREATE FUNCTION call(keeps boolean, threads integer DEFAULT 1) RETURNS void LANGUAGE plpython3u AS $$
+from automl.cluster.connection import own_address
+from automl.cluster.keeping import keeper
+from automl.database.session import CallerDatabase
+db = CallerDatabase()
+made = keeper(db, own_address(db), threads)
+if keeps:
+    conditions = made.conditions(threads, ())
+    made.keep(made.connect(conditions, 'keras_automl'), conditions, 'SELECT 1')
+$$;
+CREATE FUNCTION memory(spare boolean) RETURNS void LANGUAGE plpython3u AS $$
+from automl.cluster import keeping
+keeping.spare_memory = lambda spare=spare: spare
+$$;
+CREATE FUNCTION another_package() RETURNS void LANGUAGE plpython3u AS $$
+from automl.cluster import keeping
+keeping.__version__ = 'another'
+$$
+"""
+SAME_EXTENSION = "UPDATE pg_catalog.pg_extension SET extrelocatable = extrelocatable WHERE extname = 'keras_automl'"
+
+
+@pytest.fixture
+def keeps(db: Session, bare: Session, connect: Callable[..., Session]) -> Callable[..., Session]:
+    """A function that opens a session that keeps one, where no other does."""
+    db.run(CALL)
+
+    def opened(role: str | None = None) -> Session:
+        session = connect()
+        session.run("SELECT madlib.automl_release(); SELECT memory(TRUE); SET keras_automl.kept_sessions = 100")
+        session.run(f"SET ROLE {role}; SELECT call(TRUE)" if role else "SELECT call(TRUE)")
+        return session
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("change", "call"),
+    [
+        ("ALTER ROLE {role} SET enable_sort = off", "call(FALSE)"),
+        pytest.param(SAME_EXTENSION, "call(FALSE)", marks=pytest.mark.postgresql("its catalogs are not written so")),
+        ("SELECT another_package()", "call(FALSE)"),
+        ("SET LOCAL keras_automl.keep_sessions = 0", "call(FALSE)"),
+        ("SELECT 1", "call(FALSE, 2)"),
+    ],
+)
+def test_the_next_call_ends_what_was_kept_under_other_conditions(
+    db: Session, keeps: Callable[..., Session], change: str, call: str
+) -> None:
+    caller = keeps()
+    first = kept(db)
+    assert len(first) == 1
+    caller.run("SELECT call(FALSE)")
+    assert kept(db) == first
+    caller.run(f"BEGIN; {change.format(role=db.value('SELECT current_user'))}; SELECT {call}; ROLLBACK")
+    assert waited(lambda: not kept(db), 20)
+
+
+def test_they_keep_nobody_from_dropping(db: Session, keeps: Callable[..., Session], role: str) -> None:
+    keeps(role)
+    assert len(kept(db, role)) == 1
+    db.run(f"BEGIN; SET LOCAL lock_timeout = '2s'; DROP OWNED BY {role}; DROP ROLE {role}; ROLLBACK")
+    db.run("BEGIN; SET LOCAL lock_timeout = '2s'; DROP EXTENSION keras_automl CASCADE; ROLLBACK")
+
+
+def test_where_memory_is_scarce_those_of_the_same_role_go_and_none_stays(db: Session, keeps: Callable[..., Session]) -> None:
+    """Of a superuser that cannot log in: its sessions have logged in as the owner of the cluster."""
+    body = "import os, pwd; return pwd.getpwuid(os.geteuid()).pw_name"
+    db.run("CREATE FUNCTION os_user() RETURNS text LANGUAGE plpython3u AS %s", body)
+    if db.value("SELECT os_user() <> current_user"):
+        pytest.skip("the owner of the cluster cannot log in as the OS user of the server")
+    name = f"automl_super_{os.getpid()}"
+    db.run(f"CREATE ROLE {name} SUPERUSER")
+    try:
+        keeps()
+        of_others = kept(db)
+        keeps(name)
+        scarce = keeps(name)
+        assert len(kept(db) - of_others) == 2
+        scarce.run("SELECT memory(FALSE); SELECT call(TRUE)")
+        assert waited(lambda: kept(db) == of_others, 20)
+    finally:
+        db.run(f"DROP ROLE {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -56,6 +57,16 @@ def test_arrays_of_every_type_of_number(model: Session, kind: str) -> None:
     assert model.value(f"SELECT madlib.automl_response('model', ARRAY[0, 2, 1, 9]::{kind}[])") == "bee"
     model.run(f"CREATE TABLE rows AS SELECT 1 AS id, ARRAY[0, 2, 1, 9]::{kind}[] AS x")
     assert model.value("SELECT madlib.automl_response('model', x) FROM rows") == "bee"
+
+
+def test_arrays_of_truth_values(model: Session) -> None:
+    assert model.value("SELECT madlib.automl_response('model', ARRAY[false, false, true, true])") == "cat"
+    assert model.value("SELECT madlib.automl_response('model', '{f,t,f,t}'::boolean[], NULL)") == "bee"
+    found = model.value("SELECT madlib.automl_prob('model', ARRAY[1 = 1, 1 = 2, 1 = 1, 1 = 1])")
+    assert rounded(found) == [0.4223, 0.1554, 0.4223]
+    assert rounded(model.value("SELECT madlib.automl_value('model', ARRAY[true, true, true, true])")) == [0.3333] * 3
+    failure = model.error_of("SELECT madlib.automl_value('model', ARRAY[true, NULL, true, true])")
+    assert failure[:2] == ("22004", "x: must not have NULL")
 
 
 @pytest.mark.parametrize("x", ["'{0, 2, 1, 9}'", "'[2:5]={0, 2, 1, 9}'::real[]", "ARRAY[0, 2.0, 1, 9]", "'{0,2,1,9}'::text"])
@@ -154,6 +165,17 @@ def test_in_a_condition_in_a_view_and_in_a_transaction_that_only_reads(model: Se
     assert model.fetch("SELECT * FROM seen ORDER BY id") == [(1, "bee"), (2, "ant"), (3, None), (4, "cat")]
     assert model.fetch("SELECT id FROM rows WHERE (madlib.automl_prob('model', x))[3] > 0.5") == [(4,)]
     model.run("COMMIT")
+
+
+@pytest.mark.postgresql("a cluster has plans of its own")
+def test_in_a_parallel_plan_where_that_allows_subtransactions(model: Session) -> None:
+    model.run("CREATE TABLE rows AS SELECT ARRAY[n % 4, 1.5, 1.25, 0] AS x FROM generate_series(1, 1000) AS n; ANALYZE rows")
+    model.run("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0")
+    model.run("SET parallel_leader_participation = off; SET max_parallel_workers_per_gather = 2")
+    ask = "SELECT madlib.automl_response('model', x) AS kind, count(*) FROM rows GROUP BY 1 ORDER BY 1"
+    plan = "".join(line for (line,) in model.fetch(f"EXPLAIN (COSTS OFF) {ask}"))
+    assert ("Parallel Seq Scan" in plan) == (model.info.server_version >= 170000)
+    assert model.fetch(ask) == [("ant", 500), ("bee", 500)]
 
 
 def test_no_session_is_opened(model: Session) -> None:
@@ -268,6 +290,29 @@ def test_a_key_that_no_model_has(db: Session) -> None:
     assert failure[:2] == ("22023", f'mst_key: must say which of the 2 models of "{schema}.found" to use, got NULL')
 
 
+NAN = struct.pack("<15f", *[math.nan] * 15)
+TWICE = struct.pack("<15f", *(2 * each for each in struct.unpack("<15f", WEIGHTS)))
+
+
+@pytest.mark.parametrize(("weights", "x"), [(NAN, "{0, 2, 1, 9}"), (TWICE, "{3e38, 3e38, 0, 0}")], ids=["diverged", "overflow"])
+def test_nan_tells_no_class(model: Session, weights: bytes, x: str) -> None:
+    model.run("UPDATE model SET model_weights = %s", weights)
+    for kind in ("prob", "response"):
+        failure = model.error_of(f"SELECT madlib.automl_{kind}('model', '{x}')")
+        assert failure[:2] == ("22023", "model_table: the network gives NaN for this row, and that tells no class")
+        assert failure.hint == "madlib.automl_value gives it as it is."
+    assert any(map(math.isnan, model.value(f"SELECT madlib.automl_value('model', '{x}')")))
+    model.run(f"CREATE TABLE rows AS SELECT '{x}'::real[] AS x")
+    failure = model.error_of("SELECT count(*) FROM rows WHERE madlib.automl_response('model', x) = 'ant'")
+    assert failure.sqlstate == "22023"
+
+
+def test_a_number_that_is_nan_is_nan(db: Session) -> None:
+    make(db, "model", dense(1, activation="linear"), struct.pack("<5f", *[math.nan] * 5), f"{NUMBERS} AS num_classes")
+    assert db.value("SELECT madlib.automl_response('model', '{1, 1, 1, 1}')") == "nan"
+    assert math.isnan(db.value("SELECT madlib.automl_value('model', '{1, 1, 1, 1}')")[0])
+
+
 def test_a_network_that_needs_tensorflow_names_the_layer(db: Session) -> None:
     given: dict[str, Any] = {"filters": 2, "kernel_size": 2, "batch_input_shape": [None, 3, 3, 1], "name": "up"}
     make(db, "model", sequential(("Conv2DTranspose", given)), b"")
@@ -350,12 +395,12 @@ def test_a_network_that_needs_tensorflow_is_predicted_with_it(rows: Session) -> 
         ("Reshape", {"target_shape": [2, 2], "batch_input_shape": [None, 4]}),
         ("Dense", {"units": 1}),
         ("Flatten", {}),
-        ("Dense", {"units": 3, "activation": "sparsemax"}),
+        ("Dense", {"units": 3, "dtype": "float64"}),
     )
     weights = struct.pack("<3f", 1, 10, 0) + struct.pack("<9f", 1, 0, 0, 0, 1, 0, 0, 5, 0)
     rows.run("UPDATE model SET model_weights = %s, model_arch = %s::json", weights, sequential(*layers))
     rows.run(PREDICT.format("value"))
-    assert rows.fetch("SELECT * FROM p WHERE id = 3") == [(3, [0.0, 1.0, 0.0])]
+    assert rows.fetch("SELECT * FROM p WHERE id = 3") == [(3, [0.0, 95.0, 0.0])]
 
 
 @pytest.mark.postgresql("the statement of segments has another form")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -103,6 +104,17 @@ def test_another_pred_type_is_refused(hand: Session, pred_type: str) -> None:
     assert sqlstate == "22023"
     rule = "must be 'prob', 'response', 'value', a whole number of at least 1, or a threshold from 0 to below 1, got "
     assert message.startswith(f"pred_type: {rule}")
+
+
+@pytest.mark.parametrize("pred_type", ["'prob'", "'response'", "2", "0.5"])
+def test_nan_tells_no_class(hand: Session, pred_type: str) -> None:
+    hand.run("UPDATE model SET model_weights = %s", struct.pack("<15f", 2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0))
+    hand.run("INSERT INTO rows VALUES (4, '{3e38,3e38,0,0}')")
+    failure = hand.error_of(PREDICT.format(pred_type))
+    assert failure[:2] == ("22023", "model_table: the network gives NaN at id = 4, and that tells no class")
+    assert failure.hint == "pred_type 'value' gives it as it is."
+    hand.run(PREDICT.format("'value'"))
+    assert [math.isnan(hand.value("SELECT kind[1] FROM p WHERE id = %s", row)) for row in (1, 4)] == [False, True]
 
 
 # --- which model --------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ NAME = "keras_automl kept"  # in pg_stat_activity
 
 # What a session that is opened now would be: another answer says that kept ones are not.
 _ME = "OPERATOR(pg_catalog.=) current_user::pg_catalog.text"
+_OWN_ROLE = f"SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname::pg_catalog.text {_ME}"
 _CONDITIONS = f"""SELECT pg_catalog.md5(pg_catalog.concat_ws(' ',
     pg_catalog.pg_conf_load_time(), pg_catalog.pg_postmaster_start_time(),
     (SELECT r::pg_catalog.text FROM pg_catalog.pg_roles r WHERE r.rolname::pg_catalog.text {_ME}),
@@ -42,22 +43,25 @@ _CONDITIONS = f"""SELECT pg_catalog.md5(pg_catalog.concat_ws(' ',
         FROM pg_catalog.pg_db_role_setting s),
     pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CONNECT'),
     (SELECT e.oid::pg_catalog.text OPERATOR(pg_catalog.||) e.xmin::pg_catalog.text FROM pg_catalog.pg_extension e
-        WHERE e.extname::pg_catalog.text OPERATOR(pg_catalog.=) 'keras_automl'::pg_catalog.text))) AS conditions"""
-_REST = (
-    f"SET application_name = {literal(NAME)}",
-    f"SELECT pg_catalog.pg_advisory_lock_shared({int(Lock.KEPT)}, 0)",
-)
+        WHERE e.extname::pg_catalog.text OPERATOR(pg_catalog.=) 'keras_automl'::pg_catalog.text))) AS conditions,
+    (SELECT me.oid::pg_catalog.int8 FROM ({_OWN_ROLE}) me) AS role"""
+# The lock says for which role it is kept, which has not logged in where that of the cluster's owner served.
+_LOCK = f"SELECT pg_catalog.pg_advisory_lock_shared({int(Lock.KEPT)}, {{}}::pg_catalog.int8::bit(32)::pg_catalog.int4)"
 _COUNT = f"SELECT pg_catalog.count(*) {HELD} = {int(Lock.KEPT)}"
 # The server's own time-outs, where it has one: an idle session ends, and one of Greenplum keeps its processes on segments.
 _ENDS = "SELECT pg_catalog.set_config(name, '{}', false) FROM pg_catalog.pg_settings WHERE name = '{}'"
 _TIMEOUTS = "idle_session_timeout", "gp_vmem_idle_resource_timeout"
 _WAKE = (
-    f"SELECT pg_catalog.pg_advisory_unlock_shared({int(Lock.KEPT)}, 0)",
+    "SELECT pg_catalog.pg_advisory_unlock_all()",
     _ENDS.format(0, "idle_session_timeout"),
 )
 _ENDS_WITHIN, _LOOK = 2.0, 0.02  # seconds
-_TAKE_AWAY = f"""SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(pid)) AS ended FROM pg_catalog.pg_stat_activity
-    WHERE application_name = {literal(NAME)} AND usename::pg_catalog.text {_ME} AND pid <> ALL ($1::integer[])"""
+# Any role can take any advisory lock: only a superuser ends what another role has opened.
+_TAKE_AWAY = f"""SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(a.pid)) AS ended
+    FROM pg_catalog.pg_stat_activity a, ({_OWN_ROLE}) me
+    WHERE a.application_name = {literal(NAME)} AND a.pid <> ALL ($1::integer[])
+        AND (me.rolsuper OR a.usename::pg_catalog.text {_ME})
+        AND a.pid IN (SELECT pid {HELD} = {int(Lock.KEPT)} AND objid = me.oid)"""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Keeper:
         seconds: for which they stay; 0 keeps none.
         most: that are kept on the server, of all callers together.
         trusted: as of the conditions.
+        role: the oid of the caller's.
         address: of the server.
         discard: statements that drop all that a session of the server has.
         interrupt: raises a cancellation that is pending.
@@ -104,6 +109,7 @@ class Keeper:
     seconds: int
     most: int
     trusted: str
+    role: int
     address: Address
     discard: tuple[str, ...]
     interrupt: Callable[[], None]
@@ -151,7 +157,7 @@ class Keeper:
             forget: the statement that lets its process drop what the call left there.
         """
         timeouts = [_ENDS.format(1000 * self.seconds, name) for name in _TIMEOUTS]
-        rest = [forget, "ROLLBACK", *self.discard, *_REST, *timeouts]
+        rest = [forget, "ROLLBACK", *self.discard, _called(NAME), _LOCK.format(self.role), *timeouts]
         if self.seconds and self.most and spare_memory() and self._say(pgconn, rest) and self._counts(pgconn):
             _kept.append(_Kept(pgconn, conditions, time.monotonic() + self.seconds))
         else:
@@ -182,9 +188,11 @@ def keeper(db: CallerDatabase, address: Address, threads: int) -> Keeper:
     """
     seconds = read_setting(db, KEEP_SESSIONS)
     most = read_setting(db, KEPT_SESSIONS, len(os.sched_getaffinity(0)))
-    trusted = f"{db.execute(_CONDITIONS)[0]['conditions']} {_installed()}"
+    found = db.execute(_CONDITIONS)[0]
+    trusted = f"{found['conditions']} {_installed()}"
     now = time.monotonic()
-    keeper = Keeper(seconds, most, trusted, address, db.dialect.discard, db.interrupt, lambda: take_away(db))
+    role, discard = int(found["role"] or 0), db.dialect.discard
+    keeper = Keeper(seconds, most, trusted, role, address, discard, db.interrupt, lambda: take_away(db))
     _close(lambda each: not seconds or each.until < now or not keeper.may_take(each.conditions, threads))
     if not spare_memory():
         take_away(db)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from automl.columns import metrics, table_model
-from automl.columns.predict import RAW, ColumnsPrediction, Written, features_view, network_of
+from automl.columns.predict import RAW, TOLD_APART, ColumnsPrediction, Written, features_view, network_of
 from automl.columns.predicted import MONEY, has_threshold
 from automl.columns.rows import ROW, listed, of_table, row_type
 from automl.columns.table_model import TableModel
@@ -137,7 +137,8 @@ def outputs_of(
         source = source_of(db, view, _ABOUT, quoted(vector))
         network = replace(network_of(db, model), dependent=_FOUND)
         output = Name(catalog.temporary(db, "source_table", _OUTPUTS), "pg_temp")
-        write(db, ColumnsPrediction(network, source, output, RAW, written=Written(RAW)))
+        selection = RAW if model.is_number else TOLD_APART
+        write(db, ColumnsPrediction(network, source, output, selection, written=Written(selection)))
     return _taken(db, model, output)
 
 

@@ -21,6 +21,7 @@ from automl.prediction.trained_model import Model, Prediction
 from keras_seg.protocol.predictions import OutputSelection
 
 RAW = OutputSelection(ranked=False, raw=True)
+TOLD_APART = OutputSelection(ranked=False, raw=True, told_apart=True)
 _RESPONSE = OutputSelection(most=1, ranked=False)
 _VIEW = "keras_automl_features"
 _OUTPUTS = "o::real[]"  # of a row, as `Prediction.raw_value` has them
@@ -134,7 +135,7 @@ def _written(model: TableModel, pred_type: str | int | float | None) -> Written:
         return Written(RAW, model.target_type, answer(model, _OUTPUTS))
     if selection == _RESPONSE and has_threshold(model):
         value = f"{answer(model, _OUTPUTS)}, {probability(model, _OUTPUTS)}"
-        return Written(RAW, f"{model.target_type}, prob real", value, ("prob",))
+        return Written(TOLD_APART, f"{model.target_type}, prob real", value, ("prob",))
     return Written(selection)
 
 

@@ -59,9 +59,13 @@ def probability(model: TableModel, outputs: str) -> str:
 
 
 def number(model: TableModel, outputs: str) -> str:
-    """Return the SQL of the number that is predicted, in its own unit and within the range that training has seen."""
+    """Return the SQL of the number that is predicted, in its own unit and within the range that training has seen.
+
+    NaN stays NaN: PostgreSQL takes it for the largest number there is, so that LEAST would make the upper bound of it.
+    """
     value = f"({outputs})[1]::{NUMBER} * {_float(model.target_scale)} + {_float(model.target_center)}"
-    return f"LEAST(GREATEST({value}, {_float(model.target_low)}), {_float(model.target_high)})"
+    bounded = f"-GREATEST(-({value}), -{_float(model.target_high)})"
+    return f"GREATEST({bounded}, {_float(model.target_low)})"
 
 
 def has_threshold(model: TableModel) -> bool:

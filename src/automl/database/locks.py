@@ -31,7 +31,7 @@ class Lock(IntEnum):
     TICKET = 0x6B66  # waiting for the turn to open sessions; the other half is the place in line
     STOP = 0x6B67  # wanting this run to end
     STOPPED = 0x6B68  # having heard that this run is to end
-    KEPT = 0x6B69  # being a session that is kept for its caller's next call, which all of them share; the other half is 0
+    KEPT = 0x6B69  # being a session that is kept for its caller's next call; the other half is the oid of the caller's role
 
 
 def key_of(text: str) -> int:

@@ -10,7 +10,7 @@ from automl.database.names import quoted
 from automl.database.session import CallerDatabase, Row
 from automl.prediction.trained_model import Prediction, WrongRow
 from keras_seg.protocol import array_bytes
-from keras_seg.protocol.predictions import Block, batch_rows, blocks
+from keras_seg.protocol.predictions import Block, NoClass, batch_rows, blocks
 
 # Of several arrays unnest is no function but grammar, which knows it by this one name and is not led by the search path.
 _BLOCK = "unnest($2::text[], $3::integer[], $4::text[], $5::integer[]) AS q(i, c, o, r)"
@@ -40,9 +40,16 @@ def _features(rows: Sequence[Row], prediction: Prediction) -> bytes:
 
 
 def insert(db: CallerDatabase, prediction: Prediction, ids: Sequence[str | None], outputs: np.ndarray) -> None:
-    """Write what is selected of the outputs (rows, ...) of a batch."""
-    for block in blocks(ids, outputs, prediction.selection):
-        _insert(db, prediction, block)
+    """Write what is selected of the outputs (rows, ...) of a batch.
+
+    Raises:
+        UsageError: a row has NaN, which tells no class.
+    """
+    try:
+        for block in blocks(ids, outputs, prediction.selection):
+            _insert(db, prediction, block)
+    except NoClass as problem:
+        raise prediction.no_class(problem.row) from None
 
 
 def _insert(db: CallerDatabase, prediction: Prediction, block: Block) -> None:

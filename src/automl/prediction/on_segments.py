@@ -137,4 +137,6 @@ def _require_predicted(db: CallerDatabase, prediction: Prediction, blocks: str) 
         raise prediction.unfit(problem.network)
     if problem.outputs is not None:
         raise prediction.model.unfit(problem.outputs)
+    if problem.no_class:
+        raise prediction.no_class(problem.row)
     raise WrongRow(prediction.source, problem.row)

@@ -167,6 +167,11 @@ class Prediction:
             return OtherShape(INDEPENDENT, f'column "{self.source.features}": {problem.text}')
         return UsageError(self.model.argument, problem.text)
 
+    def no_class(self, identity: str | None) -> UsageError:
+        """Return the error for a row of this id for which the network gives NaN."""
+        rule = f"the network gives NaN at {self.source.id_column} = {identity}, and that tells no class"
+        return UsageError(self.model.argument, rule, hint="pred_type 'value' gives it as it is.")
+
     @property
     def setup(self) -> SessionSetup:
         """What a session is told that predicts, but for what is its own."""

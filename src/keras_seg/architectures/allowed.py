@@ -72,11 +72,16 @@ LAYER_ALIASES: Mapping[str, str] = {
 ACTIVATION_LAYERS = frozenset(("ELU", "LeakyReLU", "ReLU", "Softmax"))
 ACTIVATIONS = _words(
     """
-    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
+    celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
     log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax
-    squareplus swish tanh tanh_shrink threshold
+    squareplus swish tanh tanh_shrink
     """
 )
+# Functions of Keras that are no activations of a layer, and why: Keras builds such a network, and fails when it computes it.
+NO_ACTIVATIONS: Mapping[str, str] = {
+    "glu": "gives half of the numbers that Keras expects of a layer",
+    "threshold": "takes two numbers beside its input, for which an architecture has no place",
+}
 # tf.nn.softmax and tf.nn.log_softmax, given as activations, wrote these names.
 ACTIVATION_ALIASES: Mapping[str, str] = {"softmax_v2": "softmax", "log_softmax_v2": "log_softmax"}
 INITIALIZERS = _words(

@@ -48,7 +48,7 @@ def activation(value: object, where: str) -> str:
     """Return the name of an activation function.
 
     Raises:
-        ArchitectureError: it is not one of Keras' own.
+        ArchitectureError: it is not one of Keras' own, or not one of a layer.
     """
     if isinstance(value, dict):
         check_own(value, where)
@@ -56,6 +56,8 @@ def activation(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise ArchitectureError(f"{where}: an activation must be the name of one of Keras' own, got {cut(value)}")
     name = allowed.ACTIVATION_ALIASES.get(value, value)
+    if name in allowed.NO_ACTIVATIONS:
+        raise ArchitectureError(f'{where}: "{name}" can be the activation of no layer: it {allowed.NO_ACTIVATIONS[name]}')
     if name not in allowed.ACTIVATIONS:
         raise ArchitectureError(
             f'{where}: the activation "{cut(value)}" is not one of Keras\' own{closest(value, allowed.ACTIVATIONS)}'

@@ -101,13 +101,18 @@ def _log_softmax(x: Array) -> Array:
     return x - np.log(np.exp(x).sum(-1, keepdims=True))
 
 
-def _glu(x: Array) -> Array:
-    first, second = np.split(x, 2, -1)
-    return first * sigmoid(second)
-
-
 def _soft_shrink(x: Array) -> Array:
     return np.sign(x) * np.maximum(np.abs(x) - np.float32(0.5), 0)
+
+
+def _sparsemax(x: Array) -> Array:
+    """Return what is above a threshold, as Keras has it: the threshold comes of the running sums over all that is above it,
+    where Martins and Astudillo (2016, algorithm 1) take the last of these sums."""
+    ordered = -np.sort(-x, -1)
+    sums = ordered.cumsum(-1)
+    above = ordered - (sums - 1) / np.arange(1, x.shape[-1] + 1, dtype=np.float32) > 0
+    whole = np.where(above, sums, np.float32(0)).sum(-1, keepdims=True)
+    return np.maximum(x - (whole - 1) / above.sum(-1, keepdims=True, dtype=np.float32), 0)
 
 
 def _sparse_plus(x: Array) -> Array:
@@ -119,7 +124,6 @@ NAMED: Mapping[str, Activation] = {
     "elu": elu,
     "exponential": np.exp,
     "gelu": _gelu,
-    "glu": _glu,
     "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, np.float32(0)),
     "hard_sigmoid": _hard_sigmoid,
     "hard_sigmoid_of_keras_2": _hard_sigmoid_of_keras_2,
@@ -142,12 +146,13 @@ NAMED: Mapping[str, Activation] = {
     "softsign": lambda x: x / (1 + np.abs(x)),
     "sparse_plus": _sparse_plus,
     "sparse_sigmoid": lambda x: np.clip(np.float32(0.5) * (x + 1), 0, 1),
+    "sparsemax": _sparsemax,
     "squareplus": lambda x: np.float32(0.5) * (x + np.sqrt(x * x + 4)),
     "swish": lambda x: x * sigmoid(x),
     "tanh": np.tanh,
     "tanh_shrink": lambda x: x - np.tanh(x),
 }
-_SHAPING = frozenset(("glu",))  # their outputs are of another shape
+_OF_LAST_AXIS = frozenset(("log_softmax", "softmax", "sparsemax"))  # which is not that of the channels where these come first
 WITH_LOGITS = frozenset(("sigmoid", "softmax"))  # crossentropy computes with what these are given
 
 
@@ -160,10 +165,12 @@ def activation(layer: Layer, argument: str = "activation") -> Activation | None:
     value = layer[argument]
     if value is None or value == "linear":
         return None
+    name = value.kind.lower() if isinstance(value, Layer) else _named(value)
+    if not isinstance(name, str) or (name in _OF_LAST_AXIS and layer.data_format == "channels_first"):
+        raise layer.refuse(f'"{argument}" = {name!r}')
     if isinstance(value, Layer):
         return of_layer(value)
-    name = _named(value)
-    if not isinstance(name, str) or name not in NAMED or name in _SHAPING:
+    if name not in NAMED:
         raise layer.refuse(f'"{argument}" = {name!r}')
     return NAMED[name]
 

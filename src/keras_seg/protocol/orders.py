@@ -384,8 +384,10 @@ class GatheringProblem(Message):
         network: why the network cannot be built, or does not take these rows.
         outputs: the network gives outputs of this shape, which the selection cannot be taken of.
         row: the row of this id, or one behind it, cannot be read; None where the id is NULL.
+        no_class: the network gives NaN for the row of this id.
     """
 
     network: Problem | None = None
     outputs: tuple[int, ...] | None = None
     row: str | None = None
+    no_class: bool = False

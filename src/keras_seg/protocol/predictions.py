@@ -40,15 +40,37 @@ class OneOutput(StrEnum):
         return cls.ALWAYS_LOGIT if "focal" in loss.lower() else cls.LOGIT
 
 
+class NoClass(ValueError):
+    """The network gives NaN for a row, which tells no class and no probability.
+
+    Attributes:
+        row: its id.
+    """
+
+    def __init__(self, row: str | None) -> None:
+        super().__init__(f"NaN for {row}")
+        self.row = row
+
+
 @dataclass(frozen=True)
 class OutputSelection:
     """Which classes of a row go into the table: all, the k most probable, or those above a threshold; with their ranks or
-    not. Or the outputs as they are."""
+    not. Or the outputs as they are.
+
+    Attributes:
+        told_apart: of outputs as they are, whether classes are told by them later on.
+    """
 
     most: int | None = None
     above: float | None = None
     ranked: bool = True
     raw: bool = False
+    told_apart: bool = False
+
+    @property
+    def of_classes(self) -> bool:
+        """Whether outputs that are NaN give no answer."""
+        return not self.raw or self.told_apart
 
     def fits(self, outputs: Sequence[int], classes: int | None) -> bool:
         """Return whether it can be taken of what a network gives for a row.
@@ -103,7 +125,13 @@ def batch_rows(inputs: int, columns: int = 1, chosen: int = 1) -> int:
 
 
 def blocks(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSelection) -> Iterator[Block]:
-    """Yield what a selection takes of the outputs (rows, ...), in blocks of bounded size."""
+    """Yield what a selection takes of the outputs (rows, ...), in blocks of bounded size.
+
+    Raises:
+        NoClass: it is of classes, and a row has NaN.
+    """
+    if selection.of_classes and (row := without_class(outputs)) is not None:
+        raise NoClass(ids[row])
     columns = max(1, math.prod(outputs.shape[1:]))
     size = batch_rows(1, columns, selection.of_each_row(columns))
     for start in range(0, len(ids), size):
@@ -117,6 +145,16 @@ def _block(ids: Sequence[str | None], outputs: np.ndarray, selection: OutputSele
     rows, classes, ranks = select(outputs, selection)
     taken = list(map(repr, outputs[rows, classes].tolist()))
     return Block([ids[row] for row in rows], classes.tolist(), taken, ranks.tolist())
+
+
+def without_class(outputs: np.ndarray) -> int | None:
+    """Return the first row of outputs (rows, ...) that has NaN, if there is one.
+
+    >>> without_class(np.array([[0.5, 0.5], [0.5, np.nan]]))
+    1
+    """
+    wrong = np.isnan(outputs).any(axis=tuple(range(1, outputs.ndim)))
+    return int(wrong.argmax()) if wrong.any() else None
 
 
 def select(probabilities: np.ndarray, selection: OutputSelection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ from keras_seg.server.failure import fail
 from keras_seg.session.computed import Computed
 
 _FLOAT4 = 700  # pg_type.oid
+_AS_IT_IS = "madlib.automl_value gives it as it is."
 _SELECTIONS = {"prob": OutputSelection(), "response": OutputSelection(most=1, ranked=False), "value": OutputSelection(raw=True)}
 
 
@@ -125,6 +126,8 @@ class Model:
             raise AnswerError(f"x: {problem}") from None
         self._require_fit(_SELECTIONS[kind], self._classes.shape)
         outputs = outputs.reshape(-1)
+        if np.isnan(outputs).any():
+            raise AnswerError("model_table: the network gives NaN for this row, and that tells no class", hint=_AS_IT_IS)
         return sql_array(outputs.tolist()) if kind == "prob" else self._class(int(np.argsort(-outputs, kind="stable")[0]))
 
     def outputs(self, rows: bytes, count: int, raw: bool, interrupt: Callable[[], None]) -> np.ndarray:
@@ -164,7 +167,7 @@ class Model:
             classes = "no class" if named is None else f"none of the {len(named)} classes of its summary"
             raise AnswerError(
                 f"model_table: the network gives {told} for a row, and that tells {classes}",
-                hint="madlib.automl_value gives it as it is.",
+                hint=_AS_IT_IS,
             )
 
     def _class(self, number: int) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_seg.protocol import array_bytes
 from keras_seg.protocol.orders import GatheringProblem
-from keras_seg.protocol.predictions import Block, OutputSelection, batch_rows, blocks
+from keras_seg.protocol.predictions import Block, NoClass, OutputSelection, batch_rows, blocks
 
 
 @dataclass
@@ -73,5 +73,8 @@ class Gathering:
         if packed is None:
             return self.stop(GatheringProblem(row=ids[0]))
         outputs = self.forward(np.frombuffer(packed, np.float32).reshape(shape))
-        (block,) = blocks(ids, outputs, self.selection)
+        try:
+            (block,) = blocks(ids, outputs, self.selection)
+        except NoClass as problem:
+            return self.stop(GatheringProblem(row=problem.row, no_class=True))
         return block
