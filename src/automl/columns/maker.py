@@ -19,13 +19,11 @@ from automl.cluster.driver import psycopg
 from automl.cluster.waits import run_through
 from automl.database.catalog import Relation
 from automl.database.session import CallerDatabase
-from automl.database.settings import PARTITIONS, SESSIONS, read_setting, settings
+from automl.database.settings import AS_WRITTEN, PARTITIONS, SESSIONS, read_setting, settings
 from automl.database.transaction import has_written, keeps_its_snapshot
 from automl.errors import EXTERNAL_ROUTINE_EXCEPTION, AutomlError
 from keras_seg.server.failure import without_class
 
-# What a value is written as: the hash of a row must be the same for every session.
-AS_WRITTEN = {"DateStyle": "ISO", "IntervalStyle": "postgres", "extra_float_digits": "3", "bytea_output": "hex"}
 _OF_CALLER = ("search_path", "TimeZone", "lc_monetary", "xmloption", "row_security")  # what views and functions hang on
 _CLEANING = 5.0  # seconds
 _PATIENCE = 60  # seconds for a lock that somebody else waits for, perhaps for the caller

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.columns.inquiry import Inquiry, statement
+from automl.columns.inquiry import Inquiry, others, statement
 from automl.columns.source import SourceColumn
 from automl.columns.splitting import Cut, Part
 from automl.database.session import Database, Row
-from automl.database.settings import settings
+from automl.database.settings import AS_WRITTEN, settings
 
-_AS_WRITTEN = {"extra_float_digits": "3", "DateStyle": "ISO", "IntervalStyle": "postgres", "bytea_output": "hex"}
 _MEMORY = "65536"  # kB
 _HEADER = 20  # bytes of an array as it is sent, before its elements
 
@@ -93,6 +92,7 @@ class Statistics:
         measures: by column and place among its measures.
         texts: by column.
         hashes: of the texts of a column in the sample, in its order; 0 for NULL.
+        left_out: rows that do not count, because their target is not known.
     """
 
     rows: Mapping[str, int]
@@ -102,6 +102,7 @@ class Statistics:
     measures: Mapping[str, tuple[Measured, ...]]
     texts: Mapping[str, Counted]
     hashes: Mapping[str, NDArray[np.int32]]
+    left_out: int = 0
 
     @property
     def train(self) -> int:
@@ -111,12 +112,13 @@ class Statistics:
 
 def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
-    with settings(db, {**_AS_WRITTEN, **db.dialect.planner, "jit": "off", "work_mem": _MEMORY}):
+    with settings(db, {**AS_WRITTEN, **db.dialect.planner, "jit": "off", "work_mem": _MEMORY}):
         rows = db.execute(statement(asked))
+        left_out = db.execute(others(asked))[0]["n"]
     by_kind: dict[str, list[Row]] = {}
     for row in rows:
         by_kind.setdefault(row["what"], []).append(row)
-    return _statistics(asked, by_kind)
+    return replace(_statistics(asked, by_kind), left_out=left_out)
 
 
 def _statistics(asked: Inquiry, found: Mapping[str, Sequence[Row]]) -> Statistics:

@@ -43,6 +43,9 @@ CACHE_MEMORY = Setting("keras_automl.cache_memory_mb", None, 1, 100_000_000, _MB
 PARTITIONS = Setting("keras_automl.partitions", None, 1, 1024)  # of a packed table, where segments do not give them
 # fmt: on
 
+# What a value is written as: the text of it, and the hash of a row, must be the same for every session.
+AS_WRITTEN = {"DateStyle": "ISO", "IntervalStyle": "postgres", "extra_float_digits": "3", "bytea_output": "hex"}
+
 # Planning a statement for one call copies its parameters several times, which counts where they are weights.
 OF_LARGE_VALUES = {"plan_cache_mode": "force_generic_plan"}
 
