@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fix_columns_script import columns, error, numbered, prepared, script
 from fix_db import CURRENT_SCHEMA, Session
 from fix_search import in_schema
 
@@ -33,41 +33,6 @@ CREATE TABLE customers AS SELECT i AS id,
 FROM generate_series(1, 600) i;
 ALTER TABLE customers ADD PRIMARY KEY (id);
 """
-
-
-def lines(db: Session, source: str, model: str, target: str, **given: object) -> list[Any]:
-    """Call it with other arguments by name."""
-    arguments = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in given.items()}
-    named = "".join(f', "{name}" := %s' for name in arguments)  # Greenplum 6 keeps the word EXCLUDE for itself
-    return db.fetch(f"SELECT * FROM madlib.automl_train(%s, %s, %s{named})", source, model, target, *arguments.values())
-
-
-def script(db: Session, source: str, model: str, target: str, **given: object) -> list[tuple[str, str]]:
-    return [tuple(line) for line in lines(db, source, model, target, dry_run=True, random_state=1, **given)]
-
-
-def prepared(db: Session, source: str, model: str, target: str, **given: object) -> list[tuple[str, str]]:
-    """Execute the script up to the table of rows; return all of it."""
-    steps = script(db, source, model, target, **given)
-    for name, sql in steps:
-        if name in ("settings", "features", "rows"):
-            db.run(sql)
-    return steps
-
-
-def columns(db: Session, steps: list[tuple[str, str]], model: str) -> dict[str, Any]:
-    """What is known of the columns, by name."""
-    for name, sql in steps:
-        if name == "columns":
-            db.run(sql)
-    return {row.name: row for row in db.fetch(f'SELECT * FROM "{model}_columns" ORDER BY position')}
-
-
-def error(db: Session, source: str, target: str, **given: object) -> tuple[str, str]:
-    with pytest.raises(Exception) as caught:
-        lines(db, source, "m", target, dry_run=True, **given)
-    failure = db.failure(caught.value)  # type: ignore[arg-type]
-    return failure.sqlstate, failure.message
 
 
 @pytest.fixture(scope="module")
@@ -263,11 +228,6 @@ def test_weights_are_how_often_a_row_to_train_on_stands_there(db: Session) -> No
 
 
 # --- what is odd about a table ------------------------------------------------------------------------------------------
-
-
-def numbered(db: Session, columns: str, rows: int = 60) -> None:
-    """Make a table t with a class y, a feature x, and columns made of the number i."""
-    db.run(f"CREATE TABLE t AS SELECT i % 2 AS y, (i * 7) % 11 AS x, {columns} FROM generate_series(1, {rows}) i")
 
 
 ODD = {

@@ -273,6 +273,23 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     return request, Search(outputs.value, called, request.params, method.value.columns, given.random_state)
 
 
+def require_readable(given: Arguments) -> None:
+    """Raise unless what needs no table can be read, and goes together: the method, the grids, and what ranks trials.
+
+    Raises:
+        AutomlError: all problems found, together.
+    """
+    problems = Problems()
+    attempt = problems.attempt
+    read = attempt(lambda: find_method(given.automl_method).read(given.automl_params))
+    attempt(lambda: _frequency(given, read.value[0]))
+    space = attempt(lambda: parse_space(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
+    probes = attempt(lambda: space.value.probe_configurations())
+    attempt(lambda: require_known(COMPILE, probes.value, None))
+    attempt(lambda: _objective(read.value[1], probes.value, VALIDATION))
+    problems.stop()
+
+
 def _plan(params: Params, steering: Steering, space: Space, seed: int, partitions: int, every: int | None) -> Plan:
     """Return the plan of a search; of one that ends with its time, the plan without an end if its method has one."""
     if steering.max_time is not None and isinstance(params, EndlessParams):
