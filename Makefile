@@ -80,8 +80,8 @@ stop status destroy:  ## the private cluster: stop it, tell whether it runs, del
 all:  # what PGXN's client asks for first
 install uninstall:  ## the extension's files only, by PGXS; deploy/install does the rest as well
 all install uninstall:
-	@pg="$$(deploy/install --pg)" && prefix="$$(deploy/install --root)" && \
-	  $(MAKE) --no-print-directory sql-$@ PG_CONFIG="$$pg" PREFIX="$$prefix"
+	@pg="$$(deploy/install --pg)" && prefix="$$(deploy/install --root)" && folder="$$(deploy/install --folder)" && \
+	  $(MAKE) --no-print-directory sql-$@ PG_CONFIG="$$pg" PREFIX="$$prefix" datadir="$${folder%/extension}"
 
 .PHONY: sql-all sql-install sql-uninstall
 sql-all sql-install sql-uninstall:

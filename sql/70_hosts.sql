@@ -61,11 +61,26 @@ COMMENT ON FUNCTION madlib.automl_gpus(text) IS
 'Internal: the GPUs of the host where this session runs, as JSON.';
 
 -- A table and no setting: any role can SET a setting, nobody but a superuser can write here. Sessions read it by themselves.
+-- A member of pg_write_all_data has the right to write, hence the trigger (90_dialect.sql).
 CREATE TABLE madlib.automl_tensorboard_setting (directory text NOT NULL);
 COMMENT ON TABLE madlib.automl_tensorboard_setting IS
 'The one directory below which trials write for TensorBoard; no row where none is configured';
 GRANT SELECT ON madlib.automl_tensorboard_setting TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_tensorboard_setting', '');
+
+CREATE FUNCTION madlib.automl_superusers_only() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('only a superuser may write to %I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME),
+            HINT = 'A superuser configures it: SELECT madlib.automl_tensorboard(...).';
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION madlib.automl_superusers_only() IS
+'Internal: keeps those out who may write to every table, as members of pg_write_all_data.';
 
 CREATE FUNCTION madlib.automl_tensorboard(directory text) RETURNS void
 LANGUAGE plpython3u VOLATILE

@@ -7,6 +7,10 @@ DECLARE
     definition text;
 BEGIN
     IF version() !~ 'Greenplum|Cloudberry' THEN
+        -- Greenplum has neither pg_write_all_data nor, on tables of its segments, triggers. ALWAYS: a subscription fires it too.
+        CREATE TRIGGER automl_superusers_only BEFORE INSERT OR UPDATE OR DELETE ON madlib.automl_tensorboard_setting
+            FOR EACH ROW EXECUTE PROCEDURE madlib.automl_superusers_only();
+        ALTER TABLE madlib.automl_tensorboard_setting ENABLE ALWAYS TRIGGER automl_superusers_only;
         RETURN;
     END IF;
 

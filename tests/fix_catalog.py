@@ -58,7 +58,7 @@ _QUERIES = {
     "index": f"SELECT pg_get_indexdef(i.indexrelid), i.indisclustered FROM {_THEIRS} JOIN pg_index i ON i.indrelid = c.oid",
     "rule": f"""SELECT c.relname, pg_get_ruledef(r.oid) FROM {_THEIRS} JOIN pg_rewrite r ON r.ev_class = c.oid
         WHERE c.relkind <> 'v'""",
-    "trigger": f"""SELECT c.relname, pg_get_triggerdef(t.oid) FROM {_THEIRS} JOIN pg_trigger t ON t.tgrelid = c.oid
+    "trigger": f"""SELECT c.relname, pg_get_triggerdef(t.oid), t.tgenabled FROM {_THEIRS} JOIN pg_trigger t ON t.tgrelid = c.oid
         WHERE NOT t.tgisinternal""",
     "sequence": """SELECT sequence_name, data_type, start_value, minimum_value, maximum_value, increment, cycle_option
         FROM information_schema.sequences WHERE sequence_schema = 'madlib'""",

@@ -1094,3 +1094,28 @@ return GD['automl'].usage('automl_train', *args)
 $$;
 COMMENT ON FUNCTION madlib.automl_train(text) IS
 'Help: what automl_train does; with ''usage'' its arguments and results, with ''example'' examples.';
+
+-- The directory of TensorBoard came to be kept from members of pg_write_all_data.
+CREATE FUNCTION madlib.automl_superusers_only() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('only a superuser may write to %I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME),
+            HINT = 'A superuser configures it: SELECT madlib.automl_tensorboard(...).';
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION madlib.automl_superusers_only() IS
+'Internal: keeps those out who may write to every table, as members of pg_write_all_data.';
+
+DO $$
+BEGIN
+    IF version() !~ 'Greenplum|Cloudberry' THEN
+        CREATE TRIGGER automl_superusers_only BEFORE INSERT OR UPDATE OR DELETE ON madlib.automl_tensorboard_setting
+            FOR EACH ROW EXECUTE PROCEDURE madlib.automl_superusers_only();
+        ALTER TABLE madlib.automl_tensorboard_setting ENABLE ALWAYS TRIGGER automl_superusers_only;
+    END IF;
+END
+$$;

@@ -151,6 +151,20 @@ def test_only_a_superuser_configures(db: Session, role: str, connect: Callable[.
     assert db.value(f"SELECT directory FROM {table}") == str(logs)
 
 
+def test_not_even_who_may_write_to_every_table(db: Session, role: str, connect: Callable[..., Session], logs: Path) -> None:
+    if db.info.server_version < 140000:
+        pytest.skip("pg_write_all_data exists since PostgreSQL 14")
+    db.run(f"GRANT pg_write_all_data TO {role}")
+    session = connect(user=role)
+    for statement in ("INSERT INTO {} VALUES ('/tmp')", "UPDATE {} SET directory = '/tmp'", "DELETE FROM {}"):
+        failure = session.error_of(statement.format("madlib.automl_tensorboard_setting"))
+        assert (failure.sqlstate, failure.message) == (
+            "42501",
+            "only a superuser may write to madlib.automl_tensorboard_setting",
+        )
+    assert db.value("SELECT directory FROM madlib.automl_tensorboard_setting") == str(logs)
+
+
 VISIT = "SELECT madlib.automl_visit(%s, NULL)"
 
 
