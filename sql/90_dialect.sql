@@ -42,6 +42,9 @@ BEGIN
         EXECUTE regexp_replace(definition, ', \$1, \$3,', ', madlib.automl_model($1, $3),');
     END LOOP;
 
+    -- JSON has six digits of a real there, and fifteen of a double precision.
+    EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), ', prob)', ', prob::float8)');
+
     -- A call of plpy begins with a message to all segments, and where that fails, or is cancelled, the next PL/Python function of
     -- the session crashes the server (src/keras_seg/server/interrupts.py). The package protects its own calls. So that none comes
     -- before the package is there, each function has what automl_load does in its own body.

@@ -74,6 +74,39 @@ def test_numbers_that_are_all_the_same_tell_no_r2() -> None:
     assert metrics.of_numbers(np.array([5.0, 5.0]), np.array([5.0, 6.0]))["r2"] == metrics.Measured(None, None)
 
 
+TIMES = np.array([3, 1, 0, 2, 1, 4, 1, 2])
+
+
+def test_a_row_of_weight_n_counts_as_n_rows() -> None:
+    several = [np.repeat(each, TIMES, axis=0) for each in (TRUTH, OF_TWO, SAID)]
+    for weights in (TIMES.astype(float), TIMES / 8):
+        found, expected = metrics.of_classes(TRUTH, OF_TWO, SAID, weights), metrics.of_classes(*several)
+        assert found.keys() == expected.keys()
+        for name, each in expected.items():
+            assert (found[name].value, found[name].constant) == pytest.approx((each.value, each.constant)), name
+        assert metrics.best_threshold(TRUTH == 1, PROBABILITY, weights) == pytest.approx(
+            metrics.best_threshold(several[0] == 1, several[1][:, 1])
+        )
+
+
+def test_measures_of_two_classes_with_weights_are_those_of_scikit_learn() -> None:
+    found = metrics.of_classes(TRUTH, OF_TWO, SAID, TIMES.astype(float))
+    given = {"sample_weight": TIMES}
+    assert found["log_loss"].value == pytest.approx(sklearn.log_loss(TRUTH, PROBABILITY.astype(float), **given))
+    assert found["roc_auc"].value == pytest.approx(sklearn.roc_auc_score(TRUTH, PROBABILITY, **given))
+    assert found["f1"].value == pytest.approx(sklearn.f1_score(TRUTH, SAID, **given))
+    assert found["balanced_accuracy"].value == pytest.approx(sklearn.balanced_accuracy_score(TRUTH, SAID, **given))
+
+
+def test_a_number_of_weight_n_counts_as_n_numbers() -> None:
+    truth, predicted = np.array([3.0, -0.5, 2.0, 7.0, 4.0]), np.array([2.5, 0.0, 2.0, 8.0, 1.0])
+    for times in ([1, 2, 0, 2, 1], [2, 1, 1, 1, 1], [1, 1, 1, 1, 1], [0, 3, 1, 1, 0]):
+        expected = metrics.of_numbers(np.repeat(truth, times), np.repeat(predicted, times))
+        found = metrics.of_numbers(truth, predicted, np.array(times) / 2)
+        for name, each in expected.items():
+            assert (found[name].value, found[name].constant) == pytest.approx((each.value, each.constant)), name
+
+
 def test_confusion() -> None:
     assert metrics.confusion(np.array([0, 1, 1, 2]), np.array([0, 1, 0, 0]), 4).tolist() == [
         [1, 0, 0, 0],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from automl.columns.columns_table import value_sql
-from automl.columns.features_sql import Vector, dollars
+from automl.columns.features_sql import Vector
 from automl.columns.inquiry import inquiry, statement
 from automl.columns.kinds import Kind, Reading, kind_of, reading
 from automl.columns.leaks import is_copy, suspects
@@ -19,7 +19,7 @@ from automl.columns.statistics import Counted, Measured, Statistics
 from automl.columns.treatments import Scale, Treated, treat
 from automl.columns.vocabularies import code_sql, hashed_sql
 from automl.database.catalog import ColumnType, Relation
-from automl.database.names import Name
+from automl.database.names import Name, dollars
 
 CATEGORIES = {"integer": "N", "double precision": "N", "numeric": "N", "text": "S", "boolean": "B", "date": "D", "uuid": "U"}
 
@@ -207,11 +207,14 @@ def test_codes_in_sql_hold_any_text() -> None:
 
 def test_arrays_of_one_length_are_taken_as_they_are() -> None:
     column = treated(a_column("v", "double precision[]"), found(2, {"v": (measured(3, 3),)}))
-    assert [(flag.sql, flag.width) for flag in column.flags] == [("coalesce(r.v::real[], array_fill(0::real, ARRAY[3]))", 3)]
+    (flag,) = column.flags
+    assert flag.sql.startswith("CASE WHEN (CASE WHEN array_ndims(r.v) = 1 AND ")
+    assert flag.sql.endswith(" = 3 THEN r.v::real[] ELSE array_fill(0::real, ARRAY[3]) END")
+    assert flag.width == 3
     other = treated(a_column("v", "double precision[]"), found(2, {"v": (measured(3, 4),)}))
     assert other.reason == "arrays of different lengths, from 3 to 4"
     holes = treated(a_column("v", "double precision[]"), found(2, {"v": (measured(3, -1),)}))
-    assert holes.reason == "arrays that are empty, of several dimensions, or hold NULL, NaN or infinity"
+    assert holes.reason == "arrays that are empty, of several dimensions, or hold NULL, NaN or numbers too large for real"
 
 
 def test_a_date_is_days_year_month_and_weekday_as_far_as_they_differ() -> None:
@@ -240,7 +243,7 @@ def test_the_order_of_the_vector() -> None:
     assert vector.width == 6
     layout = vector.layout(2, classes=True)
     assert (layout.numbers, layout.flags, layout.codes, layout.width) == (1, 4, (9,), 6)
-    assert [part.partition("[")[0] for part in vector.sql.split(" || ")] == ["ARRAY", "coalesce(r.v::real", "ARRAY"]
+    assert [part.split()[0] for part in vector.sql.split(" || ")] == ["ARRAY[", "CASE", "ARRAY["]
 
 
 def test_dollars_that_a_text_does_not_hold() -> None:
@@ -298,6 +301,14 @@ def test_one_statement_reads_the_table_once() -> None:
     source = a_source(*(a_column(f"c{number}") for number in range(1_600)))
     text = statement(inquiry(source, splitting(source, 1, strata=True), "UTC"))
     assert text.count('"s"."t"') == 1
+
+
+def test_rows_without_weight_do_not_count() -> None:
+    source = a_source(a_column("w", "integer", Role.WEIGHT))
+    about = inquiry(source, splitting(source, 1, strata=True), "UTC")
+    known = "CASE WHEN r.w IS NOT NULL THEN r.w::double precision END"
+    assert about.usable == f"r.y IS NOT NULL AND coalesce({known}, 0) <> 0"
+    assert f"WHERE {about.usable}" in statement(about)
 
 
 # --- leaks --------------------------------------------------------------------------------------------------------------

@@ -131,6 +131,25 @@ def test_a_clock_says_how_many_decisions_are_taken_and_these_repeat_the_run(
     assert longer.found.trials == first.found.trials
 
 
+@pytest.mark.parametrize("reason", [Reason.MAX_TIME, Reason.STOP])
+def test_time_that_is_over_at_once_waits_for_one_decision_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, reason: Reason
+) -> None:
+    hasty = world(ENDLESS_PLANS["random"], Steering(max_time=1.0), 1)
+    hasty.request = replace(hasty.request, at_least_one=True)
+    with monkeypatch.context() as patched:
+        stop_by(patched, reason, 0)
+        if reason is Reason.STOP:  # somebody who says so means now
+            with pytest.raises(AutomlError, match="automl_stop has ended the search before its first trial"):
+                hasty.go(patched)
+            return
+        assert hasty.go(patched)
+    taken = hasty.record.run["decisions"]
+    assert (1 <= taken < 10, hasty.record.run["ended_by"]) == (True, "max_time")
+    repeated = ended(monkeypatch, ENDLESS_PLANS["random"], Steering(decisions=taken), 2)
+    assert repeated.found.trials == hasty.found.trials
+
+
 def test_what_has_ended_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     said = ended(monkeypatch, PLANS["hyperband"], Steering(decisions=8)).said
     assert any(line.startswith("decisions=8 has ended the search after 0.0 s: 8 decisions about 8 config") for line in said)

@@ -899,6 +899,14 @@ SELECT pg_catalog.json_object_agg(coalesce(name, 'null'), prob)::jsonb FROM unne
 $$;
 COMMENT ON FUNCTION madlib.automl_named(text[], real[]) IS
 'Internal: the probabilities of classes by their names.';
+DO $$
+BEGIN
+    IF pg_catalog.to_regclass('pg_catalog.gp_segment_configuration') IS NOT NULL THEN
+        -- JSON has six digits of a real there, and fifteen of a double precision.
+        EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), ', prob)', ', prob::float8)');
+    END IF;
+END
+$$;
 
 CREATE FUNCTION madlib.automl_functions(model text) RETURNS void
 LANGUAGE plpython3u VOLATILE

@@ -220,11 +220,20 @@ def test_columns_tell_the_parts(db: Session) -> None:
     )
 
 
-def test_weights_are_how_often_a_row_to_train_on_stands_there(db: Session) -> None:
-    db.run("CREATE TABLE t AS SELECT i AS id, (i * 7) % 11 AS z, i % 2 AS y, (i % 2) * 2 AS w FROM generate_series(1, 200) i")
-    prepared(db, "t", "m", "y", weight_col="w", id_col="id")
-    assert db.fetch("SELECT y, count(*) FROM m_rows WHERE part = 'train' GROUP BY 1") == [(1, 160)]
-    assert db.value("SELECT count(DISTINCT y) FROM m_rows WHERE part <> 'train'") == 2
+def test_weights_are_how_often_a_row_stands_there_beside_others_of_its_part(db: Session) -> None:
+    db.run("CREATE TABLE t AS SELECT i AS id, (i * 7) % 11 AS z, i % 2 AS y, CASE WHEN i % 10 > 0 THEN i % 4 END / 2.0 AS w"
+           " FROM generate_series(1, 400) i")  # fmt: skip
+    steps = prepared(db, "t", "m", "y", weight_col="w", id_col="id")
+    usable = db.value("SELECT count(*) FROM t WHERE w > 0")
+    assert db.value("SELECT count(*) FROM m_rows") == usable
+    assert sum(row.n for row in db.fetch("SELECT weight, count(*) AS n FROM m_rows GROUP BY 1 HAVING weight > 0")) == usable
+    for part, view in (("train", "m_rows_train"), ("validation", "m_rows_val"), ("test", None)):
+        rows = db.fetch("SELECT weight, copies FROM m_rows WHERE part = %s", part)
+        mean = sum(row.weight for row in rows) / len(rows)
+        assert all(math.floor(row.weight / mean) <= row.copies <= math.ceil(row.weight / mean) for row in rows)
+        if view is not None:
+            assert db.value(f"SELECT count(*) FROM {view}") == sum(row.copies for row in rows) > 0
+    assert columns(db, steps, "m")["w"].role == "weight"
 
 
 # --- what is odd about a table ------------------------------------------------------------------------------------------
@@ -276,11 +285,11 @@ DROPPED = {
     ),
     "arrays with holes": (
         "ARRAY[1, nullif(i, 3)]",
-        "arrays that are empty, of several dimensions, or hold NULL, NaN or infinity",
+        "arrays that are empty, of several dimensions, or hold NULL, NaN or numbers too large for real",
     ),
     "arrays of several dimensions": (
         "ARRAY[[1, i], [2, i]]",
-        "arrays that are empty, of several dimensions, or hold NULL, NaN or infinity",
+        "arrays that are empty, of several dimensions, or hold NULL, NaN or numbers too large for real",
     ),
     "the target": ("i % 2", "a copy of the target"),
 }
@@ -389,6 +398,35 @@ def test_a_table_of_1600_columns(db: Session) -> None:
     assert len(columns(db, steps, "m")) == 1_600
 
 
+UNLIKE = ("{1,2}", "{1,2,3,4}", "{1,NULL,3}", "{1,NaN,3}", "{1,-1e39,3}", "{1,Infinity,3}", "{{1,2,3}}", "{}", None)
+
+
+@pytest.mark.parametrize("type_name", ["float8[]", "real[]", "numeric[]"])
+def test_an_array_unlike_those_of_training_counts_as_null(db: Session, type_name: str) -> None:
+    numbered(db, f"CASE WHEN i % 10 > 0 THEN ARRAY[i, i / 2.0, 1]::{type_name} END AS odd")
+    about = columns(db, prepared(db, "t", "m", "y"), "m")["odd"]
+    assert (about.treatment, about.width) == ("array", 4)
+    places = f"[{about.first}:{about.first + 3}]"
+    vector = f"SELECT (m_features(ROW(0, 1, %s)::t)){places}"
+    assert db.value(vector, "{7,-3.5,3.3e38}") == pytest.approx([0, 7, -3.5, 3.3e38])
+    for odd in UNLIKE:
+        if (type_name, odd) not in (("real[]", "{1,-1e39,3}"), ("numeric[]", "{1,Infinity,3}")):  # which are no such values
+            assert db.value(vector, odd) == [1, 0, 0, 0], odd
+
+
+def test_fractions_that_are_categories_are_the_same_whatever_digits_a_session_shows(db: Session) -> None:
+    numbered(db, "CASE i % 4 WHEN 3 THEN 'Infinity' ELSE (i % 4) / 3.0::float8 END AS share, ((i % 3) / 3.0)::real AS small")
+    types = {"share": "category", "small": "category"}
+    about = columns(db, prepared(db, "t", "m", "y", column_types=types), "m")
+    assert sorted(about["share"].vocabulary) == ["0", "0.333333333333333", "0.666666666666667", "Infinity"]
+    assert sorted(about["small"].vocabulary) == ["0", "0.333333", "0.666667"]
+    found = []
+    for digits in (-10, 0, 3):
+        db.run(f"SET extra_float_digits = {digits}")
+        found.append(db.fetch("SELECT md5(array_send(m_features(t))) FROM t ORDER BY share, small, x, y"))
+    assert found[0] == found[1] == found[2]
+
+
 def test_views_partitions_and_schemas(db: Session) -> None:
     numbered(db, "i AS id")
     db.run("CREATE VIEW v AS SELECT * FROM t")
@@ -464,6 +502,21 @@ REFUSED = {
         {"budget": "1 s"},
         "budget: must be from 5 seconds to",
     ),
+    "a weight below 0": (
+        "SELECT i % 2 AS y, i AS x, i - 2 AS w FROM generate_series(1, 20) i",
+        {"weight_col": "w"},
+        'weight_col: column "w" must hold numbers of at least 0, got -1.0',
+    ),
+    "no weights but 0": (
+        "SELECT i % 2 AS y, i AS x, 0.0 AS w FROM generate_series(1, 20) i",
+        {"weight_col": "w"},
+        'source_table: table "t" must have at least 10 rows with a value of "y" and a weight above 0 in "w", it has 0',
+    ),
+    "weights that are texts": (
+        "SELECT i % 2 AS y, i AS x, 'a'::text AS w FROM generate_series(1, 20) i",
+        {"weight_col": "w"},
+        'weight_col: column "w" must hold numbers, it is text',
+    ),
     "a column for two things": (
         "SELECT i % 2 AS y, i AS x FROM generate_series(1, 20) i",
         {"id_col": "x", "time_col": "x"},
@@ -515,8 +568,19 @@ def test_a_dry_run_makes_nothing(db: Session) -> None:
 
 
 OPTIONAL = ("independent_varname", "exclude", "id_col", "objective", "preset", "time_col", "split_col", "weight_col")
+NULLABLE = (*OPTIONAL, "budget", "column_types", "params", "functions")
 
 
-@pytest.mark.parametrize("argument", OPTIONAL)
-def test_an_empty_text_was_not_given(customers: Session, argument: str) -> None:
-    assert script(customers, "customers", "m", "churned", **{argument: " "}) == script(customers, "customers", "m", "churned")
+@pytest.mark.parametrize("value", [" ", None])
+def test_an_empty_text_was_not_given_nor_was_null(customers: Session, value: str | None) -> None:
+    usual = script(customers, "customers", "m", "churned")
+    for argument in OPTIONAL if value else NULLABLE:
+        assert script(customers, "customers", "m", "churned", **{argument: value}) == usual, argument
+
+
+@pytest.mark.parametrize("argument", ["source_table", "model", "dependent_varname"])
+def test_what_must_be_given_is_asked_for(customers: Session, argument: str) -> None:
+    given = {"source_table": "'customers'", "model": "'m'", "dependent_varname": "'churned'", argument: "NULL"}
+    failure = customers.error_of(f"SELECT * FROM madlib.automl_train({', '.join(given.values())})")
+    assert failure.sqlstate == "22004"
+    assert failure.message.startswith(f"{argument}: must ") and failure.message.endswith(", got NULL")

@@ -148,6 +148,21 @@ def test_a_table_without_the_target_cannot_be_evaluated(models: Session) -> None
     assert failure.message == "source_table: must have rows with a churned that training had"
 
 
+def test_the_threshold_takes_rows_by_their_weights(models: Session) -> None:
+    models.run(
+        "CREATE TABLE churn_rows AS SELECT c.id, 'validation'::text AS part, churn_features(c) AS features,"
+        " CASE WHEN c.id IN (3, 6) THEN 'yes' ELSE 'no' END::text AS churned, CASE c.id WHEN 4 THEN 10 ELSE 1 END AS weight"
+        " FROM customers c WHERE c.id BETWEEN 3 AND 6"
+    )
+    found = []
+    for statement in ("SELECT 1", "ALTER TABLE churn_rows DROP weight"):
+        models.run(statement)
+        found.append(models.value("SELECT madlib.automl_threshold('churn', 'churn_rows')"))
+    # From the most probable one on: 6 yes, 4 no, 3 yes, 5 no. F1 up to 6 is 2/3, up to 3 it is 4/5; if 4 counts tenfold 4/14.
+    chance = {row: 1 / (1 + math.exp(-LOGIT_OF[row])) for row in (3, 4, 5, 6)}
+    assert found == pytest.approx([(chance[6] + chance[4]) / 2, (chance[3] + chance[5]) / 2], abs=1e-6)
+
+
 def test_nothing_is_left_behind(models: Session) -> None:
     measures(models)
     models.fetch("SELECT madlib.automl_importance('churn', 'customers')")

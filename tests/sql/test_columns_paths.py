@@ -87,9 +87,16 @@ def test_a_table_of_texts_gives_what_the_function_gives_to_the_last_bit(kinds: S
     kinds.run(f"CREATE TABLE texts AS SELECT {texts} FROM kinds; RESET extra_float_digits")
     kinds.run("SELECT madlib.automl_predict('sized', 'texts', 'scored', 'value', 'id')")
     kinds.run("ALTER TABLE scored RENAME TO from_texts; SELECT madlib.automl_predict('sized', 'kinds', 'scored', 'value')")
-    differ = "SELECT count(*) FROM scored s JOIN from_texts t ON t.id::integer = s.id WHERE s.size <> t.size"
+    apart = "s.size <> t.size"
+    if kinds.is_greenplum:  # where rows come in other batches, whose products are summed up in another order
+        apart = " OR ".join(f"abs(s.size[{at}] - t.size[{at}]) > 1e-6" for at in (1, 2))
+    differ = f"SELECT count(*) FROM scored s JOIN from_texts t ON t.id::integer = s.id WHERE {apart}"
     assert kinds.value(differ) == 0
     assert kinds.value("SELECT count(*) FROM from_texts") == 400
+    in_order = kinds.fetch("SELECT attname FROM pg_attribute WHERE attrelid = 'kinds'::regclass AND attnum > 0 ORDER BY attnum")
+    row = ", ".join("NULL" if name == "size" else f"t.{name}" for (name,) in in_order)
+    same = f"sized_features(k) = sized_features(ROW({row})::kinds)"
+    assert kinds.value(f"SELECT count(*) FROM kinds k JOIN texts t ON t.id::integer = k.id WHERE {same}") == 400
     kinds.run("DROP TABLE from_texts")
 
 

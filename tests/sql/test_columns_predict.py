@@ -51,6 +51,11 @@ def of_json(db: Session, model: str = "churn", pred_type: str = "response") -> d
     return {row: db.value("SELECT madlib.automl_predict(%s, %s::jsonb, %s)", model, text, pred_type) for row, text in rows}
 
 
+def current_schema(db: Session) -> str:
+    name: str = db.value("SELECT current_schema()")
+    return name
+
+
 def types_of(db: Session, table: str) -> list[str]:
     sql = "SELECT attname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass"
     return [column for (column,) in db.fetch(f"{sql} AND attnum > 0 ORDER BY attnum", table)]
@@ -88,10 +93,35 @@ def test_a_number_is_put_back_into_its_range_and_type(spent: Session) -> None:
     assert spent.value("SELECT count(*) FROM pg_proc WHERE proname = 'spent_model_prob'") == 0
 
 
+LANGUAGES = (
+    "SELECT proname, lanname FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
+    " WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND proname ~ '^churn' ORDER BY 1"
+)
+
+
+def test_the_functions_are_planned_once_a_session_or_stand_in_the_place_of_the_call(churn: Session) -> None:
+    written = "sql" if churn.is_greenplum else "plpgsql"
+    assert churn.fetch(LANGUAGES) == [("churn", written), ("churn_features", "sql"), ("churn_prob", written)]
+    for name in ("churn", "churn_prob"):
+        body = churn.value("SELECT prosrc FROM pg_proc WHERE oid = (%s || '(customers)')::regprocedure", name)
+        assert body.count("madlib.automl_prob(") == 1
+
+
 @pytest.mark.postgresql("EXPLAIN shows the plan of a cluster otherwise")
-def test_the_planner_sees_through_the_functions_and_asks_the_network_once(churn: Session) -> None:
+def test_who_may_not_write_plpgsql_gets_functions_that_the_planner_sees_through(
+    db: Session, connect: Callable[..., Session], role: str
+) -> None:
+    plain = connect(user=role)
+    make_customers(plain)
+    make_churn(plain)
+    db.run("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
+    try:
+        plain.run("SELECT madlib.automl_functions('churn')")
+    finally:
+        db.run("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC")
+    assert dict(plain.fetch("SELECT id, churn(c) FROM customers c")) == ANSWERS
     for call in ("churn(c)", "churn_prob(c)"):
-        plan = "".join(line for (line,) in churn.fetch(f"EXPLAIN (VERBOSE, COSTS OFF) SELECT {call} FROM customers c"))
+        plan = "".join(line for (line,) in plain.fetch(f"EXPLAIN (VERBOSE, COSTS OFF) SELECT {call} FROM customers c"))
         assert plan.count("automl_answer(") == 1
         assert "churn(" not in plan and "churn_features" not in plan and "automl_prob(" not in plan
 
@@ -159,6 +189,27 @@ def test_dropping_the_table_asks_for_cascade_and_then_the_model_says_what_it_lac
     assert failure.message == (
         f'model: "churn" has no function {schema}.churn_features({schema}.customers), which makes numbers of a row'
     )
+
+
+def test_a_features_function_that_is_gone_is_named_by_whatever_needs_it(churn: Session) -> None:
+    row = json_row(age=70, plan="b", active=True)
+    of_row, of_json_row = (
+        "SELECT churn(c) FROM customers c WHERE id = 7",
+        f"SELECT madlib.automl_predict('churn', '{row}'::jsonb)",
+    )
+    assert churn.value(of_row) == churn.value(of_json_row) == "yes"
+    made, schema = churn.value("SELECT pg_get_functiondef('churn_features(customers)'::regprocedure)"), current_schema(churn)
+    churn.run("DROP FUNCTION churn_features(customers)")
+    calls = ["SELECT madlib.automl_predict('churn', 'customers', 'scored')", "SELECT madlib.automl_functions('churn')",
+             "SELECT madlib.automl_evaluate('churn', 'customers')", "SELECT madlib.automl_importance('churn', 'customers')",
+             of_json_row]  # fmt: skip
+    for call in calls if churn.is_greenplum else [*calls, of_row, "SELECT churn_prob(c) FROM customers c"]:
+        failure = churn.error_of(call)
+        gone = f'"churn" has no function {schema}.churn_features({schema}.customers), which makes numbers of a row'
+        assert (failure.sqlstate, failure.message.removeprefix("model: ")) == ("42704", gone), call
+        assert failure.hint is not None and failure.hint.endswith("Train again.")
+    churn.run(made)
+    assert churn.value(of_row) == churn.value(of_json_row) == "yes"
 
 
 @pytest.mark.postgresql("pg_dump is that of PostgreSQL")

@@ -213,6 +213,54 @@ def test_sessions_in_a_long_visit_leave_when_their_postmaster_is_killed(server: 
     session.close()
 
 
+# --- a table of ordinary columns ----------------------------------------------------------------------------------------
+
+HOUSES = """
+CREATE TABLE houses AS SELECT i AS id, (i * 37) % 61 AS area, CASE WHEN (i * 37) % 61 > 30 THEN 'large' ELSE 'small' END AS size
+FROM generate_series(1, 300) i
+"""
+TRAIN = "SELECT * FROM madlib.automl_train('houses', 'big', 'size', id_col := 'id', preset := 'fast', random_state := 7{})"
+ONE = """, params := '{"automl_method": "hyperopt", "automl_params": "algorithm=rand, num_configs=1, num_iterations=3"}'"""
+OF_MODEL = (
+    "SELECT relname FROM pg_class WHERE relnamespace = 't_crashes'::regnamespace AND relkind IN ('r', 'v') AND relname ~ '^big'"
+)
+# Whether what an earlier call has left was made in one transaction with the comment by which it is known.
+KNOWN = """SELECT bool_and(made.xmin::text = d.xmin::text) FROM pg_description d JOIN (
+    SELECT oid, tableoid, xmin FROM pg_class WHERE relname = 'big_rows'
+    UNION ALL SELECT oid, tableoid, xmin FROM pg_proc WHERE proname = 'big_features'
+) made ON made.oid = d.objoid AND made.tableoid = d.classoid"""
+
+
+def test_a_call_that_was_killed_while_it_made_a_model_of_columns_leaves_none_and_can_be_made_again(server: OwnServer) -> None:
+    caller, watcher = enter(server), enter(server)
+    watcher.run(HOUSES)
+    call = Call(caller, lambda session: session.run(TRAIN.format("")))
+    assert waited(lambda: watcher.fetch("SELECT 1 FROM madlib.automl_runs WHERE alive") != [] or not call.is_alive(), PATIENCE)
+    assert call.is_alive(), call.error
+    failure = watcher.error_of(TRAIN.format(""))  # somebody else's call for the same name meanwhile
+    assert (failure.sqlstate, failure.message) == ("55006", 'model: table "t_crashes.big" is being made by another transaction')
+    os.kill(caller.info.backend_pid, signal.SIGKILL)
+    call.join(PATIENCE)
+    assert call.error is not None
+    assert waited(server.answers, PATIENCE)
+    session = enter(server)
+    left = {name for (name,) in session.fetch(OF_MODEL)}
+    assert "big_rows" in left
+    assert left.isdisjoint({"big", "big_info", "big_summary", "big_columns"})
+    assert session.value(KNOWN) is True
+    (run,) = session.fetch("SELECT run_id, status, alive FROM madlib.automl_runs")
+    assert (run.status, run.alive) == ("running", False)
+    session.run("SET keras_automl.sessions = 0")
+    session.run(TRAIN.format(ONE))
+    assert {name for (name,) in session.fetch(OF_MODEL)} == {"big", "big_info", "big_summary", "big_columns"}
+    assert session.value("SELECT count(*) FROM houses h WHERE big(h) IN ('large', 'small')") == 300
+    failure = session.error_of("SELECT madlib.automl_resume(%s)", run.run_id)
+    assert failure.sqlstate == "42P01"  # what it was trained on went with the second call
+    session.run("DELETE FROM madlib.automl_runs; DROP TABLE houses CASCADE")
+    session.run("DROP TABLE big, big_info, big_summary, big_columns")
+    session.close()
+
+
 # --- a standby ----------------------------------------------------------------------------------------------------------
 
 WRITES = "keras_automl: {} writes, and this server is a standby, which can only be read"

@@ -67,9 +67,10 @@ def _rows(plan: Plan) -> str:
     """Return how many rows are for what, and how many for nothing."""
     rows = plan.rows
     told = f"{sum(rows.values())}: " + ", ".join(f"{rows.get(part, 0)} {what}" for part, what in _PARTS.items())
-    target = as_typed(plan.target.column.name)
+    target, weight = as_typed(plan.target.column.name), plan.asked.source.of_role(Role.WEIGHT)
+    nothing = f"have no {target}" if weight is None else f"have no {target}, or no {as_typed(weight.name)} above 0"
     strange = sum(plan.found.rows.values()) - sum(rows.values())
-    left = {f"have no {target}": plan.found.left_out, f"have a {target} that no row to train on has": strange}
+    left = {nothing: plan.found.left_out, f"have a {target} that no row to train on has": strange}
     return "; ".join([told, *(f"{count} more are left out, which {why}" for why, count in left.items() if count)])
 
 

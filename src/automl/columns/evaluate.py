@@ -22,7 +22,7 @@ from automl.prediction.predict import source_of, write
 from keras_seg.protocol import array_bytes
 
 _OUTPUTS = "keras_automl_outputs"
-_TRUTH, _FOUND = "truth", "found"
+_ABOUT, _FOUND = "about", "found"  # what is true of a row and its weight, as texts; and the outputs
 _PADDED = "pg_catalog.bpchar"  # whose texts have no blanks at their end
 _FLOAT4 = 700  # pg_type.oid
 _ROWS = 10_000  # in memory as objects of Python
@@ -40,10 +40,12 @@ class Outputs:
     Attributes:
         truth: of each row the number of its class, or its number.
         found: of each row the probabilities of the classes (rows, classes), or the number that is predicted.
+        weights: of each row; None where all count the same.
     """
 
     truth: np.ndarray
     found: np.ndarray
+    weights: np.ndarray | None = None
 
     def answered(self, model: TableModel) -> np.ndarray:
         """Return the number of the class that each row is said to be of."""
@@ -116,12 +118,15 @@ def _line(part: str, **values: object) -> Line:
     return {**dict.fromkeys(_COLUMNS), "part": part, **values}
 
 
-def outputs_of(db: CallerDatabase, model: TableModel, table: Relation, features: str, where: str = "true") -> Outputs:
+def outputs_of(
+    db: CallerDatabase, model: TableModel, table: Relation, features: str, where: str = "true", weight: str = "1"
+) -> Outputs:
     """Return what a model gives for the rows of a table whose target is known, and what is true.
 
     Args:
         features: the SQL of the features of the row that is called `ROW`.
         where: the SQL of the condition under which a row counts.
+        weight: the SQL of how much it counts.
 
     Raises:
         UsageError: there is no such row.
@@ -129,8 +134,9 @@ def outputs_of(db: CallerDatabase, model: TableModel, table: Relation, features:
     truth = truth_of(db, model, table)
     known = f"{truth} IS NOT NULL AND ({where})"
     _require_rows(db, model, table, known)
-    with features_view(db, table, features, {_TRUTH: truth}, known) as (view, vector):
-        source = source_of(db, view, _TRUTH, quoted(vector))
+    about = f"ARRAY[{truth}, ({weight})::pg_catalog.text]"
+    with features_view(db, table, features, {_ABOUT: about}, known) as (view, vector):
+        source = source_of(db, view, _ABOUT, quoted(vector))
         network = replace(network_of(db, model), dependent=_FOUND)
         output = Name(catalog.temporary(db, "source_table", _OUTPUTS), "pg_temp")
         with settings(db, AS_WRITTEN):  # the truth
@@ -162,19 +168,21 @@ def _require_rows(db: Database, model: TableModel, table: Relation, known: str) 
 
 def _taken(db: CallerDatabase, model: TableModel, output: Name) -> Outputs:
     """Read the outputs that were written, and drop their table."""
-    query = f"SELECT {_TRUTH}, madlib.automl_native({_FOUND}) AS outputs FROM {output.sql}"
+    query = f"SELECT {_ABOUT}, madlib.automl_native({_FOUND}) AS outputs FROM {output.sql}"
     parts = [_part(model, rows) for rows in db.stream(query, rows=_ROWS)]
     db.execute(f"DROP TABLE {output.sql}")
-    truth, found = (np.concatenate(each) for each in zip(*parts, strict=True))
+    truth, found, weights = (np.concatenate(each) for each in zip(*parts, strict=True))
     known = truth >= 0 if not model.is_number else np.isfinite(truth)
     _say_unknown(db, model, int((~known).sum()), len(known))
-    return Outputs(truth[known], found[known])
+    return Outputs(truth[known], found[known], weights[known])
 
 
-def _part(model: TableModel, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+def _part(model: TableModel, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     columns = 1 if model.is_number else len(model.class_values or ())
     outputs = native(b"".join(row["outputs"] for row in rows), len(rows), columns)
-    return truths_of(model, [row[_TRUTH] for row in rows]), in_unit(model, outputs[:, 0]) if model.is_number else outputs
+    truths, weights = zip(*(row[_ABOUT] for row in rows), strict=True)
+    found = in_unit(model, outputs[:, 0]) if model.is_number else outputs
+    return truths_of(model, truths), found, np.array(list(map(float, weights)))
 
 
 def truths_of(model: TableModel, truths: Sequence[str]) -> np.ndarray:

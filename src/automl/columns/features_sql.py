@@ -9,7 +9,7 @@ from automl.columns.functions import BY
 from automl.columns.kinds import ROW
 from automl.columns.layout import Layout
 from automl.columns.treatments import Treated
-from automl.database.names import Name, literal
+from automl.database.names import Name, dollars, literal
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,6 @@ def function_sql(name: Name, row_type: str, vector: Vector) -> str:
         f"CREATE OR REPLACE FUNCTION {name.sql}({ROW} {row_type}) RETURNS real[]"
         f" LANGUAGE sql {'STABLE' if stable else 'IMMUTABLE'} AS {dollars(body)}"
     )
-
-
-def dollars(text: str) -> str:
-    """Quote a text as it stands, between dollar signs and a word that it does not hold.
-
-    >>> dollars("SELECT 1")
-    '$sql$SELECT 1$sql$'
-    """
-    word = "sql"
-    while f"${word}" in text:
-        word += "_"
-    return f"${word}${text}${word}$"
 
 
 def _array(values: Sequence[str]) -> list[str]:

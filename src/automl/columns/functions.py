@@ -1,22 +1,24 @@
-"""The functions of SQL that predict a row of the source: `<model>(<row>)`, and `<model>_prob(<row>)` where there are classes.
+"""The functions that predict a row of the source: `<model>(<row>)`, and `<model>_prob(<row>)` where there are classes.
 
-Each is one expression, which PostgreSQL puts in the place of the call, and which asks the network once. All names in it have
-their schema, so that they mean the same whoever calls, and after a dump was restored.
+Each is one expression, which asks the network once. In PL/pgSQL, which plans it once a session: in SQL each statement would
+plan the features of a row again, which takes longer than to predict it. Where rows lie on segments it is in SQL, and stands in
+the place of the call, so that what reads the model is called before the statement is sent to them. All names in it have their
+schema, so that they mean the same whoever calls, and after a dump was restored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from automl.columns import table_model
 from automl.columns.arguments import as_identifier
 from automl.columns.predicted import of_features, probabilities
-from automl.columns.rows import row_type
+from automl.columns.rows import lost_function, row_type
 from automl.columns.table_model import FEATURES, TableModel
 from automl.database.catalog import Relation
-from automl.database.names import Name, literal
+from automl.database.names import Name, dollars, literal, table_name
 from automl.database.session import Database
-from automl.errors import DUPLICATE_FUNCTION, INVALID_FUNCTION_DEFINITION, UsageError
+from automl.errors import DUPLICATE_FUNCTION, INVALID_FUNCTION_DEFINITION, UNDEFINED_OBJECT, UsageError
 
 PROB = "_prob"  # what the name of the second ends in
 BY = "by a model of madlib.automl_train"  # what the comment on each ends in
@@ -27,7 +29,8 @@ def automl_functions(db: Database, model: str | None) -> None:
     found = table_model.read(db, model)
     rows = row_type(db, found)
     require_free(db, results(found.name, rows.typed(found).target_type, classes=not found.is_number), rows.source)
-    for statement in statements(rows.typed(found)):
+    planned_once = not db.dialect.segmented and _has_plpgsql(db)
+    for statement in _statements(rows.typed(found), planned_once=planned_once):
         db.execute(statement)
 
 
@@ -71,22 +74,50 @@ _FUNCTION = (
 )
 
 
-def statements(model: TableModel) -> tuple[str, ...]:
-    """Return the statements that make the functions of a model, with a comment on each."""
+def _has_plpgsql(db: Database) -> bool:
+    """Return whether the caller may write functions in PL/pgSQL, which an administrator can forbid."""
+    return bool(
+        db.execute(
+            "SELECT 1 AS one FROM pg_catalog.pg_language"
+            " WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(oid, 'USAGE')"
+        )
+    )
+
+
+def _statements(model: TableModel, *, planned_once: bool) -> Iterator[str]:
+    """Yield the statements that make the functions of a model, with a comment on each.
+
+    Args:
+        planned_once: whether they are in PL/pgSQL.
+    """
     features = f"{model.features_function}($1)"
     what = f"Predicts {model.dependent_varname}"
-    made = [_statements(model, model.name, model.target_type, of_features(model, features), what)]
+    yield from _made(model, model.name, model.target_type, of_features(model, features), what, planned_once)
     if not model.is_number:
-        name = model.name.with_suffix(PROB)
+        name, body = model.name.with_suffix(PROB), probabilities(model, features)
         what = f"The probability of each class of {model.dependent_varname}"
-        made.append(_statements(model, name, "pg_catalog.jsonb", probabilities(model, features), what))
-    return tuple(statement for pair in made for statement in pair)
+        yield from _made(model, name, "pg_catalog.jsonb", body, what, planned_once)
 
 
-def _statements(model: TableModel, name: Name, result: str, body: str, what: str) -> tuple[str, str]:
+def _made(model: TableModel, name: Name, result: str, value: str, what: str, planned_once: bool) -> Iterator[str]:
     called = f"FUNCTION {name.sql}({model.source_table})"
-    comment = f"{what}, {BY}"
-    return (
-        f"CREATE OR REPLACE {called} RETURNS {result} LANGUAGE sql STABLE AS {literal(f' SELECT {body} ')}",
-        f"COMMENT ON {called} IS {literal(comment)}",
-    )
+    language, body = ("plpgsql", _block(model, value)) if planned_once else ("sql", f" SELECT {value} ")
+    yield f"CREATE OR REPLACE {called} RETURNS {result} LANGUAGE {language} STABLE AS {dollars(body)}"
+    yield f"COMMENT ON {called} IS {literal(f'{what}, {BY}')}"
+
+
+def _block(model: TableModel, value: str) -> str:
+    """Return the body of a function of PL/pgSQL, which says what is missing where the features function is gone."""
+    features = f"{model.features_function}({model.source_table})"
+    function, source = (table_name("model", each) for each in (model.features_function, model.source_table))
+    message, hint = lost_function(model.given, function, source)
+    return f"""
+BEGIN
+    RETURN {value};
+EXCEPTION WHEN undefined_function THEN
+    IF pg_catalog.to_regprocedure({literal(features)}) IS NULL THEN
+        RAISE USING ERRCODE = '{UNDEFINED_OBJECT}', MESSAGE = {literal(message)}, HINT = {literal(hint)};
+    END IF;
+    RAISE;
+END
+"""

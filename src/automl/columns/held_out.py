@@ -21,13 +21,16 @@ _MOST = 20_000  # rows that a threshold is taken from
 
 
 def measures(db: CallerDatabase, model: TableModel, rows: Relation, part: Part) -> Mapping[str, metrics.Measured]:
-    """Return what a model is worth on the rows of a part, each beside that of a constant guess; nothing if it is empty."""
+    """Return what a model is worth on the rows of a part, each beside that of a constant guess; nothing if it is empty.
+
+    Where rows have a weight, each counts as much as that says.
+    """
     if not getattr(model, f"{part}_rows"):
         return {}
     outputs = _outputs(db, model, rows, part)
     if model.is_number:
-        return metrics.of_numbers(outputs.truth, outputs.found)
-    return metrics.of_classes(outputs.truth, outputs.found, outputs.answered(model))
+        return metrics.of_numbers(outputs.truth, outputs.found, outputs.weights)
+    return metrics.of_classes(outputs.truth, outputs.found, outputs.answered(model), outputs.weights)
 
 
 def automl_threshold(db: CallerDatabase, model: str | None, rows_table: str | None) -> float:
@@ -48,9 +51,9 @@ def best_threshold(outputs: Outputs) -> float:
     high wherever nearly all rows are said to be of it, and would have a weak model say nothing else.
     """
     second, probability = outputs.truth == 1, outputs.found[:, 1].astype(np.float64)
-    if 2 * np.count_nonzero(second) <= len(second):
-        return metrics.best_threshold(second, probability)
-    return 1 - metrics.best_threshold(~second, 1 - probability)
+    if np.average(second, weights=outputs.weights) <= 0.5:
+        return metrics.best_threshold(second, probability, outputs.weights)
+    return 1 - metrics.best_threshold(~second, 1 - probability, outputs.weights)
 
 
 def _outputs(db: CallerDatabase, model: TableModel, rows: Relation, part: Part, most: int | None = None) -> Outputs:
@@ -59,4 +62,5 @@ def _outputs(db: CallerDatabase, model: TableModel, rows: Relation, part: Part, 
     if most is not None:
         last = f"SELECT {quoted(names.identity)} FROM {rows.sql} WHERE {quoted(names.part)} = {literal(part)}"
         where += f" AND {ROW}.{quoted(names.identity)} <= ALL ({last} ORDER BY 1 OFFSET {most} LIMIT 1)"
-    return outputs_of(db, model, rows, f"{ROW}.{quoted(names.features)}", where)
+    weight = f"{ROW}.{quoted(names.weight)}" if names.weight in catalog.columns(db, rows) else "1"
+    return outputs_of(db, model, rows, f"{ROW}.{quoted(names.features)}", where, weight)

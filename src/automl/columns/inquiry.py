@@ -38,9 +38,16 @@ class Inquiry:
         return [(name, at) for name, each in self.readings.items() for at in range(len(each.measures))]
 
     @property
-    def target_known(self) -> str:
-        """The condition for a row that can be learned from."""
-        return self.readings[self.source.target.name].known
+    def usable(self) -> str:
+        """The condition for a row that counts: its target is known, and it has a weight where rows have one."""
+        known, weight = self.readings[self.source.target.name].known, self.source.of_role(Role.WEIGHT)
+        return known if weight is None else f"{known} AND coalesce({self.readings[weight.name].guarded(0)}, 0) <> 0"
+
+    @property
+    def weight_place(self) -> int | None:
+        """The place of the weight among the measures, from 1; None where rows have none."""
+        weight = self.source.of_role(Role.WEIGHT)
+        return None if weight is None else 1 + self.measured.index((weight.name, 0))
 
     @property
     def counted(self) -> list[SourceColumn]:
@@ -95,7 +102,7 @@ def statement(asked: Inquiry) -> str:
     SELECT {split.order or "NULL::text"} AS o, g, named, {DRAW} AS draw, y, m, k, c, z FROM (
         SELECT {split.reads}, {"''::text" if fractions else _text(target)} AS y,
             {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
-        FROM {asked.source.relation.sql} AS r WHERE {asked.target_known}
+        FROM {asked.source.relation.sql} AS r WHERE {asked.usable}
     ) AS hashed
 ), classes AS (
     SELECT y, count(*) AS n FROM source GROUP BY y
@@ -126,7 +133,7 @@ def statement(asked: Inquiry) -> str:
 
 def others(asked: Inquiry) -> str:
     """Return the statement that counts the rows which that one leaves out."""
-    return f"SELECT count(*) AS n FROM {asked.source.relation.sql} AS r WHERE ({asked.target_known}) IS NOT TRUE"
+    return f"SELECT count(*) AS n FROM {asked.source.relation.sql} AS r WHERE ({asked.usable}) IS NOT TRUE"
 
 
 def _numbers(asked: Inquiry) -> str:
@@ -178,13 +185,13 @@ _ANSWER = {
 def _answers(asked: Inquiry) -> list[str]:
     """The queries of the answer."""
     number, training = len(asked.measured), f"parted, size WHERE part = '{Part.TRAIN}'"
-    more = f"size.n > {asked.most}"  # than are in the sample; else numpy says it
+    weight = "NULL" if asked.weight_place is None else f"ARRAY[min(m[{asked.weight_place}])]"
     sampled = f"draw < {asked.most}::float8 / GREATEST(size.n, 1)"
     few = f"(SELECT count(*) FROM classes) <= {MOST_CLASSES}"
     ranked = 'row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE "C") AS place'
     return [
         _answer("cut", what="'cut'", value="g", n="n", first="first", second="second"),
-        _answer("parted GROUP BY part", what="'part'", part="part", n="count(*)"),
+        _answer("parted GROUP BY part", what="'part'", part="part", n="count(*)", low=weight),
         _answer("classes", what="'classes'", n="count(*)"),
         _answer(f"parted WHERE {few} GROUP BY y, part", what="'class'", value="y", part="part", n="count(*)"),
         _answer(
@@ -193,9 +200,13 @@ def _answers(asked: Inquiry) -> list[str]:
             n="count(*)",
             numbers=_joined("m", number, sampled),
             hashes=_joined("k", len(asked.hashed), sampled),
-            missing=_each(number, f"sum(({more} AND m[{{}}] = 'NaN')::integer)"),
-            low=_each(number, f"min(CASE WHEN {more} THEN nullif(m[{{}}], 'NaN') END)"),
-            high=_each(number, f"max(CASE WHEN {more} THEN nullif(m[{{}}], 'NaN') END)"),
+        ),
+        _answer(
+            f"{training} AND size.n > {asked.most}",  # than are in the sample; else numpy says it
+            what="'ranges'",
+            missing=_each(number, "sum((m[{}] = 'NaN')::integer)"),
+            low=_each(number, "min(nullif(m[{}], 'NaN'))"),
+            high=_each(number, "max(nullif(m[{}], 'NaN'))"),
         ),
         _answer(
             "frequent GROUP BY what, at",

@@ -124,12 +124,13 @@ def _answer(model: TableModel, features: str, pred_type: str) -> str:
 
 
 def _version(db: CallerDatabase, model: TableModel, rows: RowType) -> Prepared | None:
-    """Return the statement that tells the version of a model, and of the type of the rows that it takes; None where nothing
-    does."""
+    """Return the statement that tells the version of a model, of the type of the rows that it takes and of its features
+    function; None where nothing does."""
     if db.dialect.segmented:
         return None
     summary = f"SELECT {VERSION} FROM {model.name.with_suffix(SUMMARY).sql} LIMIT 1"
     source = f"SELECT {VERSION} FROM pg_catalog.pg_class WHERE oid = {rows.source.oid}"
-    return db.prepared(
-        f"SELECT ROW({literal(model.given)}::regclass::oid, ({summary})::text, ({source})::text)::text AS version"
-    )
+    function = literal(f"{rows.function}({rows.source.sql})")
+    features = f"SELECT {VERSION} FROM pg_catalog.pg_proc WHERE oid = {function}::pg_catalog.regprocedure"
+    versions = ", ".join(f"({each})::text" for each in (summary, source, features))
+    return db.prepared(f"SELECT ROW({literal(model.given)}::regclass::oid, {versions})::text AS version")

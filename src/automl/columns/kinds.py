@@ -18,6 +18,7 @@ NUMBERS = (*INTEGERS, *FLOATS, "numeric", "money")
 ELEMENTS = (*INTEGERS, *FLOATS, "numeric", "boolean")  # of arrays that are taken as they are
 LARGEST = "1e300"  # a number beyond it counts as infinite: differences and quotients of others stay in range
 SMALLEST = "1e-300"  # a numeric below it is 0
+LARGEST_REAL = "3.4e38"  # an element of an array beyond it cannot be taken
 _NUMERAL = r"^\s*[+-]?([0-9]{1,200}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\s*$"
 _DAY = 86_400
 
@@ -97,8 +98,11 @@ def field_of(column: str) -> str:
 
 
 def as_text(column: str, kind: ColumnType) -> str:
-    """Return the SQL of a value as text."""
-    return field_of(column) if kind.name == "text" else f"{field_of(column)}::text"
+    """Return the SQL of a value as text, which no setting of a session changes for numbers."""
+    x = field_of(column)
+    if kind.name in FLOATS:  # numeric takes six digits of them, or fifteen, and no infinity
+        return f"CASE WHEN {x} IN ('Infinity', '-Infinity') THEN {x}::text ELSE {x}::numeric::text END"
+    return x if kind.name == "text" else f"{x}::text"
 
 
 def as_reals(column: str, kind: ColumnType) -> str:
@@ -170,8 +174,13 @@ def _moment(x: str, of: ColumnType, zone: str) -> Reading:
 def _array(x: str, reals: str, of: ColumnType) -> Reading:
     if of.element is None:
         return Reading(f"{x} IS NOT NULL", (("length", f"array_length({reals}, 1)::double precision"),), stable=True)
-    holes = f"cardinality(array_remove({x}, NULL)) <> cardinality({x})"
-    if of.element.name in (*FLOATS, "numeric"):
-        holes += f" OR {x}::double precision[] && '{{NaN,Infinity,-Infinity}}'::double precision[]"
-    length = f"CASE WHEN array_ndims({x}) IS DISTINCT FROM 1 THEN -1 WHEN {holes} THEN -1 ELSE array_length({x}, 1) END"
+    length = f"CASE WHEN array_ndims({x}) = 1 AND {_whole(x, of.element.name)} THEN array_length({x}, 1) ELSE -1 END"
     return Reading(f"{x} IS NOT NULL", (("length", f"({length})::double precision"),))
+
+
+def _whole(x: str, element: str) -> str:
+    """Return the condition for an array whose elements are all there, and numbers that a real takes; not true for others."""
+    if element not in (*FLOATS, "numeric"):
+        return f"cardinality(array_remove({x}, NULL)) = cardinality({x})"
+    largest = f"'{LARGEST_REAL}'::{element}"
+    return f"{largest} >= ALL ({x}) AND - {largest} <= ALL ({x})"  # NaN is greater than any number

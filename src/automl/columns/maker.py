@@ -17,6 +17,7 @@ from automl.cluster.channel import Channel
 from automl.cluster.connection import Address, Unreachable, connect, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.waits import run_through
+from automl.columns.statistics import QUICKLY
 from automl.database.catalog import Relation
 from automl.database.session import CallerDatabase
 from automl.database.settings import AS_WRITTEN, PARTITIONS, SESSIONS, read_setting, settings
@@ -36,8 +37,8 @@ class Maker(Protocol):
     def commits(self) -> bool:
         """Whether others see at once what it makes."""
 
-    def make(self, sql: str) -> None:
-        """Execute a statement."""
+    def make(self, *statements: str) -> None:
+        """Execute a statement; several take effect together, or not at all."""
 
     def clear(self, statements: Sequence[str]) -> None:
         """Execute statements as far as they succeed, where what was made is of no use any more."""
@@ -51,9 +52,10 @@ class CallerMaker:
     def __init__(self, db: CallerDatabase) -> None:
         self._db = db
 
-    def make(self, sql: str) -> None:
-        with settings(self._db, AS_WRITTEN):
-            self._db.execute(sql)
+    def make(self, *statements: str) -> None:
+        with settings(self._db, {**AS_WRITTEN, **QUICKLY}):
+            for statement in statements:
+                self._db.execute(statement)
 
     def clear(self, statements: Sequence[str]) -> None:
         """Nothing is left where the transaction ends with an error."""
@@ -76,9 +78,10 @@ class SessionMaker:
         self._address = address
         self._channel = self._connected()
 
-    def make(self, sql: str) -> None:
+    def make(self, *statements: str) -> None:
+        run = self._channel.transaction if len(statements) > 1 else self._channel.run
         try:
-            run_through(self._channel.run([(sql, ())]), self._db.interrupt)
+            run_through(run([(statement, ()) for statement in statements]), self._db.interrupt)
         except psycopg.Error as error:
             said = error.diag
             state = error.sqlstate or EXTERNAL_ROUTINE_EXCEPTION
@@ -141,3 +144,4 @@ def _settings(db: CallerDatabase) -> Iterator[str]:
         yield f"SELECT pg_catalog.set_config({row['name']}, {row['setting']}, false)"
     yield f"SET {PARTITIONS.name} = {read_setting(db, PARTITIONS, os.cpu_count() or 1)}"
     yield f"SET lock_timeout = '{_PATIENCE}s'"
+    yield f"SET work_mem = {QUICKLY['work_mem']}"

@@ -221,13 +221,16 @@ def _require_function(db: Database, model: TableModel, source: Relation) -> None
         source.oid,
     )
     if not rows:
-        raise UsageError(
-            "model",
-            f'"{model.given}" has no function {as_identifier(name)}({as_identifier(source.name)}), which makes numbers of a'
-            " row",
-            hint="It was dropped, perhaps with the table that it takes the rows of. Train again.",
-            sqlstate=UNDEFINED_OBJECT,
-        )
+        problem, hint = lost_function(model.given, name, source.name)
+        raise UsageError("model", problem, hint=hint, sqlstate=UNDEFINED_OBJECT)
+
+
+def lost_function(model: str, function: Name, source: Name) -> tuple[str, str]:
+    """Return what is said where the features function of a model is gone, and the hint."""
+    return (
+        f'"{model}" has no function {as_identifier(function)}({as_identifier(source)}), which makes numbers of a row',
+        "It was dropped, perhaps with the table that it takes the rows of. Train again.",
+    )
 
 
 def _require(table: Name, rows: RowType, there: Mapping[str, str]) -> None:

@@ -25,6 +25,7 @@ from automl.training.request import Arguments as SearchCall
 
 DECISIONS, OBJECTIVE = "decisions", "objective"  # keys of `automl_params`
 MARK = "rows of madlib.automl_train, which it replaces in its next call for"  # the comment on its tables
+TOGETHER = ("features", "rows")  # steps whose statements take effect together
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,24 @@ class Step:
 
 @dataclass(frozen=True)
 class Names:
-    """What is made of the name of a model, beside the tables that stay; and the columns of the table of rows."""
+    """What is made of the name of a model, beside the tables that stay; and the columns of the table of rows.
+
+    Attributes:
+        weight, copies: there where rows have a weight.
+    """
 
     model: Name
     identity: str
     part: str
     features: str
+    weight: str
+    copies: str
 
     @classmethod
     def of(cls, model: Name, target: str) -> Names:
         """Return the names of a model; no column is called as the one that is predicted."""
         found: list[str] = []
-        for name in ("id", "part", "features"):
+        for name in ("id", "part", "features", "weight", "copies"):
             while name in (target, f"{target}_shape") or f"{name}_shape" == target:
                 name += "_"
             found.append(name)
@@ -74,7 +81,7 @@ class Plan:
 
     Attributes:
         readings: of the target and the weight, by name.
-        mean_weight: of the training rows; None where rows have no weight.
+        usable: the condition for a row that counts, as it was asked about.
         distributed: gives the end of a CREATE TABLE.
     """
 
@@ -85,7 +92,7 @@ class Plan:
     readings: dict[str, Reading]
     treated: tuple[Treated, ...]
     vector: Vector
-    mean_weight: float | None
+    usable: str
     row_type: str
     distributed: str
 
@@ -221,53 +228,49 @@ _PLACE = 'h COLLATE "C", divided.features, divided.y::text COLLATE "C"'
 def _rows_sql(plan: Plan) -> str:
     """The table of all rows: what each is for, its vector and its target, in the order of a hash."""
     names, source, split, y = plan.names, plan.asked.source, plan.splitting, plan.target.column.name
-    called = dict(zip(("part", "features", "y"), map(quoted, (names.part, names.features, y)), strict=True))
+    called = {"part": names.part, "features": names.features, "y": y, **_weights(plan)}
+    weight = source.of_role(Role.WEIGHT)
+    w = "" if weight is None else f", {plan.readings[weight.name].guarded(0)} AS w"
     return (
         f"CREATE TABLE {names.named('_rows').sql} AS\n"
         f"SELECT row_number() OVER (ORDER BY {_PLACE}) AS {quoted(names.identity)},"
-        f" {', '.join(f'{name} AS {column}' for name, column in called.items())} FROM (\n"
+        f" {', '.join(f'{value} AS {quoted(column)}' for value, column in called.items())} FROM (\n"
         f"    SELECT *, {split.part(plan.found.cuts)} AS part FROM (\n"
         f"        SELECT {split.reads},\n"
-        f"            {plan.features_function.sql}(r.*) AS features, {field_of(y)} AS y, {_weight(plan)} AS w\n"
+        f"            {plan.features_function.sql}(r.*) AS features, {field_of(y)} AS y{w}\n"
         f"        FROM {source.relation.sql} AS r WHERE {_usable(plan)}\n"
         f"    ) AS hashed\n"
-        f") AS divided{_copies(plan)} ORDER BY {_PLACE}{plan.distributed}"
+        f") AS divided ORDER BY {_PLACE}{plan.distributed}"
     )
+
+
+def _weights(plan: Plan) -> dict[str, str]:
+    """The SQL of the weight of a row, and of how often it stands among those that are packed, by what these are called.
+
+    That is its weight beside the mean of its part; of a fraction the hash decides.
+    """
+    if plan.asked.source.of_role(Role.WEIGHT) is None:
+        return {}
+    copies = f"floor(w / avg(w) OVER (PARTITION BY part) + {DRAW})::integer"
+    return {"w": plan.names.weight, copies: plan.names.copies}
 
 
 def _usable(plan: Plan) -> str:
     """The condition for a row that is of use."""
-    column = plan.target.column
-    known = plan.readings[column.name].known
     if not plan.target.strangers:
-        return known
-    values = ", ".join(map(literal, plan.target.strangers))
-    return f"{known} AND {as_text(column.name, column.type)} NOT IN ({values})"
-
-
-def _weight(plan: Plan) -> str:
-    """The weight of a row, in relation to that of the others; NULL for none."""
-    weight = plan.asked.source.of_role(Role.WEIGHT)
-    if weight is None:
-        return "NULL::float8"
-    read = plan.readings[weight.name]
-    return f"CASE WHEN {read.known} THEN {read.measures[0][1]} / {plan.mean_weight!r} END"
-
-
-def _copies(plan: Plan) -> str:
-    """What makes a training row stand there as often as its weight says; of a fraction its hash decides."""
-    if plan.mean_weight is None:
-        return ""
-    count = f"CASE WHEN part = '{Part.TRAIN}' THEN coalesce(floor(w + {DRAW})::integer, 0) ELSE 1 END"
-    return f" CROSS JOIN LATERAL generate_series(1, {count}) AS again"
+        return plan.usable
+    column, values = plan.target.column, ", ".join(map(literal, plan.target.strangers))
+    return f"{plan.usable} AND {as_text(column.name, column.type)} NOT IN ({values})"
 
 
 def _view_sql(plan: Plan, suffix: str, part: Part) -> str:
     names, y = plan.names, plan.target.column.name
     label = plan.target.label(plan.readings[y])
+    weighted = plan.asked.source.of_role(Role.WEIGHT) is not None
+    copies = f" CROSS JOIN LATERAL generate_series(1, r.{quoted(names.copies)}) AS again" if weighted else ""
     return (
         f"CREATE VIEW {names.named(suffix).sql} AS SELECT r.{quoted(names.features)}, {label} AS {quoted(y)}"
-        f" FROM {names.named('_rows').sql} AS r WHERE r.{quoted(names.part)} = '{part}'"
+        f" FROM {names.named('_rows').sql} AS r{copies} WHERE r.{quoted(names.part)} = '{part}'"
     )
 
 

@@ -15,7 +15,7 @@ from automl.columns.splitting import Cut, Part
 from automl.database.session import Database, Row
 from automl.database.settings import AS_WRITTEN, settings
 
-_MEMORY = "65536"  # kB
+QUICKLY = {"jit": "off", "work_mem": "65536"}  # for statements that go through all rows once; kB
 _HEADER = 20  # bytes of an array as it is sent, before its elements
 
 Floats = NDArray[np.float64]
@@ -92,7 +92,8 @@ class Statistics:
         measures: by column and place among its measures.
         texts: by column.
         hashes: of the texts of a column in the sample, in its order; 0 for NULL.
-        left_out: rows that do not count, because their target is not known.
+        least_weight: of a row; None where rows have none.
+        left_out: rows that do not count, because their target is not known, or they have no weight.
     """
 
     rows: Mapping[str, int]
@@ -102,6 +103,7 @@ class Statistics:
     measures: Mapping[str, tuple[Measured, ...]]
     texts: Mapping[str, Counted]
     hashes: Mapping[str, NDArray[np.int32]]
+    least_weight: float | None = None
     left_out: int = 0
 
     @property
@@ -112,7 +114,7 @@ class Statistics:
 
 def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
-    with settings(db, {**AS_WRITTEN, **db.dialect.planner, "jit": "off", "work_mem": _MEMORY}):
+    with settings(db, {**AS_WRITTEN, **db.dialect.planner, **QUICKLY}):
         rows = db.execute(statement(asked))
         left_out = db.execute(others(asked))[0]["n"]
     by_kind: dict[str, list[Row]] = {}
@@ -122,7 +124,7 @@ def gather(db: Database, asked: Inquiry) -> Statistics:
 
 
 def _statistics(asked: Inquiry, found: Mapping[str, Sequence[Row]]) -> Statistics:
-    (rows,) = found["rows"]
+    (rows,), (ranges,) = found["rows"], found["ranges"]
     numbers = _matrix(rows["numbers"], len(asked.measured), ">f8")
     hashes = _matrix(rows["hashes"], len(asked.hashed), ">i4").astype(np.int32)
     classes: dict[str, dict[str, int]] = {}
@@ -133,12 +135,13 @@ def _statistics(asked: Inquiry, found: Mapping[str, Sequence[Row]]) -> Statistic
         cuts=_cuts(found.get("cut", ())),
         classes=classes,
         distinct=found["classes"][0]["n"],
-        measures=_measures(asked, rows, numbers),
+        measures=_measures(asked, ranges if rows["n"] > asked.most else None, numbers),
         texts={
             **_counts(asked.counted, "text", found),
             **_counts(asked.sets, "set", found),
         },
         hashes={column.name: hashes[:, at] for at, column in enumerate(asked.hashed)},
+        least_weight=min((row["low"][0] for row in found.get("part", ()) if row["low"]), default=None),
     )
 
 
@@ -157,11 +160,16 @@ def _matrix(sent: bytes | None, columns: int, kind: str) -> NDArray[np.generic]:
     return np.frombuffer(sent, row)["elements"]["value"]
 
 
-def _measures(asked: Inquiry, rows: Row, numbers: NDArray[np.generic]) -> dict[str, tuple[Measured, ...]]:
+def _measures(asked: Inquiry, ranges: Row | None, numbers: NDArray[np.generic]) -> dict[str, tuple[Measured, ...]]:
+    """Return the measures of each column.
+
+    Args:
+        ranges: what is known of all rows; None where the sample has all of them.
+    """
     found: dict[str, tuple[Measured, ...]] = {name: () for name in asked.readings}
     for place, (name, _) in enumerate(asked.measured):
         values = numbers[:, place].astype(np.float64)
-        all_rows = (rows["missing"][place], rows["low"][place], rows["high"][place]) if rows["n"] > asked.most else None
+        all_rows = (ranges["missing"][place], ranges["low"][place], ranges["high"][place]) if ranges is not None else None
         found[name] = (*found[name], Measured.of(values, all_rows))
     return found
 

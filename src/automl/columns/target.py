@@ -118,15 +118,18 @@ def _is_number(column: SourceColumn, found: Statistics) -> bool:
 
 
 def _require_rows(source: Source, found: Statistics) -> None:
-    """Raise unless there are some rows, none of them of a part that there is not."""
-    total = sum(found.rows.values())
+    """Raise unless there are some rows, none of them of a part that there is not, or of a weight that cannot be."""
+    total, weight, least = sum(found.rows.values()), source.of_role(Role.WEIGHT), found.least_weight
     strange = [each for each in found.rows if each not in tuple(Part)]
     if strange:
         values = ", ".join(shown(each, 40) for each in sorted(strange, key=str)[:_SHOWN])
         raise UsageError("split_col", f"must have the values train, validation and test in every row, found {values}")
     if total < LEAST_ROWS:
-        rule = f'table "{source.relation.name}" must have at least {LEAST_ROWS} rows with a value of'
-        raise UsageError("source_table", f'{rule} "{source.target.name}", it has {total}')
+        rule = f'table "{source.relation.name}" must have at least {LEAST_ROWS} rows with a value of "{source.target.name}"'
+        weighted = f' and a weight above 0 in "{weight.name}"' if weight is not None else ""
+        raise UsageError("source_table", f"{rule}{weighted}, it has {total}")
+    if weight is not None and least is not None and least < 0:
+        raise UsageError("weight_col", f'column "{weight.name}" must hold numbers of at least 0', least)
     if not found.train:
         raise UsageError("split_col", "must have the value train in some rows")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-
-import numpy as np
+from itertools import groupby
 
 from automl.columns import answer, ensemble, functions, held_out, script, table_model
 from automl.columns.answer import Delivered, Line
@@ -18,7 +17,7 @@ from automl.columns.maker import Maker, open_maker
 from automl.columns.notices import notices
 from automl.columns.presets import SearchArguments, search_arguments
 from automl.columns.script import MARK, Plan
-from automl.columns.source import Role
+from automl.columns.source import Role, Source
 from automl.columns.splitting import Part, splitting
 from automl.columns.statistics import Statistics, gather
 from automl.columns.target import Target, may_be_classes, require_possible, target_of, type_of
@@ -56,6 +55,7 @@ def planned(db: CallerDatabase, asked: Asked) -> Plan:
         UsageError: there is nothing to learn, or nothing to learn from.
     """
     source = asked.source
+    _require_numeric_weight(source)
     split = splitting(source, asked.seed, strata=may_be_classes(source.target))
     about = inquiry(source, split, asked.zone)
     found = gather(db, about)
@@ -71,7 +71,7 @@ def planned(db: CallerDatabase, asked: Asked) -> Plan:
         dict(about.readings),
         tuple(treated),
         used,
-        _mean_weight(about, found),
+        about.usable,
         source.relation.sql,
         db.dialect.distributed_by(),
     )
@@ -106,16 +106,10 @@ def _say(db: CallerDatabase, plan: Plan) -> None:
         db.warning(f"rows are left out whose class no row to train on has: {named}")
 
 
-def _mean_weight(about: Inquiry, found: Statistics) -> float | None:
-    """Return the mean weight of the training rows."""
-    weight = about.source.of_role(Role.WEIGHT)
-    if weight is None:
-        return None
-    measured = found.measures[weight.name][0] if weight.kind is Kind.NUMBER else None
-    mean = float(np.mean(measured.known)) if measured is not None and len(measured.known) else 0.0
-    if measured is None or not mean > 0 or (measured.low or 0) < 0:
-        raise UsageError("weight_col", f'column "{weight.name}" must hold numbers of at least 0, some of them above 0')
-    return mean
+def _require_numeric_weight(source: Source) -> None:
+    weight = source.of_role(Role.WEIGHT)
+    if weight is not None and weight.kind is not Kind.NUMBER:
+        raise UsageError("weight_col", f'column "{weight.name}" must hold numbers, it is {weight.shown}')
 
 
 def _search_arguments(plan: Plan, elapsed: float = 0.0) -> SearchArguments:
@@ -183,10 +177,17 @@ class _Training:
             if catalog.exists(self._db, name):
                 self._maker.make(statement)
         searched = _search_arguments(plan, self._db.elapsed)
-        for step in script.preparing(plan, searched):
-            if step.name != "settings":  # the maker has them
-                self._maker.make(step.sql)
+        for name, steps in groupby(script.preparing(plan, searched), lambda step: step.name):
+            self._make(name, [step.sql for step in steps])
         return searched
+
+    def _make(self, name: str, statements: Sequence[str]) -> None:
+        """Make what the steps of a name make; a table or a function, and the comment by which it is known, at one moment."""
+        if name in script.TOGETHER:
+            self._maker.make(*statements)
+        elif name != "settings":  # which the maker has
+            for statement in statements:
+                self._maker.make(statement)
 
     def _apart(self, work: Callable[[], list[Line]]) -> list[Line]:
         """Do something so that no locks are left if it fails: another session drops then what it was done with."""
@@ -200,7 +201,7 @@ class _Training:
         given = script.search_call(self._plan, searched)
         request, tables = search(self._db, given)
         stays = bool(self._plan.asked.params.get("keep_tables"))
-        made = run.execute(self._db, replace(request, goes_on=stays), tables, asdict(given))
+        made = run.execute(self._db, replace(request, goes_on=stays, at_least_one=True), tables, asdict(given))
         most = script.averaged(self._plan, searched)
         if most > 1:
             ensemble.automl_ensemble(self._db, as_identifier(self._plan.asked.model), None, most)

@@ -271,13 +271,16 @@ def _array(begun: Treated, found: Statistics, read: Reading) -> Treated:
     (measured,) = found.measures[begun.column.name]
     low, high = int(measured.low or 0), int(measured.high or 0)
     if low < 1:
-        return replace(begun, reason="arrays that are empty, of several dimensions, or hold NULL, NaN or infinity")
+        what = "are empty, of several dimensions, or hold NULL, NaN or numbers too large for real"
+        return replace(begun, reason=f"arrays that {what}")
     if low != high:
         return replace(begun, reason=f"arrays of different lengths, from {low} to {high}")
     reals = as_reals(begun.column.name, begun.column.type)
-    numbers = Flag(f"coalesce({reals}, array_fill(0::real, ARRAY[{low}]))", low)
+    fits = f"{read.measures[0][1]} = {low}"  # another array counts as NULL
+    numbers = Flag(f"CASE WHEN {fits} THEN {reals} ELSE array_fill(0::real, ARRAY[{low}]) END", low)
+    flags = (Flag(f"CASE WHEN {fits} THEN 0 ELSE 1 END"),) if begun.null_share else ()
     becomes = _with_null(f"its {low} numbers, as they are", begun)
-    return replace(begun, treatment="array", flags=(numbers, *_null_flag(read, begun)), becomes=becomes)
+    return replace(begun, treatment="array", flags=(numbers, *flags), becomes=becomes)
 
 
 def _set(begun: Treated, found: Statistics, read: Reading) -> Treated:

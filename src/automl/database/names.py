@@ -99,6 +99,18 @@ def literal(text: str) -> str:
     return f"E'{escaped}'" if "\\" in text else f"'{escaped}'"
 
 
+def dollars(text: str) -> str:
+    """Quote a text as it stands, between dollar signs and a word that it does not hold.
+
+    >>> dollars("SELECT 1")
+    '$sql$SELECT 1$sql$'
+    """
+    word = "sql"
+    while f"${word}" in text:
+        word += "_"
+    return f"${word}${text}${word}$"
+
+
 def unquoted(part: str) -> str:
     """Return the name that a part of an identifier stands for."""
     if part.startswith('"'):

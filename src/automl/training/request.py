@@ -109,6 +109,7 @@ class Request:
         objective: what ranks trials.
         arguments: by which argument of the function that was called each part came that a session can find fault with.
         goes_on: whether what it is trained on stays, so that a run that has ended early can go on.
+        at_least_one: whether its time ends it only when a trial is as far as to be compared with others.
     """
 
     training: PackedTable
@@ -133,6 +134,7 @@ class Request:
     steering: Steering = field(default_factory=Steering)
     arguments: Mapping[Part, str] = field(default_factory=lambda: _ARGUMENTS)
     goes_on: bool = True
+    at_least_one: bool = False
 
     @cached_property
     def varied(self) -> tuple[str, ...]:

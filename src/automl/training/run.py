@@ -379,7 +379,9 @@ class Run:
 
     def _look_up(self, outside: Outside) -> None:
         """Write down what has come, look for what ends the run, and say how far it is if it is time to."""
-        if (reason := outside.look()) is not None:
+        reason = outside.look()
+        too_early = reason is Reason.MAX_TIME and self._request.at_least_one and self._decided.taken == 0
+        if reason is not None and not too_early:
             self._decided.stop(reason)
         if self._watch.is_due:
             self._stand()
