@@ -206,7 +206,7 @@ def test_codes_in_sql_hold_any_text() -> None:
 
 
 def test_arrays_of_one_length_are_taken_as_they_are() -> None:
-    column = treated(a_column("v", "double precision[]"), found(2, {"v": (measured(3, 3),)}))
+    column = treated(a_column("v", "real[]"), found(2, {"v": (measured(3, 3),)}))
     (flag,) = column.flags
     assert flag.sql.startswith("CASE WHEN (CASE WHEN array_ndims(r.v) = 1 AND ")
     assert flag.sql.endswith(" = 3 THEN r.v::real[] ELSE array_fill(0::real, ARRAY[3]) END")
