@@ -108,7 +108,7 @@ def as_text(column: str, kind: ColumnType) -> str:
 
 
 def as_reals(column: str, kind: ColumnType) -> str:
-    """Return the SQL of an array, or of what has a cast to one, as an array of reals; what is too close to 0 for a real is 0."""
+    """Return the SQL of an array, or of what has a cast to one, as an array of reals; what is too close to 0 is 0."""
     x = field_of(column)
     element = None if kind.element is None else kind.element.name
     if element not in _WITH_SMALL:
