@@ -23,7 +23,7 @@ CREATE TABLE sample AS SELECT i AS id, i % 97 AS n1, (i * 7919) % 10007 AS n2, (
     sqrt(i)::float8 AS f1, ln(i)::float8 AS f2, ((i * 37) % 1013 / 7.0)::float8 AS f3, ((i * 41) % 2003 / 11.0)::real AS f4,
     CASE WHEN i % 9 > 0 THEN ((i * 13) % 3001 / 3.0)::float8 END AS f5, ((i * 53) % 70001 / 100.0)::numeric(10, 2) AS m1,
     CASE WHEN i % 11 > 0 THEN ((i * 59) % 9001 / 10.0)::numeric(10, 1) END AS m2,
-    'town ' || (i * i) % 523 AS t1, 'plan ' || i % 5 AS t2, CASE WHEN i % 13 > 0 THEN 'kind ' || (i * 3) % 41 END AS t3,
+    'town ' || (i::bigint * i) % 523 AS t1, 'plan ' || i % 5 AS t2, CASE WHEN i % 13 > 0 THEN 'kind ' || (i * 3) % 41 END AS t3,
     'code ' || (i * 11) % 2003 AS t4, 'way ' || i % 7 AS t5, i % 3 = 0 AS b1, date '2015-01-01' + (i * 29) % 2000 AS d1,
     timestamp '2020-01-01' + (i * 7907) % 500000 * interval '1 minute' AS d2,
     CASE WHEN (i * 31) % 1009 + (i % 5) * 200 > 900 THEN 'yes' ELSE 'no' END AS label
@@ -37,6 +37,7 @@ MADE = "model_packed, model_packed_summary, model_packed_val, model_packed_val_s
 def main(rows: str = "100000", rounds: str = "3") -> None:
     with schema("bench_columns_packed") as connection:
         run(connection, TABLE.format(int(rows)))
+        run(connection, "SET work_mem = '64MB'; SET jit = off")  # as automl_train has it
         run(connection, SCRIPT)  # the first call of a session imports the package
         found = [dict(steps(connection)) for _ in range(int(rounds))]
     print(f"| {int(rows):,} rows of 20 columns | seconds | of the processor |\n|---|---|---|")

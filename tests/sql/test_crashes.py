@@ -254,10 +254,11 @@ def test_a_call_that_was_killed_while_it_made_a_model_of_columns_leaves_none_and
     session.run(TRAIN.format(ONE))
     assert {name for (name,) in session.fetch(OF_MODEL)} == {"big", "big_info", "big_summary", "big_columns"}
     assert session.value("SELECT count(*) FROM houses h WHERE big(h) IN ('large', 'small')") == 300
-    failure = session.error_of("SELECT madlib.automl_resume(%s)", run.run_id)
-    assert failure.sqlstate == "42P01"  # what it was trained on went with the second call
-    session.run("DELETE FROM madlib.automl_runs; DROP TABLE houses CASCADE")
-    session.run("DROP TABLE big, big_info, big_summary, big_columns")
+    resume = "SELECT madlib.automl_resume(%s)"
+    assert session.error_of(resume, run.run_id).sqlstate == "42P07"  # the tables that it would make are there
+    session.run("DROP TABLE houses CASCADE; DROP TABLE big, big_info, big_summary, big_columns")
+    assert session.error_of(resume, run.run_id).sqlstate == "42P01"  # what it was trained on went with the second call
+    session.run("DELETE FROM madlib.automl_runs")
     session.close()
 
 

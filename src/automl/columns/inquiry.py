@@ -97,34 +97,26 @@ def _reading(column: SourceColumn, zone: str) -> Reading:
 def statement(asked: Inquiry) -> str:
     """Return the statement."""
     split, target = asked.splitting, asked.source.target
+    order = split.order or "NULL::text"
     fractions = target.kind is Kind.NUMBER and target.type.name in (*FLOATS, "numeric", "money")
     return f"""WITH source AS (
-    SELECT {split.order or "NULL::text"} AS o, g, named, {DRAW} AS draw, y, m, k, c, z FROM (
-        SELECT {split.reads}, {"''::text" if fractions else _text(target)} AS y,
-            {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
-        FROM {asked.source.relation.sql} AS r WHERE {asked.usable}
-    ) AS hashed
+    SELECT {split.reads}, {"''::text" if fractions else _text(target)} AS y,
+        {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
+    FROM {asked.source.relation.sql} AS r WHERE {asked.usable}
 ), classes AS (
     SELECT y, count(*) AS n FROM source GROUP BY y
 ), cut AS (
     SELECT CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN g ELSE '' END AS g, count(*) AS n,
-        percentile_disc({FIRST}) WITHIN GROUP (ORDER BY o) AS first,
-        percentile_disc({SECOND}) WITHIN GROUP (ORDER BY o) AS second
+        percentile_disc({FIRST}) WITHIN GROUP (ORDER BY {order}) AS first,
+        percentile_disc({SECOND}) WITHIN GROUP (ORDER BY {order}) AS second
     FROM source GROUP BY 1
 ), parted AS (
-    SELECT draw, y, m, k, c, z, {_part(split)} AS part FROM source
+    SELECT h, y, m, k, c, z, {_part(split)} AS part FROM source
     JOIN cut ON cut.g = CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN source.g ELSE '' END
 ), size AS (
     SELECT count(*) AS n FROM parted WHERE part = '{Part.TRAIN}'
 ), counted AS (
-    SELECT 'text'::text AS what, at, value, count(*) AS n FROM (
-        SELECT generate_subscripts(c, 1) AS at, unnest(c) AS value FROM parted WHERE part = '{Part.TRAIN}'
-    ) AS texts WHERE value IS NOT NULL GROUP BY at, value
-    UNION ALL SELECT 'set', at, value, count(*) FROM (
-        SELECT at, unnest(value::text[]) AS value FROM (
-            SELECT generate_subscripts(z, 1) AS at, unnest(z) AS value FROM parted WHERE part = '{Part.TRAIN}'
-        ) AS sets
-    ) AS members WHERE value IS NOT NULL GROUP BY at, value
+    {_counted(asked)}
 ), frequent AS (
     SELECT counted.*, counted.n >= GREATEST(2, {RARE} * size.n) AS kept FROM counted, size
 )
@@ -134,6 +126,24 @@ def statement(asked: Inquiry) -> str:
 def others(asked: Inquiry) -> str:
     """Return the statement that counts the rows which that one leaves out."""
     return f"SELECT count(*) AS n FROM {asked.source.relation.sql} AS r WHERE ({asked.usable}) IS NOT TRUE"
+
+
+def _counted(asked: Inquiry) -> str:
+    """The query of the texts of training rows, and of the members of sets, with how often each is there."""
+    rows = f"FROM parted WHERE part = '{Part.TRAIN}'"
+    texts = f"SELECT generate_subscripts(c, 1) AS at, unnest(c) AS value {rows}"
+    sets = f"SELECT generate_subscripts(z, 1) AS at, unnest(z) AS value {rows}"
+    queries = {
+        "text": texts if asked.counted else None,
+        "set": f"SELECT at, unnest(value::text[]) AS value FROM ({sets}) AS sets" if asked.sets else None,
+    }
+    none = "SELECT 'none'::text AS what, 0 AS at, ''::text AS value, 0::bigint AS n WHERE false"
+    return " UNION ALL ".join(
+        [none, *(
+            f"SELECT '{what}'::text, at, value, count(*) FROM ({query}) AS each WHERE value IS NOT NULL GROUP BY at, value"
+            for what, query in queries.items() if query is not None
+        )]
+    )  # fmt: skip
 
 
 def _numbers(asked: Inquiry) -> str:
@@ -159,7 +169,7 @@ def _text(column: SourceColumn) -> str:
 
 def _part(split: Splitting) -> str:
     """The SQL of a row's part, from its order and the cuts of its class."""
-    return "source.named" if split.order is None else part_of("source.o", "cut.first", "cut.second")
+    return "source.named" if split.order is None else part_of(split.order, "cut.first", "cut.second")
 
 
 # The columns of the answer, whose rows say different things.
@@ -186,7 +196,7 @@ def _answers(asked: Inquiry) -> list[str]:
     """The queries of the answer."""
     number, training = len(asked.measured), f"parted, size WHERE part = '{Part.TRAIN}'"
     weight = "NULL" if asked.weight_place is None else f"ARRAY[min(m[{asked.weight_place}])]"
-    sampled = f"draw < {asked.most}::float8 / GREATEST(size.n, 1)"
+    sampled = f"size.n <= {asked.most} OR {DRAW} < {asked.most}::float8 / size.n"
     few = f"(SELECT count(*) FROM classes) <= {MOST_CLASSES}"
     ranked = 'row_number() OVER (PARTITION BY what, at ORDER BY n DESC, value COLLATE "C") AS place'
     return [
