@@ -74,7 +74,11 @@ try:
 except ImportError as error:
     stop('the Python package ' + str(error.name) + ' cannot be imported from ' + SITE + ': ' + str(error), INSTALL)
 GD['automl'], GD['keras_seg'], GD['keras_automl'] = automl.entry, keras_seg.transition, VERSION
-look(careful(plpy))  # the import takes a while
+try:
+    look(careful(plpy))  # the import takes a while
+except (plpy.Error, plpy.SPIError) as error:  # the function that was called ends the statement, in words of ours
+    del GD['keras_automl']
+    GD['automl'] = GD['keras_seg'] = automl.database.session.EndedStatement(error)
 $$;
 COMMENT ON FUNCTION madlib.automl_load() IS
 'Internal: finds the Python package that belongs to this extension and keeps it for the session. The other functions call it.';

@@ -299,6 +299,17 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         NULL;
     END;
+    BEGIN
+        SELECT count(*) INTO live FROM
+            (SELECT DISTINCT owner, call FROM madlib.automl_plan_log WHERE at > now() - interval '90 days') p;
+        IF (SELECT count(*) FROM madlib.automl_plan_log) > 2 * live + 1000 THEN
+            DELETE FROM madlib.automl_plan_log
+            WHERE (owner, call, at) NOT IN (SELECT owner, call, max(at) FROM madlib.automl_plan_log GROUP BY owner, call)
+                OR at <= now() - interval '90 days';
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_tidy() IS

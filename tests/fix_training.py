@@ -61,6 +61,9 @@ class Started(Runtime):
 class Server:
     """As much of plpy as the segment side uses, over tables that are dicts: query -> partition -> buffers."""
 
+    class Error(Exception):
+        pass
+
     class SPIError(Exception):
         pass
 

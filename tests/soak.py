@@ -40,6 +40,10 @@ COMPILED = "$$loss='categorical_crossentropy',optimizer='Adam(lr=0.01)',metrics=
 OURS = "FROM pg_stat_activity WHERE application_name ~ '^keras_automl' AND pid <> pg_backend_pid()"
 LOCKS = """SELECT locktype, relation::regclass::text, mode, query FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE pid <> pg_backend_pid() AND (locktype = 'advisory' OR relation IN ('train'::regclass, 'val'::regclass))"""
+# What a run has come to, trial by trial and evaluation by evaluation: where two runs part.
+TOLD = """SELECT coalesce(m.iteration, 0), t.mst_key, concat_ws(', ', model_id, compile_params, fit_params,
+    'iterations ' || t.iteration, 'best ' || best_iteration, training_loss, training_metrics, validation_loss,
+    validation_metrics) FROM madlib.automl_trials t LEFT JOIN madlib.automl_metrics m USING (run_id, mst_key)"""
 LOGS = "SELECT relname FROM pg_class WHERE relnamespace = 'madlib'::regnamespace AND relkind = 'r' AND relname ~ '_log$'"
 
 
@@ -211,6 +215,8 @@ class Soak:
     tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in (*FAULTS, ROLLBACK, PROMOTED)})
     expected: dict[str, dict[str, object]] = field(default_factory=dict)
     iterations: dict[str, int] = field(default_factory=dict)
+    told: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def enter(self) -> Session:
@@ -228,6 +234,7 @@ class Soak:
             statement(session)
             self.expected[name] = contents(session)
             self.iterations[name] = self.made_iterations(session)
+            self.told[name] = evaluated(session)
             self.clear(session)
         session.close()
 
@@ -246,6 +253,7 @@ class Soak:
         name = self.drawn.choice(list(SEARCHES))
         faults = self.drawn.choices([*FAULTS, ROLLBACK, PROMOTED], k=self.drawn.randint(1, 4))
         self.say(f"round {number}: {name}: {'; '.join(faults)}")
+        self.warnings.clear()
         run: int | None = None
         while True:
             error = self.call(name, run, faults)
@@ -259,7 +267,8 @@ class Soak:
         found, expected = contents(session), self.expected[name]
         others = sorted(table for table in found.keys() | expected if found.get(table) != expected.get(table))
         if others:
-            raise Wrong(f"tables of {name} are not those of the search undisturbed: {', '.join(others)}")
+            parted = "; ".join((parting(evaluated(session), self.told[name]), *self.warnings))
+            raise Wrong(f"tables of {name} are not those of the search undisturbed: {', '.join(others)}; {parted}")
         self.clear(session)
         session.close()
 
@@ -289,6 +298,7 @@ class Soak:
         if call.is_alive():
             os.kill(caller.info.backend_pid, signal.SIGKILL)
             raise Wrong(f"{name} hangs after: {struck}")
+        self.warnings += [notice.strip() for notice in caller.notices if notice.startswith("WARNING")]
         caller.close()
         heard = said(call.error)
         if heard is not None and struck is None:
@@ -357,6 +367,8 @@ class Soak:
             raise Wrong(f"runs: {rows}")
         if made and session.value("SELECT count(*) FROM madlib.automl_checkpoints"):
             raise Wrong("checkpoints are left")
+        if failed := session.fetch("SELECT mst_key, error FROM madlib.automl_trials WHERE status = 'failed'"):
+            raise Wrong(f"trials have failed, which none does by itself: {failed}")
         session.close()
         return rows[0][0] if rows else None
 
@@ -370,6 +382,20 @@ class Soak:
             heard = "; ".join(f"{text} ({count})" for text, count in tally.heard.most_common(3))
             lines.append(f"| {name} | {tally.tries} | {tally.went_on} | {tally.resumed} | {heard} |")
         return "\n".join(lines)
+
+
+def evaluated(session: Session) -> dict[tuple[int, int], str]:
+    """What the record tells of the one run that there is, by iteration and trial."""
+    return {(iteration, trial): text for iteration, trial, text in session.fetch(TOLD)}
+
+
+def parting(found: dict[tuple[int, int], str], expected: dict[tuple[int, int], str]) -> str:
+    """Where what a run has come to is first another thing than what the undisturbed one has."""
+    others = sorted(key for key in found.keys() | expected if found.get(key) != expected.get(key))
+    if not others:
+        return "the evaluations are the same"
+    iteration, trial = others[0]
+    return f"after iteration {iteration} mst_key {trial} is [{found.get(others[0])}] and was [{expected.get(others[0])}]"
 
 
 def said(error: psycopg2.Error | None) -> str | None:

@@ -66,7 +66,7 @@ class PostgreSQL:
     class Error(Exception):
         sqlstate = hint = detail = None
 
-    class SPIError(Error):
+    class SPIError(Exception):
         spidata: tuple[object, ...] = ()
 
     @classmethod

@@ -173,7 +173,7 @@ def test_what_writes_onnx_is_named_where_it_is_missing(monkeypatch: pytest.Monke
 class Plpy:
     """A server that nobody cancels anything on."""
 
-    SPIError = ConnectionError
+    Error = SPIError = ConnectionError
 
     def execute(self, statement: str) -> None:
         pass
@@ -187,6 +187,20 @@ def test_a_file_that_no_bytea_holds_is_refused_with_its_size(monkeypatch: pytest
     report, pieces = files.to_file(Plpy(), cache, ExportOrder("k", FileFormat.SAFETENSORS))
     said = "takes 2 MB as safetensors, and one value of PostgreSQL holds less than 1 GB"
     assert (report, pieces) == (FileReport(problem=Problem(Part.FILE, said)), [])
+
+
+def test_a_server_that_goes_down_is_no_fault_of_the_model() -> None:
+    class GoingDown(Plpy):
+        class Error(Exception):
+            pass
+
+        def execute(self, statement: str) -> None:
+            raise self.Error("the server is going down")
+
+    cache, server = Cache(), GoingDown()
+    cache.define(definition(network((4,), layers.Dense(3))))
+    with pytest.raises(GoingDown.Error):
+        files.to_file(server, cache, ExportOrder("k", FileFormat.SAFETENSORS))
 
 
 # --- in -----------------------------------------------------------------------------------------------------------------

@@ -182,6 +182,17 @@ def test_a_record_that_was_not_opened_is_not_closed() -> None:
     assert journal.written == []
 
 
+def test_a_run_that_is_cancelled_while_its_row_is_on_its_way_has_it_written_with_the_last_word() -> None:
+    journal = Memory()
+    record = RunRecord(journal, memory=10, hourly=HOURLY, durable=True)
+    journal.holds = True
+    with pytest.raises(OperatorError):
+        record.begin(CALL, WHERE, lambda run: None)
+    record.break_off(CANCELLED)
+    assert [text.split()[2] for text in journal.written[:2]] == ["madlib.automl_runs", "madlib.automl_states"]
+    assert (journal.values[0][:1], journal.values[1][7]) == ((1,), "cancelled")
+
+
 def test_a_run_is_kept_before_anybody_sees_it() -> None:
     journal = Memory()
     kept: list[tuple[int, list[str]]] = []

@@ -34,7 +34,7 @@ from automl.search.stopping import StoppingPlan
 from automl.training import run as under_test
 from automl.training.history import InterruptedRun, remembered
 from automl.training.record import RunRecord
-from automl.training.request import Request
+from automl.training.request import Request, WarmStart
 from automl.training.results import Result
 from automl.training.rows import Anchor, End, MetricRow, TrialRow
 from keras_seg.protocol.orders import CheckReport, Definition, Scores, TrainingStop, VisitReport
@@ -583,14 +583,15 @@ def test_what_it_was_trained_on_must_not_have_been_written_again(monkeypatch: py
     world = World(request_of(*PLANS["listed"], memory=2**20), random.Random(1))
     assert not world.go(monkeypatch, stop=20)
     before, written = repr(world.record), world.record.run["inputs"]
-    for rows, architecture in (("2 0x1", "net"), ("1 0x1", "another net")):
+    weights = WarmStart("SELECT model_weights FROM made", frozenset({1}), "3 0x1")
+    for rows, architecture, begun in (("2 0x1", "net", None), ("1 0x1", "another net", None), ("1 0x1", "net", weights)):
         world.rows = rows
-        world.request = replace(world.request, architectures={1: Definition(architecture, "{}")})
-        with pytest.raises(AutomlError, match=r"run 1 cannot be resumed: a packed table, an architecture or a cus") as raised:
+        world.request = replace(world.request, architectures={1: Definition(architecture, "{}")}, warm_start=begun)
+        with pytest.raises(AutomlError, match="run 1 cannot be resumed: what it was trained with has been wri") as raised:
             world.go(monkeypatch, resumed=True)
         assert str(raised.value.hint).endswith(": UPDATE madlib.automl_runs SET inputs = NULL WHERE run_id = 1")
     assert repr(world.record) == before
-    world.rows, world.request = "1 0x1", replace(world.request, architectures={1: Definition("net", "{}")})
+    world.rows, world.request = "1 0x1", replace(world.request, architectures={1: Definition("net", "{}")}, warm_start=None)
     assert world.go(monkeypatch, resumed=True)
     assert world.record.run["inputs"] == written
 
@@ -650,5 +651,4 @@ def test_what_a_record_tells() -> None:
     assert history.trials[2].position == Position()
     assert history.trials[3].position == Position(1, 2)
     assert history.trials[3].evaluated == {1}
-    assert history.stale == ((1, 3),)
     assert history.elapsed == 30.0

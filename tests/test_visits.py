@@ -24,6 +24,7 @@ from fix_training import (
     ONE_PARTITION,
     PLAIN,
     ROWS,
+    Server,
     Trial,
     buffer,
     compile_with,
@@ -101,6 +102,7 @@ def op_error(kind: str, said: str) -> Exception:
 SHORT = [
     MemoryError("Unable to allocate 8 GiB"),
     op_error("ResourceExhaustedError", "x"),
+    op_error("CancelledError", "[_Derived_]Cancelled"),
     op_error("InternalError", "Dst tensor is not initialized."),
     op_error("InternalError", "CUDA_ERROR_ILLEGAL_ADDRESS"),
     op_error("UnknownError", "Out of memory while trying to allocate 80 bytes"),
@@ -131,6 +133,19 @@ def test_a_trial_is_not_blamed_for_what_the_machine_lacks(
     trial = Trial(PLAIN, ONE_PARTITION).visit([train()], compile_with("SGD"))
     assert trial.report.shortage == shortage
     assert str(trial.report.error).startswith(f"{type(error).__name__}: ")
+
+
+@pytest.mark.parametrize("ending", [Server.Error, Server.SPIError])
+def test_a_trial_is_not_blamed_where_its_statement_is_ended(monkeypatch: pytest.MonkeyPatch, ending: type[Exception]) -> None:
+    """By a cancellation, or because the server goes down: the latter is an error of our own making."""
+
+    def execute(_: str) -> None:
+        raise ending("canceling statement due to user request")
+
+    trial = Trial(PLAIN, ONE_PARTITION)
+    monkeypatch.setattr(trial.server, "execute", execute)
+    with pytest.raises(ending):
+        trial.visit([train()], compile_with("SGD"))
 
 
 def test_a_tensor_that_is_too_large_is_a_shortage() -> None:

@@ -88,6 +88,28 @@ def test_a_search_can_be_cancelled_before_it_trains(early: str, watcher: Session
     caller.close()
 
 
+# The import of our own package takes a second longer.
+SLOW = """DO $$
+import sys, time
+class Slow:
+    def find_spec(name, path=None, target=None):
+        if name == 'automl.entry':
+            time.sleep(1)
+sys.meta_path.insert(0, Slow)
+$$ LANGUAGE plpython3u"""
+
+
+def test_a_cancellation_while_the_package_is_imported_is_said_once_and_in_our_words(early: str) -> None:
+    caller = connect_to(early)
+    caller.run(SLOW)
+    caller.run("SET statement_timeout = 700")
+    error = caller.error_of("SELECT madlib.automl_release()")
+    assert (error.sqlstate, error.message) == (CANCELLED, "canceling statement due to statement timeout: automl_release")
+    caller.run("RESET statement_timeout")
+    assert caller.value("SELECT madlib.automl_release()") == 0
+    caller.close()
+
+
 def test_an_import_that_was_cancelled_goes_on_in_the_next_call(early: str, watcher: Session) -> None:
     caller = connect_to(early)
     caller.run("SET search_path = t_early; SET statement_timeout = 1500")

@@ -25,6 +25,7 @@ from fix_search import PAGE_COMPILE, dense, in_schema, load, make_iris, search
 ROOM = "t_crashes"
 PATIENCE = 90.0  # seconds for a moment to come
 LEAVES_WITHIN = 10.0  # seconds, of a process whose server is gone
+GOING_DOWN = "keras_automl: the server is going down because its postmaster has ended unexpectedly"
 FURTHER = 10  # iterations that a run makes between two faults
 RUN = "SELECT max(run_id) FROM madlib.automl_runs"
 OURS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND pid <> pg_backend_pid()"
@@ -122,9 +123,11 @@ class Journey:
 
     Attributes:
         number: of the run; None before it has begun.
+        heard: what its caller has heard last.
     """
 
     number: int | None = None
+    heard: str | None = None
 
     def go(self, session: Session) -> None:
         """Begin the run, or go on with it, to its end."""
@@ -145,6 +148,7 @@ class Journey:
             fault(server, watcher, caller.info.backend_pid)
         call.join(PATIENCE)
         assert call.error is not None
+        self.heard = call.error.diag.message_primary
 
     def iterations(self, watcher: Session) -> int:
         """How many iterations its trials have made together, as the record has it."""
@@ -167,6 +171,7 @@ def test_whatever_ends_a_run_nothing_of_it_is_left_and_it_can_go_on(
         begin = time.monotonic()
         assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
         print(f"left after {time.monotonic() - begin:.1f} s")
+        assert journey.heard == GOING_DOWN
     if fault in (stop_at_once, kill_the_postmaster):
         server.mend()
         assert server.postmaster != postmaster
@@ -196,17 +201,26 @@ def long_visits(session: Session) -> None:
     search(session, "made", fit_params_grid="{'batch_size': [1], 'epochs': [100000]}")
 
 
-def test_sessions_in_a_long_visit_leave_when_their_postmaster_is_killed(server: OwnServer) -> None:
-    caller, watcher = enter(server), enter(server)
-    call = Call(caller, long_visits)
+def long_fit(session: Session) -> None:
+    """A training of minutes, in the session that calls."""
+    session.run("SET keras_automl.sessions = 0")
+    compiled = "$$loss='categorical_crossentropy',optimizer='SGD()'$$"
+    session.run(f"SELECT madlib.madlib_keras_fit('train', 'fitted', 'lib', 1, {compiled}, 'batch_size=1,epochs=100000', 20)")
+
+
+def test_who_is_in_a_long_visit_leaves_when_the_postmaster_is_killed_and_blames_no_trial(server: OwnServer) -> None:
+    callers, watcher = [enter(server), enter(server)], enter(server)
+    calls = [Call(caller, statement) for caller, statement in zip(callers, (long_visits, long_fit), strict=True)]
     training = f"{OURS} AND query ~ 'automl_visit' AND state = 'active'"
-    assert waited(lambda: watcher.fetch(training, "^keras_automl") != [] or not call.is_alive(), PATIENCE)
-    time.sleep(1)
-    assert call.is_alive(), call.error
+    assert waited(lambda: watcher.fetch(training, "^keras_automl") != [] or not calls[0].is_alive(), PATIENCE)
+    time.sleep(4)  # the fit imports TensorFlow by itself
+    assert all(call.is_alive() for call in calls), [call.error for call in calls]
     server.kill()
     assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
-    call.join(PATIENCE)
-    assert call.error is not None
+    for call in calls:
+        call.join(PATIENCE)
+        assert call.error is not None
+        assert (call.error.pgcode, call.error.diag.message_primary) == ("57P01", GOING_DOWN)
     server.mend()
     session = enter(server)
     session.run("DELETE FROM madlib.automl_runs")

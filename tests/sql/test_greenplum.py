@@ -7,7 +7,7 @@ import re
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import psycopg2
@@ -304,3 +304,39 @@ def test_cancelling_at_any_moment_leaves_the_server_up(prepared: Session, connec
     assert "57014" in outcomes
     # A crash of one session ends all others.
     assert watcher.value("SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()") == began
+
+
+# --- what a role or a database has there by default ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def queued(db: Session, role: str) -> Iterator[str]:
+    """A role that may have three active statements."""
+    if db.value("SHOW gp_resource_manager") != "queue":
+        pytest.skip("resources are those of groups")
+    db.run("CREATE RESOURCE QUEUE t_greenplum_three WITH (ACTIVE_STATEMENTS=3)")
+    db.run(f"ALTER ROLE {role} RESOURCE QUEUE t_greenplum_three")
+    yield role
+    db.run(f"ALTER ROLE {role} RESOURCE QUEUE NONE")
+    db.run("DROP RESOURCE QUEUE t_greenplum_three")
+
+
+def test_a_search_takes_as_many_sessions_as_a_resource_queue_lets_be_active(
+    queued: str, connect: Callable[..., Session]
+) -> None:
+    session = connect(user=queued)
+    make_iris(session)
+    load(session, "nets", TWO_LAYERS)
+    small_search(session, "made")
+    assert any("1 of 3 sessions works at a time" in notice for notice in session.notices)
+    assert session.value("SELECT count(*) FROM made") > 0
+
+
+def test_tables_are_append_only_where_that_is_the_default(db: Session) -> None:
+    db.run("SET gp_default_storage_options = 'appendonly=true'")
+    make_iris(db)
+    load(db, "nets", TWO_LAYERS)
+    assert db.value("SELECT relstorage::text FROM pg_class WHERE oid = 'train'::regclass") == "a"
+    first = small_search(db, "made")
+    db.run("RESET gp_default_storage_options")
+    assert small_search(db, "again") == first

@@ -116,6 +116,16 @@ def test_a_run_can_finish_where_its_own_row_is_not_seen(prepared: Session, conne
     assert connect().value("SELECT status FROM madlib.automl_runs WHERE run_id = %s", run + 1) == "finished"
 
 
+def test_what_writes_says_so_where_a_transaction_only_reads(db: Session) -> None:
+    for call in ("madlib_keras_automl('t', 'o', 'l', 's', ARRAY[1], '', '')", "automl_resume(1)"):
+        db.run("BEGIN READ ONLY")
+        failure = db.error_of(f"SELECT madlib.{call}")
+        db.run("ROLLBACK")
+        said = f"{call.partition('(')[0]} writes, and this transaction can only read"
+        hint = "Begin it with BEGIN READ WRITE, or SET default_transaction_read_only = off before."
+        assert failure == ("25006", said, hint)
+
+
 # --- locks --------------------------------------------------------------------------------------------------------------
 
 LOCKS = [
@@ -291,3 +301,19 @@ def test_tidying_leaves_the_latest_state_and_those_that_are_said_to_be_kept(db: 
 
     assert waited(tidied, PATIENCE), db.value(left, run)
     db.run("DELETE FROM madlib.automl_runs WHERE run_id = %s", run)
+
+
+def test_what_was_planned_of_a_call_is_tidied_when_it_was_planned_again_or_long_ago(db: Session) -> None:
+    db.run(
+        "INSERT INTO madlib.automl_plans (call, at, seconds) SELECT 'often', now() - n * interval '1 minute', n"
+        " FROM generate_series(1, 1100) n UNION ALL SELECT 'once', now() - interval '89 days', 0"
+        " UNION ALL SELECT 'long ago', now() - interval '91 days', 0"
+    )
+    left = "SELECT call, seconds FROM madlib.automl_plans ORDER BY call"
+
+    def tidied() -> bool:
+        db.run("SELECT madlib.automl_tidy()")
+        return bool(db.fetch(left) == [("often", 1), ("once", 0)])
+
+    assert waited(tidied, PATIENCE), db.fetch(left)
+    db.run("DELETE FROM madlib.automl_plans")

@@ -20,6 +20,10 @@ NET = sequential(
 )
 # Columns that differ between two calls: when it was, and whether the seed was typed.
 OF_THE_CALL = ("metrics_elapsed_time", "start_training_time", "end_training_time", "random_state")
+WRITTEN_AGAIN = (
+    "run {} cannot be resumed: what it was trained with has been written again since: a packed table, an architecture, a custom"
+    " function, or weights to begin from"
+)
 RUN = "(SELECT max(run_id) FROM madlib.automl_runs)"
 
 Statement = Callable[..., None]
@@ -281,6 +285,15 @@ def test_checkpoints_that_are_lost_cost_time_and_nothing_else(dsn: str, caller: 
 
 
 @pytest.mark.soak
+def test_weights_that_a_run_began_from_must_be_the_same(dsn: str, caller: Session) -> None:
+    prepare(caller, several)
+    run = interrupted(dsn, several, iterations(1), cancel)
+    caller.run("UPDATE made SET model_weights = model_weights WHERE mst_key = 2")
+    failure = caller.error_of("SELECT madlib.automl_resume(%s)", run)
+    assert (failure.sqlstate, failure.message) == ("55000", WRITTEN_AGAIN.format(run))
+
+
+@pytest.mark.soak
 def test_a_run_under_way_is_left_alone(dsn: str, caller: Session) -> None:
     found = []
 
@@ -340,6 +353,14 @@ def test_what_cannot_be_resumed(other: Session, cancelled: int) -> None:
     other.run("UPDATE train_summary SET partitions = partitions - 1; ALTER TABLE val RENAME TO val_")
     assert other.error_of(resume).message == 'validation_table: table "val" does not exist'
     other.run("ALTER TABLE val_ RENAME TO val")
+    other.run("BEGIN; UPDATE val SET class_text = class_text")
+    failure = other.error_of(resume)
+    other.run("ROLLBACK")
+    assert (failure.sqlstate, failure.message) == ("55000", WRITTEN_AGAIN.format(cancelled))
+    assert failure.hint == (
+        "If what they hold is the same, as after a restore from a dump, have it taken for the same: UPDATE madlib.automl_runs"
+        f" SET inputs = NULL WHERE run_id = {cancelled}"
+    )
     assert other.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled) == before
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import psycopg2
 import pytest
 
+from automl.cluster import outbox
 from automl.cluster.channel import Channel
-from automl.cluster.connection import Address
+from automl.cluster.connection import Address, logging_in
 from automl.cluster.driver import psycopg
-from automl.cluster.outbox import Outbox
+from automl.cluster.waits import Wait
 from automl.training.rows import Integer, Row
 from automl.training.statements import Table
 from fix_db import Session
@@ -160,7 +161,7 @@ def test_a_session_that_is_killed_is_replaced(prepared: Session, connect: Callab
 def test_what_was_written_is_not_written_twice_where_the_answer_was_lost(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     db.run("CREATE TABLE noted (run_id bigint, number integer PRIMARY KEY)")
     at, written = db.info, list[str]()
-    outbox = Outbox(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test", lambda: None)
+    box = outbox.Outbox(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test", lambda: None)
     transaction = Channel.transaction
 
     def committed_and_lost(channel: Channel, statements: Any) -> Any:
@@ -171,11 +172,37 @@ def test_what_was_written_is_not_written_twice_where_the_answer_was_lost(db: Ses
 
     monkeypatch.setattr(Channel, "transaction", committed_and_lost)
     noted = Table(f"{db.value('SELECT current_schema()')}.noted", ("number",))
-    outbox.post(noted.insert(7, [Noted(1), Noted(2)]), lambda: written.append("once"))
-    outbox.finish()
-    outbox.close()
+    box.post(noted.insert(7, [Noted(1), Noted(2)]), lambda: written.append("once"))
+    box.finish()
+    box.close()
     assert db.fetch("SELECT run_id, number FROM noted ORDER BY number") == [(7, 1), (7, 2)]
     assert written == ["once"]
+
+
+def test_the_last_words_are_said_where_a_connection_is_deaf_and_a_new_one_takes_a_while(
+    db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.run("CREATE TABLE noted (run_id bigint, number integer PRIMARY KEY)")
+    at = db.info
+    box = outbox.Outbox(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test", lambda: None)
+    transaction = Channel.transaction
+
+    def deaf(channel: Channel, statements: Any) -> Any:
+        channel.idle = False
+        monkeypatch.setattr(Channel, "transaction", transaction)
+        yield Wait()
+
+    def slow(address: Address, name: str) -> Any:
+        yield Wait(until=time.monotonic() + 1.1)
+        return (yield from logging_in(address, name))
+
+    monkeypatch.setattr(Channel, "transaction", deaf)
+    monkeypatch.setattr(outbox, "logging_in", slow)
+    begin = time.monotonic()
+    box.leave(Table(f"{db.value('SELECT current_schema()')}.noted", ("number",)).insert(7, [Noted(1)]), 2.0)
+    assert time.monotonic() - begin < 2.2
+    box.close()
+    assert db.fetch("SELECT run_id, number FROM noted") == [(7, 1)]
 
 
 @pytest.mark.postgresql("Greenplum keeps no foreign keys, and refuses WITH ... DELETE where there are rules")

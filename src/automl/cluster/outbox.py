@@ -23,6 +23,7 @@ _WARN_AFTER = 60.0  # seconds
 _PATIENCE = 300.0  # seconds, of somebody who waits
 _AT_ONCE = 0.05  # seconds that going on may take, at most
 _TAKEN_WITHIN = 0.005
+_OF_A_NEW_ONE = 0.75  # of the time for the last words, on a new connection where the one that is there does not answer
 _PAUSES = 0.05, 1.0  # seconds between two tries: the first, the longest
 # Whoever deletes a run takes its rows with it, and these need it: a foreign key, or where there is none a look for the run.
 _DELETED = (psycopg.errors.ForeignKeyViolation, psycopg.errors.DivisionByZero)
@@ -114,17 +115,23 @@ class Outbox:
     def leave(self, statements: Sequence[Statement], seconds: float) -> None:
         """Write the last words, if that is possible in so many seconds; what is under way is given up.
 
-        A connection on which nothing is under way may be deaf all the same: then they are said again on a new one.
+        A connection on which nothing is under way may be deaf all the same: then they are said again on a new one, which has
+        most of the time, because a busy machine takes a while to make it.
         """
         self._work = None
         end = time.monotonic() + seconds
-        with suppress(psycopg.Error):
-            for until in (end - seconds / 2, end):
-                if self._channel is not None and not self._channel.idle:
-                    self._drop()  # what is on its way cannot be called back
-                with suppress(TimeoutError):
-                    run_through(self._kept(lambda channel: channel.transaction(statements)), lambda: None, until)
-                    return
+        idle = self._channel is not None and self._channel.idle
+        if idle and self._said(statements, end - _OF_A_NEW_ONE * seconds):
+            return
+        self._drop()  # what is on its way cannot be called back
+        self._said(statements, end)
+
+    def _said(self, statements: Sequence[Statement], until: float) -> bool:
+        """Write statements in one transaction; return whether they were written by then."""
+        with suppress(psycopg.Error, TimeoutError):
+            run_through(self._kept(lambda channel: channel.transaction(statements)), lambda: None, until)
+            return True
+        return False
 
     def close(self) -> None:
         self._drop()

@@ -42,15 +42,15 @@ def _columns(table: PackedTable) -> tuple[str, ...]:
 
 def fingerprint(table: PackedTable) -> str:
     """Return a statement whose result tells whether two sessions see the same rows of a packed table."""
-    of_row, of_table = _versions(table.relation)
+    of_row, of_table = versions(table.relation)
     return (
         f"SELECT {of_table}pg_catalog.count(*)::text || ' ' || coalesce(pg_catalog.md5(pg_catalog.string_agg("
         f"buffer_id::text || ' ' || {of_row}, ',' ORDER BY buffer_id)), '') AS fingerprint FROM {table.relation.sql}"
     )
 
 
-def _versions(relation: Relation) -> tuple[str, str]:
-    """Return the SQL of what tells that a row was written again, and that a table was."""
+def versions(relation: Relation) -> tuple[str, str]:
+    """Return the SQL of what tells that a row of a table was written again, and, with a blank behind it, that the table was."""
     if relation.kind not in ("r", "m"):
         return "''", ""
     if not relation.append_only:

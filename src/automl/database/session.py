@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from automl.database.dialect import Dialect, dialect_of
 from automl.errors import AutomlError
@@ -175,6 +175,22 @@ class CallerDatabase:
                 return failure(self._plpy, said, error.sqlstate, error.hint)
             return failure(self._plpy, f"{said}: {function}", QUERY_CANCELED) if is_cancellation(error) else None
         return failure_again(self._plpy, error, f"{said}: {function}" if is_cancellation(error) else said)
+
+
+class EndedStatement:
+    """Stands for the functions that SQL calls where a statement was ended while they were imported: the one it calls ends it.
+
+    Raised where they are imported, the error would reach the client behind the classes of two exceptions.
+
+    Args:
+        error: what plpy has raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error.with_traceback(None)
+
+    def __getattr__(self, function: str) -> NoReturn:
+        raise CallerDatabase().ending(self._error, function) or self._error
 
 
 class Prepared:

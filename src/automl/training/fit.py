@@ -12,6 +12,7 @@ from typing import Any
 from automl.cluster.resources import Resources, available, hosts_of_training, require_cache
 from automl.data import packed_table
 from automl.data.class_weights import class_weights
+from automl.data.packed_queries import versions
 from automl.data.packed_table import PackedTable
 from automl.database import catalog
 from automl.database.catalog import Relation
@@ -291,7 +292,7 @@ def _warm_start(db: Database, model: Name, keys: frozenset[int]) -> WarmStart:
     relation = _model_table(db, model, "mst_key")
     rows = db.execute(f"SELECT mst_key FROM {relation.sql} WHERE model_weights IS NOT NULL")
     query = f"SELECT model_weights FROM {relation.sql} WHERE mst_key = $1::integer"
-    return WarmStart(query, keys & frozenset(row["mst_key"] for row in rows))
+    return WarmStart(query, keys & frozenset(row["mst_key"] for row in rows), _fingerprint(db, relation))
 
 
 def _only_warm_start(db: Database, model: Name) -> WarmStart:
@@ -299,7 +300,16 @@ def _only_warm_start(db: Database, model: Name) -> WarmStart:
     rows = db.execute(f"SELECT 1 AS one FROM {relation.sql} WHERE model_weights IS NOT NULL LIMIT 2")
     if len(rows) != 1:
         raise UsageError("warm_start", f'needs one model with weights in table "{relation.name}"', True)
-    return WarmStart(f"SELECT model_weights FROM {relation.sql} WHERE $1::integer = {_ONLY}", frozenset({_ONLY}))
+    query = f"SELECT model_weights FROM {relation.sql} WHERE $1::integer = {_ONLY}"
+    return WarmStart(query, frozenset({_ONLY}), _fingerprint(db, relation))
+
+
+def _fingerprint(db: Database, relation: Relation) -> str:
+    """Return what tells whether two calls begin from the same weights: who wrote them where, which is read in no time."""
+    of_row, of_table = versions(relation)
+    row = f"{of_row} || ' ' || pg_catalog.octet_length(model_weights)::text"
+    told = f"{of_table}coalesce(pg_catalog.string_agg({row}, ',' ORDER BY {row}), '')"
+    return str(db.execute(f"SELECT pg_catalog.md5({told}) AS fingerprint FROM {relation.sql}")[0]["fingerprint"])
 
 
 def _model_table(db: Database, model: Name, *columns: str) -> Relation:

@@ -2,7 +2,7 @@
 
 A run that is resumed begins again and is told what it was told before: the search is deterministic, so it proposes the same
 trials and tasks, and what their record knows need not be trained again. What a trial is anchored to is its checkpoint. Metrics
-are written before checkpoints, so there may be some from beyond the anchor: they are stale, and will be found again.
+are written before checkpoints, so there may be some from beyond the anchor: they will be found again.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class InterruptedRun:
         """Raise unless the run would go on with what it was trained on."""
         if self.inputs not in (None, inputs):
             raise AutomlError(
-                f"run {self.run_id} cannot be resumed: a packed table, an architecture or a custom function that it was trained"
-                " with has been written again since",
+                f"run {self.run_id} cannot be resumed: what it was trained with has been written again since: a packed table,"
+                " an architecture, a custom function, or weights to begin from",
                 sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
                 hint="If what they hold is the same, as after a restore from a dump, have it taken for the same: UPDATE"
                 f" madlib.automl_runs SET inputs = NULL WHERE run_id = {self.run_id}",
@@ -102,12 +102,10 @@ class History:
 
     Attributes:
         trials: by their numbers.
-        stale: (trial, iteration) of evaluations that lie beyond the anchor of their trial.
         elapsed: seconds that the run has trained.
     """
 
     trials: Mapping[int, KnownTrial] = field(default_factory=dict)
-    stale: tuple[tuple[int, int], ...] = ()
     elapsed: float = 0.0
 
     def require_same(self, trial: int, proposed: Configuration, offset: int = 0) -> None:
@@ -162,10 +160,7 @@ def remembered(partitions: int, trials: Iterable[TrialRow], metrics: Iterable[Me
         trial.mst_key: _known(trial, anchor_of.get(trial.mst_key), evaluations.get(trial.mst_key, ()), partitions)
         for trial in trials
     }
-    kept = {(number, each.iteration) for number, trial in known.items() for each in trial.evaluations}
-    found = [(number, each) for number, several in evaluations.items() for each in several]
-    stale = tuple(sorted({(number, each.iteration) for number, each in found} - kept))
-    return History(known, stale, max((each.elapsed for _, each in found), default=0.0))
+    return History(known, max((each.elapsed for several in evaluations.values() for each in several), default=0.0))
 
 
 def _known(trial: TrialRow, anchor: Anchor | None, evaluations: Iterable[Evaluation], partitions: int) -> KnownTrial:

@@ -38,16 +38,7 @@ from automl.training.rows import (
     TrialStatus,
     Where,
 )
-from automl.training.statements import (
-    CONFIGURATIONS,
-    METRICS,
-    PROGRESS,
-    RUNS,
-    STATES,
-    TRIALS,
-    VERSIONS,
-    read,
-)
+from automl.training.statements import CONFIGURATIONS, METRICS, PROGRESS, RUNS, STATES, TRIALS, VERSIONS, read
 from automl.training.states import Allowance, RestingStates
 from keras_seg.protocol.parts import PART, Raw
 from keras_seg.server.interrupts import is_cancellation
@@ -55,7 +46,7 @@ from keras_seg.server.interrupts import is_cancellation
 _INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last one took us, so that it stays below 5 % of the time
 _TRIES = 2**32  # rows that a run can have from one resume to the next
-_LAST_WORDS, _LAST_NEWS = 0.5, 0.1  # seconds, where the caller waits for nothing else
+_LAST_WORDS, _LAST_NEWS = 0.6, 0.1  # seconds, where the caller waits for nothing else
 _PATIENCE = 10.0  # seconds without getting on, where a run has failed that can go on
 _FULL = 60.0  # the same, where there is no memory left for states
 _TIDY_LEAST = 16 * 2**20  # bytes; madlib.automl_tidy has the same
@@ -101,6 +92,7 @@ class RunRecord:
         self._run = 0
         self._state: State | None = None
         self._said: State | None = None
+        self._beginning: list[Statement] = []  # which writes the run's row, until it is known to be written
         self._n = 0
         self._trials: list[NewTrial] = []
         self._metrics: list[MetricRow] = []
@@ -134,7 +126,9 @@ class RunRecord:
         self._run = int(self._journal.execute(_NUMBER)[0]["run_id"])
         keep(self._run)
         self._state = _running(where, Best())
-        self._write([*RUNS.insert(self._run, [call]), *self._new_state()])
+        self._beginning = RUNS.insert(self._run, [call])
+        self._write([*self._beginning, *self._new_state()])
+        self._beginning = []
         self._tidy()
         return self._run
 
@@ -271,7 +265,8 @@ class RunRecord:
         if end.status != RunStatus.CANCELLED and self._durable and self._save():
             seconds = _PATIENCE
         self._say(end)
-        self._journal.leave([(_THERE, (self._run,)), *self._new_state()], seconds)
+        there = self._beginning or [(_THERE, (self._run,))]
+        self._journal.leave([*there, *self._new_state()], seconds)
         self._journal.leave([self._news_of_run], _LAST_NEWS)  # by itself: it waits for those of others
 
     # --- writing ------------------------------------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ from keras_seg.server.interrupts import is_cancellation
 
 
 def digest(rows: Sequence[str], request: Request) -> str:
-    """Return a digest of what is trained on: another one says that it may have changed.
+    """Return a digest of what is trained on, and begun from: another one says that it may have changed.
 
     Args:
         rows: what the packed tables hold, told by who wrote it where: that is read in no time.
     """
     keys = sorted((number, definition.key) for number, definition in request.architectures.items())
-    return hashlib.sha256(json.dumps([list(rows), keys]).encode()).hexdigest()[:32]
+    begun = [] if request.warm_start is None else [request.warm_start.fingerprint]
+    return hashlib.sha256(json.dumps([list(rows), keys, *begun]).encode()).hexdigest()[:32]
 
 
 def call(request: Request, arguments: Mapping[str, Any], inputs: str, estimate: Estimate) -> Call:

@@ -78,10 +78,12 @@ class WarmStart:
     Attributes:
         query: gives `model_weights` of the trial whose number it takes as $1.
         trials: the numbers of those that have some.
+        fingerprint: another one says that the weights may be others.
     """
 
     query: str
     trials: frozenset[int]
+    fingerprint: str
 
     def weights(self, db: Database, trial: int) -> bytes:
         """Return the weights that a trial begins from that has some."""

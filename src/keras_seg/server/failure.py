@@ -50,6 +50,12 @@ def without_class(message: str) -> str:
     return _CLASSES.sub("", message)
 
 
+def ends_statements(plpy: Any) -> tuple[type[Exception], type[Exception]]:
+    """Return the classes of what ends a statement whatever it does: it is cancelled, its server goes down, a table cannot be
+    read. One is of our own making, the other the server's; they have nothing in common."""
+    return plpy.Error, plpy.SPIError
+
+
 def fail(plpy: Any, message: str, sqlstate: str, hint: str | None = None, name: str | None = None) -> None:
     """End the statement with an ERROR; it does not return.
 

@@ -111,7 +111,8 @@ def protected(function: Callable[..., Answer]) -> Callable[..., Answer]:
 def look(plpy: Any) -> None:
     """Raise a cancellation that is pending, and end a backend whose postmaster has died."""
     if postmaster.is_gone():
-        fail(plpy, postmaster.DIED, ADMIN_SHUTDOWN)  # the server ends the backend when it waits for its client
+        # The server ends the backend when it waits for its client.
+        fail(plpy, postmaster.GOING_DOWN, ADMIN_SHUTDOWN, postmaster.HINT)
     if isinstance(plpy, _Careful):
         plpy.look()
     else:

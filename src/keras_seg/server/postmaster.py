@@ -11,7 +11,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-DIED = "terminating connection due to unexpected postmaster exit"  # in the server's words
+GOING_DOWN = "the server is going down because its postmaster has ended unexpectedly"
+HINT = "When it has been started again, madlib.automl_resume goes on with the runs that were under way."
 
 
 @cache

@@ -12,7 +12,7 @@ from keras_seg.inference.evaluation import Evaluation
 from keras_seg.inference.network import network
 from keras_seg.inference.problems import NeedsTensorFlow
 from keras_seg.protocol.orders import EvaluationOrder, EvaluationReport
-from keras_seg.server.failure import message_of
+from keras_seg.server.failure import ends_statements, message_of
 from keras_seg.server.interrupts import look
 from keras_seg.training import buffers
 
@@ -30,7 +30,7 @@ def evaluate(plpy: Any, order: EvaluationOrder, weights: bytes) -> EvaluationRep
         for x, y in _rows(plpy, order):
             evaluation.add(x, y, lambda: look(plpy))
             del x, y  # before the next ones are read
-    except (plpy.Error, plpy.SPIError):
+    except ends_statements(plpy):
         raise
     except Exception as error:
         return EvaluationReport(error=f"{type(error).__name__}: {message_of(error)}")

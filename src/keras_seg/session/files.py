@@ -14,7 +14,7 @@ from keras_seg.protocol.limits import MOST_BYTES
 from keras_seg.protocol.orders import Part, Problem
 from keras_seg.protocol.parts import Raw, total
 from keras_seg.server.background import away
-from keras_seg.server.failure import message_of
+from keras_seg.server.failure import ends_statements, message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session.cache import Cache
 from keras_seg.session.shortage import ran_out
@@ -59,7 +59,7 @@ def _made(plpy: Any, work: Callable[[], Made]) -> Made:
 
     try:
         return away(work, "models as files", lambda: look(plpy))
-    except (plpy.SPIError, MemoryError):
+    except (*ends_statements(plpy), MemoryError):
         raise
     except FileProblem as error:
         return FileReport(problem=Problem(Part.FILE, str(error))), []

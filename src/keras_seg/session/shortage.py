@@ -24,6 +24,9 @@ _LITTLE = 2**28  # bytes: nobody is refused for less
 _ERRNOS = frozenset((errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EIO))
 # What TensorFlow says where its class does not tell: of the memory of a GPU, or of a GPU that is gone.
 _OF_TENSORFLOW = re.compile(r"out of memory|\bOOM\b|failed to allocate|Dst tensor is not initialized|CUDA_ERROR_", re.I)
+# Of its classes that of memory; and that of an operation which was given up because another one of its step has failed, which
+# says nothing of the trial.
+_CLASSES = frozenset(("ResourceExhaustedError", "CancelledError"))
 _NO_THREAD = "can't start new thread"
 
 
@@ -52,7 +55,7 @@ def ran_out(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _ERRNOS
     if type(error).__module__.startswith("tensorflow."):
-        return type(error).__name__ == "ResourceExhaustedError" or _OF_TENSORFLOW.search(str(error)) is not None
+        return type(error).__name__ in _CLASSES or _OF_TENSORFLOW.search(str(error)) is not None
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) == _NO_THREAD)
 
 

@@ -23,7 +23,7 @@ from keras_seg.protocol.orders import (
     VisitOrder,
     VisitReport,
 )
-from keras_seg.server.failure import message_of
+from keras_seg.server.failure import ends_statements, message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
 from keras_seg.session.cache import Cache
@@ -71,8 +71,8 @@ class Visit:
         last stop that trained, and as it came where the machine had too little."""
         try:
             self._make_stops()
-        except self._plpy.SPIError:
-            raise  # a cancellation, or a table that cannot be read
+        except ends_statements(self._plpy):
+            raise  # no fault of the trial
         except Exception as error:
             self._failure = VisitReport(error=f"{type(error).__name__}: {message_of(error)}", shortage=ran_out(error))
             self._trained, self._current = (0, None) if self._failure.shortage else self._before
