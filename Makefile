@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 venv_bin = $$(deploy/install --where)/bin
 pg_bin = $$("$$(deploy/install --pg)" --bindir)
+# The files with tests that run with no other beside them.
+alone = $$(grep -l 'mark\.alone' -r tests --include='test_*.py')
 # Brings the private cluster up, and runs a command with the environment's programs and the cluster's URI.
 with_dsn = dsn="$$(deploy/cluster dsn)" && env PATH="$(venv_bin):$(pg_bin):$$PATH" AUTOML_TEST_DSN="$$dsn" AUTOML_DSN="$$dsn"
 
@@ -26,7 +28,7 @@ ifdef ARGS
 	@$(with_dsn) python -m pytest $(ARGS)
 else
 	@$(with_dsn) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not soak'
-	@$(with_dsn) python -m pytest -m 'alone and not soak'
+	@$(with_dsn) python -m pytest -m 'alone and not soak' $(alone)
 endif
 
 .PHONY: test-on

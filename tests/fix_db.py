@@ -6,7 +6,7 @@ import os
 import re
 from collections import UserList, namedtuple
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +33,8 @@ class Failure(NamedTuple):
     hint: str | None
 
 
+# Processes that test side by side keep some sessions each, from one file to the next that trains on sessions.
+KEEPS = "SET keras_automl.kept_sessions = 16; SET keras_automl.keep_sessions = 1200"
 TEMPORARY = "SELECT oid::regclass FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
 
 
@@ -192,11 +194,13 @@ def own_schema(session: Session, database: str, test_name: str) -> Iterator[Sess
     try:
         yield session
     finally:
-        if not is_as_new(session):  # the test may have broken or changed its own session in any way
+        drop = f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE; RESET client_min_messages"
+        if is_as_new(session):
+            session.run(drop)
+        else:  # the test may have broken or changed its own session in any way
             session.close()
-        cleaner = connect_to(database)
-        cleaner.run(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE")
-        cleaner.close()
+            with closing(connect_to(database)) as cleaner:
+                cleaner.run(drop)
 
 
 def is_as_new(session: Session) -> bool:
@@ -248,10 +252,8 @@ def keeps_none(request: pytest.FixtureRequest) -> bool:
 
 
 def keeping(request: pytest.FixtureRequest) -> str:
-    """The statement that says how long a test's sessions keep others: processes that test side by side keep some each."""
-    if keeps_none(request):
-        return "SET keras_automl.keep_sessions = 0"
-    return "SET keras_automl.kept_sessions = 16"
+    """The statement that says how long a test's sessions keep others."""
+    return "SET keras_automl.keep_sessions = 0" if keeps_none(request) else KEEPS
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Fixtures with data that is packed and models that are loaded, and searches that many tests look at.
 
-Most of a small search's seconds go into importing TensorFlow, once a session. So there are two sessions for the whole test
-run: `searched`, whose one search ran on sessions of its own as a user's does, and `quick`, which trains in itself and so
-imports once.
+Most of a small search's seconds go into importing TensorFlow, once a session. So one session trains for the whole test run:
+`quick`, in itself, or on sessions that are kept for it. It is lent to the fixtures of files that want another schema, and to
+those of searches that many tests look at.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from fix_db import EXAMPLES, Session, connect_to
+from fix_db import EXAMPLES, KEEPS, Session, connect_to, is_as_new
 
 ARCHITECTURES = Path(__file__).resolve().parent / "architectures"
 COMPILE = """{'loss': ['categorical_crossentropy'], 'metrics': ['accuracy'],
@@ -123,19 +124,48 @@ def page_search(session: Session, library: str = "lib") -> None:
     )
 
 
+# What `quick` has set; the partitions are those of `make_iris`.
+_QUICK = f"SET search_path = t_quick; SET keras_automl.sessions = 0; SET keras_automl.partitions = 2; {KEEPS}"
+
+
+@contextmanager
+def lent(quick: Session, schema: str) -> Iterator[Session]:
+    """Give `quick` as a session that was just opened, alone in a new schema; afterwards it is in its own again."""
+    enter(quick, schema)
+    quick.run(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")
+    quick.run("RESET client_min_messages")
+    try:
+        yield quick
+    finally:
+        is_as_new(quick)
+        quick.run(_QUICK)
+
+
+def enter(quick: Session, schema: str) -> None:
+    """Let a session be one that was just opened, in a schema, but that sessions are kept for it."""
+    assert is_as_new(quick)
+    quick.run(f"SET search_path = {schema}; {KEEPS}")
+
+
+def seen(dsn: str, schema: str, session: Session, seconds: float = 0.0) -> Searched:
+    """What is to be seen of the search that a session has just made in a schema, by one that only reads."""
+    reader = connect_to(dsn)
+    reader.run(f"SET search_path = {schema}")
+    return Searched(reader, list(session.notices), seconds, session.value("SELECT max(run_id) FROM madlib.automl_runs"))
+
+
 @pytest.fixture(scope="session")
-def searched(database: str) -> Iterator[Searched]:
+def searched(database: str, quick: Session) -> Iterator[Searched]:
     """The page's example, run once on sessions."""
-    session = in_schema(database, "t_searched")
-    make_iris(session)
-    load(session, "lib", *((ARCHITECTURES / f"page_{name}_hidden_layers.json").read_text() for name in ("two", "three")))
-    session.notices.clear()
-    begin = time.monotonic()
-    page_search(session)
-    seconds = time.monotonic() - begin
-    run_id = session.value("SELECT max(run_id) FROM madlib.automl_runs")
-    yield Searched(session, list(session.notices), seconds, run_id)
-    session.close()
+    with lent(quick, "t_searched") as session:
+        make_iris(session)
+        load(session, "lib", *((ARCHITECTURES / f"page_{name}_hidden_layers.json").read_text() for name in ("two", "three")))
+        session.notices.clear()
+        begin = time.monotonic()
+        page_search(session)
+        found = seen(database, "t_searched", session, time.monotonic() - begin)
+    yield found
+    found.db.close()
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +190,6 @@ def quick(database: str) -> Iterator[Session]:
     )
     session.run("INSERT INTO lib (model_id, model_arch) VALUES (%s, NULL)", NOTHING)
     session.run("INSERT INTO lib (model_id, model_arch, model_weights) VALUES (%s, %s, '\\x00')", WEIGHTED, dense(3))
-    session.run("SET keras_automl.sessions = 0")
+    session.run(_QUICK)
     yield session
     session.close()

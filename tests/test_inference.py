@@ -274,7 +274,7 @@ class Grower:
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")
-@pytest.mark.parametrize("number", range(200))
+@pytest.mark.parametrize("number", [*range(100), *(pytest.param(each, marks=pytest.mark.soak) for each in range(100, 400))])
 def test_a_random_network(number: int) -> None:
     generator = np.random.default_rng([SEED, number])
     agree(lambda: Grower(generator).model(), generator, 2e-5)

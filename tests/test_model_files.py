@@ -122,6 +122,7 @@ def test_compile_parameters_are_in_the_file(
     config = again.get_compile_config()
     assert config["loss"] == loss
     assert [each if isinstance(each, str) else each["class_name"] for each in config["metrics"] or []] == metrics
+    again.jit_compile = False  # which takes long, and changes nothing
     again.fit(np.ones((8, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]], verbose=0)
 
 
@@ -220,7 +221,7 @@ def test_weights_that_keras_saved_come_in_as_they_stand_in_a_library(
 
 def test_a_file_of_a_model_that_was_trained_has_its_optimizer_left_out(tmp_path: Path) -> None:
     model, path = network((4,), layers.Dense(3)), tmp_path / "model.keras"
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", jit_compile=False)
     model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
     model.save(path)
     architecture, weights = keras_file.read(path.read_bytes())

@@ -43,7 +43,7 @@ from keras_seg.protocol.variables import Variable, Variables
 SEED = 7
 PARTITIONS = 2
 # Visits between two moments where a run is stopped; with 1 it takes minutes.
-STEPS = pytest.mark.parametrize("step", [29, pytest.param(7, marks=pytest.mark.soak)])
+STEPS = pytest.mark.parametrize("step", [47, pytest.param(7, marks=pytest.mark.soak)])
 
 
 # --- a record in memory -------------------------------------------------------------------------------------------------

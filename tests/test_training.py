@@ -44,7 +44,7 @@ def compared(trial: Trial, optimizer: Any, compiled: CompileOrder, fit: FitOrder
     for variable, array in zip(model.non_trainable_variables, codec.decode(begun.state or b"").other, strict=True):
         variable.assign(array)  # the states of random generators are no weights
     optimizer.build(model.trainable_variables)  # keras.fit would do so within its graph, where ScheduleFreeAdamW begins wrong
-    model.compile(optimizer=optimizer, loss=compiled.loss)
+    model.compile(optimizer=optimizer, loss=compiled.loss, jit_compile=False)
     weights: Any = fit.class_weight and {int(key): value for key, value in fit.class_weight.items()}
     model.fit(x, y.astype(np.float32), batch_size=8, epochs=epochs, shuffle=False, verbose=0, class_weight=weights)
     for iteration in range(1, epochs + 1):
@@ -199,7 +199,7 @@ def test_metrics_over_uneven_partitions_equal_keras() -> None:
         "mse",
         keras.metrics.F1Score(),
     ]
-    model.compile(loss="categorical_crossentropy", metrics=metrics)
+    model.compile(loss="categorical_crossentropy", metrics=metrics, jit_compile=False)
     loss, *values = model.evaluate(x, y.astype(np.float32), verbose=0)
     expected = [loss, *(float(np.mean(value)) for value in values)]
     for dataset in ("training", "validation"):

@@ -1131,7 +1131,7 @@ COMMENT ON FUNCTION madlib.automl_superusers_only() IS
 
 DO $$
 BEGIN
-    IF version() !~ 'Greenplum|Cloudberry' THEN
+    IF pg_catalog.to_regclass('pg_catalog.gp_segment_configuration') IS NULL THEN
         CREATE TRIGGER automl_superusers_only BEFORE INSERT OR UPDATE OR DELETE ON madlib.automl_tensorboard_setting
             FOR EACH ROW EXECUTE PROCEDURE madlib.automl_superusers_only();
         ALTER TABLE madlib.automl_tensorboard_setting ENABLE ALWAYS TRIGGER automl_superusers_only;

@@ -10,7 +10,7 @@ import pytest
 
 from fix_calls import begun, waited
 from fix_db import CURRENT_SCHEMA, Session
-from fix_search import in_schema
+from fix_search import lent
 
 HOUSES = """
 CREATE TABLE houses AS SELECT i AS id, (i * 37) % 61 AS area, (ARRAY['brick', 'wood', 'clay'])[1 + (i * 31) % 3] AS built,
@@ -54,13 +54,12 @@ def there(db: Session) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def houses(database: str) -> Iterator[Session]:
+def houses(quick: Session) -> Iterator[Session]:
     """A session that trains in itself, with the houses and the model `size` of their size."""
-    session = in_schema(database, "t_automl_trained")
-    session.run(f"SET keras_automl.sessions = 0; {HOUSES}")
-    session.said = train(session, "big", "size")  # type: ignore[attr-defined]
-    yield session
-    session.close()
+    with lent(quick, "t_automl_trained") as session:
+        session.run(f"SET keras_automl.sessions = 0; {HOUSES}")
+        session.said = train(session, "big", "size")  # type: ignore[attr-defined]
+        yield session
 
 
 def test_ten_lines(houses: Session) -> None:
@@ -172,7 +171,7 @@ def test_the_best_by_what_is_asked_for_is_delivered_or_their_mean(houses: Sessio
 
 def test_sessions_of_an_ordinary_role_see_what_is_packed(db: Session, role: str, connect: Callable[..., Session]) -> None:
     session = connect(user=role)
-    session.run(HOUSES)
+    session.run(f"SET keras_automl.sessions = 1; {HOUSES}")
     said = train(session, "big", "size")
     assert list(said) == NAMES
     assert [notice for notice in session.notices if "runs in this session" in notice] == []
@@ -194,6 +193,7 @@ def test_nothing_is_left_behind_by_a_call_that_is_cancelled(db: Session, connect
         "SELECT * FROM madlib.automl_train('houses', 'big', 'size', random_state := 7, preset := 'fast', budget := '5 min')"
     )
     session = connect()
+    session.run("SET keras_automl.sessions = 1")
     call = begun(db, session, lambda session: session.run(search))
     session.cancel()
     call.join(30)
@@ -217,7 +217,7 @@ def test_what_an_earlier_call_has_left_is_replaced_and_nothing_else(db: Session)
 
 
 def test_a_table_that_others_do_not_see(db: Session) -> None:
-    db.run(f"SET keras_automl.keep_sessions = 0; BEGIN; {HOUSES}; UPDATE houses SET size = NULL WHERE id % 50 = 0")
+    db.run(f"BEGIN; {HOUSES}; UPDATE houses SET size = NULL WHERE id % 50 = 0")
     said = train(db, "big", "size")
     db.run("COMMIT")
     assert said["rows"].startswith("490: ") and said["rows"].endswith("; 10 more are left out, which have no size")

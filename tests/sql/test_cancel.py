@@ -116,7 +116,6 @@ def require_cancelled(call: Call, asked: float, within: float = ENDS_WITHIN) -> 
 MOMENTS: list[tuple[str, Statement, Moment, float]] = [
     ("at once", long_search, at_once, 0.0),
     ("a moment later", long_search, at_once, 0.3),
-    ("while TensorFlow is imported", long_search, at_work_on("automl_open"), 0.0),
     ("in the middle of the import", long_search, at_work_on("automl_open"), 1.0),
     ("while models are checked", wide_search, at_work_on("automl_check"), 0.0),
     ("while small networks train", long_search, trained, 0.0),
@@ -157,7 +156,13 @@ def test_a_statement_can_time_out(watcher: Session, caller: Session, seconds: fl
     require_nothing_left(watcher)
 
 
-@pytest.mark.parametrize("moment", [at_work_on("automl_open"), trained], ids=["import", "training"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(at_work_on("automl_open"), id="import"),
+        pytest.param(trained, id="training", marks=pytest.mark.soak),  # beside the one in a long visit
+    ],
+)
 def test_the_sessions_of_a_caller_that_is_gone_go_too(watcher: Session, caller: Session, moment: Moment) -> None:
     call = Call(caller, long_search)
     assert waited(lambda: moment(watcher), PATIENCE)
@@ -182,17 +187,30 @@ def test_a_session_in_a_long_visit_goes_with_its_caller(watcher: Session, caller
 
 def test_training_in_the_caller_s_session_can_be_cancelled_and_tried_again(watcher: Session, caller: Session) -> None:
     caller.run("SET keras_automl.sessions = 0")
-    for statement, seconds in ((long_search, 0.7), (long_search, 2.0), (long_search, 8.0), (wide_search, 3.0), (predict, 1.0)):
-        call = Call(caller, statement)
-        time.sleep(seconds)
-        assert call.is_alive(), call.error
-        asked = time.monotonic()
-        watcher.run("SELECT pg_cancel_backend(%s)", caller.info.backend_pid)
-        require_cancelled(call, asked, ENDS_ON_SEGMENTS if watcher.is_greenplum else ENDS_WITHIN)
-        require_nothing_left(watcher)
-    search(caller, "after", model_id_list=[1])
-    assert caller.value("SELECT count(*) FROM after") == 4
-    caller.run("DROP TABLE after, after_info, after_summary, after_best, after_best_summary")
+    for seconds in (0.7, 2.0):  # while TensorFlow is imported
+        cancel_here(watcher, caller, long_search, seconds)
+    search_to_the_end(caller, "after")
+    for statement, seconds in ((long_search, 1.0), (wide_search, 3.0), (predict, 1.0)):  # while it is at work
+        cancel_here(watcher, caller, statement, seconds)
+    search_to_the_end(caller, "after")
+
+
+def cancel_here(watcher: Session, caller: Session, statement: Statement, seconds: float) -> None:
+    """Cancel a statement that trains in its own session, some seconds after it has begun."""
+    call = Call(caller, statement)
+    time.sleep(seconds)
+    assert call.is_alive(), call.error
+    asked = time.monotonic()
+    watcher.run("SELECT pg_cancel_backend(%s)", caller.info.backend_pid)
+    require_cancelled(call, asked, ENDS_ON_SEGMENTS if watcher.is_greenplum else ENDS_WITHIN)
+    require_nothing_left(watcher)
+
+
+def search_to_the_end(caller: Session, name: str) -> None:
+    """Make a small search, and drop its tables."""
+    search(caller, name, model_id_list=[1])
+    assert caller.value(f"SELECT count(*) FROM {name}") == 4
+    caller.run(f"DROP TABLE {name}, {name}_info, {name}_summary, {name}_best, {name}_best_summary")
 
 
 def test_a_cancelled_session_searches_again(watcher: Session, caller: Session) -> None:
@@ -200,13 +218,5 @@ def test_a_cancelled_session_searches_again(watcher: Session, caller: Session) -
     with pytest.raises(psycopg2.Error):
         long_search(caller)
     caller.run("RESET statement_timeout")
-    search(caller, "again", model_id_list=[1])
-    assert caller.value("SELECT count(*) FROM again") == 4
-    require_nothing_left(watcher)
-
-
-def test_a_rollback_takes_the_tables_back(watcher: Session, caller: Session) -> None:
-    caller.run("SET keras_automl.sessions = 0; BEGIN")
-    search(caller, "long", model_id_list=[1])
-    caller.run("ROLLBACK")
+    search_to_the_end(caller, "again")
     require_nothing_left(watcher)

@@ -62,9 +62,11 @@ def generated(session: Session) -> None:
 @pytest.mark.parametrize(
     ("statement", "seconds"),
     [
-        *((proposed, seconds) for seconds in (0.1, 0.5, 1.0, 2.0, 3.0)),
+        *((proposed, seconds) for seconds in (0.1, 1.0, 3.0)),
+        *(pytest.param(proposed, seconds, marks=pytest.mark.soak) for seconds in (0.5, 2.0)),
         (proposed_in_this_session, 1.5),
-        *((drawn, seconds) for seconds in (1.0, 4.0)),
+        (drawn, 2.0),
+        *(pytest.param(drawn, seconds, marks=pytest.mark.soak) for seconds in (1.0, 4.0)),
         (generated, 2.0),
     ],
 )

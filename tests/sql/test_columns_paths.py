@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from fix_db import Session, connect_to, scratch_database
-from fix_search import in_schema
+from fix_search import lent
 
 TYPES = """
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
@@ -38,14 +38,13 @@ SMALL = {"automl_method": "hyperopt", "automl_params": "algorithm=rand, num_conf
 
 
 @pytest.fixture(scope="module")
-def kinds(database: str) -> Iterator[Session]:
+def kinds(quick: Session) -> Iterator[Session]:
     """A session that trains in itself, with the table `kinds` and a model of the sizes in it."""
-    session = in_schema(database, "t_columns_paths")
-    session.run(f"SET keras_automl.sessions = 0; SET TimeZone = 'Europe/Rome'; {TYPES}; {KINDS}")
-    call = "SELECT * FROM madlib.automl_train('kinds', 'sized', 'size', preset := 'fast', random_state := 3, params := %s)"
-    session.run(call, json.dumps(SMALL))
-    yield session
-    session.close()
+    with lent(quick, "t_columns_paths") as session:
+        session.run(f"SET keras_automl.sessions = 0; SET TimeZone = 'Europe/Rome'; {TYPES}; {KINDS}")
+        call = "SELECT * FROM madlib.automl_train('kinds', 'sized', 'size', preset := 'fast', random_state := 3, params := %s)"
+        session.run(call, json.dumps(SMALL))
+        yield session
 
 
 def typed(db: Session) -> dict[int, dict[str, float]]:

@@ -46,8 +46,11 @@ from keras_seg.protocol.orders import (
     VisitReport,
 )
 
+# What one session does two do as well.
+KIND_OF_EACH = [pytest.param(kind, marks=pytest.mark.soak if kind == "1 session" else ()) for kind in KINDS]
 
-@pytest.fixture(scope="module", params=KINDS)
+
+@pytest.fixture(scope="module", params=KIND_OF_EACH)
 def executor(request: pytest.FixtureRequest, packed: Packed) -> Iterator[Executor]:
     """A cluster of each kind, which all tests share."""
     caller = Caller()

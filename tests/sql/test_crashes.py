@@ -20,8 +20,9 @@ from test_resume import MADE, NET, contents
 from fix_calls import Call, waited
 from fix_db import Session, connect_to
 from fix_own_server import OwnServer
-from fix_search import PAGE_COMPILE, dense, in_schema, load, make_iris, search
+from fix_search import PAGE_COMPILE, dense, in_schema, lent, load, make_iris, search
 
+pytestmark = pytest.mark.postgresql("what is made here is compared with what is made there")
 ROOM = "t_crashes"
 PATIENCE = 90.0  # seconds for a moment to come
 LEAVES_WITHIN = 10.0  # seconds, of a process whose server is gone
@@ -33,7 +34,7 @@ OURS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND pid <> 
 
 def enter(server: OwnServer) -> Session:
     """Open a session in the schema of these tests."""
-    return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=2 -c keras_automl.keep_sessions=0")
+    return connect_to(server.dsn, options=f"-c search_path={ROOM} -c keras_automl.sessions=1 -c keras_automl.keep_sessions=0")
 
 
 def long_search(session: Session) -> None:
@@ -50,12 +51,17 @@ def long_search(session: Session) -> None:
     )
 
 
+def make_tables(session: Session) -> None:
+    """Make packed tables and a library."""
+    make_iris(session)
+    load(session, "lib", NET, dense(3))
+
+
 @pytest.fixture(scope="module")
 def prepared(own_server: OwnServer) -> OwnServer:
     """The server with a schema that has packed tables and a library."""
     session = in_schema(own_server.dsn, ROOM)
-    make_iris(session)
-    load(session, "lib", NET, dense(3))
+    make_tables(session)
     # A model of three equal classes, as fit makes it.
     weights = np.zeros(4 * 3 + 3, np.float32).tobytes()
     session.run("CREATE TABLE answering AS SELECT model_arch, %s::bytea AS model_weights FROM lib WHERE model_id = 2", weights)
@@ -68,19 +74,17 @@ def prepared(own_server: OwnServer) -> OwnServer:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(prepared: OwnServer) -> dict[str, object]:
-    """What is in the tables of the search where nothing disturbs it."""
-    session = enter(prepared)
-    long_search(session)
-    found = contents(session)
-    session.run(f"DROP TABLE {', '.join(found)}")
-    session.run("DELETE FROM madlib.automl_runs")
-    session.close()
-    return found
+def undisturbed(quick: Session) -> dict[str, object]:
+    """What is in the tables of the search where nothing disturbs it: on the server of the other tests, which goes on."""
+    with lent(quick, ROOM) as session:
+        make_tables(session)
+        session.run("SET keras_automl.sessions = 0")
+        long_search(session)
+        return contents(session)
 
 
 @pytest.fixture
-def server(prepared: OwnServer) -> Iterator[OwnServer]:
+def mended(prepared: OwnServer) -> Iterator[OwnServer]:
     """The server, which runs, and runs again afterwards."""
     yield prepared
     prepared.mend()
@@ -111,7 +115,7 @@ def kill_the_postmaster(server: OwnServer, watcher: Session, caller: int) -> Non
 
 
 Fault = Callable[[OwnServer, Session, int], None]
-FAULTS: list[Fault] = [kill_a_session, kill_the_caller, stop_at_once, kill_the_postmaster]
+FAULTS: list[Fault] = [kill_a_session, stop_at_once, kill_the_postmaster]
 
 
 # --- a run that goes from fault to fault --------------------------------------------------------------------------------
@@ -161,22 +165,24 @@ def journey() -> Journey:
     return Journey()
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(kill_the_caller, marks=pytest.mark.soak), *FAULTS], ids=lambda fault: fault.__name__
+)
 def test_whatever_ends_a_run_nothing_of_it_is_left_and_it_can_go_on(
-    server: OwnServer, undisturbed: dict[str, object], journey: Journey, fault: Fault
+    mended: OwnServer, undisturbed: dict[str, object], journey: Journey, fault: Fault
 ) -> None:
-    postmaster = server.postmaster
-    journey.disturb(server, fault)
+    postmaster = mended.postmaster
+    journey.disturb(mended, fault)
     if fault is kill_the_postmaster:
         begin = time.monotonic()
-        assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
+        assert waited(lambda: mended.processes == [], LEAVES_WITHIN), mended.processes
         print(f"left after {time.monotonic() - begin:.1f} s")
         assert journey.heard == GOING_DOWN
     if fault in (stop_at_once, kill_the_postmaster):
-        server.mend()
-        assert server.postmaster != postmaster
-    assert waited(server.answers, PATIENCE)
-    watcher = enter(server)
+        mended.mend()
+        assert mended.postmaster != postmaster
+    assert waited(mended.answers, PATIENCE)
+    watcher = enter(mended)
     assert waited(lambda: watcher.fetch(OURS, "^keras_automl") == [], LEAVES_WITHIN)
     assert watcher.fetch(MADE) == []
     assert watcher.fetch("SELECT run_id, alive FROM madlib.automl_runs") == [(journey.number, False)]
@@ -184,9 +190,9 @@ def test_whatever_ends_a_run_nothing_of_it_is_left_and_it_can_go_on(
 
 
 def test_a_run_that_was_interrupted_again_and_again_ends_as_one_that_was_not(
-    server: OwnServer, undisturbed: dict[str, object], journey: Journey
+    mended: OwnServer, undisturbed: dict[str, object], journey: Journey
 ) -> None:
-    session = enter(server)
+    session = enter(mended)
     journey.go(session)
     assert contents(session) == undisturbed
     assert session.fetch("SELECT status, alive FROM madlib.automl_runs") == [("finished", False)]
@@ -208,21 +214,21 @@ def long_fit(session: Session) -> None:
     session.run(f"SELECT madlib.madlib_keras_fit('train', 'fitted', 'lib', 1, {compiled}, 'batch_size=1,epochs=100000', 20)")
 
 
-def test_who_is_in_a_long_visit_leaves_when_the_postmaster_is_killed_and_blames_no_trial(server: OwnServer) -> None:
-    callers, watcher = [enter(server), enter(server)], enter(server)
+def test_who_is_in_a_long_visit_leaves_when_the_postmaster_is_killed_and_blames_no_trial(mended: OwnServer) -> None:
+    callers, watcher = [enter(mended), enter(mended)], enter(mended)
     calls = [Call(caller, statement) for caller, statement in zip(callers, (long_visits, long_fit), strict=True)]
     training = f"{OURS} AND query ~ 'automl_visit' AND state = 'active'"
     assert waited(lambda: watcher.fetch(training, "^keras_automl") != [] or not calls[0].is_alive(), PATIENCE)
     time.sleep(4)  # the fit imports TensorFlow by itself
     assert all(call.is_alive() for call in calls), [call.error for call in calls]
-    server.kill()
-    assert waited(lambda: server.processes == [], LEAVES_WITHIN), server.processes
+    mended.kill()
+    assert waited(lambda: mended.processes == [], LEAVES_WITHIN), mended.processes
     for call in calls:
         call.join(PATIENCE)
         assert call.error is not None
         assert (call.error.pgcode, call.error.diag.message_primary) == ("57P01", GOING_DOWN)
-    server.mend()
-    session = enter(server)
+    mended.mend()
+    session = enter(mended)
     session.run("DELETE FROM madlib.automl_runs")
     session.close()
 
@@ -311,9 +317,10 @@ def has_metrics(reader: Session) -> bool:
 
 @pytest.mark.soak
 def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
-    server: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
+    mended: OwnServer, standby: OwnServer, undisturbed: dict[str, object]
 ) -> None:
-    caller, reader = enter(server), enter(standby)
+    caller, reader = enter(mended), enter(standby)
+    caller.run("DELETE FROM madlib.automl_runs")
     require_reading_only(reader)
     call = Call(caller, long_search)
     assert waited(lambda: has_metrics(reader), PATIENCE), call.error
@@ -321,7 +328,7 @@ def test_a_standby_shows_runs_and_goes_on_with_them_when_it_is_promoted(
         assert reader.value(f"SELECT count(*) > 0 FROM madlib.{view}"), view
     assert reader.value("SELECT status FROM madlib.automl_progress") == "running"
     assert call.is_alive(), call.error
-    server.stop("immediate")
+    mended.stop("immediate")
     call.join(PATIENCE)
     standby.promote()
     run, status, alive = reader.fetch("SELECT run_id, status, alive FROM madlib.automl_runs")[0]

@@ -14,9 +14,9 @@ import dill
 import psycopg2
 import pytest
 
-from fix_db import Session, connect_to
+from fix_db import Session, connect_to, is_as_new
 from fix_orders import ORDER, SETUP, altered
-from fix_search import SMALL, dense, in_schema, load, make_iris, search
+from fix_search import SMALL, dense, lent, load, make_iris, search
 from keras_seg.protocol import parts
 from keras_seg.protocol.orders import CheckOrder, CheckReport, NetworkCheck, Part, SessionSetup, VisitReport
 from test_custom_functions import TOP_2_OF_0_1_0
@@ -134,21 +134,20 @@ def drop_functions(dsn: str, *tables: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def db(database: str) -> Iterator[Session]:
+def db(database: str, quick: Session) -> Iterator[Session]:
     """A session that trains in itself, with packed tables, a library, and a table of functions."""
-    session = in_schema(database, "t_custom")
     drop_functions(database, TABLE)
-    make_iris(session)
-    load(session, "lib", dense(3))
-    session.run("SET keras_automl.sessions = 0")
-    for name in SOURCES:
-        load_function(session, name, pickled(name))
-    load_function(session, "not_there", NOT_THERE)
-    load_function(session, "no_function", NO_FUNCTION)
-    session.run("SELECT madlib.load_top_k_accuracy_function(%s, 2)", TABLE)
-    load_function(session, "top_2_of_0_1_0", TOP_2_OF_0_1_0)
-    yield session
-    session.close()
+    with lent(quick, "t_custom") as session:
+        make_iris(session)
+        load(session, "lib", dense(3))
+        session.run("SET keras_automl.sessions = 0")
+        for name in SOURCES:
+            load_function(session, name, pickled(name))
+        load_function(session, "not_there", NOT_THERE)
+        load_function(session, "no_function", NO_FUNCTION)
+        session.run("SELECT madlib.load_top_k_accuracy_function(%s, 2)", TABLE)
+        load_function(session, "top_2_of_0_1_0", TOP_2_OF_0_1_0)
+        yield session
     drop_functions(database, TABLE)
 
 
@@ -398,17 +397,24 @@ def test_the_table_and_what_becomes_of_it(db: Session) -> None:
 # --- who may -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def plain(db: Session, role: str, database: str) -> Iterator[Session]:
-    """A session of an ordinary role that may read and make tables in the schema."""
+@pytest.fixture(scope="module")
+def logged_in(db: Session, role: str, database: str) -> Iterator[Session]:
+    """A session of an ordinary role that may read and make tables in the schema: it imports once for all tests."""
     db.run(f"GRANT USAGE, CREATE ON SCHEMA t_custom TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA t_custom TO {role}")
     session = connect_to(database, user=role)
-    session.run("SET search_path = t_custom; SET keras_automl.sessions = 0")
     yield session
     session.close()
 
 
 @pytest.fixture
+def plain(logged_in: Session) -> Session:
+    """That session as one that was just opened, in the schema."""
+    assert is_as_new(logged_in)
+    logged_in.run("SET search_path = t_custom; SET keras_automl.sessions = 0")
+    return logged_in
+
+
+@pytest.fixture(scope="module")
 def role(db: Session) -> Iterator[str]:
     name = "automl_custom_plain"
     db.run(f"DROP ROLE IF EXISTS {name}")  # a run that was ended in the middle has left it
@@ -647,7 +653,7 @@ def report_of(session: Session, order: str) -> VisitReport:
 
 
 def test_orders_bring_neither_bytes_nor_facts(db: Session, plain: Session, loaded: str, marker: Path) -> None:
-    plain.run("CREATE TABLE stolen AS SELECT * FROM madlib.t_attacked")
+    plain.run("DROP TABLE IF EXISTS stolen; CREATE TABLE stolen AS SELECT * FROM madlib.t_attacked")
     evil = pickle.dumps(Touch(str(marker))).hex()
     for name in ("t_custom.stolen", "stolen", 'stolen" UNION SELECT name, object FROM t_custom."stolen'):
         assert plain.error_of(OPEN, SessionSetup(functions=name).to_json()).sqlstate == "42501"

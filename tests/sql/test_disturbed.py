@@ -40,7 +40,7 @@ def prepared(db: Session) -> Session:
     """A session in a schema with packed tables and a library."""
     make_iris(db)
     load(db, "lib", dense(3))
-    db.run("SET keras_automl.sessions = 2")
+    db.run("SET keras_automl.sessions = 1")
     return db
 
 

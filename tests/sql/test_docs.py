@@ -35,13 +35,49 @@ def statements_of(block: str) -> list[str]:
     return [statement for statement in re.split(r";[ ]*$", block, flags=re.M) if statement.strip()]
 
 
-def run_blocks(db: Session, document: str) -> None:
+# A search that has a budget takes the whole of it. That the statements run is seen from a few trials as well.
+BUDGET = "budget := '1 min'"
+FEW = '{"automl_method": "hyperopt", "automl_params": "algorithm=rand, num_configs=2, num_iterations=5, keep=best"}'
+
+
+def run_blocks(db: Session, document: str, few: bool = True) -> None:
+    """Run the blocks of a document; with `few` a search that has a budget makes a few trials only."""
     for number, block in enumerate(blocks_of(document), 1):
         for statement in statements_of(block):
             try:
-                db.run(statement)
+                db.run(statement.replace(BUDGET, f"{BUDGET}, params := '{FEW}'") if few else statement)
             except Exception as error:
                 pytest.fail(f"{document}, SQL block {number}: {error}\n{statement}")
+
+
+class Psql:
+    """A psql in the schema of a session, which runs blocks: one for all, because a new session imports TensorFlow again."""
+
+    _AS_NEW = "\n\\t off\n\\pset format aligned\n\\echo done\n"
+
+    def __init__(self, db: Session) -> None:
+        command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", db.dsn]
+        options = {**os.environ, "PGOPTIONS": f"-c search_path={db.value('SELECT current_schema()')}"}
+        pipe = subprocess.PIPE
+        self._psql = subprocess.Popen(command, env=options, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+    def __enter__(self) -> Psql:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._psql.communicate()
+
+    def run(self, block: str) -> None:
+        """Run a block; it is a failure of the test if psql says anything but rows, or ends."""
+        assert self._psql.stdin is not None and self._psql.stdout is not None
+        self._psql.stdin.write(block + self._AS_NEW)
+        self._psql.stdin.flush()
+        said = []
+        for line in self._psql.stdout:
+            if line == "done\n":
+                return
+            said.append(line)
+        pytest.fail(f"psql has ended: {''.join(said)}\n{block}")
 
 
 def sections() -> dict[str, str]:
@@ -59,28 +95,40 @@ def first_cells(text: str) -> set[str]:
 # --- the blocks run -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each not in (REFERENCE, OUT_AND_IN)])
-def test_every_sql_block_runs(iris: Session, document: str) -> None:
+RUN = [each for each in DOCUMENTS if each not in (REFERENCE, OUT_AND_IN)]
+WHOLE = [pytest.param(each, False, marks=pytest.mark.soak) for each in RUN if BUDGET in "".join(blocks_of(each))]
+
+
+@pytest.mark.parametrize(("document", "few"), [*((each, True) for each in RUN), *WHOLE])
+def test_every_sql_block_runs(iris: Session, document: str, few: bool) -> None:
     iris.run("SET client_min_messages = warning; " + (EXAMPLES / "penguins.sql").read_text() + "RESET client_min_messages")
-    run_blocks(iris, document)
+    run_blocks(iris, document, few)
 
 
-def test_a_model_goes_out_and_comes_in(iris: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+OF_ONNX = r"^session = onnxruntime[\s\S]*|^.*onnx.*\n"  # whose packages take many seconds; test_model_files.py has more of it
+
+
+@pytest.mark.parametrize("onnx", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["without ONNX", "all"])
+def test_a_model_goes_out_and_comes_in(iris: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, onnx: bool) -> None:
+    import keras
+
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("keras.src.trainers.trainer.model_supports_jit", lambda _: False)  # XLA takes long, and changes nothing
     known: dict[str, Any] = {}
-    psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", iris.dsn]
-    options = {**os.environ, "PGOPTIONS": f"-c search_path={iris.value('SELECT current_schema()')}"}
-    for kind, block in re.findall(r"^```(sql|psql|python)\n(.*?)^```", text_of(OUT_AND_IN), re.M | re.S):
-        if kind == "sql":
-            for statement in statements_of(block):
-                iris.run(statement)
-        elif kind == "psql":
-            said = subprocess.run(psql, input=block, env=options, capture_output=True, text=True)
-            assert said.returncode == 0, said.stderr
-        else:
-            exec(block, known)
+    with Psql(iris) as psql:
+        for kind, whole in re.findall(r"^```(sql|psql|python)\n(.*?)^```", text_of(OUT_AND_IN), re.M | re.S):
+            block = whole if onnx else re.sub(OF_ONNX, "", whole, flags=re.M)
+            if kind == "sql":
+                for statement in statements_of(block):
+                    iris.run(statement)
+            elif kind == "psql":
+                psql.run(block)
+            else:
+                exec(block, known)
     assert known["after"]["loss"] < known["before"]["loss"]
-    assert np.allclose(known["winner"].predict(known["x"], verbose=0), known["outputs"], atol=1e-5)
+    saved = keras.models.load_model("winner.keras").get_weights()
+    assert all(map(np.array_equal, saved, known["winner"].get_weights()))
+    assert not onnx or np.allclose(known["winner"](known["x"]), known["outputs"], atol=1e-5)
     assert json.loads(Path("winner.json").read_text())["keras_automl"] == known["about"]
     right = iris.value("SELECT count(*) FROM later JOIN later_predicted USING (id) WHERE class_text = dependent_var")
     assert right == round(known["after"]["accuracy"] * len(known["rows"]))

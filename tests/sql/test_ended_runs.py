@@ -10,7 +10,7 @@ import pytest
 
 from fix_calls import Call, waited
 from fix_db import Session, connect_to
-from fix_search import PAGE_COMPILE, dense, in_schema, load, make_iris, search
+from fix_search import PAGE_COMPILE, dense, enter, lent, load, make_iris, search
 
 RESULT = """SELECT mst_key, compile_params, fit_params, md5(model_weights), training_loss, validation_loss, metrics_iters
     FROM {0} JOIN {0}_info USING (mst_key) ORDER BY 1"""
@@ -32,36 +32,25 @@ def bounded(session: Session, name: str, method: str, params: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def schema(database: str) -> str:
-    session = in_schema(database, "t_ended")
-    make_iris(session)
-    load(session, "lib", dense(3))
-    session.close()
-    return database
-
-
-@pytest.fixture(scope="module")
-def callers(schema: str) -> Iterator[list[Session]]:
-    """The session of `caller` that the test before has left, with those that were kept for it."""
-    sessions: list[Session] = []
-    yield sessions
-    for session in sessions:
-        session.close()
+def prepared(quick: Session) -> Iterator[Session]:
+    """A session in a schema with packed tables and a library."""
+    with lent(quick, "t_ended") as session:
+        make_iris(session)
+        load(session, "lib", dense(3))
+        yield session
 
 
 @pytest.fixture
-def caller(schema: str, callers: list[Session]) -> Session:
-    """A session in that schema, which trains on two others."""
-    if not callers or callers[0].closed:
-        callers[:] = [connect_to(schema)]
-    callers[0].run("RESET ALL; SET search_path = t_ended; SET keras_automl.sessions = 2; SET keras_automl.kept_sessions = 16")
-    callers[0].notices.clear()
-    return callers[0]
+def caller(prepared: Session) -> Session:
+    """That session as one that was just opened, which trains on two others."""
+    enter(prepared, "t_ended")
+    prepared.run("SET keras_automl.sessions = 2")
+    return prepared
 
 
 def test_a_time_that_is_over_delivers_and_its_decisions_repeat_it(caller: Session) -> None:
     caller.notices.clear()
-    limit = 12 if caller.is_greenplum else 4
+    limit = 12 if caller.is_greenplum else 2
     bounded(caller, "timed", "asha", f"R=4, eta=2, max_time={limit} s")
     run, status, ended_by, decisions = caller.fetch(LAST)[0]
     assert (status, ended_by) == ("stopped", "max_time")
@@ -133,8 +122,8 @@ def test_a_table_that_took_the_name_meanwhile_is_left_alone(caller: Session) -> 
     assert caller.fetch(RESULT.format("renamed")) == caller.fetch(RESULT.format("alone"))
 
 
-def test_somebody_stops_it(schema: str, caller: Session, role: str) -> None:
-    other = connect_to(schema)
+def test_somebody_stops_it(database: str, caller: Session, role: str) -> None:
+    other = connect_to(database)
     call = Call(caller, lambda session: bounded(session, "stopped", "hyperopt", "num_configs=1000, num_iterations=2"))
     trained = """SELECT count(*) FROM madlib.automl_trials t JOIN madlib.automl_runs r USING (run_id)
         WHERE r.alive AND t.status = 'finished'"""
@@ -162,9 +151,9 @@ def test_somebody_stops_it(schema: str, caller: Session, role: str) -> None:
     other.close()
 
 
-def test_anybody_can_take_an_advisory_lock_and_stops_nothing_by_that(schema: str, caller: Session, role: str) -> None:
-    other = connect_to(schema)
-    forger = connect_to(schema, user=role)
+def test_anybody_can_take_an_advisory_lock_and_stops_nothing_by_that(database: str, caller: Session, role: str) -> None:
+    other = connect_to(database)
+    forger = connect_to(database, user=role)
     call = Call(caller, lambda session: bounded(session, "forged", "hyperopt", "num_configs=6, num_iterations=3"))
     try:
         assert waited(lambda: other.value(RUNNING) is not None or not call.is_alive(), 90.0)

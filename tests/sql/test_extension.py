@@ -259,6 +259,7 @@ def test_an_ordinary_role_searches_from_beginning_to_end(db: Session, role: str,
     session = connect(user=role)
     make_iris(session)
     load(session, "lib", dense(3))
+    session.run("SET keras_automl.sessions = 1")
     search(session, "out", validation_table="val")
     executor = "segments" if db.is_greenplum else "sessions"
     assert session.notices[-1].startswith("INFO:  bracket s=")

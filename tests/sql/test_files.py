@@ -234,7 +234,7 @@ def test_a_file_of_keras_predicts_and_trains_on(clean: Session, saved: bytes, tm
     clean.run("SELECT madlib.madlib_keras_predict_byom('files', 1, 'iris_test', 'id', 'attributes', 'of_file', 'value')")
     (tmp_path / "model.keras").write_bytes(saved)
     rows = clean.fetch("SELECT attributes::float8[] AS x, dependent_var AS y FROM iris_test JOIN of_file USING (id)")
-    expected = keras.models.load_model(tmp_path / "model.keras").predict(np.array([row.x for row in rows]), verbose=0)
+    expected = np.asarray(keras.models.load_model(tmp_path / "model.keras")(np.array([row.x for row in rows])))
     assert np.allclose([row.y for row in rows], expected, atol=1e-6)
     clean.run(FIT.replace("'lib', 1", "'files', 1"), "of_table")
     clean.run("DROP TABLE of_table_summary")

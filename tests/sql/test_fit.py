@@ -10,25 +10,24 @@ import psycopg2
 import pytest
 
 from fix_db import Session
-from fix_search import FRAGILE, SMALL, dense, in_schema, load, make_iris, sequential
+from fix_search import FRAGILE, SMALL, dense, lent, load, make_iris, sequential
 
 COMPILE = "optimizer='Adam(lr=0.05)',loss='categorical_crossentropy',metrics=['accuracy']"
 WEIGHTS = "SELECT mst_key, md5(model_weights) FROM {} ORDER BY 1"
 
 
 @pytest.fixture(scope="module")
-def db(database: str) -> Iterator[Session]:
+def db(quick: Session) -> Iterator[Session]:
     """A session that trains in itself, with packed tables, a library, and a selection of four configurations."""
-    session = in_schema(database, "t_fit")
-    make_iris(session)
-    embedding = {"input_dim": 2, "output_dim": 2, "batch_input_shape": [None, 4]}
-    fragile = sequential(("Embedding", embedding), ("Flatten", {}), ("Dense", {"units": 3, "activation": "softmax"}))
-    load(session, "lib", dense(3), dense(3), dense(5), dense(3, inputs=5), dense(3), fragile)
-    session.run("SET keras_automl.sessions = 0")
-    session.run("SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], %s, %s)",
-                [COMPILE, COMPILE.replace("Adam", "SGD")], ["batch_size=8", "batch_size=16"])  # fmt: skip
-    yield session
-    session.close()
+    with lent(quick, "t_fit") as session:
+        make_iris(session)
+        embedding = {"input_dim": 2, "output_dim": 2, "batch_input_shape": [None, 4]}
+        fragile = sequential(("Embedding", embedding), ("Flatten", {}), ("Dense", {"units": 3, "activation": "softmax"}))
+        load(session, "lib", dense(3), dense(3), dense(5), dense(3, inputs=5), dense(3), fragile)
+        session.run("SET keras_automl.sessions = 0")
+        session.run("SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], %s, %s)",
+                    [COMPILE, COMPILE.replace("Adam", "SGD")], ["batch_size=8", "batch_size=16"])  # fmt: skip
+        yield session
 
 
 def fit_multiple(db: Session, name: str, /, **given: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ FUNCTIONS = f"""SELECT proname AS name, array_agg(DISTINCT argument) AS argument
 HEADS = r"\]\([^)]*\)|argument \| type \| default \| rule|key \| default \| meaning|column \| type \| meaning|```\w*"
 
 
+@cache
 def usage(db: Session, name: str) -> str:
     """The help of a function; that which takes one text, a table's name, tells it without an argument."""
     argument = "" if name == "gpu_configuration" else "'usage'"

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from fix_db import MADLIB, Session
-from fix_search import COMPILE, FIT, SMALL, dense, in_schema, load, make_iris
+from fix_search import COMPILE, FIT, SMALL, dense, lent, load, make_iris
 
 PARAMS = {"compile_params": "optimizer='SGD',loss='mse'", "fit_params": "batch_size=64"}
 TRAINING = {"source_table": "train", "num_iterations": 1, "validation_table": "val", "name": "n", "description": "d"}
@@ -87,20 +87,19 @@ NEVER = ("42601", "42P02", "22P02")  # syntax, a parameter that is none: text be
 
 
 @pytest.fixture(scope="module")
-def ready(database: str) -> Iterator[Session]:
+def ready(quick: Session) -> Iterator[Session]:
     """A session that trains in itself, with everything that the calls need, and a table that nobody may touch."""
-    session = in_schema(database, "t_hostile")
-    make_iris(session)
-    load(session, "lib", dense(3))
-    session.run("SET keras_automl.sessions = 0; CREATE TABLE canary AS SELECT 1 AS one; SET client_min_messages = error")
-    session.run("SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], ARRAY[%s], ARRAY['batch_size=64'])",
-                PARAMS["compile_params"])  # fmt: skip
-    call(session, "madlib_keras_fit", {**CALLS["madlib_keras_fit"], "model": "one"})
-    session.run("SELECT madlib.load_keras_model('own', (SELECT model_arch FROM one), (SELECT model_weights FROM one))")
-    session.run("SELECT madlib.load_top_k_accuracy_function('t_hostile_functions', 2)")
-    yield session
-    session.run("DROP TABLE madlib.t_hostile_functions")
-    session.close()
+    with lent(quick, "t_hostile") as session:
+        make_iris(session)
+        load(session, "lib", dense(3))
+        session.run("SET keras_automl.sessions = 0; CREATE TABLE canary AS SELECT 1 AS one; SET client_min_messages = error")
+        session.run("SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], ARRAY[%s], ARRAY['batch_size=64'])",
+                    PARAMS["compile_params"])  # fmt: skip
+        call(session, "madlib_keras_fit", {**CALLS["madlib_keras_fit"], "model": "one"})
+        session.run("SELECT madlib.load_keras_model('own', (SELECT model_arch FROM one), (SELECT model_weights FROM one))")
+        session.run("SELECT madlib.load_top_k_accuracy_function('t_hostile_functions', 2)")
+        yield session
+        session.run("DROP TABLE madlib.t_hostile_functions")
 
 
 def call(session: Session, function: str, arguments: dict[str, Any]) -> None:
@@ -131,7 +130,7 @@ TEXTS = [(function, argument) for function, given in CALLS.items() for argument,
 
 # Where any text is taken, each trains a network.
 FREE = [(function, argument) for function, argument in TEXTS if function in TRAINERS and argument in ("name", "description")]
-SOME = [(*each, STRINGS[::3] if each in FREE else STRINGS) for each in TEXTS]
+SOME = [(*each, STRINGS[::6] if each in FREE else STRINGS) for each in TEXTS]
 LONG = [pytest.param(*each, STRINGS, marks=pytest.mark.soak, id=f"{'-'.join(each)}-all") for each in FREE]
 NAMED = [pytest.param(*case, id="-".join(case[:2])) for case in SOME]
 
@@ -174,6 +173,11 @@ NOT_GIVEN = [
     ("madlib_keras_predict", "pred_type"), ("madlib_keras_predict_byom", "pred_type"),
     ("gpu_configuration", "source"),
 ]  # fmt: skip
+# It imports TensorFlow for each; that an empty text is one that was not given is tried once in test_gpus.py.
+LASTS = ("gpu_configuration", "source")
+ONE_EACH = [pytest.param(*each, marks=pytest.mark.soak if each == LASTS else ()) for each in NOT_GIVEN]
+# A search by default parameters is one of a single configuration.
+ONLY = {"compile_params_grid": "{'loss': ['mse'], 'optimizer': ['SGD']}", "fit_params_grid": "{'batch_size': [64]}"}
 # Columns that differ between two calls.
 OF_A_CALL = ("__internal_madlib_id__", "start_training_time", "end_training_time", "metrics_elapsed_time")
 
@@ -203,9 +207,11 @@ def plain(column: str, value: object) -> object:
     return None if column in OF_A_CALL else len(value) if isinstance(value, memoryview) else value
 
 
-@pytest.mark.parametrize(("function", "argument"), NOT_GIVEN)
+@pytest.mark.parametrize(("function", "argument"), ONE_EACH)
 def test_an_empty_text_was_not_given(ready: Session, function: str, argument: str) -> None:
     given = {key: value for key, value in CALLS.get(function, {"output_table": "made"}).items() if key != argument}
+    if argument in ("automl_method", "automl_params"):
+        given |= ONLY
     if argument == "automl_method":
         del given["automl_params"]
     results = []

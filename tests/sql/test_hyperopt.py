@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fix_db import EXAMPLES, Session
-from fix_search import ARCHITECTURES, FRAGILE, SMALL, Searched, in_schema, load, make_iris, search
+from fix_search import ARCHITECTURES, FRAGILE, SMALL, Searched, lent, load, make_iris, search, seen
 
 SMALL_RUN = "num_configs=4, num_iterations=2"
 RESULT = """SELECT mst_key, model_id, compile_params, fit_params, md5(model_weights), training_loss, validation_loss
@@ -20,21 +20,22 @@ def hyperopt(session: Session, name: str, /, **given: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def proposed(database: str) -> Iterator[Searched]:
+def proposed(database: str, quick: Session) -> Iterator[Searched]:
     """The page's Hyperopt example as it stands in examples/hyperopt.sql, run once on sessions."""
-    session = in_schema(database, "t_proposed")
-    make_iris(session)
-    for name, packed in (("iris_train_packed", "train"), ("iris_test_packed", "val")):
-        session.run(f"ALTER TABLE {packed} RENAME TO {name}; ALTER TABLE {packed}_summary RENAME TO {name}_summary")
-    models = ((ARCHITECTURES / f"page_{name}_hidden_layers.json").read_text() for name in ("two", "three"))
-    load(session, "model_arch_library", *models)
-    session.notices.clear()
-    text = (EXAMPLES / "hyperopt.sql").read_text()
-    for statement in re.split(r";[^\n]*$", re.sub(r"^\\.*$", "", text, flags=re.M), flags=re.M):
-        if re.search(r"^(SELECT|DROP)", statement, re.M):
-            session.run(statement)
-    yield Searched(session, list(session.notices), 0.0, session.value("SELECT max(run_id) FROM madlib.automl_runs"))
-    session.close()
+    with lent(quick, "t_proposed") as session:
+        make_iris(session)
+        for name, packed in (("iris_train_packed", "train"), ("iris_test_packed", "val")):
+            session.run(f"ALTER TABLE {packed} RENAME TO {name}; ALTER TABLE {packed}_summary RENAME TO {name}_summary")
+        models = ((ARCHITECTURES / f"page_{name}_hidden_layers.json").read_text() for name in ("two", "three"))
+        load(session, "model_arch_library", *models)
+        session.notices.clear()
+        text = (EXAMPLES / "hyperopt.sql").read_text()
+        for statement in re.split(r";[^\n]*$", re.sub(r"^\\.*$", "", text, flags=re.M), flags=re.M):
+            if re.search(r"^(SELECT|DROP)", statement, re.M):
+                session.run(statement)
+        found = seen(database, "t_proposed", session)
+    yield found
+    found.db.close()
 
 
 # --- the page's example -------------------------------------------------------------------------------------------------

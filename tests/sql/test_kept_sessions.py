@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import psycopg2
 import pytest
 
 from fix_calls import waited
-from fix_db import Session
+from fix_db import KEEPS, Session, connect_to, is_as_new
 from fix_search import dense, load, make_iris, search, sequential
 
-KEPT = """SELECT pid FROM pg_stat_activity
-    WHERE application_name = 'keras_automl kept' AND datname = current_database() AND usename = %s"""
+KEPT = "SELECT pid FROM pg_stat_activity WHERE application_name = 'keras_automl kept' AND datname = current_database()"
 COMPILE = "{'loss': ['categorical_crossentropy'], 'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.01, 0.1, 'log']}]}"
 FIT = "{'batch_size': [8], 'epochs': [1]}"
 WEIGHTS = "SELECT md5(string_agg(model_weights, '' ORDER BY mst_key)) FROM {}"
 LOSSES = "SELECT mst_key, training_loss FROM {}_info ORDER BY 1"
 
 
+@pytest.fixture(scope="module")
+def callers(database: str) -> Iterator[list[Session]]:
+    """The session of `caller` that the test before has left, with those that are kept for it."""
+    sessions: list[Session] = []
+    yield sessions
+    for session in sessions:
+        session.close()
+
+
 @pytest.fixture
-def caller(connect: Callable[..., Session], db: Session) -> Session:
-    """A session that keeps its sessions, and a search's tables in its schema; `db` looks on."""
+def caller(callers: list[Session], database: str, db: Session) -> Session:
+    """A session that keeps its sessions, and a search's tables in the schema of `db`, which looks on."""
     make_iris(db)
     load(db, "lib", dense(3), dense(3, activation="sigmoid"))
-    return connect()
+    if not callers or callers[0].closed:
+        callers[:] = [connect_to(database)]
+    assert is_as_new(callers[0])
+    callers[0].run(f"SET search_path = {db.value('SELECT current_schema()')}; {KEEPS}")
+    return callers[0]
+
+
+@pytest.fixture
+def bare(caller: Session, db: Session) -> Session:
+    """That session when nothing is kept for it."""
+    caller.value("SELECT madlib.automl_release()")
+    assert waited(lambda: not kept(db), 20)
+    return caller
 
 
 def small(session: Session, name: str, sessions: int = 1, **given: object) -> None:
@@ -34,27 +55,23 @@ def small(session: Session, name: str, sessions: int = 1, **given: object) -> No
 
 
 def kept(session: Session, role: str | None = None) -> set[int]:
-    """The processes of sessions that are kept in the database of this test run, those of other tests left out."""
-    found = session.fetch(KEPT, role or session.value("SELECT current_user::text"))
+    """The processes of sessions that are kept in the database of this test run, those of other files left out."""
+    found = session.fetch(f"{KEPT} AND usename = %s", role or session.value("SELECT current_user::text"))
     return {pid for (pid,) in found} - BEFORE
 
 
 BEFORE: set[int] = set()
 
 
-@pytest.fixture(autouse=True)
-def of_this_test(db: Session) -> None:
-    """Let what earlier tests have kept be none of these."""
-    db.value("SELECT madlib.automl_release()")
-    BEFORE.clear()
-    BEFORE.update(pid for (pid,) in db.fetch(KEPT, db.value("SELECT current_user::text")))
+@pytest.fixture(scope="module", autouse=True)
+def of_this_file(database: str) -> None:
+    """Let what the tests of other files have kept be none of these."""
+    with closing(connect_to(database)) as session:
+        BEFORE.update(pid for (pid,) in session.fetch(KEPT))
 
 
 def test_the_next_call_has_the_same_sessions_and_makes_the_same_bits(caller: Session, db: Session) -> None:
-    caller.run("SET keras_automl.keep_sessions = 0")
-    small(caller, "alone", sessions=2)
-    assert not kept(db)
-    caller.run("SET keras_automl.keep_sessions = 60")
+    small(db, "alone", sessions=0)
     small(caller, "first", sessions=2)
     first = kept(db)
     assert first
@@ -95,28 +112,50 @@ def test_a_kept_session_holds_nothing_but_its_place_among_the_kept(caller: Sessi
     assert db.value("SELECT kept_sessions FROM madlib.automl_doctor() WHERE segment = -1") >= len(pids)
 
 
-def test_they_end_when_asked_and_with_their_caller(caller: Session, connect: Callable[..., Session], db: Session) -> None:
+def test_a_call_sees_what_was_changed_since_the_last_one(caller: Session, db: Session) -> None:
+    """The architecture of an id, the rows, and the functions of a table are those of now."""
+    small(caller, "found", model_id_list=[1])
+    first = kept(db)
+    hidden = {"units": 7, "activation": "relu", "batch_input_shape": [None, 4]}
+    wider = sequential(("Dense", hidden), ("Dense", {"units": 3, "activation": "softmax"}))
+    db.run("UPDATE lib SET model_arch = %s WHERE model_id = 1", wider)
+    small(caller, "wider", model_id_list=[1])
+    assert kept(db) == first
+    small(db, "wider_alone", sessions=0, model_id_list=[1])
+    assert caller.value(WEIGHTS.format("wider")) == caller.value(WEIGHTS.format("wider_alone"))
+    assert caller.value("SELECT max(octet_length(model_weights)) FROM wider") == 4 * (4 * 7 + 7 + 7 * 3 + 3)
+
+
+def test_another_role_in_the_same_session_has_others_and_all_end_with_it(db: Session, role: str, caller: Session) -> None:
+    db.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {db.value('SELECT current_schema()')} TO {role}")
+    small(caller, "mine")
+    first = kept(db)
+    assert first
+    caller.run(f"SET ROLE {role}")
+    small(caller, "others")
+    assert waited(lambda: not kept(db) & first, 20)
+    assert kept(db, role)
+    caller.close()
+    assert waited(lambda: not kept(db, role), 20)
+
+
+def test_they_end_when_asked(caller: Session, db: Session) -> None:
     small(caller, "found")
     number = len(kept(db))
     assert number > 0
     assert caller.value("SELECT madlib.automl_release()") == number
     assert waited(lambda: not kept(db), 20)
     assert caller.value("SELECT madlib.automl_release()") == 0
-    other = connect()
-    small(other, "other")
-    assert kept(db)
-    other.close()
-    assert waited(lambda: not kept(db), 20)
 
 
 @pytest.mark.postgresql("Greenplum 6 ends no idle session by itself")
 @pytest.mark.soak
-def test_they_end_by_themselves(caller: Session, db: Session) -> None:
-    caller.run("SET keras_automl.keep_sessions = 1")
-    small(caller, "found")
+def test_they_end_by_themselves(bare: Session, db: Session) -> None:
+    bare.run("SET keras_automl.keep_sessions = 1")
+    small(bare, "found")
     assert waited(lambda: not kept(db), 20)
-    small(caller, "again")  # on new ones: what has ended is found out
-    assert caller.value(WEIGHTS.format("again")) == caller.value(WEIGHTS.format("found"))
+    small(bare, "again")  # on new ones: what has ended is found out
+    assert bare.value(WEIGHTS.format("again")) == bare.value(WEIGHTS.format("found"))
 
 
 @pytest.mark.soak
@@ -150,53 +189,27 @@ def test_other_conditions_are_other_sessions(
     assert plain.value(WEIGHTS.format("first")) == plain.value(WEIGHTS.format("second"))
 
 
-def test_another_role_in_the_same_session_has_others(db: Session, role: str, caller: Session) -> None:
-    db.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {db.value('SELECT current_schema()')} TO {role}")
-    small(caller, "mine")
-    first = kept(db)
-    assert first
-    caller.run(f"SET ROLE {role}")
-    small(caller, "others")
-    assert waited(lambda: not kept(db) & first, 20)
-    assert kept(db, role)
-
-
 @pytest.mark.soak
-def test_only_so_many_are_kept(caller: Session, db: Session) -> None:
+def test_only_so_many_are_kept(bare: Session, db: Session) -> None:
     held = db.value(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = 27495 AND granted"
     )
-    caller.run(f"SET keras_automl.kept_sessions = {held + 1}")
-    small(caller, "found", sessions=2)
+    bare.run(f"SET keras_automl.kept_sessions = {held + 1}")
+    small(bare, "found", sessions=2)
     assert len(kept(db)) <= 1
-    caller.run("SET keras_automl.kept_sessions = 0")
-    small(caller, "again")
+    bare.run("SET keras_automl.kept_sessions = 0")
+    small(bare, "again")
     assert waited(lambda: not kept(db), 20)
 
 
 @pytest.mark.soak
-def test_none_is_kept_when_a_call_ends_badly(caller: Session, db: Session) -> None:
-    small(caller, "found")
+def test_none_is_kept_when_a_call_ends_badly(bare: Session, db: Session) -> None:
+    small(bare, "found")
     assert kept(db)
-    threading.Timer(1.5, lambda: db.run("SELECT pg_cancel_backend(%s)", caller.info.backend_pid)).start()
+    threading.Timer(1.5, lambda: db.run("SELECT pg_cancel_backend(%s)", bare.info.backend_pid)).start()
     with pytest.raises(psycopg2.errors.QueryCanceled):
-        small(caller, "cancelled", automl_params="R=20000, eta=100")
+        small(bare, "cancelled", automl_params="R=20000, eta=100")
     assert waited(lambda: not kept(db), 20)
-
-
-def test_a_call_sees_what_was_changed_since_the_last_one(caller: Session, db: Session) -> None:
-    """The architecture of an id, the rows, and the functions of a table are those of now."""
-    small(caller, "found", model_id_list=[1])
-    first = kept(db)
-    hidden = {"units": 7, "activation": "relu", "batch_input_shape": [None, 4]}
-    wider = sequential(("Dense", hidden), ("Dense", {"units": 3, "activation": "softmax"}))
-    db.run("UPDATE lib SET model_arch = %s WHERE model_id = 1", wider)
-    small(caller, "wider", model_id_list=[1])
-    assert kept(db) == first
-    caller.run("SET keras_automl.keep_sessions = 0")
-    small(caller, "wider_alone", model_id_list=[1])
-    assert caller.value(WEIGHTS.format("wider")) == caller.value(WEIGHTS.format("wider_alone"))
-    assert caller.value("SELECT max(octet_length(model_weights)) FROM wider") == 4 * (4 * 7 + 7 + 7 * 3 + 3)
 
 
 @pytest.mark.soak

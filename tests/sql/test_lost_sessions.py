@@ -24,7 +24,7 @@ from fix_cluster import Caller, Packed, all_idle, training
 from fix_db import Session
 from fix_search import load, make_iris, sequential
 
-pytestmark = [pytest.mark.keeps_none, pytest.mark.postgresql("on Greenplum a search needs all its sessions")]
+pytestmark = pytest.mark.postgresql("on Greenplum a search needs all its sessions")
 
 PATIENCE = 90.0  # seconds
 NETWORK = sequential(
@@ -41,7 +41,7 @@ def caller(db: Session, role: str, connect: Callable[..., Session]) -> Session:
     session = connect(user=role)
     make_iris(session)
     load(session, "nets", NETWORK)
-    session.run("SET keras_automl.sessions = 2")
+    session.run("SET keras_automl.keep_sessions = 0; SET keras_automl.sessions = 2")
     return session
 
 
@@ -74,7 +74,8 @@ def limit(watcher: Session, role: str, connections: int) -> None:
 
 
 def test_the_search_goes_on_with_the_session_that_is_left(db: Session, caller: Session, role: str) -> None:
-    untouched = small_search(caller, "untouched", **PAGE)
+    db.run("SET keras_automl.sessions = 0")
+    untouched = small_search(db, "untouched", **PAGE)
 
     def interfere(watcher: Session) -> None:
         limit(watcher, role, 3)  # the caller, the record, and the other session
@@ -181,6 +182,7 @@ def stopped(session: Session) -> None:
 
 
 def test_a_session_that_is_stopped_does_not_keep_the_caller_from_being_cancelled(db: Session, caller: Session) -> None:
+    caller.run("SET keras_automl.sessions = 1")
     call = Call(caller, stopped)
     assert waited(lambda: at_work_on("automl_visit")(db) or not call.is_alive(), PATIENCE)
     pids = [pid for (pid,) in db.fetch(PIDS, "keras_automl session 1")]
@@ -227,7 +229,7 @@ def test_what_a_role_carries_does_not_reach_sessions_and_record(
     assert carrying.value("SHOW default_transaction_read_only") == "on"
     for setting in ("default_transaction_read_only = off", "exit_on_error = off", "statement_timeout = 0"):
         carrying.run(f"SET {setting}")
-    carrying.run("SET keras_automl.sessions = 2")
+    carrying.run("SET keras_automl.keep_sessions = 0; SET keras_automl.sessions = 2")
     assert small_search(carrying, "carried") == plain
     assert [notice for notice in carrying.notices if "runs in this session" in notice] == []
     assert carrying.value("SELECT status FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1") == "finished"

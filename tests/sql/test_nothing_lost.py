@@ -16,7 +16,6 @@ from fix_calls import begun, waited
 from fix_db import Session, connect_to, scratch_database
 from fix_search import COMPILE, FIT, load, make_iris, search, sequential
 
-pytestmark = pytest.mark.alone
 PATIENCE = 90.0
 NET = sequential(
     ("Dense", {"units": 20, "activation": "relu", "batch_input_shape": [None, 4]}),
@@ -45,6 +44,10 @@ def small(session: Session, name: str = "made") -> None:
 
 
 def some_seconds(session: Session, name: str = "made") -> None:
+    search(session, name, automl_params="R=9, eta=3", fit_params_grid="{'batch_size': [1], 'epochs': [3]}", random_state=5)
+
+
+def many_seconds(session: Session, name: str = "made") -> None:
     search(session, name, automl_params="R=27, eta=3", fit_params_grid="{'batch_size': [1], 'epochs': [2]}", random_state=5)
 
 
@@ -136,15 +139,21 @@ LOCKS = [
 ]
 
 
-@pytest.mark.parametrize("locks", [LOCKS[:2], pytest.param(LOCKS[2:], marks=pytest.mark.soak)], ids=["some", "the others"])
+@pytest.mark.parametrize(
+    ("statement", "locks"),
+    [
+        pytest.param(some_seconds, ["; ".join(LOCKS[:2])], id="two at once"),
+        pytest.param(many_seconds, LOCKS, marks=pytest.mark.soak, id="each"),
+    ],
+)
 def test_locks_on_the_record_do_not_disturb_a_search(
-    prepared: Session, connect: Callable[..., Session], locks: list[str]
+    prepared: Session, connect: Callable[..., Session], statement: Callable[[Session], None], locks: list[str]
 ) -> None:
-    some_seconds(prepared)
+    statement(prepared)
     expected = prepared.value(MD5.format("made"))
     drop_made(prepared)
     watcher, other = connect(), connect()
-    call = begun(watcher, prepared, some_seconds)
+    call = begun(watcher, prepared, statement)
     for lock in locks:
         other.run(f"BEGIN; {lock}")
         time.sleep(2.3)  # longer than the record's own lock_timeout
@@ -172,6 +181,7 @@ def stopped(pid: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.alone
 @pytest.mark.postgresql("processes of the cluster may be on another host")
 @pytest.mark.parametrize("statement", [long, pytest.param(large, marks=pytest.mark.soak)])
 def test_a_search_whose_record_does_not_answer_is_cancelled_within_a_second(
@@ -192,6 +202,7 @@ def test_a_search_whose_record_does_not_answer_is_cancelled_within_a_second(
     assert watcher.fetch(STATUS) == [("cancelled", False)]  # whatever the stopped process still wrote
 
 
+@pytest.mark.alone
 def test_a_search_with_large_states_that_are_not_saved_is_cancelled_within_a_second(
     prepared: Session, connect: Callable[..., Session]
 ) -> None:
@@ -210,10 +221,11 @@ def test_a_search_with_large_states_that_are_not_saved_is_cancelled_within_a_sec
 
 
 def test_a_run_is_alive_while_its_caller_keeps_it(prepared: Session, connect: Callable[..., Session]) -> None:
-    watcher = connect()
-    call = begun(watcher, prepared, long)
+    caller, watcher = connect(), connect()
+    caller.run("SET keras_automl.sessions = 1")
+    call = begun(watcher, caller, long)
     assert watcher.fetch(STATUS) == [("running", True)]
-    watcher.run("SELECT pg_terminate_backend(%s)", prepared.info.backend_pid)
+    watcher.run("SELECT pg_terminate_backend(%s)", caller.info.backend_pid)
     call.join(PATIENCE)
     assert waited(lambda: watcher.fetch(STATUS) == [("running", False)], 5)
 
@@ -283,7 +295,8 @@ def test_nobody_can_make_the_tidying_delete_what_counts(db: Session, role: str, 
 
 
 def test_tidying_leaves_the_latest_state_and_those_that_are_said_to_be_kept(db: Session) -> None:
-    db.run("DELETE FROM madlib.automl_runs")  # large states of cancelled searches are a reason to let more lie
+    # Large states of cancelled searches are a reason to let more lie.
+    db.run("DELETE FROM madlib.automl_runs WHERE status <> 'finished'")
     run = db.value("INSERT INTO madlib.automl_runs (method) VALUES ('hyperband') RETURNING run_id")
     columns = "run_id, mst_key, iteration, visits, state"
     for visits in range(1, 15):

@@ -145,7 +145,7 @@ def test_the_trained_winner_as_keras_predicts(searched: Searched, quick: Session
     model.set_weights(
         [part.reshape(array.shape) for part, array in zip(np.split(flat, cuts), model.get_weights(), strict=True)]
     )
-    expected = model.predict(np.array([values for _, values in rows], np.float32), verbose=0)
+    expected = np.asarray(model(np.array([values for _, values in rows], np.float32)))
     found = quick.fetch("SELECT id, array_agg(prob ORDER BY class_text) FROM t_quick.p_keras GROUP BY 1 ORDER BY 1")
     assert [number for number, _ in found] == [number for number, _ in rows]
     assert np.abs(np.array([values for _, values in found]) - expected).max() < 1e-6
@@ -154,11 +154,11 @@ def test_the_trained_winner_as_keras_predicts(searched: Searched, quick: Session
 
 
 def test_it_runs_on_a_session_of_its_own(hand: Session) -> None:
-    hand.run("SET keras_automl.sessions = 2; SET keras_automl.keep_sessions = 0")
+    hand.run("SET keras_automl.sessions = 2")
     try:
         assert rounded(predicted(hand, "'prob'")) == PROBABILITIES
     finally:
-        hand.run("SET keras_automl.sessions = 0; RESET keras_automl.keep_sessions")
+        hand.run("SET keras_automl.sessions = 0")
     ours = "application_name LIKE 'keras_automl predict%' AND datname = current_database()"
     assert hand.value(f"SELECT count(*) FROM pg_stat_activity WHERE {ours}") == 0
 

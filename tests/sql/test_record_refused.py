@@ -18,7 +18,7 @@ from fix_db import Session, connect_to
 from fix_own_server import OwnServer
 from fix_search import dense, in_schema, load, make_iris, search, sequential
 
-pytestmark = [pytest.mark.alone, pytest.mark.postgresql("Greenplum lets no trigger look at other tables")]
+pytestmark = pytest.mark.postgresql("Greenplum lets no trigger look at other tables")
 PATIENCE = 120.0
 MD5 = "SELECT md5(string_agg(md5(model_weights), ',' ORDER BY mst_key)) FROM {}"
 LAST = "SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs"

@@ -8,9 +8,9 @@ from functools import cache
 
 import pytest
 
-from fix_calls import Call
+from fix_calls import Call, waited
 from fix_db import CURRENT_SCHEMA, Session, connect_to
-from fix_search import PAGE_COMPILE, in_schema, load, make_iris, search, sequential
+from fix_search import PAGE_COMPILE, enter, lent, load, make_iris, search, sequential
 
 PATIENCE = 90.0  # seconds for a moment to come
 NET = sequential(
@@ -166,9 +166,9 @@ def terminate(watcher: Session, caller: int) -> None:
 
 
 def interrupted(dsn: str, statement: Statement, moment: Moment, end: End, sessions: int = 2) -> int:
-    """Begin a call, end it at a moment, and return the number of its run."""
+    """Begin a call in a session of its own, end it at a moment, and return the number of its run."""
     caller, watcher = opened(dsn), opened(dsn)
-    caller.run("SET keras_automl.sessions = %s", sessions)
+    caller.run("SET keras_automl.keep_sessions = 0; SET keras_automl.sessions = %s", sessions)
     before = watcher.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
     call = Call(caller, statement)
     try:
@@ -178,6 +178,7 @@ def interrupted(dsn: str, statement: Statement, moment: Moment, end: End, sessio
     finally:  # one whose moment has not come must not go on beside other tests
         watcher.run("SELECT pg_terminate_backend(%s)", caller.info.backend_pid)
     assert call.error is not None, "the call came to its end before it was to"
+    assert waited(lambda: not watcher.value("SELECT alive FROM madlib.automl_runs WHERE run_id = %s", run), PATIENCE)
     for session in (caller, watcher):
         session.close()
     return run
@@ -203,52 +204,54 @@ def opened(dsn: str) -> Session:
 
 
 @pytest.fixture(scope="module")
-def dsn(database: str) -> str:
-    """The database with a schema `t_resume`: packed tables, a library, and configurations."""
-    session = in_schema(database, "t_resume")
-    make_iris(session)
-    load(session, "lib", NET)
-    session.run(
-        "SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], ARRAY["
-        "$$loss='categorical_crossentropy',optimizer='Adam(lr=0.01)',metrics=['accuracy']$$,"
-        "$$loss='categorical_crossentropy',optimizer='SGD(lr=0.01)',metrics=['accuracy']$$],"
-        "ARRAY['batch_size=1,epochs=2', 'batch_size=2,epochs=3'])"
-    )
-    session.close()
+def prepared(quick: Session) -> Iterator[Session]:
+    """A session in a schema `t_resume`: packed tables, a library, and configurations."""
+    with lent(quick, "t_resume") as session:
+        make_iris(session)
+        load(session, "lib", NET)
+        session.run(
+            "SELECT madlib.load_model_selection_table('lib', 'mst', ARRAY[1], ARRAY["
+            "$$loss='categorical_crossentropy',optimizer='Adam(lr=0.01)',metrics=['accuracy']$$,"
+            "$$loss='categorical_crossentropy',optimizer='SGD(lr=0.01)',metrics=['accuracy']$$],"
+            "ARRAY['batch_size=1,epochs=2', 'batch_size=2,epochs=3'])"
+        )
+        yield session
+
+
+@pytest.fixture
+def dsn(prepared: Session, database: str) -> str:
+    """The database with that schema."""
     return database
 
 
 @pytest.fixture
-def caller(dsn: str) -> Iterator[Session]:
-    """A session in that schema; what a call makes is gone afterwards."""
-    session = opened(dsn)
-    yield session
-    session.close()
-    clean(dsn)
+def other(prepared: Session) -> Session:
+    """That session as one that was just opened, which leaves runs as they are."""
+    enter(prepared, "t_resume")
+    return prepared
 
 
-def clean(dsn: str) -> None:
-    cleaner = opened(dsn)
-    drop_made(cleaner)
-    cleaner.run("DELETE FROM madlib.automl_runs")
-    cleaner.close()
+@pytest.fixture
+def caller(other: Session) -> Iterator[Session]:
+    """The same; what a call makes is gone afterwards."""
+    yield other
+    enter(other, "t_resume")
+    drop_made(other)
+    other.run("DELETE FROM madlib.automl_runs WHERE model_output_table ~ 't_resume'")
 
 
 @cache
-def undisturbed(dsn: str, statement: Statement, seed: int) -> dict[str, object]:
+def undisturbed(session: Session, statement: Statement, seed: int) -> dict[str, object]:
     """Return what is in the tables of a call that nothing disturbs; it is made once for all tests that compare with it."""
-    session = opened(dsn)
+    enter(session, "t_resume")
     prepare(session, statement)
-    session.run("SET keras_automl.sessions = 2")
+    session.run("SET keras_automl.sessions = 0")
     statement(session, seed) if statement is tpe else statement(session)
-    found = contents(session)
-    session.close()
-    return found
+    return contents(session)
 
 
 SOAK = pytest.mark.soak
 CASES = [
-    pytest.param(hyperband, iterations(25), terminate, id="terminated in the middle"),
     pytest.param(tpe, iterations(15), cancel, id="by TPE", marks=SOAK),
     pytest.param(steered, iterations(30), terminate, id="the best iterations", marks=SOAK),
     pytest.param(long_hyperband, at_once, cancel, id="cancelled at once", marks=SOAK),
@@ -264,7 +267,11 @@ def test_the_tables_are_those_of_a_run_that_nothing_disturbed(
     dsn: str, caller: Session, statement: Statement, moment: Moment, end: End
 ) -> None:
     prepare(caller, statement)
-    run = interrupted(dsn, statement, moment, end)
+    require_the_same(caller, statement, interrupted(dsn, statement, moment, end))
+
+
+def require_the_same(caller: Session, statement: Statement, run: int) -> None:
+    """Let a run go on, on other sessions than before, and compare what it makes with what it would have made."""
     caller.run("SET keras_automl.sessions = 1; SET keras_automl.threads = 2")
     caller.run("SELECT madlib.automl_resume(%s)", run)
     row = "SELECT status, error, finished > started, alive, threads, sessions FROM madlib.automl_runs WHERE run_id = %s"
@@ -273,7 +280,7 @@ def test_the_tables_are_those_of_a_run_that_nothing_disturbed(
     assert caller.value("SELECT count(*) FROM madlib.automl_checkpoints WHERE run_id = %s", run) == 0
     assert caller.value("SELECT count(*) FROM madlib.automl_trials WHERE run_id = %s AND status <> 'finished'", run) == 0
     seed = caller.value("SELECT random_state FROM madlib.automl_runs WHERE run_id = %s", run)
-    assert contents(caller) == undisturbed(dsn, statement, seed)
+    assert contents(caller) == undisturbed(caller, statement, seed)
 
 
 @pytest.mark.soak
@@ -281,7 +288,7 @@ def test_checkpoints_that_are_lost_cost_time_and_nothing_else(dsn: str, caller: 
     run = interrupted(dsn, hyperband, iterations(25), cancel)
     caller.run("DELETE FROM madlib.automl_checkpoints WHERE run_id = %s AND mst_key %% 2 = 0", run)
     caller.run("SELECT madlib.automl_resume(%s)", run)
-    assert contents(caller) == undisturbed(dsn, hyperband, 11)
+    assert contents(caller) == undisturbed(caller, hyperband, 11)
 
 
 @pytest.mark.soak
@@ -308,27 +315,40 @@ def test_a_run_under_way_is_left_alone(dsn: str, caller: Session) -> None:
     ]
 
 
-# --- one search that was cancelled when it had begun to train; the last of these tests goes on with it -------------------
+@pytest.mark.soak
+def test_only_one_session_goes_on_with_a_run(dsn: str, caller: Session) -> None:
+    run, second = interrupted(dsn, hyperband, iterations(5), cancel, sessions=1), opened(dsn)
+    caller.run("BEGIN")
+    # A resumed run in the caller's own session holds the run until the transaction is over.
+    caller.run("SET keras_automl.sessions = 0; SELECT madlib.automl_resume(%s)", run)
+    failure = second.error_of("SELECT madlib.automl_resume(%s)", run)
+    assert (failure.sqlstate, failure.message) == ("55000", f"run_id: run {run} is under way in another session")
+    assert failure.hint == f"Wait until it is over, or end it: SELECT pg_cancel_backend({caller.info.backend_pid})"
+    caller.run("ROLLBACK")
+    row = "SELECT status FROM madlib.automl_runs WHERE run_id = %s"
+    assert second.value(row, run) == "cancelled"
+    second.run("SET keras_automl.sessions = 2; SELECT madlib.automl_resume(%s)", run)
+    assert contents(second) == undisturbed(caller, hyperband, 11)
+    failure = caller.error_of("SELECT madlib.automl_resume(%s)", run)
+    assert (failure.sqlstate, failure.message) == (
+        "55000",
+        f'run_id: run {run} has finished, its model table was "t_resume.made"',
+    )
+    second.close()
+
+
+# --- one search that was ended in the middle; the last of these tests goes on with it -------------------------------------
 
 
 @pytest.fixture(scope="module")
-def cancelled(dsn: str) -> Iterator[int]:
+def ended(prepared: Session, database: str) -> int:
     """The number of that run."""
-    yield interrupted(dsn, hyperband, iterations(5), cancel, sessions=1)
-    clean(dsn)
+    return interrupted(database, hyperband, iterations(25), terminate)
 
 
-@pytest.fixture
-def other(dsn: str, cancelled: int) -> Iterator[Session]:
-    """A session that leaves the run as it is."""
-    session = opened(dsn)
-    yield session
-    session.close()
-
-
-def test_what_cannot_be_resumed(other: Session, cancelled: int) -> None:
-    before = other.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled)
-    resume = f"SELECT madlib.automl_resume({cancelled})"
+def test_what_cannot_be_resumed(other: Session, ended: int) -> None:
+    before = other.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", ended)
+    resume = f"SELECT madlib.automl_resume({ended})"
     assert other.error_of("SELECT madlib.automl_resume(NULL::bigint)") == (
         "22004", "run_id: must be the number of a run, got NULL", None,
     )  # fmt: skip
@@ -356,12 +376,12 @@ def test_what_cannot_be_resumed(other: Session, cancelled: int) -> None:
     other.run("BEGIN; UPDATE val SET class_text = class_text")
     failure = other.error_of(resume)
     other.run("ROLLBACK")
-    assert (failure.sqlstate, failure.message) == ("55000", WRITTEN_AGAIN.format(cancelled))
+    assert (failure.sqlstate, failure.message) == ("55000", WRITTEN_AGAIN.format(ended))
     assert failure.hint == (
         "If what they hold is the same, as after a restore from a dump, have it taken for the same: UPDATE madlib.automl_runs"
-        f" SET inputs = NULL WHERE run_id = {cancelled}"
+        f" SET inputs = NULL WHERE run_id = {ended}"
     )
-    assert other.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", cancelled) == before
+    assert other.fetch("SELECT * FROM madlib.automl_runs WHERE run_id = %s", ended) == before
 
 
 EDITS = [
@@ -373,55 +393,39 @@ EDITS = [
 ]
 
 
-def test_an_edited_record_is_refused_and_left_as_it_is(other: Session, cancelled: int) -> None:
-    resume = f"SELECT madlib.automl_resume({cancelled})"
-    kept = other.fetch("SELECT arguments, threads, method FROM madlib.automl_runs WHERE run_id = %s", cancelled)
+def test_an_edited_record_is_refused_and_left_as_it_is(other: Session, ended: int) -> None:
+    resume = f"SELECT madlib.automl_resume({ended})"
+    kept = other.fetch("SELECT arguments, threads, method FROM madlib.automl_runs WHERE run_id = %s", ended)
+    this = f"WHERE run_id = {ended}"
     for edit in EDITS:
-        other.run(f"UPDATE madlib.automl_runs SET {edit}")
+        other.run(f"UPDATE madlib.automl_runs SET {edit} {this}")
         failure = other.error_of(resume)
         assert (failure.sqlstate, failure.message) == (
             "55000",
-            f"run_id: the record of run {cancelled} does not say what was called",
+            f"run_id: the record of run {ended} does not say what was called",
         )
-        other.run("UPDATE madlib.automl_runs SET (arguments, threads, method) = (%s, %s, %s)", *kept[0])
-    trained = other.value("SELECT fit_params FROM madlib.automl_trial_log WHERE mst_key = 4")
-    other.run("UPDATE madlib.automl_trial_log SET fit_params = 'x' WHERE mst_key = 4")
-    everything = "SELECT r.*, t.* FROM madlib.automl_runs r JOIN madlib.automl_trials t USING (run_id) ORDER BY mst_key"
+        other.run(f"UPDATE madlib.automl_runs SET (arguments, threads, method) = (%s, %s, %s) {this}", *kept[0])
+    fourth = f"{this} AND mst_key = 4"
+    trained = other.value(f"SELECT fit_params FROM madlib.automl_trial_log {fourth}")
+    other.run(f"UPDATE madlib.automl_trial_log SET fit_params = 'x' {fourth}")
+    everything = f"SELECT r.*, t.* FROM madlib.automl_runs r JOIN madlib.automl_trials t USING (run_id) {this} ORDER BY mst_key"
     before = other.fetch(everything)
     failure = other.error_of(resume)
     assert failure.sqlstate == "55000"
     assert failure.message.startswith("the run cannot be resumed: its mst_key 4 is (1, optimizer=")
     assert other.fetch(everything) == before
-    other.run("UPDATE madlib.automl_trial_log SET fit_params = %s WHERE mst_key = 4", trained)
+    other.run(f"UPDATE madlib.automl_trial_log SET fit_params = %s {fourth}", trained)
 
 
-def test_a_run_of_somebody_else_is_none(other: Session, cancelled: int, role: str) -> None:
+def test_a_run_of_somebody_else_is_none(other: Session, ended: int, role: str) -> None:
     other.run(f"SET ROLE {role}")
-    failure = other.error_of("SELECT madlib.automl_resume(%s)", cancelled)
+    failure = other.error_of("SELECT madlib.automl_resume(%s)", ended)
     other.run("RESET ROLE")
     assert (failure.sqlstate, failure.message) == (
         "22023",
-        f"run_id: must be the number of one of your runs, got {cancelled}",
+        f"run_id: must be the number of one of your runs, got {ended}",
     )
 
 
-@pytest.mark.soak
-def test_only_one_session_goes_on_with_a_run(dsn: str, other: Session, cancelled: int) -> None:
-    second = opened(dsn)
-    other.run("BEGIN")
-    # A resumed run in the caller's own session holds the run until the transaction is over.
-    other.run("SET keras_automl.sessions = 0; SELECT madlib.automl_resume(%s)", cancelled)
-    failure = second.error_of("SELECT madlib.automl_resume(%s)", cancelled)
-    assert (failure.sqlstate, failure.message) == ("55000", f"run_id: run {cancelled} is under way in another session")
-    assert failure.hint == f"Wait until it is over, or end it: SELECT pg_cancel_backend({other.info.backend_pid})"
-    other.run("ROLLBACK")
-    row = "SELECT status FROM madlib.automl_runs WHERE run_id = %s"
-    assert second.value(row, cancelled) == "cancelled"
-    second.run("SET keras_automl.sessions = 2; SELECT madlib.automl_resume(%s)", cancelled)
-    assert contents(second) == undisturbed(dsn, hyperband, 11)
-    failure = other.error_of("SELECT madlib.automl_resume(%s)", cancelled)
-    assert (failure.sqlstate, failure.message) == (
-        "55000",
-        f'run_id: run {cancelled} has finished, its model table was "t_resume.made"',
-    )
-    second.close()
+def test_afterwards_it_goes_on_to_the_tables_of_one_that_nothing_disturbed(caller: Session, ended: int) -> None:
+    require_the_same(caller, hyperband, ended)

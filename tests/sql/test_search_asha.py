@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fix_db import Session
-from fix_search import FRAGILE, PAGE_COMPILE, PAGE_FIT, SMALL, Searched, in_schema, load, make_iris, search, sequential
+from fix_search import FRAGILE, PAGE_COMPILE, PAGE_FIT, SMALL, Searched, lent, load, make_iris, search, seen, sequential
 
 NET = sequential(
     ("Dense", {"units": 10, "activation": "relu", "batch_input_shape": [None, 4]}),
@@ -23,24 +23,25 @@ def asha(session: Session, name: str, /, **given: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def raced(database: str) -> Iterator[Searched]:
+def raced(database: str, quick: Session) -> Iterator[Searched]:
     """A search like the page's by ASHA, run once on two sessions."""
-    session = in_schema(database, "t_asha")
-    make_iris(session)
-    load(session, "lib", NET)
-    session.run("SET keras_automl.sessions = 2")
-    session.notices.clear()
-    asha(
-        session,
-        "made",
-        compile_params_grid=PAGE_COMPILE,
-        fit_params_grid=PAGE_FIT,
-        automl_params="R=9, eta=3",
-        validation_table="val",
-        random_state=3,
-    )
-    yield Searched(session, list(session.notices), 0.0, session.value("SELECT max(run_id) FROM madlib.automl_runs"))
-    session.close()
+    with lent(quick, "t_asha") as session:
+        make_iris(session)
+        load(session, "lib", NET)
+        session.run("SET keras_automl.sessions = 2")
+        session.notices.clear()
+        asha(
+            session,
+            "made",
+            compile_params_grid=PAGE_COMPILE,
+            fit_params_grid=PAGE_FIT,
+            automl_params="R=9, eta=3",
+            validation_table="val",
+            random_state=3,
+        )
+        found = seen(database, "t_asha", session)
+    yield found
+    found.db.close()
 
 
 def test_of_three_that_come_to_a_rung_one_goes_on(raced: Searched) -> None:

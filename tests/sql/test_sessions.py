@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +22,9 @@ from automl.cluster.waits import Wait
 from automl.training.rows import Integer, Row
 from automl.training.statements import Table
 from fix_db import Session
-from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, load, make_iris, search, sequential
+from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, lent, load, make_iris, search, sequential
 from keras_seg.protocol.variables import Variable, Variables
 from keras_seg.training.buffers import in_parts
-
-pytestmark = pytest.mark.keeps_none
 
 TWO_LAYERS = sequential(
     ("Dense", {"units": 6, "activation": "relu", "batch_input_shape": [None, 4]}),
@@ -60,10 +58,12 @@ def small_search(session: Session, name: str, **arguments: object) -> tuple[str,
 
 
 @pytest.fixture
-def prepared(db: Session) -> Session:
-    make_iris(db)
-    load(db, "nets", TWO_LAYERS)
-    return db
+def prepared(quick: Session) -> Iterator[Session]:
+    """A session that has imported TensorFlow, and sessions are kept for, in a schema with packed tables and a network."""
+    with lent(quick, "t_sessions") as session:
+        make_iris(session)
+        load(session, "nets", TWO_LAYERS)
+        yield session
 
 
 class Stumbling:
@@ -232,6 +232,15 @@ def test_rows_that_are_not_committed_are_searched_in_the_callers_session(prepare
         prepared.autocommit = True
     assert any("the search runs in this session" in notice for notice in prepared.notices)
     assert prepared.value("SELECT to_regclass('uncommitted') IS NULL")
+
+
+def test_a_rollback_takes_the_tables_back(prepared: Session) -> None:
+    prepared.run("SET keras_automl.sessions = 0; BEGIN")
+    small_search(prepared, "taken_back")
+    assert prepared.value("SELECT count(*) FROM pg_class WHERE relname ~ '^taken_back'") > 3
+    prepared.run("ROLLBACK")
+    assert prepared.value("SELECT count(*) FROM pg_class WHERE relname ~ '^taken_back'") == 0
+    assert prepared.value("SELECT count(*) FROM madlib.automl_runs WHERE model_output_table ~ 'taken_back'") == 0
 
 
 def test_changed_rows_of_a_committed_table_are_seen(prepared: Session) -> None:

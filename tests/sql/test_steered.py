@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fix_db import Session
-from fix_search import COMPILE, dense, in_schema, load, make_iris, search
+from fix_search import COMPILE, dense, lent, load, make_iris, search
 
 LAST_RUN = "SELECT {} FROM madlib.automl_runs ORDER BY run_id DESC LIMIT 1"
 FAST = "'optimizer_params_list': [{'optimizer': ['Adam'], 'lr': [0.001, 0.5, 'log']}]"
@@ -17,20 +17,19 @@ TWO_LOSSES = "{'loss': ['categorical_crossentropy', 'mse'], 'metrics': [['accura
 
 
 @pytest.fixture(scope="module")
-def db(database: str) -> Iterator[Session]:
+def db(quick: Session) -> Iterator[Session]:
     """A session that trains in itself, with packed tables of iris and of a rare class, and a library."""
-    session = in_schema(database, "t_steering")
-    make_iris(session)
-    load(session, "lib", dense(3), dense(3, activation="linear"), dense(2, 2))
-    session.run("SELECT setseed(0.3)")
-    session.run(
-        """CREATE TABLE rare AS SELECT id, ARRAY[a, b]::real[] AS x, CASE WHEN a > 0.9 THEN 'yes' ELSE 'no' END AS y
-        FROM (SELECT id, random() AS a, random() AS b FROM generate_series(1, 400) AS id) AS q"""
-    )
-    session.run("SELECT madlib.training_preprocessor_dl('rare', 'rare_packed', 'y', 'x')")
-    session.run("SET keras_automl.sessions = 0")
-    yield session
-    session.close()
+    with lent(quick, "t_steering") as session:
+        make_iris(session)
+        load(session, "lib", dense(3), dense(3, activation="linear"), dense(2, 2))
+        session.run("SELECT setseed(0.3)")
+        session.run(
+            """CREATE TABLE rare AS SELECT id, ARRAY[a, b]::real[] AS x, CASE WHEN a > 0.9 THEN 'yes' ELSE 'no' END AS y
+            FROM (SELECT id, random() AS a, random() AS b FROM generate_series(1, 400) AS id) AS q"""
+        )
+        session.run("SELECT madlib.training_preprocessor_dl('rare', 'rare_packed', 'y', 'x')")
+        session.run("SET keras_automl.sessions = 0")
+        yield session
 
 
 def steered(db: Session, name: str, params: str, **given: Any) -> None:

@@ -108,6 +108,7 @@ def test_nothing_is_written_where_nothing_is_configured(packed: Session) -> None
 
 def test_a_directory_that_is_gone_is_told_before_training(packed: Session, logs: Path) -> None:
     shutil.rmtree(logs)
+    packed.run("SET keras_automl.sessions = 0")  # those that are kept end with a call that fails
     with pytest.raises(Exception, match="the server's OS user cannot write to the directory configured for TensorBoard, "):
         search(packed, "out", fit_params_grid=CALLBACKS)
 

@@ -199,7 +199,7 @@ def many(database: str) -> Iterator[str]:
 
 
 @pytest.mark.postgresql("there a search needs a session for each segment")
-@pytest.mark.parametrize("number", [3, pytest.param(6, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("number", [2, pytest.param(6, marks=pytest.mark.soak)])
 def test_searches_at_once_never_have_more_sessions_than_the_limit(
     many: str, connect: Callable[..., Session], number: int
 ) -> None:

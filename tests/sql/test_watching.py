@@ -257,6 +257,7 @@ def test_a_search_is_seen_from_another_session_while_it_runs(
     caller, listener = in_schema(database, "t_watching"), connect()
     make_iris(caller)
     load(caller, "lib", dense(3))
+    caller.run("SET keras_automl.sessions = 1")
     listener.run("LISTEN automl")
     before = db.value("SELECT coalesce(max(run_id), 0) FROM madlib.automl_runs")
     call = Call(caller, long_search)
