@@ -22,6 +22,7 @@ import psycopg2
 
 from automl.cluster.orders import VisitWork
 from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, run_to_end, selected
+from automl.search.asha import AshaParams
 from keras_seg.protocol.orders import (
     CompileOrder,
     Definition,
@@ -208,6 +209,15 @@ def in_turn(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dic
             contestant()
             seconds[name].append(time.perf_counter() - begin)
     return seconds
+
+
+def asha_configurations(R: int, eta: int, iterations: int) -> int:
+    """Return how many configurations ASHA makes of so many iterations at most: one in eta goes on to each of its rungs."""
+    ladder = [rung.iterations for rung in AshaParams(R, eta).rungs]
+    count = 1
+    while sum((count + 1) // eta**at * each for at, each in enumerate(ladder)) <= iterations:
+        count += 1
+    return count
 
 
 def memory_mb(pid: int) -> float:

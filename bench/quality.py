@@ -3,8 +3,9 @@
     python bench/quality.py [--seeds 10] [--R 9] [--problems iris digits wine breast_cancer] [--alone]
 
 All train the same rows, networks and ranges: scikit-learn's sets, a fifth of each for validation. Hyperband says how many
-epochs there are (72 for R=9, eta=3), and the others get as many. Seconds are from call to result: of ours with the import of
-TensorFlow in each session, of the others without it.
+epochs there are (72 for R=9, eta=3), and the others get as many. The loss of a trial is that after its last epoch, for ours,
+Optuna and KerasTuner alike. Seconds are from call to result: of ours with the import of TensorFlow in each session, of the
+others without it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import sklearn.datasets
-from common import Connection, peer, run, schema, spread, table
+from common import Connection, asha_configurations, peer, run, schema, spread, table
 from peers.problems import OPTIMIZERS, PROBLEMS, RATES
 
 from automl.search.hyperband import HyperbandParams
@@ -56,7 +57,7 @@ def methods(R: int) -> dict[str, tuple[str, str]]:
     """Return our contestants: each method with its parameters, for about as many epochs."""
     params = HyperbandParams(R, ETA)
     epochs = sum(rung.configurations * rung.iterations for rung in params.rungs)
-    asha = f"R={R}, eta={ETA}, num_configs={configurations(R, epochs)}"
+    asha = f"R={R}, eta={ETA}, num_configs={asha_configurations(R, ETA, epochs)}"
     return {
         "Hyperband": ("hyperband", f"R={R}, eta={ETA}"),
         "Hyperband, sampler=tpe": ("hyperband", f"R={R}, eta={ETA}, sampler=tpe"),
@@ -64,15 +65,6 @@ def methods(R: int) -> dict[str, tuple[str, str]]:
         "ASHA, sampler=tpe": ("asha", f"{asha}, sampler=tpe"),
         "Hyperopt": ("hyperopt", f"num_configs={max(1, epochs // R)}, num_iterations={R}"),
     }
-
-
-def configurations(R: int, epochs: int) -> int:
-    """Return how many configurations ASHA makes of so many epochs at most: one in three goes on to each of its rungs."""
-    ladder = [rung.iterations for rung in HyperbandParams(R, ETA).rungs if rung.bracket == max_bracket(R)]
-    count = 1
-    while sum((count + 1) // ETA**at * iterations for at, iterations in enumerate(ladder)) <= epochs:
-        count += 1
-    return count
 
 
 def max_bracket(R: int) -> int:

@@ -1,10 +1,13 @@
 """The share of their time that simulated sessions work, by method and number of sessions; needs no server.
 
-    python bench/utilisation.py [--R 81] [--seeds 5]
+    python bench/utilisation.py [--R 81] [--seeds 5] [--sessions 1 2 4 8 16 32 64]
 
 What a trial costs is spread lognormally (sigma 0.8), and known to nobody beforehand. A finite plan is over when its last trial
-is; under a time budget Hyperband begins again when it is over, and ASHA goes on with new trials. The time is what three
-Hyperbands would take in the mean if no session were ever idle.
+is, so the longest way of one trial bounds what many sessions can be of use for: behind the share stands the most that is
+possible in any order, because of that. ASHA begins with as many configurations as Hyperband, which is a fourth of its
+iterations (R=81) with a longest way as long; and with as many as come to Hyperband's iterations. Under a time budget Hyperband
+begins again when it is over, and ASHA goes on with new trials. The time is what three Hyperbands would take in the mean if no
+session were ever idle.
 """
 
 from __future__ import annotations
@@ -12,15 +15,18 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from common import table
+from common import asha_configurations
 
 from automl.cluster.hopper import Layout
 from automl.search.asha import AshaParams
 from automl.search.hyperband import HyperbandParams
 from automl.search.hyperopt import HyperoptParams
+from automl.search.methods import Params
+from automl.search.sampling import SAMPLERS
 from automl.search.scheduler import Plan
 from automl.search.space_arguments import parse_space
 
@@ -30,7 +36,9 @@ from simulated import ScheduledSearch, Simulation, lognormal_cost
 SESSIONS = 1, 2, 4, 8, 16, 32, 64
 ETA = 3
 SPACE = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.001, 0.1, 'log']}]}", "{'epochs': [1]}")
+MEAN = 1.38  # seconds of a stop: exp(sigma^2 / 2)
 Of = Callable[[int, int], Plan]  # seed and partitions to the plan of a search
+Share = tuple[float, float]  # of their time that sessions work, and the most that is possible
 
 
 def main() -> None:
@@ -39,23 +47,40 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sessions", type=int, nargs="*", default=list(SESSIONS))
     given = parser.parse_args()
-    R, seeds = given.R, range(1, given.seeds + 1)
+    seeds = range(1, given.seeds + 1)
+    rows: dict[str, Callable[[int, int], Share]] = {name: partial(finite, plan) for name, plan in plans(given.R).items()}
+    rows |= {name: partial(bounded, given.R) for name, bounded in budgets().items()}
+    print(f"\n### Share of their time that simulated sessions work, R={given.R}, eta={ETA}, median of {given.seeds} seeds\n")
+    print("| sessions |" + "".join(f" {sessions} |" for sessions in given.sessions))
+    print("|---|" + "---|" * len(given.sessions))
+    for name, of in rows.items():
+        found = [shown([of(seed, sessions) for seed in seeds]) for sessions in given.sessions]
+        print(f"| {name} | {' | '.join(found)} |", flush=True)
+
+
+def plans(R: int) -> dict[str, Of]:
+    """Return the finite plans by their names."""
     epochs = HyperbandParams(R, ETA).plan(SPACE, 0, 1).scheduler().iterations
-    finite: dict[str, Of] = {
-        "Hyperband": lambda seed, window: HyperbandParams(R, ETA).plan(SPACE, seed, window),
-        "Hyperband, sampler=tpe": lambda seed, window: HyperbandParams(R, ETA, sampler="tpe").plan(SPACE, seed, window),
-        "ASHA": lambda seed, window: AshaParams(R, ETA).plan(SPACE, seed, window),
-        "ASHA, sampler=tpe": lambda seed, window: AshaParams(R, ETA, sampler="tpe").plan(SPACE, seed, window),
-        "Hyperopt, tpe": lambda seed, window: HyperoptParams(max(1, epochs // R), R).plan(SPACE, seed, window),
+    named: dict[str, Params] = {
+        "Hyperband": HyperbandParams(R, ETA),
+        "Hyperband, sampler=tpe": HyperbandParams(R, ETA, sampler="tpe"),
+        "ASHA, as many configurations": AshaParams(R, ETA),
+        "ASHA, as many configurations, sampler=tpe": AshaParams(R, ETA, sampler="tpe"),
+        "ASHA, as many iterations": AshaParams(R, ETA, asha_configurations(R, ETA, epochs)),
+        "ASHA, as many iterations, sampler=tpe": AshaParams(R, ETA, asha_configurations(R, ETA, epochs), "tpe"),
+        "Hyperopt, as many iterations, rand": HyperoptParams(max(1, epochs // R), R, "rand"),
+        "Hyperopt, as many iterations, tpe": HyperoptParams(max(1, epochs // R), R),
     }
-    for sessions in given.sessions:
-        rows = [
-            (f"{name}, a finite plan", _shown([busy(plan, seed, sessions) for seed in seeds])) for name, plan in finite.items()
-        ]
-        seconds = 3 * 1.38 * epochs / sessions  # exp(sigma^2 / 2) a stop
-        rows.append(("Hyperband, again and again", _shown([looped(R, seed, sessions, seconds) for seed in seeds])))
-        rows.append(("ASHA under a time budget", _shown([endless(R, seed, sessions, seconds) for seed in seeds])))
-        table(f"Share of their time that {sessions} simulated sessions work, R={R}, eta={ETA}, {given.seeds} seeds", rows)
+    return {name: partial(params.plan, SPACE) for name, params in named.items()}
+
+
+def budgets() -> dict[str, Callable[[int, int, int], Share]]:
+    """Return the searches under a time budget, which take R, a seed and the sessions."""
+    return {
+        f"{name} under a time budget{'' if sampler == 'random' else ', sampler=tpe'}": partial(search, sampler)
+        for sampler in SAMPLERS
+        for name, search in (("Hyperband again and again", looped), ("ASHA", endless))
+    }
 
 
 def simulated(plan: Plan, seed: int, sessions: int, seconds: float = float("inf")) -> Simulation:
@@ -65,36 +90,45 @@ def simulated(plan: Plan, seed: int, sessions: int, seconds: float = float("inf"
     return simulation
 
 
-def busy(plan: Of, seed: int, sessions: int) -> float:
+def finite(plan: Of, seed: int, sessions: int) -> Share:
     """Return the share of a finite plan; as many trials can train at the same time as there are sessions."""
     simulation = simulated(plan(seed, sessions), seed, sessions)
-    return simulation.total / (sessions * simulation.now)
+    busy = simulation.total / (sessions * simulation.now)
+    return busy, busy / simulation.utilisation
 
 
-def looped(R: int, seed: int, sessions: int, seconds: float) -> float:
+def looped(sampler: str, R: int, seed: int, sessions: int) -> Share:
     """Return the share of Hyperbands one after the other, within a time."""
-    now = work = 0.0
+    now, work, seconds = 0.0, 0.0, budget(R, sessions)
     for number in range(1000):
-        simulation = simulated(HyperbandParams(R, ETA).plan(SPACE, number, sessions), 1000 * seed + number, sessions)
+        plan = HyperbandParams(R, ETA, sampler=sampler).plan(SPACE, number, sessions)
+        simulation = simulated(plan, 1000 * seed + number, sessions)
         work += _within(simulation, seconds - now)
         now += simulation.now
         if now >= seconds:
             break
-    return work / (sessions * seconds)
+    return work / (sessions * seconds), 1.0
 
 
-def endless(R: int, seed: int, sessions: int, seconds: float) -> float:
+def endless(sampler: str, R: int, seed: int, sessions: int) -> Share:
     """Return the share of ASHA that goes on with new trials, within a time."""
-    plan = AshaParams(R, ETA).without_end().plan(SPACE, seed, sessions)
-    return _within(simulated(plan, seed, sessions, seconds), seconds) / (sessions * seconds)
+    plan, seconds = AshaParams(R, ETA, sampler=sampler).without_end().plan(SPACE, seed, sessions), budget(R, sessions)
+    return _within(simulated(plan, seed, sessions, seconds), seconds) / (sessions * seconds), 1.0
+
+
+def budget(R: int, sessions: int) -> float:
+    """Return the seconds of a search under a time budget."""
+    return 3 * MEAN * HyperbandParams(R, ETA).plan(SPACE, 0, 1).scheduler().iterations / sessions
 
 
 def _within(simulation: Simulation, seconds: float) -> float:
     return sum(min(event.end, seconds) - event.begin for event in simulation.past if event.begin < seconds)
 
 
-def _shown(shares: list[float]) -> str:
-    return f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})"
+def shown(shares: Sequence[Share]) -> str:
+    """Return the median share, and behind it the most that is possible where that is less than all."""
+    busy, most = (statistics.median(each) for each in zip(*shares, strict=True))
+    return f"{busy:.2f}" if most > 0.995 else f"{busy:.2f} of {most:.2f}"
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ CREATE TABLE madlib.automl_state_log (
     seconds double precision,
     bytes bigint,
     memory_mb integer,
+    automl_params text,
+    time_from double precision,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -170,14 +172,17 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.bytes FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bytes, r.estimated_bytes,
         (SELECT s.memory_mb FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb,
+        (SELECT s.automl_params FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
         decisions, ended_by, tables,
-        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb,
+        automl_params, time_from
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -388,7 +393,11 @@ CREATE FUNCTION madlib.automl_plan(
     OUT at_least double precision,
     OUT at_most double precision,
     OUT bytes bigint,
-    OUT memory_mb integer
+    OUT bytes_at_least bigint,
+    OUT bytes_at_most bigint,
+    OUT memory_mb integer,
+    OUT memory_mb_at_least integer,
+    OUT memory_mb_at_most integer
 ) RETURNS SETOF record
 LANGUAGE plpython3u VOLATILE
 AS $$

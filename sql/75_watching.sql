@@ -80,7 +80,8 @@ GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 
 -- A standby has not the locks that tell whether a run is alive, and takes its word for it.
 -- Which trials lead a run says itself, as the last of its states has it: nobody looks through all trials to see the best of them.
--- Where that is not enough, or a run of an earlier version has not said it, all are looked at.
+-- Where that is not enough, or a run of an earlier version has not said it, all are looked at. Where a budget has ended a run, what
+-- it has decided nothing about is in no table, and has no rank.
 CREATE FUNCTION madlib.automl_leaderboard(run_id bigint DEFAULT NULL, top integer DEFAULT 20) RETURNS TABLE (
     rank integer,
     mst_key integer,
@@ -101,13 +102,15 @@ DECLARE
         (SELECT r.alive OR r.status = 'running' AND pg_is_in_recovery() FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     sign CONSTANT integer := (SELECT CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END
         FROM madlib.automl_runs r WHERE r.run_id = run);
+    delivered CONSTANT boolean := coalesce((SELECT r.status = 'stopped' FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
 BEGIN
     IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
         leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
-            ORDER BY CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
+            ORDER BY delivered AND t.status NOT IN ('finished', 'failed'),
+                CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
                 THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
@@ -121,8 +124,9 @@ BEGIN
             compile_params || ' ' || fit_params)
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
-            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' THEN sign * p.value END AS score, m.course, c.varied,
-            c.compile_params, c.fit_params
+            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND (p.status = 'finished' OR NOT delivered)
+                THEN sign * p.value END AS score, delivered AND coalesce(p.status, 'waiting') NOT IN ('finished', 'failed') AS undecided,
+            m.course, c.varied, c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
             SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
@@ -135,8 +139,8 @@ BEGIN
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score, value IS NULL, mst_key)
-    ORDER BY score, value IS NULL, mst_key;
+    WINDOW place AS (ORDER BY score, undecided, value IS NULL, mst_key)
+    ORDER BY score, undecided, value IS NULL, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS

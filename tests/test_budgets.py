@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,12 @@ from automl.search.budgets import Decisions, Limits, Reason
 from automl.search.directions import Direction
 from automl.search.hyperband import HyperbandParams
 from automl.search.hyperopt import HyperoptParams
-from automl.search.objective import Objective, require_reachable
+from automl.search.objective import require_reachable, resolve
+from automl.search.parameters import CompileParams
 from automl.search.retirement import Retired
 from automl.search.scheduler import Plan, Task
 from automl.search.space_arguments import parse_space
+from automl.search.steering import Wanted
 from simulated import ScheduledSearch, Simulation, restless_cost
 
 SPACE = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.001, 0.1, 'log']}]}", "{'epochs': [1]}")
@@ -109,21 +112,68 @@ def test_patience_counts_trials_and_not_their_tasks() -> None:
     assert (decisions.taken, decisions.ended_by) == (6, None)
 
 
+def require(target: float, wanted: str, loss: str = "mse", functions: tuple[str, ...] = ()) -> None:
+    """Ask for a target of an objective, which is a metric or `loss`, perhaps behind its direction."""
+    before, colon, behind = wanted.partition(":")
+    name = behind if colon else before
+    metrics = () if name == "loss" else (name,)
+    compiled = [CompileParams("Adam", {}, loss, metrics)]
+    direction = Direction(before) if colon else None
+    require_reachable(target, resolve(Wanted(name, direction), compiled, "training"), compiled, functions)
+
+
 @pytest.mark.parametrize(
-    ("target", "objective", "reachable"),
+    ("target", "wanted", "rule"),
     [
-        (90.0, Objective("accuracy", "validation", Direction.MAX), False),
-        (0.0, Objective("AUC(curve='PR')", "validation", Direction.MAX), False),
-        (1.0, Objective("Recall", "training", Direction.MAX), True),
-        (90.0, Objective("TruePositives", "training", Direction.MAX), True),
-        (90.0, Objective("revenue", "training", Direction.MAX), True),
-        (2.5, Objective("loss", "validation"), True),
-        (None, Objective("accuracy", "validation", Direction.MAX), True),
+        (90.0, "accuracy", "above 0 and at most 1 for accuracy"),
+        (0.0, "AUC(curve='PR')", "above 0 and at most 1 for AUC(curve='PR')"),
+        (1.5, "min:accuracy", "at least 0 and below 1 for accuracy"),
+        (90.0, "r2_score", "at most 1 for r2_score"),
+        (5.0, "CosineSimilarity", "above -1 and at most 1 for CosineSimilarity"),
+        (-1.0, "mae", "at least 0 for mae"),
+        (-0.5, "loss", "at least 0 for loss"),
+        (-1.0, "FalseNegatives", "at least 0 for FalseNegatives"),
+        (0.0, "TruePositives", "above 0 for TruePositives"),
+        (0.0, "max:loss", "above 0 for loss"),
     ],
 )
-def test_a_target_that_no_share_can_have_is_refused(target: float | None, objective: Objective, reachable: bool) -> None:
-    with nullcontext() if reachable else pytest.raises(UsageError, match=rf'"target" must be above 0 and .*, got {target}'):
-        require_reachable(target, objective)
+def test_a_target_that_can_never_be_reached_or_always_is_refused(target: float, wanted: str, rule: str) -> None:
+    with pytest.raises(UsageError) as error:
+        require(target, wanted)
+    assert error.value.message == f'automl_params: "target" must be {rule}, got {target}'
+    hints = {
+        (90.0, "accuracy"): "It is a share: 0.9 for 90 percent.",
+        (1.5, "min:accuracy"): "It is a share: 0.015 for 1.5 percent.",
+    }
+    assert error.value.hint == hints.get((target, wanted))
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted", "others"),
+    [
+        (1.0, "Recall", {}),
+        (0.0, "min:accuracy", {}),
+        (90.0, "TruePositives", {}),
+        (-3.0, "r2_score", {}),
+        (0.0, "mae", {}),
+        (2.5, "loss", {}),
+        (-0.5, "loss", {"loss": "poisson"}),
+        (-0.5, "loss", {"loss": "cosine_similarity"}),
+        (-0.5, "KLDivergence", {}),
+        (90.0, "max:revenue", {"functions": ("revenue",)}),
+        (90.0, "max:accuracy", {"functions": ("accuracy",)}),  # somebody else's
+        (-0.5, "loss", {"loss": "gain", "functions": ("gain",)}),
+    ],
+)
+def test_a_target_that_can_be_reached_is_none_of_ours(target: float, wanted: str, others: dict[str, Any]) -> None:
+    require(target, wanted, **others)
+
+
+@pytest.mark.parametrize(("factor", "reachable"), [(1.0, False), (0.5, False), (-1.0, True)])
+def test_the_factor_of_a_loss_turns_its_range(factor: float, reachable: bool) -> None:
+    compiled = [CompileParams("Adam", {}, "mse", loss_weights=factor)]
+    with nullcontext() if reachable else pytest.raises(UsageError, match="must be at least 0 for loss"):
+        require_reachable(-0.5, resolve(Wanted(), compiled, "training"), compiled)
 
 
 # --- searches -----------------------------------------------------------------------------------------------------------

@@ -93,6 +93,40 @@ def test_it_goes_on_to_what_it_would_have_become(
         assert stopped.found.trials == whole.found.trials
         assert stopped.record.run["status"] == "finished"
         assert stopped.record.curves == whole.record.curves
+        assert {row["status"] for row in stopped.record.trials.values()} <= {"finished", "failed"}
+
+
+@pytest.mark.parametrize("keep", list(Keep))
+def test_what_is_delivered_is_what_the_record_ranks(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], keep: Keep
+) -> None:
+    for decisions in range(5, 9):
+        made = ended(monkeypatch, plan, Steering(keep=keep, decisions=decisions), decisions, reaches=(None,) * 9)
+        found: dict[int, Any] = made.found.trials
+        curves = {number: curve for number, (_, _, curve, error, _) in found.items() if error is None}
+        losses = {number: [each.validation[0] for each in curve] for number, curve in curves.items()}
+        values = {number: min(each) if keep is Keep.BEST else each[-1] for number, each in losses.items()}
+        rows = {number: row for (number,), row in made.record.trials.items()}
+        assert {number: (rows[number]["status"], rows[number]["objective"]) for number in values} == {
+            number: ("finished", value) for number, value in values.items()
+        }
+        failed, undecided = sorted({*found} - {*values}), sorted({*rows} - {*found})
+        assert made.record.run["ranking"] == [*sorted(values, key=values.__getitem__), *failed, *undecided]
+        assert {rows[number]["status"] for number in undecided} <= {"stopped", "failed"}
+
+
+def test_a_trial_without_a_decision_may_have_the_best_value_and_one_that_was_decided_about_may_have_failed_since(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    better = failed = False
+    for decisions in range(3, 9):
+        made = ended(monkeypatch, PLANS["hyperband, often"], Steering(decisions=decisions), decisions, reaches=(None,) * 9)
+        undecided = [row for (number,), row in made.record.trials.items() if number not in made.found.trials]
+        best = made.record.run["best_objective"]
+        better |= any(row["objective"] is not None and row["objective"] < best for row in undecided)
+        failed |= any("failed" in line and "mst_key 1 " in line for line in made.said) and 1 in made.found.trials
+    assert better
+    assert failed
 
 
 def stop_by(monkeypatch: pytest.MonkeyPatch, reason: Reason, looks: int) -> None:

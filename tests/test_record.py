@@ -14,7 +14,7 @@ from automl.training.rows import Anchor, Call, Checkpoint, End, NewTrial, Progre
 from automl.training.states import Allowance
 
 CALL = Call("hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2)
-WHERE = Where("sessions", 2, 123)
+WHERE = Where("sessions", 2, 123, automl_params="R=9", time_from=0.0)
 FAILED = End(None, None, None, RunStatus.FAILED, "no space left on device", "{}")
 CANCELLED = End(None, None, None, RunStatus.CANCELLED, "canceling statement", "{}")
 HOURLY = 2**40
@@ -151,7 +151,7 @@ def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None
         record.flush(now=True)
     record.break_off(FAILED)
     assert count(journal, "INSERT INTO madlib.automl_configurations") == 1
-    assert journal.values[-2][7] == "failed"
+    assert journal.values[-2][9] == "failed"
 
 
 def order(journal: Memory) -> list[str]:
@@ -253,7 +253,7 @@ def test_a_cancelled_run_writes_no_state_any_more_and_a_failed_one_all() -> None
             record.put(state(trial, b"state"))
         record.break_off(end)
         assert list(journal.states) == expected
-        assert (journal.written[-2].split()[2], journal.values[-2][7]) == ("madlib.automl_states", end.status)
+        assert (journal.written[-2].split()[2], journal.values[-2][9]) == ("madlib.automl_states", end.status)
 
 
 def test_bytes_an_hour_are_bounded() -> None:
@@ -310,10 +310,11 @@ def test_the_statements_of_a_record() -> None:
     nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(
-        "states", "run_id executor sessions backend best_mst_key best_loss best_objective status error versions"
+        "states", "run_id executor sessions backend automl_params time_from"
+        " best_mst_key best_loss best_objective status error versions"
         " decisions ended_by tables bits seconds bytes memory_mb"
         " trials done running share rows_per_second elapsed remaining ranking n",
-        "bigint text integer integer integer double_precision double_precision text text text"
+        "bigint text integer integer text double_precision integer double_precision double_precision text text text"
         " bigint text text text double_precision bigint integer"
         " integer integer integer[] double_precision double_precision double_precision double_precision integer[] bigint",
         "run_id n",
@@ -329,7 +330,7 @@ def test_the_statements_of_a_record() -> None:
             ),
             (1, None, None, None, "hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2),
         ),
-        (said, (1, "sessions", 2, 123, None, None, None, "running", *(None,) * 9, *nothing, 1)),
+        (said, (1, "sessions", 2, 123, "R=9", 0.0, None, None, None, "running", *(None,) * 9, *nothing, 1)),
         (there, (1,)),
         (
             inserted(
@@ -357,7 +358,11 @@ def test_the_statements_of_a_record() -> None:
             (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, [], 2),
         ),
         (there, (1,)),
-        (said, (1, "sessions", 2, 123, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}", *(None,) * 7, *standing, 3)),
+        (
+            said,
+            (1, "sessions", 2, 123, "R=9", 0.0, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}",
+             *(None,) * 7, *standing, 3),
+        ),
         ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
     ]  # fmt: skip
 

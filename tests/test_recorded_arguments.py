@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from automl.errors import UsageError
 from automl.training.request import Arguments
-from automl.training.resume import arguments_of
+from automl.training.resume import arguments_of, given_of
+from automl.training.rows import RunRow
 
 GIVEN = Arguments("train", "made", "lib", "best", [1], "{}", "{}", "hyperopt", random_state=3)
 
@@ -25,6 +26,17 @@ def test_arguments_are_read_as_they_were_given() -> None:
 
 def test_an_argument_that_came_later_has_its_default() -> None:
     assert read({key: value for key, value in asdict(GIVEN).items() if key != "use_caching"}) == GIVEN
+
+
+@pytest.mark.parametrize(
+    ("recorded", "in_force"), [(None, "R=9, max_trials=4"), ("R=9, max_time=10 min", "R=9, max_time=10 min"), ("", "")]
+)
+def test_the_budgets_are_those_that_the_run_was_resumed_by(recorded: str | None, in_force: str) -> None:
+    given = replace(GIVEN, automl_params="R=9, max_trials=4")
+    row = RunRow(
+        "hyperopt", "R=9", None, "train", "made", json.dumps(asdict(given)), None, 1, 1, 2, "running", "then", None, recorded
+    )
+    assert given_of(1, row) == replace(given, automl_params=in_force)
 
 
 @pytest.mark.parametrize(

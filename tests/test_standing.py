@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from automl.cluster.hopper import Hopper, Layout, Leg
+from automl.search.scheduler import ListScheduler
 from automl.search.space import Configuration
+from automl.search.steering import Steering
 from automl.search.varied import varied
+from automl.training.standing import Watch
+from automl.training.under_way import TrialsUnderWay
 
 LAYOUT = Layout((("training", 2),))
 
@@ -56,3 +60,14 @@ def test_what_lies_ahead_has_the_pace_of_each_trial_and_the_mean_where_that_is_n
     assert outlook is not None
     assert (outlook.per_stop, outlook.longest) == (1.0, 8.0)
     assert outlook.seconds == 6.0 + 8.0
+
+
+def test_its_time_counts_from_where_it_was_given() -> None:
+    steering = Steering(max_time=60.0)
+    watch = Watch(
+        TrialsUnderWay(), Hopper(LAYOUT, [None]), ListScheduler((), 1), LAYOUT, steering, lambda: 0, clock=lambda: 530.0
+    )
+    watch.begins(500.0)  # it has trained for half a minute
+    assert (watch.until, watch.share) == (560.0, 0.5)
+    watch.begins(500.0, 15.0)
+    assert (watch.until, watch.share) == (575.0, 0.25)

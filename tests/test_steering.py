@@ -64,6 +64,8 @@ def test_each_key_is_read(text: str | None, expected: Steering) -> None:
         ("max_time=0 s", "\"max_time\" must be a time above 0 .*, got '0 s'"),
         ("max_time=-5 min", "\"max_time\" must be a time above 0 .*, got '-5 min'"),
         ("max_time=9 years", "\"max_time\" must be a time above 0 .*, got '9 years'"),
+        ("max_time=00:99:99", "\"max_time\" must be a time above 0 .*, got '00:99:99'"),
+        ("max_time=01:60", "\"max_time\" must be a time above 0 .*, got '01:60'"),
         ("max_time=400 d", "\"max_time\" must be a time above 0 .*, got '400 d'"),
         ("max_trials=0", "\"max_trials\" must be an integer from 1 to 100000, got '0'"),
         ("target=inf", "\"target\" must be a finite number, got 'inf'"),

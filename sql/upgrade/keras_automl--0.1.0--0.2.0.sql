@@ -34,6 +34,8 @@ CREATE TABLE madlib.automl_state_log (
     seconds double precision,
     bytes bigint,
     memory_mb integer,
+    automl_params text,
+    time_from double precision,
     PRIMARY KEY (run_id, owner, n)
 );
 COMMENT ON TABLE madlib.automl_state_log IS 'What became of the searches of any role, step by step; read it through the view automl_states';
@@ -83,7 +85,9 @@ CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.bytes FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bytes, r.estimated_bytes,
         (SELECT s.memory_mb FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb,
+        (SELECT s.automl_params FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP COLUMN executor, DROP COLUMN sessions,
     DROP COLUMN versions, DROP COLUMN backend, DROP COLUMN best_mst_key, DROP COLUMN best_loss, DROP COLUMN error;
@@ -91,7 +95,8 @@ COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what wa
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
     SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
         decisions, ended_by, tables,
-        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb
+        trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb,
+        automl_params, time_from
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_states IS 'Internal: what became of your searches, step by step; the last row is what automl_runs shows';
 
@@ -495,7 +500,8 @@ GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 
 -- A standby has not the locks that tell whether a run is alive, and takes its word for it.
 -- Which trials lead a run says itself, as the last of its states has it: nobody looks through all trials to see the best of them.
--- Where that is not enough, or a run of an earlier version has not said it, all are looked at.
+-- Where that is not enough, or a run of an earlier version has not said it, all are looked at. Where a budget has ended a run, what
+-- it has decided nothing about is in no table, and has no rank.
 CREATE FUNCTION madlib.automl_leaderboard(run_id bigint DEFAULT NULL, top integer DEFAULT 20) RETURNS TABLE (
     rank integer,
     mst_key integer,
@@ -516,13 +522,15 @@ DECLARE
         (SELECT r.alive OR r.status = 'running' AND pg_is_in_recovery() FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     sign CONSTANT integer := (SELECT CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END
         FROM madlib.automl_runs r WHERE r.run_id = run);
+    delivered CONSTANT boolean := coalesce((SELECT r.status = 'stopped' FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
 BEGIN
     IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
         leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
-            ORDER BY CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
+            ORDER BY delivered AND t.status NOT IN ('finished', 'failed'),
+                CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
                 THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
@@ -536,8 +544,9 @@ BEGIN
             compile_params || ' ' || fit_params)
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
-            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' THEN sign * p.value END AS score, m.course, c.varied,
-            c.compile_params, c.fit_params
+            CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND (p.status = 'finished' OR NOT delivered)
+                THEN sign * p.value END AS score, delivered AND coalesce(p.status, 'waiting') NOT IN ('finished', 'failed') AS undecided,
+            m.course, c.varied, c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
             SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
@@ -550,8 +559,8 @@ BEGIN
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score, value IS NULL, mst_key)
-    ORDER BY score, value IS NULL, mst_key;
+    WINDOW place AS (ORDER BY score, undecided, value IS NULL, mst_key)
+    ORDER BY score, undecided, value IS NULL, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS
@@ -680,7 +689,11 @@ CREATE FUNCTION madlib.automl_plan(
     OUT at_least double precision,
     OUT at_most double precision,
     OUT bytes bigint,
-    OUT memory_mb integer
+    OUT bytes_at_least bigint,
+    OUT bytes_at_most bigint,
+    OUT memory_mb integer,
+    OUT memory_mb_at_least integer,
+    OUT memory_mb_at_most integer
 ) RETURNS SETOF record
 LANGUAGE plpython3u VOLATILE
 AS $$
@@ -1129,9 +1142,10 @@ $$;
 COMMENT ON FUNCTION madlib.automl_superusers_only() IS
 'Internal: keeps those out who may write to every table, as members of pg_write_all_data.';
 
+-- But where 90_dialect.sql has put rules in the place of foreign keys: it tells which database that is.
 DO $$
 BEGIN
-    IF pg_catalog.to_regclass('pg_catalog.gp_segment_configuration') IS NULL THEN
+    IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite WHERE rulename = 'automl_trial_log_too') THEN
         CREATE TRIGGER automl_superusers_only BEFORE INSERT OR UPDATE OR DELETE ON madlib.automl_tensorboard_setting
             FOR EACH ROW EXECUTE PROCEDURE madlib.automl_superusers_only();
         ALTER TABLE madlib.automl_tensorboard_setting ENABLE ALWAYS TRIGGER automl_superusers_only;

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from automl.errors import UsageError
-from automl.search.directions import direction_of, is_share
+from automl.search.directions import direction_of, range_of
 from automl.search.literals import call_of
 from automl.search.objective import LOSS
 from keras_seg.protocol import keras_names
@@ -86,7 +86,7 @@ def _require_metric(objective: str, name: str, *, classes: bool, directed: bool)
     """Raise unless a name is that of a metric which fits what is predicted."""
     call = call_of(name)
     known = call is not None and keras_names.is_known("metric", call.name)
-    of_classes = call is not None and (call.name in CLASSES_METRICS or is_share(call.name))
+    of_classes = call is not None and (call.name in CLASSES_METRICS or range_of(call.name).is_share)
     if known and (classes or not of_classes) and (directed or direction_of(name) is not None):
         return
     what = "classes" if classes else "a number"

@@ -6,12 +6,13 @@ one that is better large. Whoever shows it shows the value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import operator
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from automl.errors import UsageError
-from automl.search.directions import Direction, direction_of, is_share, one_name
+from automl.search.directions import Direction, Range, direction_of, one_name, range_of, range_of_loss
 from automl.search.literals import Call, call_of
 from automl.search.orders import compile_order
 from automl.search.pairs import AUTOML_PARAMS
@@ -102,16 +103,40 @@ def resolve(
     return Objective(name, table or dataset, direction)
 
 
-def require_reachable(target: float | None, objective: Objective) -> None:
-    """Raise unless the objective can have a value: a share of rows lies between 0 and 1, and is no percentage.
+def require_reachable(
+    target: float, objective: Objective, compiled: Iterable[CompileParams], functions: Container[str] = ()
+) -> None:
+    """Raise unless the objective can have a value, and need not be that good: a share of rows is no percentage, no error is
+    below 0, and none has an accuracy of less than 0.
 
     Args:
-        target: the value; None for none.
+        target: the value.
+        compiled: the compile parameters of configurations that stand for all.
+        functions: the names of custom functions, about whose values nobody knows anything.
     """
-    call = call_of(objective.name)
-    share = objective.direction is Direction.MAX and call is not None and is_share(call.name)
-    if target is not None and share and not 0 < target <= 1:
-        raise UsageError(AUTOML_PARAMS, f'"target" must be above 0 and at most 1 for {objective.name}', target)
+    for found in dict.fromkeys(_range(objective, each, functions) for each in compiled):
+        rules = _rules(found, objective.direction)
+        if not all(holds(target, bound) for _, bound, holds in rules):
+            rule = " and ".join(f"{word} {bound:g}" for word, bound, _ in rules)
+            hint = f"It is a share: {target / 100:g} for {target:g} percent." if found.is_share and 1 < target <= 100 else None
+            raise UsageError(AUTOML_PARAMS, f'"target" must be {rule} for {objective.name}', target, hint=hint)
+
+
+def _range(objective: Objective, compiled: CompileParams, functions: Container[str]) -> Range:
+    """Return the values that the objective can have of a configuration."""
+    place = objective.place(compiled)
+    written = compiled.loss if place is None else compiled.all_metrics[place]
+    if written in functions:
+        return Range()
+    return range_of_loss(written, compile_order(compiled).loss_weight) if place is None else range_of(written)
+
+
+def _rules(found: Range, direction: Direction) -> list[tuple[str, float, Callable[[float, float], bool]]]:
+    """Return what a target must be: a value that there can be, and not one that every value is as good as."""
+    large = direction is Direction.MAX
+    least = ("above", found.least, operator.gt) if large else ("at least", found.least, operator.ge)
+    most = ("at most", found.most, operator.le) if large else ("below", found.most, operator.lt)
+    return [(word, bound, holds) for word, bound, holds in (least, most) if bound is not None]
 
 
 def _without_table(name: str, lists: Sequence[Sequence[str]]) -> tuple[str, str | None]:

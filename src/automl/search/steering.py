@@ -173,7 +173,7 @@ _SECONDS = {
     "d": 86400,
     "day": 86400,
 }
-_CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?")
+_CLOCK = re.compile(r"(\d{1,4}):([0-5]\d)(?::([0-5]\d))?")
 _AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+)\s*")
 
 

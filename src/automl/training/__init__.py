@@ -10,6 +10,7 @@ In reading order:
     planning       what a search would run, and what it would take
     forecast       going through a plan on sessions that are numbers
     timing         what visits take, measured
+    plan_rows      what is told of both, each figure with its range
     estimates      what was planned of a call, for its record
     schedule       the ladder of Hyperband as a table
     trials         the trials and their orders, as data

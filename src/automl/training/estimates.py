@@ -22,18 +22,23 @@ _LATEST = (
 )
 
 
-def keep(db: Database, arguments: Mapping[str, Any], seconds: float, written: int, memory: int) -> None:
-    """Keep what a call with these arguments is estimated to take."""
-    db.execute(_KEEP, _digest(arguments), seconds, written, memory)
+def keep(db: Database, call: str, seconds: float, written: int, memory: int) -> None:
+    """Keep what calls of a digest are estimated to take."""
+    db.execute(_KEEP, call, seconds, written, memory)
 
 
-def estimate_of(db: Database, arguments: Mapping[str, Any]) -> Estimate:
-    """Return what was kept last for a call like this one of this role; nothing where nothing was."""
-    rows = db.execute(_LATEST, _digest(arguments))
+def estimate_of(db: Database, call: str) -> Estimate:
+    """Return what was kept last for calls of a digest, by this role; nothing where nothing was."""
+    rows = db.execute(_LATEST, call)
     return Estimate(**rows[0]) if rows else Estimate()
 
 
-def _digest(arguments: Mapping[str, Any]) -> str:
-    """Return a digest of what a call trains: calls of the same are estimated alike."""
+def digest_of(arguments: Mapping[str, Any], inputs: str, sessions: int) -> str:
+    """Return a digest of what a call trains, and where: calls of the same are estimated alike.
+
+    Args:
+        inputs: a digest of what is trained on.
+        sessions: that train.
+    """
     kept = {key: value for key, value in arguments.items() if key not in _NAMES}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([kept, inputs, sessions], sort_keys=True).encode()).hexdigest()[:32]

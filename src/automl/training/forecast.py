@@ -1,36 +1,46 @@
 """What a search will come to, before it runs: its plan gone through on sessions that exist only as numbers.
 
-The scheduler, the hopper and the trials are those of a run; only what a visit takes is reckoned, from some that were measured,
-and losses are made up. So rungs are as full as they will be, sessions wait where they will wait, and compile what they will
-compile.
+The scheduler, the hopper, the decisions and the trials are those of a run; only what a visit takes is reckoned, from some that
+were measured, and losses are made up. So rungs are as full as they will be, sessions wait where they will wait, compile what
+they will compile, and budgets end it that count time, trials or decisions. What hangs on losses is not foreseen: a target, or
+patience.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import zlib
-from collections import deque
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from automl.cluster.hopper import Hopper, Visit
-from automl.search.scheduler import OpenEnded, Place, Scheduler, Step, Task
+from automl.search.budgets import Decisions, Reason
+from automl.search.retirement import Retired
+from automl.search.scheduler import OpenEnded, Place, Scheduler, Step, Task, Turn
 from automl.training import trials
+from automl.training.decided import limits_of
+from automl.training.record import INTERVAL
 from automl.training.request import Request
 from automl.training.trials import Trial
+from keras_seg.protocol.orders import TrainingStop
 
 MOST_VISITS = 20_000  # that are gone through; what is left is taken to be like them
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds that a program takes: for the first visit of a session beside, for each visit, batch, row and evaluation stop."""
+    """What a program takes: seconds for the first visit of a session beside, for each visit, batch, row and evaluation stop;
+    bytes of the state that a visit leaves, and of the weights in it."""
 
     compiling: float
     visit: float
     batch: float
     row: float
     evaluation: float
+    state: int = 0
+    weights: int = 0
 
     def of(self, trial: Trial, visit: Visit, rows: float) -> float:
         """Return the seconds of a visit of a session that has compiled the program.
@@ -52,7 +62,7 @@ class Part:
 
     Attributes:
         trials: how many take part.
-        iterations: of each of them.
+        iterations: that the longest of them makes there.
         visits: that train.
         seconds: of all sessions together.
     """
@@ -62,6 +72,10 @@ class Part:
     visits: float = 0
     seconds: float = 0.0
 
+    def times(self, factor: float, growth: float) -> Part:
+        """Return so many times as much, by so many times as many trials."""
+        return Part(growth * self.trials, self.iterations, factor * self.visits, factor * self.seconds)
+
 
 @dataclass
 class Forecast:
@@ -70,25 +84,43 @@ class Forecast:
     Attributes:
         parts: by where the method has put the trials.
         seconds: from the first visit to the last.
-        trials: that there will be.
+        trials: that take part.
+        iterations: that are made, all together.
+        weights: bytes of those that are delivered.
+        states: bytes of those that visits leave.
+        settled: bytes of those of them that no other of the same trial follows before they can be written.
+        latest: bytes of the last state of each trial.
+        ended: whether a budget has ended it.
     """
 
     parts: dict[tuple[tuple[str, int], ...], Part] = field(default_factory=dict)
     seconds: float = 0.0
     trials: float = 0
+    iterations: float = 0
+    weights: float = 0.0
+    states: float = 0.0
+    settled: float = 0.0
+    latest: float = 0.0
+    ended: bool = False
 
     @property
     def visits(self) -> float:
         """Those that train, all together."""
         return sum(part.visits for part in self.parts.values())
 
-    def times(self, factor: float) -> Forecast:
-        """Return so many times as much."""
-        parts = {
-            place: Part(factor * part.trials, part.iterations, factor * part.visits, factor * part.seconds)
-            for place, part in self.parts.items()
-        }
-        return Forecast(parts, factor * self.seconds, factor * self.trials)
+    def times(self, factor: float, growth: float) -> Forecast:
+        """Return so many times as much, by so many times as many trials."""
+        return replace(
+            self,
+            parts={place: part.times(factor, growth) for place, part in self.parts.items()},
+            seconds=factor * self.seconds,
+            trials=growth * self.trials,
+            iterations=factor * self.iterations,
+            weights=growth * self.weights,
+            states=factor * self.states,
+            settled=factor * self.settled,
+            latest=growth * self.latest,
+        )
 
 
 class Rehearsal:
@@ -98,95 +130,184 @@ class Rehearsal:
         reaches: of each session, as a cluster has them.
         cost_of: gives what a trial costs.
         rows: of a partition of the training table.
+        most: visits that are gone through; what is left is taken to be like them.
     """
 
     def __init__(
-        self, request: Request, reaches: Sequence[frozenset[int] | None], cost_of: Callable[[Trial], Cost], rows: float
+        self,
+        request: Request,
+        reaches: Sequence[frozenset[int] | None],
+        cost_of: Callable[[Trial], Cost],
+        rows: float,
+        most: int = MOST_VISITS,
     ) -> None:
         self._request = request
-        self._reaches = reaches
         self._cost_of = cost_of
         self._rows = rows
+        self._most = most
         self._scheduler: Scheduler = request.plan.scheduler()
         self._hopper = Hopper(trials.layout(request), reaches)
+        # Losses are made up: what counts them ends nothing.
+        self._limits = replace(limits_of(request), target=None, patience=None)
+        self._decisions = Decisions(self._limits)
         self._trials: dict[int, Trial] = {}
         self._tasks: dict[int, Task] = {}
+        self._under_way: set[tuple[int, int]] = set()  # tasks that have begun
+        self._iterations: dict[tuple[Hashable, int], int] = {}  # of each trial in each part
+        self._counted: set[int] = set()  # trials about which something was decided
+        self._left: dict[int, int] = {}  # when each trial has left a state last
         self._compiled: set[tuple[int, Hashable]] = set()
+        self._idle = set(range(len(reaches)))
         self._ahead: list[tuple[float, int, int, Visit, float]] = []
-        self._forecast = Forecast()
+        self._found = Forecast()
         self._begun = 0
 
     def forecast(self) -> Forecast:
         """Go through it, to its end or to that of its budget, and return what it has come to."""
-        steering, idle = self._request.steering, set(range(len(self._reaches)))
-        self._follow(self._scheduler.start())
-        while self._begun < MOST_VISITS:
-            self._let_more_begin()
-            for session in sorted(idle):
-                if self._hand_out(session):
-                    idle.remove(session)
+        self._begin(self._scheduler.start())
+        self._begin_others()
+        while self._begun < self._most and not self._over:
+            for session in sorted(self._idle):
+                self._hand_out(session)
             if not self._ahead:
-                return self._forecast
-            self._forecast.seconds, _, session, visit, seconds = heapq.heappop(self._ahead)
-            idle.add(session)
-            if steering.max_time is not None and self._forecast.seconds >= steering.max_time:
-                self._forecast.seconds = steering.max_time
-                return self._forecast
-            self._arrive(session, visit, seconds)
-        return self._forecast.times(max(1.0, self._scheduler.iterations * self._partitions / max(1.0, self._forecast.visits)))
+                break
+            self._go_on()
+        return self._summed()
+
+    # --- going through it ---------------------------------------------------------------------------------------------------
 
     @property
-    def _partitions(self) -> int:
-        return self._request.training.partitions
+    def _over(self) -> bool:
+        return self._decisions.ended_by is not None
 
-    def _let_more_begin(self) -> None:
-        while (
-            isinstance(self._scheduler, OpenEnded)
-            and self._hopper.wanted > 0
-            and len(self._trials) < (self._request.steering.max_trials or MOST_VISITS)
-        ):
-            step = self._scheduler.more()
-            if not step.tasks:
-                return
-            self._follow(step)
+    @property
+    def _max_time(self) -> float | None:
+        """Seconds after which it ends: a search that is to take so many decisions takes as long as that takes."""
+        steering = self._request.steering
+        return steering.max_time if steering.decisions is None else None
 
-    def _hand_out(self, session: int) -> bool:
+    @property
+    def _horizon(self) -> Turn | None:
+        return self._scheduler.horizon if isinstance(self._scheduler, OpenEnded) else None
+
+    def _begin(self, step: Step) -> None:
+        """Do what a step says that nothing has led to."""
+        self._count(self._decisions.begin(step.tasks, self._horizon))
+        self._follow(step)
+
+    def _begin_others(self) -> None:
+        """Have as many trials at hand as sessions may want, if the method has any."""
+        while isinstance(self._scheduler, OpenEnded) and self._hopper.wanted > 0:
+            step = self._scheduler.more() if self._decisions.admits(len(self._trials)) and not self._over else Step()
+            if not step.trials and not step.tasks:
+                break
+            self._begin(step)
+
+    def _hand_out(self, session: int) -> None:
         visit = self._hopper.next_visit(session)
         if visit is None:
-            return False
+            return
         trial = self._trials[visit.trial]
+        self._take_part(self._tasks[visit.trial])
         cost = self._cost_of(trial)
         seconds = cost.of(trial, visit, self._rows)
         if (session, trial.program) not in self._compiled:
             self._compiled.add((session, trial.program))
             seconds += cost.compiling
         self._begun += 1
-        heapq.heappush(self._ahead, (self._forecast.seconds + seconds, self._begun, session, visit, seconds))
-        return True
+        self._idle.remove(session)
+        heapq.heappush(self._ahead, (self._found.seconds + seconds, self._begun, session, visit, seconds))
+
+    def _go_on(self) -> None:
+        """Let the next visit arrive, unless the time is over by then."""
+        now, _, session, visit, seconds = heapq.heappop(self._ahead)
+        if self._max_time is not None and now >= self._max_time:
+            self._found.seconds = self._max_time
+            self._decisions.stop(Reason.MAX_TIME)
+            return
+        self._found.seconds = now
+        self._idle.add(session)
+        self._arrive(session, visit, seconds)
 
     def _arrive(self, session: int, visit: Visit, seconds: float) -> None:
         part = self._part(self._tasks[visit.trial])
         part.visits += visit.training_stops
         part.seconds += seconds
+        self._found.iterations += sum(isinstance(stop, TrainingStop) and stop.last for stop in visit.stops)
+        if visit.trains:
+            self._leave(visit.trial)
         if self._hopper.arrived(session, seconds):
             # A made-up loss that has nothing to do with the number, whose order may be that of the brackets.
-            self._follow(self._scheduler.report(visit.trial, float(zlib.crc32(str(visit.trial).encode()))))
+            self._end(visit.trial, float(zlib.crc32(str(visit.trial).encode())))
+
+    def _leave(self, trial: int) -> None:
+        """Count the state that a visit has left."""
+        size, moment = self._cost_of(self._trials[trial]).state, int(self._found.seconds / INTERVAL)
+        self._found.states += size
+        if self._left.get(trial) != moment:
+            self._left[trial] = moment
+            self._found.settled += size
+
+    def _end(self, trial: int, score: float) -> None:
+        """Let a trial's task end, and follow what the scheduler says to that."""
+        step = self._scheduler.report(trial, score)
+        self._count(self._decisions.end(self._tasks[trial], score, step.tasks, self._horizon))
+        self._follow(step)
+        self._begin_others()
+
+    def _count(self, several: Iterable[Retired]) -> None:
+        self._counted.update(each.task.trial for each in several)
 
     def _follow(self, step: Step) -> None:
-        steps = deque((step,))
-        while steps:
-            step = steps.popleft()
-            for trial in trials.make_trials(self._request, step.trials):
-                self._trials[trial.number] = trial
-                self._forecast.trials += 1
-            for task in step.tasks:
-                self._tasks[task.trial] = task
-                part = self._part(task)
-                part.trials, part.iterations = part.trials + 1, task.iterations
-                self._hopper.add(trials.leg(self._trials[task.trial], task, self._request.frequency))
+        for trial in trials.make_trials(self._request, step.trials):
+            self._trials[trial.number] = trial
+        for task in step.tasks:
+            self._tasks[task.trial] = task
+            if self._decisions.admits(task.trial):
+                trial, frequency, bounded = self._trials[task.trial], self._request.frequency, self._request.steering.bounded
+                self._hopper.add(trials.leg(trial, task, frequency, in_order=bounded))
+
+    def _take_part(self, task: Task) -> None:
+        """Count a trial that makes a visit of a task, which may be one of several in its part."""
+        if (task.trial, task.offset) not in self._under_way:
+            self._under_way.add((task.trial, task.offset))
+            place = _place(task.place)
+            part, before = self._part(task), self._iterations.get((place, task.trial), 0)
+            made = self._iterations[place, task.trial] = before + task.iterations
+            part.trials, part.iterations = part.trials + (before == 0), max(part.iterations, made)
 
     def _part(self, task: Task) -> Part:
-        return self._forecast.parts.setdefault(_place(task.place), Part())
+        return self._found.parts.setdefault(_place(task.place), Part())
+
+    # --- what it has come to ------------------------------------------------------------------------------------------------
+
+    def _summed(self) -> Forecast:
+        """Return what was found, and as much more as there would be of what was not gone through."""
+        found, gone = self._found, {trial for trial, _ in self._under_way}
+        cut = not self._over and self._hopper.busy
+        ended_by, share = max(self._shares.items(), key=itemgetter(1)) if cut else (self._decisions.ended_by, 1.0)
+        whole = not cut and self._decisions.complete and self._horizon is None
+        found.ended = ended_by is not None and not whole
+        found.trials = len(gone)
+        found.latest = sum(self._cost_of(self._trials[each]).state for each in gone)
+        found.weights = sum(self._cost_of(self._trials[each]).weights for each in (self._counted if found.ended else gone))
+        factor, most = 1 / min(1.0, share), min(self._scheduler.count, self._limits.max_trials or math.inf)
+        return found.times(factor, min(factor, max(1.0, most / len(gone))))
+
+    @property
+    def _shares(self) -> dict[Reason | None, float]:
+        """Which part of its way it has gone: of the plan, and to each budget that could end it before."""
+        budgets = {
+            Reason.MAX_TIME: (self._found.seconds, self._max_time),
+            Reason.MAX_TRIALS: (len(self._counted), self._limits.max_trials),
+            Reason.DECISIONS: (self._decisions.taken, self._limits.decisions),
+        }
+        found: dict[Reason | None, float] = {None: self._found.visits / max(1, self._scheduler.iterations * self._partitions)}
+        return found | {reason: done / most for reason, (done, most) in budgets.items() if most is not None}
+
+    @property
+    def _partitions(self) -> int:
+        return self._request.training.partitions
 
 
 def _place(place: Place) -> tuple[tuple[str, int], ...]:

@@ -30,13 +30,13 @@ class InterruptedRun:
         run_id: its number.
         started: when it began, as the summary tables write it.
         inputs: a digest of what it was trained on; None for whatever is there now.
-        anew: whether its time begins anew.
+        time_from: seconds that it had trained when its time began to count; None where that begins now.
     """
 
     run_id: int
     started: str
     inputs: str | None = None
-    anew: bool = False
+    time_from: float | None = 0.0
 
     def require_same(self, inputs: str) -> None:
         """Raise unless the run would go on with what it was trained on."""

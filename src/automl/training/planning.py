@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 from automl.cluster import keeping
 from automl.cluster.opening import fingerprints, open_cluster
 from automl.cluster.resources import load_of
-from automl.data.packed_queries import count_rows
+from automl.data.packed_queries import count_rows, decoded_bytes
 from automl.database.session import CallerDatabase
 from automl.database.settings import CHECKPOINT_BYTES, read_setting
 from automl.hosts.machine import this_machine
-from automl.training import estimates, trials
+from automl.search.space import Configuration
+from automl.training import estimates, recording, trials
 from automl.training import request as requests
 from automl.training.check import require_trainable
+from automl.training.decided import limits_of
 from automl.training.forecast import Cost, Forecast, Rehearsal
+from automl.training.plan_rows import Memory, PlanRows, Writing
 from automl.training.request import Arguments, Request, session_needs
 from automl.training.timing import Measured, chosen, measured
 from automl.training.trials import Trial
+from keras_seg.protocol.hosts import Readiness
 
 _MB = 2**20
-_WRITING = 100 * _MB  # bytes a second, of weights into a table
-_SAVED_UP = 1 / 20  # of the bytes of states that may be written in an hour
-_AT_ONCE = 4 * _MB / 0.2  # bytes of states a second that a run writes at most
-_STARTING = 0.2  # how far what comes before training may be off, in relation to itself
 
 
 def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
@@ -36,31 +37,45 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
     keeping.automl_release(db)  # the start is that of new sessions, and the search begins with such
     needs = session_needs(request)
     seen = fingerprints(db, needs)
-    first = db.away(lambda: request.plan.scheduler().start())
-    count = request.plan.planned_trials
-    with open_cluster(db, needs, count, "the plan", seen) as (cluster, _):
+    scheduler = db.away(request.plan.scheduler)
+    first = db.away(scheduler.start)
+    with open_cluster(db, needs, scheduler.count, "the plan", seen) as (cluster, journal):
         require_trainable(
             cluster, request, first, None if request.hosts else load_of(db, len(cluster.reaches), request.resources)
         )
-        start = db.elapsed
+        start, imported = db.elapsed, Readiness.from_json(cluster.versions()).memory_mb
         rows = -(-count_rows(db, request.training) // request.training.partitions)
-        found = measured(cluster, request, chosen(_some(request, first.trials)), rows)
-        reaches = cluster.reaches
+        some = _some(request, first.trials)
+        found = measured(cluster, request, chosen(some), rows, imported)
+        reaches, durable = cluster.reaches, journal is not db
     keeping.automl_release(db)
-    costs = Costs(found)
-    least, middle, most = (
-        db.away(Rehearsal(request, reaches, partial(costs.of, which=which), rows).forecast)
-        for which in ("least", "cost", "most")
-    )
-    plan = _Plan(start, least, middle, most, costs, read_setting(db, CHECKPOINT_BYTES), len(reaches))
-    estimates.keep(db, asdict(given), plan.seconds(middle), plan.written, plan.memory)
+    fast, middle, slow = _forecasts(db, request, reaches, Costs(found), rows)
+    writing = Writing(read_setting(db, CHECKPOINT_BYTES), request.resources.memory) if durable else None
+    memory = Memory(imported, list(found.values()), len({each.program for each in some}), _cached(db, request))
+    plan = PlanRows(start, fast, middle, slow, len(reaches), writing, memory)
+    call = estimates.digest_of(asdict(given), recording.digest(seen, request), len(reaches))
+    estimates.keep(db, call, plan.seconds, plan.bytes, plan.memory_mb)
     return plan.rows
 
 
-def _some(request: Request, drawn: Any) -> list[Trial]:
+def _some(request: Request, drawn: Iterable[tuple[int, Configuration]]) -> list[Trial]:
     """Return trials that a search begins with, or where none begin by themselves others that it may have."""
-    probes = enumerate(request.plan.probe_configurations(), 1)
-    return list(trials.make_trials(request, drawn or probes))
+    most = limits_of(request).max_trials or math.inf
+    begun = [(number, configuration) for number, configuration in drawn if number <= most]
+    return list(trials.make_trials(request, begun or enumerate(request.plan.probe_configurations(), 1)))
+
+
+def _forecasts(
+    db: CallerDatabase, request: Request, reaches: Sequence[frozenset[int] | None], costs: Costs, rows: int
+) -> tuple[Forecast, ...]:
+    """Return what going through the plan comes to with the fastest visits that were measured, the middle and the slowest."""
+    costs_of = (partial(costs.of, which=which) for which in ("least", "cost", "most"))
+    return tuple(db.away(Rehearsal(request, reaches, cost_of, rows).forecast) for cost_of in costs_of)
+
+
+def _cached(db: CallerDatabase, request: Request) -> int:
+    """Return the MB of rows that each session may come to hold."""
+    return -(-sum(decoded_bytes(db, table) for table in request.tables) // _MB) if request.caching else 0
 
 
 class Costs:
@@ -69,15 +84,10 @@ class Costs:
     def __init__(self, found: Mapping[Any, Measured]) -> None:
         self._found = found
 
-    @property
-    def all(self) -> list[Measured]:
-        """What was measured."""
-        return list(self._found.values())
-
     def measured(self, trial: Trial) -> Measured:
         """Return what was measured of a trial's program, or of one that is like it."""
         alike = [each for program, each in self._found.items() if program[0] == trial.program[0]]
-        return self._found.get(trial.program) or (alike or self.all)[0]
+        return self._found.get(trial.program) or (alike or list(self._found.values()))[0]
 
     def of(self, trial: Trial, which: str) -> Cost:
         """Return what a trial costs: in the middle, at least or at most."""
@@ -87,78 +97,3 @@ class Costs:
         factor = getattr(found, which)
         cost = found.cost
         return replace(cost, batch=factor * cost.batch, row=factor * cost.row, evaluation=factor * cost.evaluation)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What was found out, as rows.
-
-    Attributes:
-        start: seconds from the call until visits can be made.
-        least, middle, most: what going through it has come to.
-        hourly: bytes of states that may be written in an hour.
-    """
-
-    start: float
-    least: Forecast
-    middle: Forecast
-    most: Forecast
-    costs: Costs
-    hourly: int
-    sessions: int
-
-    def seconds(self, forecast: Forecast, start: float = 1.0) -> float:
-        """Return the seconds from call to result."""
-        return start * self.start + forecast.seconds + self.weights / _WRITING
-
-    @property
-    def weights(self) -> int:
-        """Bytes of the model table."""
-        mean = sum(each.weights for each in self.costs.all) / len(self.costs.all)
-        return round(self.middle.trials * mean)
-
-    @property
-    def written(self) -> int:
-        """Bytes of the model table, and of states on the way."""
-        state = sum(each.state for each in self.costs.all) / len(self.costs.all)
-        seconds = self.middle.seconds
-        allowed = self.hourly * (_SAVED_UP + seconds / 3600)
-        return self.weights + round(min(state * self.middle.visits, allowed, _AT_ONCE * seconds))
-
-    @property
-    def memory(self) -> int:
-        """MB of a session."""
-        return max(each.memory for each in self.costs.all)
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """A row for what comes before training, for each part, and for all."""
-        nothing = dict.fromkeys(("trials", "iterations", "visits", "seconds", "at_least", "at_most", "bytes", "memory_mb"))
-        start = {**nothing, "part": "start", "seconds": self.start,
-                 "at_least": (1 - _STARTING) * self.start, "at_most": (1 + _STARTING) * self.start}  # fmt: skip
-        parts = [
-            {
-                **nothing,
-                "part": ", ".join(f"{name}={value}" for name, value in place) or "training",
-                "trials": round(part.trials),
-                "iterations": part.iterations,
-                "visits": round(part.visits),
-                **{
-                    name: forecast.parts[place].seconds / self.sessions if place in forecast.parts else None
-                    for name, forecast in (("seconds", self.middle), ("at_least", self.least), ("at_most", self.most))
-                },
-            }
-            for place, part in self.middle.parts.items()
-        ]
-        whole = {
-            "part": "all",
-            "trials": round(self.middle.trials),
-            "iterations": round(sum(part.trials * part.iterations for part in self.middle.parts.values())),
-            "visits": round(self.middle.visits),
-            "seconds": self.seconds(self.middle),
-            "at_least": self.seconds(self.least, 1 - _STARTING),
-            "at_most": self.seconds(self.most, 1 + _STARTING),
-            "bytes": self.written,
-            "memory_mb": self.memory,
-        }
-        return [start, *parts, whole]

@@ -43,7 +43,7 @@ from automl.training.states import Allowance, RestingStates
 from keras_seg.protocol.parts import PART, Raw
 from keras_seg.server.interrupts import is_cancellation
 
-_INTERVAL = 0.2  # seconds between two writings
+INTERVAL = 0.2  # seconds between two writings
 _SHARE = 20  # and at least this many times as long as the last one took us, so that it stays below 5 % of the time
 _TRIES = 2**32  # rows that a run can have from one resume to the next
 _LAST_WORDS, _LAST_NEWS = 0.6, 0.1  # seconds, where the caller waits for nothing else
@@ -71,9 +71,9 @@ def run_of(db: Database, run: int) -> RunRow | None:
     return next(iter(read(RunRow, db.execute(RUNS.select(RunRow), run))), None)
 
 
-def tables_of(db: Database, run: int) -> str | None:
-    """Return which tables a run has made that a budget has ended, as it has written it."""
-    return next((state.tables for state in read(State, db.execute(_LAST, run))), None)
+def last_state(db: Database | Journal, run: int) -> State | None:
+    """Return what was said of a run last; None where nothing is left of it."""
+    return next(iter(read(State, db.execute(_LAST, run))), None)
 
 
 class RunRecord:
@@ -98,7 +98,7 @@ class RunRecord:
         self._metrics: list[MetricRow] = []
         self._progress: dict[int, Progress] = {}
         self._last: dict[int, Progress] = {}
-        self._interrupted: list[TrialRow] = []
+        self._begun: list[TrialRow] = []
         self._known: set[tuple[int, int]] = set()
         self._states = RestingStates(memory, Allowance(hourly), self._read_state)
         self._grown = 0
@@ -146,7 +146,7 @@ class RunRecord:
         anchors = read(Anchor, self._journal.execute(_ANCHORS, run))
         self._states.recall(anchors)
         self._known = {(row.mst_key, row.iteration) for row in metrics}
-        self._interrupted = [row for row in trials if row.status in (TrialStatus.RUNNING, TrialStatus.STOPPED)]
+        self._begun = [row for row in trials if row.status not in (TrialStatus.WAITING, TrialStatus.FAILED)]
         return remembered(partitions, trials, metrics, anchors)
 
     def resume(self, where: Where) -> None:
@@ -157,11 +157,11 @@ class RunRecord:
                 f"run {self._run} has finished, or was deleted, while it was to be resumed",
                 sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
             )
-        last = next(iter(read(State, self._journal.execute(_LAST, self._run))), None)
+        last = last_state(self._journal, self._run) or _running(where, Best())
         # What a process of the last time may still be writing comes before, whenever it comes.
-        self._n = ((0 if last is None else last.n) // _TRIES + 1) * _TRIES
-        self._state = _running(where, last or Best())
-        for trial in self._interrupted:
+        self._n = (last.n // _TRIES + 1) * _TRIES
+        self._state = replace(_running(where, last), tables=last.tables)  # they are there until others are
+        for trial in (each for each in self._begun if each.mst_key not in self._progress):  # what is replayed has said more
             self.progress(replace(trial.progress, status=TrialStatus.WAITING))
         self._write([*self._new_state(), *self._rows()])
         self._tidy()
@@ -232,7 +232,7 @@ class RunRecord:
                 self._tidy()
             else:
                 self._post(self._states.to_write() if self._durable else [])
-                self._next, self._spent = begin + max(_INTERVAL, _SHARE * self._spent), 0.0
+                self._next, self._spent = begin + max(INTERVAL, _SHARE * self._spent), 0.0
         self._spent += time.monotonic() - begin
 
     def settle(self, trial: int) -> None:
@@ -313,7 +313,7 @@ class RunRecord:
 
     def _say(self, end: End) -> None:
         assert self._state is not None
-        self._state = replace(self._state, **vars(end))
+        self._state = replace(self._state, **{**vars(end), "tables": end.tables or self._state.tables})
 
     def _number(self) -> int:
         self._n += 1

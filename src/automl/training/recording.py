@@ -44,9 +44,10 @@ def call(request: Request, arguments: Mapping[str, Any], inputs: str, estimate: 
     )
 
 
-def where(cluster: Cluster) -> Where:
-    """Return where a run runs."""
-    return Where(executor=cluster.kind, sessions=cluster.present, backend=os.getpid())
+def where(cluster: Cluster, arguments: Mapping[str, Any], time_from: float) -> Where:
+    """Return where a run runs, and by which of its arguments it goes on."""
+    in_force = arguments.get("automl_params")
+    return Where(cluster.kind, cluster.present, os.getpid(), automl_params=in_force, time_from=time_from)
 
 
 def close_quietly(record: RunRecord, best: Best, error: BaseException, cluster: Cluster) -> None:

@@ -21,7 +21,7 @@ from automl.training.bits import same
 from automl.training.curves import Evaluation
 from automl.training.request import Arguments, session_needs
 from automl.training.results import Made, Result, StateOf
-from automl.training.resume import MAKERS, arguments_of, origin_of, record_of, unreadable
+from automl.training.resume import MAKERS, given_of, origin_of, record_of, unreadable
 from automl.training.rows import Came, MetricRow, RunRow, RunStatus
 from automl.training.statements import METRICS, RUNS, read
 
@@ -65,7 +65,7 @@ def automl_repeat(db: CallerDatabase, run_id: int | None) -> bool:
         raise UsageError("run_id", "must be the number of a run", run_id, sqlstate=NULL_VALUE_NOT_ALLOWED)
     record, tables = _finished(db, run_id), NoTables()
     kind, make = MAKERS[record.method]
-    given = arguments_of(run_id, kind, record.arguments)
+    given = given_of(run_id, record)
     if isinstance(given, Arguments):
         given = replace(given, automl_params=_as_far(given.automl_params, record, came_of(db, run_id)))
     if getattr(given, "warm_start", False):

@@ -242,7 +242,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     attempt(lambda: require_fit(MODELS, probes.value, models.value, training.value, functions.value))
     dataset = TRAINING if given.validation_table is None else VALIDATION
     objective = attempt(lambda: _objective(read.value[1], probes.value, dataset))
-    attempt(lambda: require_reachable(read.value[1].target, objective.value))
+    attempt(lambda: _require_reachable(read.value[1].target, objective.value, probes.value, functions.value))
     most = attempt(lambda: evaluations(params.value.max_iterations, frequency.value))
     attempt(lambda: _require_patience(read.value[1], most.value))
     attempt(lambda: _require_callbacks(probes.value, most.value, validation=dataset == VALIDATION))
@@ -326,6 +326,15 @@ def _objective(steering: Steering, probes: Iterable[Configuration], dataset: str
             hint="Say in automl_params what ranks them, as in objective=accuracy, or make one call for each of them.",
         )
     return objective
+
+
+def _require_reachable(
+    target: float | None, objective: Objective, probes: Iterable[Configuration], functions: FunctionTable | None
+) -> None:
+    """Raise unless trials of configurations that stand for all can come to a target, if there is one."""
+    if target is not None:
+        compiled = [parse_compile_params(each.compile_params) for each in probes]
+        require_reachable(target, objective, compiled, frozenset() if functions is None else functions.functions)
 
 
 def evaluations(iterations: int, frequency: int | None) -> int:

@@ -1,8 +1,9 @@
 """automl_resume: a run that was cancelled, failed, or lost its session or server goes on from its checkpoints. So does one that
 a budget has ended, by other budgets.
 
-The record has the arguments of the call, from which the request is made again with all its checks. What the call takes from
-elsewhere comes from the record too: the seed, and how many threads a session has.
+The record has the arguments of the call, from which the request is made again with all its checks; the budgets are those in
+force, whatever they were when the run began. What the call takes from elsewhere comes from the record too: the seed, and how
+many threads a session has.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from automl.search.pairs import AUTOML_PARAMS, parse_pairs, split_pairs
 from automl.search.steering import BUDGETS
 from automl.training import fit, run, search
 from automl.training.history import InterruptedRun
-from automl.training.record import run_of, tables_of
+from automl.training.record import last_state, run_of
 from automl.training.request import Arguments, Origin, Request
 from automl.training.results import Tables
-from automl.training.rows import RunRow, RunStatus
+from automl.training.rows import RunRow, RunStatus, State
 from keras_seg.protocol.limits import MOST_THREADS
 
 _SAME = (
@@ -55,17 +56,16 @@ def automl_resume(db: CallerDatabase, run_id: int | None, automl_params: str | N
     """
     record = _interrupted(db, run_id)
     assert run_id is not None
-    kind, make = MAKERS[record.method]
-    given = arguments_of(run_id, kind, record.arguments)
+    _, make = MAKERS[record.method]
+    given, last = given_of(run_id, record), last_state(db, run_id)
     budgets = _budgets(record, automl_params)
     if isinstance(given, Arguments):
         given = replace(given, automl_params=_with(given.automl_params, budgets, record))
-    if record.status == RunStatus.STOPPED:
-        _drop_made(db, run_id)
+    _drop_made(db, "[]" if last is None or last.tables is None else last.tables)
     request, tables = make(db, given, origin_of(run_id, record))
     _require_same(record, request)
-    anew = record.status == RunStatus.STOPPED or Reason.MAX_TIME in budgets
-    run.execute(db, request, tables, asdict(given), InterruptedRun(run_id, record.started, record.inputs, anew))
+    time_from = _time_from(record, last, budgets)
+    run.execute(db, request, tables, asdict(given), InterruptedRun(run_id, record.started, record.inputs, time_from))
 
 
 def _budgets(record: RunRow, text: str | None) -> dict[str, str]:
@@ -83,9 +83,20 @@ def _with(text: str | None, budgets: Mapping[str, str], record: RunRow) -> str |
     return text if kept == before and not budgets else ", ".join(f"{key}={value}" for key, value in (*kept, *budgets.items()))
 
 
-def _drop_made(db: CallerDatabase, run_id: int) -> None:
-    """Drop the tables of a run that goes on, which makes them again; none that has another name now, or is another table."""
-    for schema, table, oid in json.loads(tables_of(db, run_id) or "[]"):
+def _time_from(record: RunRow, last: State | None, budgets: Mapping[str, str]) -> float | None:
+    """Return how long a run had trained when its `max_time` began to count; None where that begins now."""
+    if record.status == RunStatus.STOPPED or Reason.MAX_TIME in budgets:
+        return None
+    return 0.0 if last is None or last.time_from is None else last.time_from
+
+
+def _drop_made(db: CallerDatabase, made: str) -> None:
+    """Drop the tables of a run that goes on, which makes them again; none that has another name now, or is another table.
+
+    Args:
+        made: which they are, as the run has written it.
+    """
+    for schema, table, oid in json.loads(made):
         if db.execute(_SAME, str(schema), str(table), int(oid)):
             db.execute(f"DROP TABLE {Name(str(table), str(schema)).sql}")
 
@@ -139,6 +150,14 @@ def origin_of(run_id: int, record: RunRow) -> Origin:
     if record.random_state is None or record.threads is None or not 1 <= record.threads <= MOST_THREADS:
         raise unreadable(run_id)
     return Origin(record.random_state, record.threads)
+
+
+def given_of(run_id: int, record: RunRow) -> Any:
+    """Return the arguments by which a run goes on: those of its call, with the budgets that it was resumed by."""
+    given = arguments_of(run_id, MAKERS[record.method][0], record.arguments)
+    if isinstance(given, Arguments) and record.automl_params is not None:
+        return replace(given, automl_params=record.automl_params)
+    return given
 
 
 def arguments_of(run_id: int, kind: type[Any], text: str | None) -> Any:

@@ -98,11 +98,20 @@ class Call(Estimate):
 
 @dataclass(frozen=True)
 class Where(Row):
-    """Where a run runs: the kind and number of its sessions, and the process of its caller."""
+    """Where a run runs, and by what, since it was called or resumed.
+
+    Attributes:
+        executor, sessions: the kind and number of its sessions.
+        backend: the process of its caller.
+        automl_params: those in force: of the call, with the budgets that it goes on by.
+        time_from: seconds that it had trained when its `max_time` began to count.
+    """
 
     executor: Text
     sessions: Integer
     backend: Integer
+    automl_params: Text | None = field(default=None, kw_only=True)
+    time_from: Double | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -196,11 +205,13 @@ class RunRow(Call):
         status: a RunStatus, unless its owner has written something else there.
         started: as the summary tables write it.
         ended_by: the budget that has ended it, if one has.
+        automl_params: those in force; None where none were given, and in earlier versions.
     """
 
     status: Text
     started: Started
     ended_by: Text | None
+    automl_params: Text | None
 
 
 # --- its trials, their metrics and checkpoints --------------------------------------------------------------------------

@@ -27,12 +27,11 @@ from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, Operato
 from automl.search.budgets import Reason
 from automl.search.scheduler import Milestone, OpenEnded, Scheduler, Step, Task
 from automl.search.steering import Keep
-from automl.training import caveats, recording, results, trials
+from automl.training import caveats, estimates, recording, results, trials
 from automl.training.bits import Bits
 from automl.training.check import require_trainable
 from automl.training.curves import Course, OpenEvaluation
 from automl.training.decided import Decided, Outside, budget_of, limits_of
-from automl.training.estimates import estimate_of
 from automl.training.history import History, InterruptedRun, lost_state
 from automl.training.progress import Progress
 from automl.training.record import RunRecord
@@ -82,16 +81,18 @@ def execute(
         hourly = read_setting(db, CHECKPOINT_BYTES)
         record = RunRecord(journal, request.resources.memory, hourly, durable=journal is not db)
         history = record.recall(interrupted.run_id, request.training.partitions) if interrupted else History()
-        run = Run(db, request, scheduler, cluster, record, history, anew=interrupted is not None and interrupted.anew)
+        time_from = history.elapsed if interrupted is None or interrupted.time_from is None else interrupted.time_from
+        run = Run(db, request, scheduler, cluster, record, history, time_from)
+        where = recording.where(cluster, arguments, time_from)
         try:
             if interrupted:
                 run.set_out()
-                record.resume(recording.where(cluster))  # a replay that goes wrong has done so by now: nothing is written yet
+                record.resume(where)  # a replay that goes wrong has done so by now: nothing is written yet
                 known = len(history.trials)
                 db.info(f"run {record.run} goes on after {history.elapsed:.1f} s of training; trials known: {known}")
             else:
-                call = recording.call(request, arguments, inputs, estimate_of(db, arguments))
-                record.begin(call, recording.where(cluster), partial(locks.claim_run, db))
+                estimate = estimates.estimate_of(db, estimates.digest_of(arguments, inputs, len(cluster.reaches)))
+                record.begin(recording.call(request, arguments, inputs, estimate), where, partial(locks.claim_run, db))
                 run.set_out()
             with same_rows(db, journal, needs, rows, "the search"):
                 found = run.train()
@@ -111,7 +112,7 @@ class Run:
 
     Args:
         history: what is known of it from before it was interrupted.
-        anew: whether its time begins anew.
+        time_from: seconds that it had trained when its time began to count.
 
     Attributes:
         started: when it began to train.
@@ -125,8 +126,7 @@ class Run:
         cluster: Cluster,
         record: RunRecord,
         history: History,
-        *,
-        anew: bool = False,
+        time_from: float,
     ) -> None:
         self._db = db
         self._request = request
@@ -141,7 +141,7 @@ class Run:
         self._decided = Decided(scheduler, self._trials, limits_of(request))
         self._warned: set[str] = set()
         self._elapsed_before = history.elapsed
-        self._anew = anew
+        self._time_from = time_from
         value = f"{'best' if request.steering.keep is Keep.BEST else 'latest'} {request.objective.shown}"
         self._progress = Progress(db, value, lambda: self.best, lambda: self._watch.told)
         self._begun = 0.0
@@ -165,7 +165,7 @@ class Run:
         """Train what the scheduler says and return what became of the trials."""
         self.started = results.now(self._db)
         self._begun = time.monotonic() - self._elapsed_before
-        self._watch.begins(self._begun, anew=self._anew)
+        self._watch.begins(self._begun, self._time_from)
         self._progress.begins(self._watch.count)
         self._stand()
         outside = Outside(self._db, self._record.run, self._watch.until)
@@ -391,4 +391,5 @@ class Run:
     def _stand(self) -> None:
         """Have it written how far the run is."""
         self._record.best(self.best)
-        self._record.stands(self._watch.standing(self._cluster.present))
+        decided = self._decided.ended_by is not None
+        self._record.stands(self._watch.standing(self._cluster.present, decided=decided))

@@ -55,17 +55,17 @@ class Watch:
         self.until: float | None = None
         self.memory = 0
 
-    def begins(self, origin: float, *, anew: bool) -> None:
+    def begins(self, origin: float, time_from: float = 0.0) -> None:
         """Note that training begins.
 
         Args:
             origin: when it would have begun if it had not been interrupted.
-            anew: whether its time begins again.
+            time_from: seconds after that, from which on its time counts.
         """
         self._origin, self._begun = origin, self._clock()
         # One that is to take so many decisions takes as long as that takes.
         if self._steering.max_time is not None and self._steering.decisions is None:
-            self.until = (self._begun if anew else origin) + self._steering.max_time
+            self.until = origin + time_from + self._steering.max_time
 
     def set_out(self, leg: Leg) -> None:
         """Note that a trial sets out."""
@@ -106,11 +106,12 @@ class Watch:
             return min(1.0, 1 - (self.until - self._clock()) / self._steering.max_time)
         return min(1.0, self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations)))
 
-    def standing(self, sessions: int) -> Standing:
+    def standing(self, sessions: int, *, decided: bool = False) -> Standing:
         """Return how far the run is.
 
         Args:
             sessions: that train.
+            decided: whether trials count as they were at the last decision about each.
         """
         begin = self._clock()
         standing = Standing(
@@ -121,7 +122,7 @@ class Watch:
             rows_per_second=self._rows / max(begin - self._begun, 1e-3),
             elapsed=begin - self._origin,
             remaining=self._remaining(sessions),
-            ranking=self._trials.ranking(RANKED),
+            ranking=self._trials.ranking(RANKED, decided=decided),
         )
         self._next = begin + max(_EVERY, _SHARE * (self._clock() - begin))
         return standing

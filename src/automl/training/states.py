@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from automl.training.rows import Anchor, Checkpoint
 from keras_seg.protocol.parts import Raw
 
-_TOGETHER = 4 * 2**20  # bytes of states that are written together
-_SAVED_UP = 1 / 20  # of what may be written in an hour
+TOGETHER = 4 * 2**20  # bytes of states that are written together
+SAVED_UP = 1 / 20  # of what may be written in an hour
 
 
 class Allowance:
@@ -44,7 +44,7 @@ class Allowance:
 
     @property
     def _most(self) -> float:
-        return self._hourly * _SAVED_UP
+        return self._hourly * SAVED_UP
 
 
 class RestingStates:
@@ -147,7 +147,7 @@ class RestingStates:
         size = sum(map(self._unsaved_size, chosen))
         if all_of_them or self._allowance.reaches:
             for trial in self._unsaved:
-                if size > _TOGETHER:
+                if size > TOGETHER:
                     break
                 if trial not in self._urgent:
                     chosen.append(trial)

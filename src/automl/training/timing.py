@@ -35,16 +35,15 @@ class Measured:
     Attributes:
         cost: in the middle.
         least, most: of the visits that were made, in relation to that.
-        state, weights: bytes of a trial's state, and of its weights.
-        memory: MB of the session afterwards.
+        memory: MB of the session afterwards, at its largest.
+        grown: MB that the session has grown by.
     """
 
     cost: Cost
     least: float
     most: float
-    state: int
-    weights: int
     memory: int
+    grown: int = 0
 
 
 @dataclass
@@ -76,13 +75,17 @@ def _extremes(found: Sequence[Trial]) -> list[Trial]:
     return ends[:1] if ends[0].fit.batch_size == ends[1].fit.batch_size else ends
 
 
-def measured(cluster: Cluster, request: Request, programs: Sequence[Sequence[Trial]], rows: int) -> dict[object, Measured]:
+def measured(
+    cluster: Cluster, request: Request, programs: Sequence[Sequence[Trial]], rows: int, imported: int
+) -> dict[object, Measured]:
     """Return what each program takes.
 
     Args:
         rows: of a partition of the training table.
+        imported: MB of a session that has imported TensorFlow, and nothing more.
     """
     waiting, under_way, found = list(programs), dict[int, tuple[object, Asking]](), dict[object, Measured]()
+    memory = dict.fromkeys(range(len(cluster.reaches)), imported)
     while waiting or under_way:
         for session in cluster.idle():
             if waiting and session not in under_way:
@@ -95,7 +98,9 @@ def measured(cluster: Cluster, request: Request, programs: Sequence[Sequence[Tri
             try:
                 cluster.begin(outcome.session, Work(None, asking.send(outcome)))
             except StopIteration as done:
-                found[program] = done.value
+                made: Measured = done.value
+                found[program] = replace(made, grown=max(0, made.memory - memory[outcome.session]))
+                memory[outcome.session] = made.memory
                 del under_way[outcome.session]
     return found
 
@@ -169,10 +174,8 @@ def _summed(first: Outcome, times: Sequence[_Times], state: bytes, memory: int) 
     relative = [each / median(one.training) for one in times for each in one.training if median(one.training)] or [1.0]
     compiling = max(0.0, first.seconds - beside - min(_BATCHES, batches) * (training / batches) - evaluation)
     return Measured(
-        Cost(compiling, beside, batch, row, evaluation),
+        Cost(compiling, beside, batch, row, evaluation, len(state), codec.weights_size(state)),
         min(relative),
         max(relative),
-        len(state),
-        codec.weights_size(state),
         memory,
     )

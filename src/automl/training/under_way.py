@@ -89,12 +89,21 @@ class TrialUnderWay:
     @property
     def progress_at_end(self) -> Progress | None:
         """What the record is to say of it where it counts as it was at the last decision; None for what it says."""
-        if self.curve.error is not None:
+        if (self.curve if self.counted is None else self.counted.curve).error is not None:
             return None
         if self.counted is None:  # whatever it has come to
             return self.progress(TrialStatus.STOPPED)
         curve = replace(self.counted.curve, iteration=self.counted.curve.evaluations[-1].iteration)
         return replace(self, task=self.counted.task, curve=curve).progress(TrialStatus.FINISHED)
+
+    def place(self, *, decided: bool) -> tuple[bool, tuple[int, float, int]]:
+        """Return what trials are sorted by, best first.
+
+        Args:
+            decided: whether it counts as it was at the last decision about it; behind all others where there was none.
+        """
+        curve = self.curve if not decided else None if self.counted is None else self.counted.curve
+        return curve is None, rank(None if curve is None else curve.score, self.trial.number)
 
     @property
     def delivered(self) -> int | None:
@@ -164,10 +173,9 @@ class TrialsUnderWay:
             return Best()
         return Best(trial, self._trials[trial].curve.loss, self._trials[trial].curve.value)
 
-    def ranking(self, most: int) -> list[int]:
-        """Return the numbers of the best trials, the best first."""
-        scores = ((each.curve.score, number) for number, each in self._trials.items())
-        return [number for _, number in heapq.nsmallest(most, scores, key=lambda each: rank(*each))]
+    def ranking(self, most: int, *, decided: bool) -> list[int]:
+        """Return the numbers of the best trials, the best first, as they are or as they were decided about."""
+        return [each.trial.number for each in heapq.nsmallest(most, self, key=lambda each: each.place(decided=decided))]
 
     @property
     def visits(self) -> int:
