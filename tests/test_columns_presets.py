@@ -9,8 +9,8 @@ from automl.columns.presets import batch_size, find_preset, search_arguments
 from automl.errors import UsageError
 from automl.search.methods import find_method
 from automl.search.steering import Keep
+from automl.training.readable import require_readable
 from automl.training.request import Arguments as SearchCall
-from automl.training.request import require_readable
 
 LAYOUT = Layout(((0.0, 1.0),) * 9, 30, (12,), 2, True)
 NUMBER = Layout(((0.0, 1.0),) * 9, 30, (12,), 1, False)

@@ -27,7 +27,7 @@ from automl.database.names import Name, as_typed
 from automl.database.session import CallerDatabase
 from automl.errors import DUPLICATE_TABLE, UsageError
 from automl.training import run
-from automl.training.request import require_readable
+from automl.training.readable import require_readable
 from automl.training.results import Made
 from automl.training.search import search
 

@@ -241,7 +241,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     attempt(lambda: require_known(COMPILE, probes.value, functions.value))
     attempt(lambda: require_fit(MODELS, probes.value, models.value, training.value, functions.value))
     dataset = TRAINING if given.validation_table is None else VALIDATION
-    objective = attempt(lambda: _objective(read.value[1], probes.value, dataset))
+    objective = attempt(lambda: objective_of(read.value[1], probes.value, dataset))
     attempt(lambda: _require_reachable(read.value[1].target, objective.value, probes.value, functions.value))
     most = attempt(lambda: evaluations(params.value.max_iterations, frequency.value))
     attempt(lambda: _require_patience(read.value[1], most.value))
@@ -277,23 +277,6 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     return request, Search(outputs.value, called, request.params, method.value.columns, given.random_state)
 
 
-def require_readable(given: Arguments) -> None:
-    """Raise unless what needs no table can be read, and goes together: the method, the grids, and what ranks trials.
-
-    Raises:
-        AutomlError: all problems found, together.
-    """
-    problems = Problems()
-    attempt = problems.attempt
-    read = attempt(lambda: find_method(given.automl_method).read(given.automl_params))
-    attempt(lambda: _frequency(given, read.value[0]))
-    space = attempt(lambda: parse_space(given.model_id_list, given.compile_params_grid, given.fit_params_grid))
-    probes = attempt(lambda: space.value.probe_configurations())
-    attempt(lambda: require_known(COMPILE, probes.value, None))
-    attempt(lambda: _objective(read.value[1], probes.value, VALIDATION))
-    problems.stop()
-
-
 def _plan(params: Params, steering: Steering, space: Space, seed: int, partitions: int, every: int | None) -> Plan:
     """Return the plan of a search; of one that ends with its time, the plan without an end if its method has one."""
     if steering.max_time is not None and isinstance(params, EndlessParams):
@@ -314,7 +297,7 @@ def computed_every(value: int | None, iterations: int, iterations_are: str) -> i
     return value
 
 
-def _objective(steering: Steering, probes: Iterable[Configuration], dataset: str) -> Objective:
+def objective_of(steering: Steering, probes: Iterable[Configuration], dataset: str) -> Objective:
     """Return what ranks the trials of configurations that stand for all."""
     compiled = [parse_compile_params(each.compile_params) for each in probes]
     objective = resolve(steering.objective, compiled, dataset)
