@@ -4,7 +4,7 @@
 
 What a trial costs is spread lognormally (sigma 0.8), and known to nobody beforehand. A finite plan is over when its last trial
 is, so the longest way of one trial bounds what many sessions can be of use for: behind the share stands the most that is
-possible in any order, because of that. ASHA begins with as many configurations as Hyperband, which is a fourth of its
+possible in any order, because of that. ASHA begins with as many configurations as Hyperband, which is a third of its
 iterations (R=81) with a longest way as long; and with as many as come to Hyperband's iterations. Under a time budget Hyperband
 begins again when it is over, and ASHA goes on with new trials. The time is what three Hyperbands would take in the mean if no
 session were ever idle.

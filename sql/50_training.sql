@@ -36,6 +36,7 @@ CREATE TABLE madlib.automl_state_log (
     best_mst_key integer,
     best_loss double precision,
     best_objective double precision,
+    best_standard_error double precision,
     error text,
     versions text,
     decisions bigint,
@@ -83,6 +84,8 @@ CREATE TABLE madlib.automl_progress_log (
     loss double precision,
     objective double precision,
     best_iteration integer,
+    try_objective double precision,
+    standard_error double precision,
     kept integer[],
     seconds double precision NOT NULL DEFAULT 0,
     error text,
@@ -174,13 +177,15 @@ CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.memory_mb FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb,
         (SELECT s.automl_params FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params,
+        (SELECT s.best_standard_error FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_standard_error
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
-    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
-        decisions, ended_by, tables,
+    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, best_standard_error,
+        error, versions, decisions, ended_by, tables,
         trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb,
         automl_params, time_from
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
@@ -193,7 +198,7 @@ CREATE VIEW madlib.automl_trials WITH (security_barrier) AS
         CASE WHEN r.status IN ('stopped', 'cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
         coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
-        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration, t.varied
+        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration, t.varied, p.try_objective, p.standard_error
     FROM madlib.automl_trial_log t
     LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
         ORDER BY run_id, mst_key, owner, n DESC) p ON p.run_id = t.run_id AND p.mst_key = t.mst_key AND p.owner = t.owner
@@ -208,7 +213,8 @@ CREATE VIEW madlib.automl_configurations WITH (security_barrier) AS
 COMMENT ON VIEW madlib.automl_configurations IS 'Internal: the configurations of the trials of your searches, which automl_trials shows';
 
 CREATE VIEW madlib.automl_trial_states WITH (security_barrier) AS
-    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, objective, best_iteration, kept, seconds, error
+    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, objective, best_iteration, try_objective, standard_error,
+        kept, seconds, error
     FROM madlib.automl_progress_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_trial_states IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
 

@@ -81,7 +81,8 @@ GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 -- A standby has not the locks that tell whether a run is alive, and takes its word for it.
 -- Which trials lead a run says itself, as the last of its states has it: nobody looks through all trials to see the best of them.
 -- Where that is not enough, or a run of an earlier version has not said it, all are looked at. Where a budget has ended a run, what
--- it has decided nothing about is in no table, and has no rank.
+-- it has decided nothing about is in no table, and has no rank. Several tries of a configuration have its mean as their value, and
+-- stand together, the best one first.
 CREATE FUNCTION madlib.automl_leaderboard(run_id bigint DEFAULT NULL, top integer DEFAULT 20) RETURNS TABLE (
     rank integer,
     mst_key integer,
@@ -108,10 +109,12 @@ BEGIN
     IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
-        leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
-            ORDER BY delivered AND t.status NOT IN ('finished', 'failed'),
-                CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
-                THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
+        leaders := ARRAY(SELECT t.mst_key
+            FROM (SELECT a.mst_key, a.place, a.try_objective, delivered AND a.status NOT IN ('finished', 'failed') AS undecided,
+                CASE WHEN a.try_objective IS NULL THEN coalesce(a.objective, a.loss) ELSE a.objective END AS value
+                FROM madlib.automl_trials a WHERE a.run_id = run) t
+            ORDER BY t.undecided, CASE WHEN t.value > '-Infinity' AND t.value < 'Infinity' THEN sign * t.value END, t.value IS NULL,
+                (t.place ->> 'configuration')::integer, sign * t.try_objective, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
     END IF;
@@ -119,17 +122,23 @@ BEGIN
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
         madlib.automl_short(value, 5), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
-        coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
+        coalesce('configuration=' || configuration || ' try=' || attempt || ' ', '')
+            || coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
             THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
             compile_params || ' ' || fit_params)
+            || coalesce(' standard_error=' || madlib.automl_short(standard_error, 3), '')
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
             CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND (p.status = 'finished' OR NOT delivered)
                 THEN sign * p.value END AS score, delivered AND coalesce(p.status, 'waiting') NOT IN ('finished', 'failed') AS undecided,
-            m.course, c.varied, c.compile_params, c.fit_params
+            m.course, c.varied,
+            (p.place ->> 'configuration')::integer AS configuration, p.place ->> 'try' AS attempt, sign * p.try_objective AS own,
+            p.standard_error,
+            c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
-            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
+            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, s.place, s.try_objective, s.standard_error,
+                CASE WHEN s.try_objective IS NULL THEN coalesce(s.objective, s.loss) ELSE s.objective END AS value
             FROM madlib.automl_trial_states s WHERE s.run_id = run AND s.mst_key = ANY (leaders) ORDER BY s.mst_key, s.n DESC
         ) p ON p.mst_key = c.mst_key
         LEFT JOIN (
@@ -139,8 +148,8 @@ BEGIN
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score, undecided, value IS NULL, mst_key)
-    ORDER BY score, undecided, value IS NULL, mst_key;
+    WINDOW place AS (ORDER BY score, undecided, value IS NULL, configuration, own, mst_key)
+    ORDER BY score, undecided, value IS NULL, configuration, own, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS

@@ -11,6 +11,7 @@ from automl.search.methods import METHODS
 from automl.search.scheduler import ListPlan, Plan
 from automl.search.steering import Steering, StopRule
 from automl.search.stopping import StoppingPlan
+from automl.search.tries import TriesPlan
 from automl.training.forecast import Cost, Forecast, Part, Rehearsal
 from automl.training.plan_rows import Memory, PlanRows, Writing
 from automl.training.timing import Measured
@@ -78,6 +79,14 @@ def test_as_many_trials_as_a_budget_admits() -> None:
     found = gone_through("hyperband", "R=27, eta=3", Steering(max_trials=3))
     assert parts(found) == {(3, 0): (3, 1, 6)}
     assert (found.trials, found.iterations, found.seconds, found.weights, found.ended) == (3, 3, 6.0, 9, True)
+
+
+@pytest.mark.parametrize(("steering", "visits"), [(Steering(trials_per_config=2), 12), (Steering(folds=2), 6)])
+def test_a_budget_counts_configurations_whatever_their_tries(steering: Steering, visits: int) -> None:
+    plan = TriesPlan(METHODS["hyperband"].read("R=27, eta=3")[0].plan(SPACE, SEED, PARTITIONS), steering.tries)
+    found = of_plan(plan, replace(steering, max_trials=3))
+    assert parts(found) == {(3, 0): (6, 1, visits)}
+    assert (found.trials, found.weights, found.ended) == (6, 18, True)
 
 
 def test_trials_of_a_method_without_rungs_are_admitted_too() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -70,6 +71,21 @@ def test_a_trial_begins_where_its_number_says_and_evaluates_last(trial: int, sto
 def test_only_the_iterations_asked_for_are_evaluated() -> None:
     stops = tuple(tour(ONE_DATASET, Leg(2, "p", 5, 3, frozenset((6, 7)))))
     assert written([Visit(2, stops)]) == "5t1 5t2 5t0. 6t1 6t2 6t0. 6e0 6e1 6e2. 7t1 7t2 7t0. 7e0 7e1 7e2."
+
+
+@pytest.mark.parametrize(
+    ("trial", "held_out", "stops"),
+    [
+        (2, {1, 3}, "1t2 1t4 1t0. 1e0 1v1 1e2 1v3. 1e4."),
+        (3, {1, 3}, "1t4 1t0 1t2. 1e0 1v1 1e2 1v3. 1e4."),
+        (2, {0, 2, 4}, "1t3 1t1. 1v0 1e1 1v2 1e3. 1v4."),
+    ],
+)
+def test_what_a_trial_holds_out_it_does_not_train_on_and_is_validated_by(trial: int, held_out: set[int], stops: str) -> None:
+    both = Layout((("training", 5), ("validation", 5)))
+    of_fold = replace(leg(trial), held_out=frozenset(held_out))
+    assert written([Visit(trial, tuple(tour(both, of_fold)))]) == stops
+    assert of_fold.stops(both) == len(stops.split())
 
 
 def test_one_partition() -> None:

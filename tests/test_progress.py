@@ -45,6 +45,19 @@ def test_a_line_comes_every_ten_seconds_unless_another_was_said() -> None:
     ]
 
 
+def test_of_several_tries_it_says_what_the_mean_of_them_is() -> None:
+    waiting = Waiting()
+    best = Best(4, 0.25, 0.75, best_standard_error=0.0213)
+    progress = Progress(waiting, "mean latest validation accuracy", lambda: best, lambda: "100% of all iterations done", 3)
+    progress.begins(39)
+    progress.ends("patience=4", 9, 27)
+    assert waiting.said == [
+        "training of 13 configurations, each 3 times, begins after 0.0 s",
+        "patience=4 has ended the search after 0.0 s: 9 decisions about 9 configurations, 100% of all iterations done;"
+        " best so far: mst_key 4, mean latest validation accuracy 0.75 (standard error 0.021)",
+    ]
+
+
 def test_what_a_budget_has_ended_is_said_with_how_far_it_was() -> None:
     waiting = Waiting()
     progress = Progress(waiting, "latest validation loss", lambda: Best(4, 0.25, 0.25), lambda: "100% of the time is over")

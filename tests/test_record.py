@@ -151,7 +151,7 @@ def test_what_is_written_is_not_written_again_where_a_checkpoint_fails() -> None
         record.flush(now=True)
     record.break_off(FAILED)
     assert count(journal, "INSERT INTO madlib.automl_configurations") == 1
-    assert journal.values[-2][9] == "failed"
+    assert journal.values[-2][10] == "failed"
 
 
 def order(journal: Memory) -> list[str]:
@@ -190,7 +190,7 @@ def test_a_run_that_is_cancelled_while_its_row_is_on_its_way_has_it_written_with
         record.begin(CALL, WHERE, lambda run: None)
     record.break_off(CANCELLED)
     assert [text.split()[2] for text in journal.written[:2]] == ["madlib.automl_runs", "madlib.automl_states"]
-    assert (journal.values[0][:1], journal.values[1][7]) == ((1,), "cancelled")
+    assert (journal.values[0][:1], journal.values[1][10]) == ((1,), "cancelled")
 
 
 def test_a_run_is_kept_before_anybody_sees_it() -> None:
@@ -253,7 +253,7 @@ def test_a_cancelled_run_writes_no_state_any_more_and_a_failed_one_all() -> None
             record.put(state(trial, b"state"))
         record.break_off(end)
         assert list(journal.states) == expected
-        assert (journal.written[-2].split()[2], journal.values[-2][9]) == ("madlib.automl_states", end.status)
+        assert (journal.written[-2].split()[2], journal.values[-2][10]) == ("madlib.automl_states", end.status)
 
 
 def test_bytes_an_hour_are_bounded() -> None:
@@ -306,15 +306,16 @@ def test_the_statements_of_a_record() -> None:
     record.flush(now=True)
     record.stands(Standing(trials=4, done=1, running=(3, 4), share=0.5, rows_per_second=9.0, elapsed=2.0, ranking=[3]))
     record.announce()
-    record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}"))
+    record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}", best_standard_error=0.05))
     nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
     there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
     said = inserted(
         "states", "run_id executor sessions backend automl_params time_from"
-        " best_mst_key best_loss best_objective status error versions"
+        " best_mst_key best_loss best_objective best_standard_error status error versions"
         " decisions ended_by tables bits seconds bytes memory_mb"
         " trials done running share rows_per_second elapsed remaining ranking n",
-        "bigint text integer integer text double_precision integer double_precision double_precision text text text"
+        "bigint text integer integer text double_precision integer double_precision double_precision double_precision"
+        " text text text"
         " bigint text text text double_precision bigint integer"
         " integer integer integer[] double_precision double_precision double_precision double_precision integer[] bigint",
         "run_id n",
@@ -330,7 +331,7 @@ def test_the_statements_of_a_record() -> None:
             ),
             (1, None, None, None, "hyperband", "R=9", "min:training_loss", "train", "made", "{}", "0", 1, 1, 2),
         ),
-        (said, (1, "sessions", 2, 123, "R=9", 0.0, None, None, None, "running", *(None,) * 9, *nothing, 1)),
+        (said, (1, "sessions", 2, 123, "R=9", 0.0, None, None, None, None, "running", *(None,) * 9, *nothing, 1)),
         (there, (1,)),
         (
             inserted(
@@ -351,16 +352,18 @@ def test_the_statements_of_a_record() -> None:
         ),
         (
             inserted(
-                "trial_states", "run_id mst_key status place iteration loss seconds error objective best_iteration kept n",
-                "bigint integer text json integer double_precision double_precision text double_precision integer integer[]"
-                " bigint", "run_id mst_key n",
+                "trial_states",
+                "run_id mst_key status place iteration loss seconds error objective best_iteration try_objective standard_error"
+                " kept n",
+                "bigint integer text json integer double_precision double_precision text double_precision integer"
+                " double_precision double_precision integer[] bigint", "run_id mst_key n",
             ),
-            (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, [], 2),
+            (1, 3, "running", '{"s": 2, "i": 1}', 1, 0.6, 0.2, None, 0.8, None, None, None, [], 2),
         ),
         (there, (1,)),
         (
             said,
-            (1, "sessions", 2, 123, "R=9", 0.0, 3, 0.6, 0.9, "cancelled", "canceling statement", "{}",
+            (1, "sessions", 2, 123, "R=9", 0.0, 3, 0.6, 0.9, 0.05, "cancelled", "canceling statement", "{}",
              *(None,) * 7, *standing, 3),
         ),
         ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
@@ -381,7 +384,7 @@ def test_many_rows_are_several_statements() -> None:
 def kept_marks(journal: Memory) -> list[tuple[int, list[int]]]:
     """What the record said of states that are kept: (trial, after how many visits each was)."""
     rows = [values for text, values in zip(journal.written, journal.values, strict=True) if "automl_trial_states" in text]
-    return [(row[1], row[-2]) for values in rows for row in zip(*[iter(values)] * 12, strict=True)]
+    return [(row[1], row[-2]) for values in rows for row in zip(*[iter(values)] * 14, strict=True)]
 
 
 def running(trial: int, iteration: int) -> Progress:

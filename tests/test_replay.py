@@ -37,7 +37,7 @@ from automl.training.record import RunRecord
 from automl.training.request import Request, WarmStart
 from automl.training.results import Result
 from automl.training.rows import Anchor, End, MetricRow, TrialRow
-from keras_seg.protocol.orders import CheckReport, Definition, Scores, TrainingStop, VisitReport
+from keras_seg.protocol.orders import CheckReport, Definition, Scores, Stop, TrainingStop, VisitReport
 from keras_seg.protocol.variables import Variable, Variables
 
 SEED = 7
@@ -173,6 +173,7 @@ class Sessions:
         fails: (trial, iteration) where training raises.
         short: (trial, iteration) -> for how many visits the machine has too little there.
         astray: (trial, iteration) where weights become no numbers.
+        stops: gets the stops that they make, each with its trial.
     """
 
     kind = "memory"
@@ -185,6 +186,7 @@ class Sessions:
         fails: frozenset[tuple[int, int]],
         short: dict[tuple[int, int], int],
         astray: frozenset[tuple[int, int]] = frozenset(),
+        stops: list[tuple[int, Stop]] | None = None,
     ) -> None:
         self.reaches = reaches
         self.made = 0
@@ -193,6 +195,7 @@ class Sessions:
         self._fails = fails
         self._short = short
         self._astray = astray
+        self._stops = [] if stops is None else stops
         self._working: dict[int, Outcome] = {}
 
     @property
@@ -229,6 +232,7 @@ class Sessions:
         order, state = work.order, b"new" if work.state is None else bytes(work.state)
         scores: dict[str, Scores] = {}
         sums, trained = dict(order.sums), 0
+        self._stops += [(order.seed[1], stop) for stop in order.stops]
         for stop in order.stops:
             if isinstance(stop, TrainingStop):
                 if state.startswith(NO_NUMBER):
@@ -387,12 +391,13 @@ class World:
     short: dict[tuple[int, int], int] = field(default_factory=dict)
     astray: frozenset[tuple[int, int]] = frozenset()
     said: list[str] = field(default_factory=list)
+    stops: list[tuple[int, Stop]] = field(default_factory=list)
 
     def go(
         self, monkeypatch: pytest.MonkeyPatch, *, stop: int | None = None, crash: bool = False, resumed: bool = False
     ) -> bool:
         """Call, or resume; return whether it came to its end before it was stopped after so many visits."""
-        sessions = Sessions(self.reaches, self.timing, stop, self.fails, self.short, self.astray)
+        sessions = Sessions(self.reaches, self.timing, stop, self.fails, self.short, self.astray, self.stops)
 
         @contextmanager
         def opened(*_: object) -> Iterator[tuple[Cluster, Record]]:
@@ -633,6 +638,18 @@ def test_stops_behind_a_position(position: Position, known: Sequence[int], expec
     assert LEG.stops(LAYOUT) == 22
 
 
+@pytest.mark.parametrize(
+    ("position", "known", "expected"),
+    [(Position(5, 1), (), 1), (Position(6, 2), (), 4), (Position(6, 2), (6,), 7), (Position(8, 1), (6,), 10)],
+)
+def test_stops_behind_the_position_of_one_that_holds_a_partition_out(
+    position: Position, known: Sequence[int], expected: int
+) -> None:
+    layout, leg = Layout((("training", 3), ("validation", 3))), replace(LEG, held_out=frozenset((1,)))
+    assert stops_done(layout, leg, position, known) == expected
+    assert leg.stops(layout) == 4 * 2 + 2 * 3
+
+
 def trial(number: int, status: str = "stopped", error: str | None = None) -> TrialRow:
     return TrialRow(number, 1, "c", "f", status, {}, 0, None, 1.5, error)
 
@@ -644,7 +661,8 @@ def evaluated(number: int, iteration: int, loss: float) -> MetricRow:
 def test_what_a_record_tells() -> None:
     trials = (trial(1), trial(2, "failed", "NaN"), trial(3))
     metrics = [evaluated(1, 2, 0.2), evaluated(1, 1, 0.1), evaluated(1, 3, 0.3), evaluated(3, 1, 0.5)]
-    history = remembered(2, trials, metrics, [Anchor(1, iteration=3, visits=5), Anchor(3, iteration=1, visits=2)])
+    anchors = [Anchor(1, iteration=3, visits=5), Anchor(3, iteration=1, visits=2)]
+    history = remembered(lambda _: 2, trials, metrics, anchors)
     assert history.trials[1].position == Position(3, 1)
     assert history.trials[1].evaluated == {1, 2}
     assert history.trials[2].error == "NaN"

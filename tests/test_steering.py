@@ -41,6 +41,8 @@ def steering(text: str | None) -> Steering:
         ("max_trials=7, patience=4", Steering(max_trials=7, patience=4)),
         ("target=-1.5e-3", Steering(target=-0.0015)),
         ("decisions=137", Steering(decisions=137)),
+        ("trials_per_config=3, Folds=5", Steering(trials_per_config=3, folds=5)),
+        ("trials_per_config=1", Steering()),
     ],
 )
 def test_each_key_is_read(text: str | None, expected: Steering) -> None:

@@ -17,6 +17,7 @@ CREATE TABLE madlib.automl_state_log (
     best_mst_key integer,
     best_loss double precision,
     best_objective double precision,
+    best_standard_error double precision,
     error text,
     versions text,
     decisions bigint,
@@ -87,14 +88,16 @@ CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
         (SELECT s.memory_mb FROM madlib.automl_state_log s
             WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb,
         (SELECT s.automl_params FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params,
+        (SELECT s.best_standard_error FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_standard_error
     FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
 ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP COLUMN executor, DROP COLUMN sessions,
     DROP COLUMN versions, DROP COLUMN backend, DROP COLUMN best_mst_key, DROP COLUMN best_loss, DROP COLUMN error;
 COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what was called; read it through the view automl_runs';
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
-    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, error, versions,
-        decisions, ended_by, tables,
+    SELECT run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, best_objective, best_standard_error,
+        error, versions, decisions, ended_by, tables,
         trials, done, running, share, rows_per_second, elapsed, remaining, ranking, bits, seconds, bytes, memory_mb,
         automl_params, time_from
     FROM madlib.automl_state_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
@@ -112,6 +115,8 @@ CREATE TABLE madlib.automl_progress_log (
     loss double precision,
     objective double precision,
     best_iteration integer,
+    try_objective double precision,
+    standard_error double precision,
     kept integer[],
     seconds double precision NOT NULL DEFAULT 0,
     error text,
@@ -131,7 +136,7 @@ CREATE OR REPLACE VIEW madlib.automl_trials WITH (security_barrier) AS
         CASE WHEN r.status IN ('stopped', 'cancelled', 'failed') AND coalesce(p.status, 'waiting') IN ('waiting', 'running')
             THEN 'stopped' ELSE coalesce(p.status, 'waiting') END AS status,
         coalesce(p.iteration, 0) AS iteration, p.loss, coalesce(p.seconds, 0) AS seconds, p.error,
-        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration, t.varied
+        coalesce(p.place, '{}') AS place, p.objective, p.best_iteration, t.varied, p.try_objective, p.standard_error
     FROM madlib.automl_trial_log t
     LEFT JOIN (SELECT DISTINCT ON (run_id, mst_key, owner) * FROM madlib.automl_progress_log
         ORDER BY run_id, mst_key, owner, n DESC) p ON p.run_id = t.run_id AND p.mst_key = t.mst_key AND p.owner = t.owner
@@ -146,7 +151,8 @@ CREATE VIEW madlib.automl_configurations WITH (security_barrier) AS
     FROM madlib.automl_trial_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_configurations IS 'Internal: the configurations of the trials of your searches, which automl_trials shows';
 CREATE VIEW madlib.automl_trial_states WITH (security_barrier) AS
-    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, objective, best_iteration, kept, seconds, error
+    SELECT run_id, owner, mst_key, n, status, place, iteration, loss, objective, best_iteration, try_objective, standard_error,
+        kept, seconds, error
     FROM madlib.automl_progress_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
 COMMENT ON VIEW madlib.automl_trial_states IS 'Internal: how far the trials of your searches are, step by step; automl_trials shows the last row of each';
 
@@ -501,7 +507,8 @@ GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 -- A standby has not the locks that tell whether a run is alive, and takes its word for it.
 -- Which trials lead a run says itself, as the last of its states has it: nobody looks through all trials to see the best of them.
 -- Where that is not enough, or a run of an earlier version has not said it, all are looked at. Where a budget has ended a run, what
--- it has decided nothing about is in no table, and has no rank.
+-- it has decided nothing about is in no table, and has no rank. Several tries of a configuration have its mean as their value, and
+-- stand together, the best one first.
 CREATE FUNCTION madlib.automl_leaderboard(run_id bigint DEFAULT NULL, top integer DEFAULT 20) RETURNS TABLE (
     rank integer,
     mst_key integer,
@@ -528,10 +535,12 @@ BEGIN
     IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
         SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
     ) THEN
-        leaders := ARRAY(SELECT t.mst_key FROM madlib.automl_trials t WHERE t.run_id = run
-            ORDER BY delivered AND t.status NOT IN ('finished', 'failed'),
-                CASE WHEN coalesce(t.objective, t.loss) > '-Infinity' AND coalesce(t.objective, t.loss) < 'Infinity'
-                THEN sign * coalesce(t.objective, t.loss) END, coalesce(t.objective, t.loss) IS NULL, t.mst_key LIMIT most);
+        leaders := ARRAY(SELECT t.mst_key
+            FROM (SELECT a.mst_key, a.place, a.try_objective, delivered AND a.status NOT IN ('finished', 'failed') AS undecided,
+                CASE WHEN a.try_objective IS NULL THEN coalesce(a.objective, a.loss) ELSE a.objective END AS value
+                FROM madlib.automl_trials a WHERE a.run_id = run) t
+            ORDER BY t.undecided, CASE WHEN t.value > '-Infinity' AND t.value < 'Infinity' THEN sign * t.value END, t.value IS NULL,
+                (t.place ->> 'configuration')::integer, sign * t.try_objective, t.mst_key LIMIT most);
     ELSE
         leaders := leaders[1:most];
     END IF;
@@ -539,17 +548,23 @@ BEGIN
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
         madlib.automl_short(value, 5), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
-        coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
+        coalesce('configuration=' || configuration || ' try=' || attempt || ' ', '')
+            || coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
             THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
             compile_params || ' ' || fit_params)
+            || coalesce(' standard_error=' || madlib.automl_short(standard_error, 3), '')
     FROM (
         SELECT c.mst_key, coalesce(p.status, 'waiting') AS status, coalesce(p.iteration, 0) AS iteration, p.value,
             CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND (p.status = 'finished' OR NOT delivered)
                 THEN sign * p.value END AS score, delivered AND coalesce(p.status, 'waiting') NOT IN ('finished', 'failed') AS undecided,
-            m.course, c.varied, c.compile_params, c.fit_params
+            m.course, c.varied,
+            (p.place ->> 'configuration')::integer AS configuration, p.place ->> 'try' AS attempt, sign * p.try_objective AS own,
+            p.standard_error,
+            c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
-            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, coalesce(s.objective, s.loss) AS value
+            SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, s.place, s.try_objective, s.standard_error,
+                CASE WHEN s.try_objective IS NULL THEN coalesce(s.objective, s.loss) ELSE s.objective END AS value
             FROM madlib.automl_trial_states s WHERE s.run_id = run AND s.mst_key = ANY (leaders) ORDER BY s.mst_key, s.n DESC
         ) p ON p.mst_key = c.mst_key
         LEFT JOIN (
@@ -559,8 +574,8 @@ BEGIN
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score, undecided, value IS NULL, mst_key)
-    ORDER BY score, undecided, value IS NULL, mst_key;
+    WINDOW place AS (ORDER BY score, undecided, value IS NULL, configuration, own, mst_key)
+    ORDER BY score, undecided, value IS NULL, configuration, own, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS

@@ -77,6 +77,19 @@ def tpe(session: Session, seed: int | None = None) -> None:
     )
 
 
+def folds(session: Session) -> None:
+    """A search that tries each configuration four times, twice for each of two folds."""
+    search(
+        session,
+        "made",
+        fit_params_grid="{'batch_size': [2, 4], 'epochs': [2]}",
+        automl_method="asha",
+        automl_params="R=4, eta=2, num_configs=3, folds=2, trials_per_config=2, keep=best",
+        metrics_compute_frequency=1,
+        random_state=11,
+    )
+
+
 def several(session: Session) -> None:
     """Configurations of one's own choice, from the weights of an earlier training."""
     session.run("SELECT setseed(0.5)")
@@ -252,6 +265,7 @@ def undisturbed(session: Session, statement: Statement, seed: int) -> dict[str, 
 
 SOAK = pytest.mark.soak
 CASES = [
+    pytest.param(folds, iterations(15), cancel, id="with folds", marks=SOAK),
     pytest.param(tpe, iterations(15), cancel, id="by TPE", marks=SOAK),
     pytest.param(steered, iterations(30), terminate, id="the best iterations", marks=SOAK),
     pytest.param(long_hyperband, at_once, cancel, id="cancelled at once", marks=SOAK),

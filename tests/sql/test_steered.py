@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,7 +76,8 @@ def test_predictions_take_the_model_that_is_the_best_by_the_objective(db: Sessio
 def test_tables_and_columns_are_those_of_the_page_where_nothing_is_asked_for(db: Session) -> None:
     search(db, "plain", metrics_compute_frequency=1)
     columns = "SELECT count(*) FROM information_schema.columns WHERE table_schema = 't_steering' AND table_name LIKE 'plain%%'"
-    assert db.value(columns + " AND column_name IN ('objective', 'best_iteration')") == 0
+    asked_for = "'objective', 'best_iteration', 'configuration', 'try', 'try_objective', 'standard_error'"
+    assert db.value(f"{columns} AND column_name IN ({asked_for})") == 0
     assert db.fetch(LAST_RUN.format("objective, best_loss = best_objective")) == [("min:training_loss", True)]
 
 
@@ -179,9 +181,81 @@ def test_a_metric_of_one_class_of_two_means_the_second_one(db: Session) -> None:
     assert db.value("SELECT metric FROM found_e") == pytest.approx(right / all_, abs=1e-6)
 
 
+def test_a_configuration_has_the_mean_of_its_tries_and_the_best_of_them_is_used(db: Session) -> None:
+    db.notices.clear()
+    steered(db, "tried", "R=2, eta=2, trials_per_config=3, objective=accuracy")
+    assert "training of 4 configurations, each 3 times, begins" in "".join(db.notices)
+    columns = "mst_key, configuration, try AS attempt, try_objective, objective, standard_error, validation_metrics_final,"
+    columns += " compile_params, i"
+    rows = db.fetch(f"SELECT {columns} FROM tried_info ORDER BY mst_key")
+    assert [(row.mst_key, row.configuration, row.attempt) for row in rows] == [
+        (key, (key + 2) // 3, (key + 2) % 3 + 1) for key in range(1, 13)
+    ]
+    means = {}
+    for configuration in range(1, 5):
+        tries = [row for row in rows if row.configuration == configuration]
+        own = [row.validation_metrics_final for row in tries]
+        means[configuration] = statistics.mean(own)
+        assert [row.try_objective for row in tries] == own
+        assert [row.objective for row in tries] == pytest.approx([means[configuration]] * 3)
+        assert [row.standard_error for row in tries] == pytest.approx([statistics.stdev(own) / 3**0.5] * 3)
+        assert len({(row.compile_params, row.i) for row in tries}) == 1
+    winner = max(means, key=lambda each: means[each])
+    best = max((row for row in rows if row.configuration == winner), key=lambda row: row.try_objective)
+    assert db.value("SELECT mst_key FROM tried_best") == best.mst_key
+    said = LAST_RUN.format("run_id, best_mst_key, best_objective, best_standard_error")
+    ((run, *of_run),) = db.fetch(said)
+    assert of_run == [best.mst_key, best.objective, best.standard_error]
+    trials = "SELECT mst_key, try_objective, objective, standard_error FROM madlib.automl_trials WHERE run_id = %s ORDER BY 1"
+    assert db.fetch(trials, run) == [(row.mst_key, row.try_objective, row.objective, row.standard_error) for row in rows]
+    leaders = db.fetch("SELECT rank, mst_key, objective, parameters FROM madlib.automl_leaderboard(%s, 3)", run)
+    assert leaders[0].mst_key == best.mst_key
+    assert [row.objective for row in leaders] == pytest.approx([best.objective] * 3, rel=1e-4)
+    assert all(row.parameters.startswith(f"configuration={winner} try=") for row in leaders)
+    assert all(re.search(r" standard_error=[\d.e-]+$", row.parameters) for row in leaders)
+    both = "SELECT array_agg(l.mst_key ORDER BY l.rank) FROM madlib.automl_leaderboard(%s, %s) l"
+    assert db.value(both, run, None) == db.value(both, run, 20)
+    db.run("SELECT madlib.madlib_keras_evaluate('tried', 'val', 'tried_e')")
+    assert f"NOTICE:  mst_key {best.mst_key} is used" in "".join(db.notices)
+
+
+def test_a_fold_is_what_its_try_is_validated_by_and_has_not_seen(db: Session) -> None:
+    search(db, "folded", automl_method="hyperopt", automl_params="num_configs=2, num_iterations=2, folds=2")
+    columns = "mst_key, configuration, try AS attempt, objective, try_objective, training_loss_final, validation_loss_final"
+    rows = db.fetch(f"SELECT {columns} FROM folded_info ORDER BY mst_key")
+    assert [(row.configuration, row.attempt) for row in rows] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    for part in (0, 1):
+        db.run(f"CREATE TABLE part_{part} (LIKE train); CREATE TABLE part_{part}_summary AS SELECT * FROM train_summary")
+        db.run(f"INSERT INTO part_{part} SELECT * FROM train WHERE mod(buffer_id, 2) = {part}")
+    for row in rows[:2]:
+        for loss, part in ((row.validation_loss_final, row.attempt - 1), (row.training_loss_final, 2 - row.attempt)):
+            made = f"of_{row.mst_key}_{part}"
+            db.run(f"SELECT madlib.madlib_keras_evaluate('folded', 'part_{part}', '{made}', FALSE, {row.mst_key})")
+            assert db.value(f"SELECT loss FROM {made}") == pytest.approx(loss, rel=1e-5)
+        assert row.try_objective == row.validation_loss_final
+        assert row.objective == pytest.approx((rows[0].validation_loss_final + rows[1].validation_loss_final) / 2)
+    assert db.fetch(LAST_RUN.format("objective")) == [("min:validation_loss",)]
+    assert db.fetch("SELECT objective, validation_table FROM folded_summary") == [("min:validation_loss", None)]
+    assert db.value("SELECT madlib.automl_repeat(max(run_id)) FROM madlib.automl_runs") is True
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"automl_params": "R=2, eta=2, trials_per_config=0"}, '"trials_per_config" must be an integer from 1 to 100, got'),
+        ({"automl_params": "R=2, eta=2, folds=1"}, "\"folds\" must be an integer from 2 to 1024, got '1'"),
+        (
+            {"automl_params": "R=2, eta=2, folds=9"},
+            '"folds" must be at most the number of partitions of "t_steering.train", .*, got 9',
+        ),
+        (
+            {"automl_params": "R=2, eta=2, folds=2", "validation_table": "val"},
+            '"folds" must be left out where there is a validation_table, got 2',
+        ),
+        (
+            {"automl_params": "num_configs=2000, trials_per_config=60", "automl_method": "hyperopt"},
+            '"trials_per_config" must plan at most 100000 trials, and plans 120000 with 2000 configurations, got 60',
+        ),
         ({"automl_params": "R=2, eta=2, objective=acuracy"}, "\"objective\" must be one of loss, accuracy, got 'acuracy'"),
         (
             {"automl_params": "R=2, eta=2, objective=validation_loss"},

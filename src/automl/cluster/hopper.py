@@ -2,8 +2,9 @@
 
 The big picture. The rows lie in partitions and stay there; the trials hop. In one iteration a trial visits every partition
 once, in an order of its own that is part of the plan: trial t begins at partition (t - 1) modulo P and goes round. Where
-metrics are wanted it then makes a second tour that evaluates. So a trial's work is a chain of stops, and a stop can run on any
-session that reaches its partition:
+metrics are wanted it then makes a second tour that evaluates. (One that holds partitions out leaves them out of the first tour;
+in the second they are its validation.) So a trial's work is a chain of stops, and a stop can run on any session that reaches
+its partition:
 
     PostgreSQL   every session reaches every partition; a visit is one training stop, or as many as take a moment together, and
                  the evaluation tour, when that is next (one stop where fewer trials wait than there are sessions and stops
@@ -25,9 +26,10 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from automl.cluster.paces import SHORT, Paces
-from keras_seg.protocol.orders import TRAINING, EvaluationStop, Stop, TrainingStop
+from keras_seg.protocol.orders import TRAINING, VALIDATION, EvaluationStop, Stop, TrainingStop
 
 COMPILE_SECONDS = 0.5  # what a session loses by taking up a program that it has not compiled
+_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class Visit:
 
 @dataclass(frozen=True)
 class Layout:
-    """How many partitions each dataset has; a trial trains on "training" and evaluates all of them, in this order."""
+    """How many partitions each dataset has; a trial trains on "training" and evaluates all of them, in this order.
+
+    A trial may hold some partitions out. Then both datasets are the same table, and what it holds out is validation's alone.
+    """
 
     partitions: tuple[tuple[str, int], ...]
 
@@ -57,19 +62,34 @@ class Layout:
     def training(self) -> int:
         return dict(self.partitions)[TRAINING]
 
-    @property
-    def evaluation(self) -> Iterator[tuple[int, str, bool]]:
-        """The stops of an evaluation: partition, dataset, whether it is the dataset's last one. What can be evaluated at the
-        same place comes together, and each dataset's partitions in their order, in which sums are added."""
-        for partition in range(max(count for _, count in self.partitions)):
-            for dataset, count in self.partitions:
-                if partition < count:
-                    yield partition, dataset, partition == count - 1
+    def trained(self, held_out: frozenset[int]) -> tuple[int, ...]:
+        """Return the partitions that a trial trains on that holds some out."""
+        return tuple(partition for partition in range(self.training) if partition not in held_out)
 
-    @property
-    def evaluation_stops(self) -> int:
-        """How many stops an evaluation has."""
-        return sum(count for _, count in self.partitions)
+    def turns(self, held_out: frozenset[int]) -> int:
+        """Return how many these are: the training stops of an iteration."""
+        return self.training - len(held_out)
+
+    def evaluation(self, held_out: frozenset[int] = _NONE) -> Iterator[tuple[int, str, bool]]:
+        """Yield the stops of an evaluation: partition, dataset, whether it is the dataset's last one. What can be evaluated at
+        the same place comes together, and each dataset's partitions in their order, in which sums are added."""
+        places = {name: _evaluated(name, count, held_out) for name, count in self.partitions}
+        last = {name: max(found) for name, found in places.items()}
+        for partition in range(max(last.values()) + 1):
+            for name, found in places.items():
+                if partition in found:
+                    yield partition, name, partition == last[name]
+
+    def evaluation_stops(self, held_out: frozenset[int] = _NONE) -> int:
+        """Return how many stops an evaluation has."""
+        return self.training if held_out else sum(count for _, count in self.partitions)
+
+
+def _evaluated(dataset: str, count: int, held_out: frozenset[int]) -> Collection[int]:
+    """Return which of the partitions of a dataset are evaluated."""
+    if not held_out:
+        return range(count)
+    return held_out if dataset == VALIDATION else frozenset(range(count)) - held_out
 
 
 @dataclass(frozen=True)
@@ -85,6 +105,7 @@ class Leg:
         iterations_after: iterations that may follow this leg; a trial with a long way goes first.
         stops_done: stops that have been made already, before the run was interrupted.
         priority: the largest goes first, whatever its way; empty where that is left to the hopper.
+        held_out: partitions that it does not train on, and whose rows are its validation.
     """
 
     trial: int
@@ -95,6 +116,7 @@ class Leg:
     iterations_after: int = 0
     stops_done: int = 0
     priority: tuple[int, ...] = ()
+    held_out: frozenset[int] = _NONE
 
     @property
     def last(self) -> int:
@@ -103,7 +125,8 @@ class Leg:
 
     def stops(self, layout: Layout) -> int:
         """Return how many stops it has, those done included."""
-        return self.iterations * layout.training + len(self.evaluated) * layout.evaluation_stops
+        evaluation = layout.evaluation_stops(self.held_out)
+        return self.iterations * layout.turns(self.held_out) + len(self.evaluated) * evaluation
 
 
 @dataclass(frozen=True)
@@ -127,25 +150,27 @@ def stops_done(layout: Layout, leg: Leg, position: Position, known: Collection[i
     Args:
         known: iterations after which metrics are known. A tour of evaluation whose outcome is not lies ahead, all of it.
     """
-    reached = (position.iteration - leg.first) * layout.training + position.turn
-    trained = min(max(reached, 0), leg.iterations * layout.training)
-    told = [each for each in leg.evaluated if each in known and (each - leg.first + 1) * layout.training <= trained]
-    return trained + len(told) * layout.evaluation_stops
+    turns = layout.turns(leg.held_out)
+    reached = (position.iteration - leg.first) * turns + position.turn
+    trained = min(max(reached, 0), leg.iterations * turns)
+    told = [each for each in leg.evaluated if each in known and (each - leg.first + 1) * turns <= trained]
+    return trained + len(told) * layout.evaluation_stops(leg.held_out)
 
 
 def tour(layout: Layout, leg: Leg) -> Iterator[Stop]:
     """Yield the stops of a leg, in their order."""
-    count = layout.training
+    partitions = layout.trained(leg.held_out)
+    count = len(partitions)
     for iteration in range(leg.first, leg.first + leg.iterations):
         for turn in range(count):
-            yield TrainingStop(iteration, (leg.trial - 1 + turn) % count, turn == count - 1)
+            yield TrainingStop(iteration, partitions[(leg.trial - 1 + turn) % count], turn == count - 1)
         if iteration in leg.evaluated:
-            yield from evaluation_tour(layout, iteration)
+            yield from evaluation_tour(layout, iteration, leg.held_out)
 
 
-def evaluation_tour(layout: Layout, iteration: int) -> Iterator[EvaluationStop]:
+def evaluation_tour(layout: Layout, iteration: int, held_out: frozenset[int] = _NONE) -> Iterator[EvaluationStop]:
     """Yield the stops of an evaluation, in their order."""
-    for partition, dataset, last in layout.evaluation:
+    for partition, dataset, last in layout.evaluation(held_out):
         yield EvaluationStop(iteration, partition, dataset, last)
 
 

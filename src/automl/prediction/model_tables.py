@@ -94,7 +94,7 @@ def _one_output(db: Database, table: Relation, key: int | None) -> OneOutput:
 
 # What ranks the trials of a search, the lower the better, from the summary table and a row of the info table.
 _LOSS = "CASE WHEN (SELECT validation_table FROM {summary}) IS NULL THEN training_loss_final ELSE validation_loss_final END"
-_OBJECTIVE = "CASE WHEN (SELECT objective FROM {summary}) LIKE 'max:%' THEN - objective ELSE objective END"
+_SCORE = "CASE WHEN (SELECT objective FROM {summary}) LIKE 'max:%' THEN - {column} ELSE {column} END"
 
 
 def keys_of(db: CallerDatabase, table: Relation, mst_key: int | None, say: bool = True) -> int | None:
@@ -145,10 +145,13 @@ def ranking_query(db: Database, table: Relation) -> str | None:
         columns := catalog.columns(db, companion(db, table, "_summary"))
     ):
         return None
-    score = (_OBJECTIVE if "objective" in columns else _LOSS).format(summary=summary.sql)
+    score = (_SCORE if "objective" in columns else _LOSS).format(column="objective", summary=summary.sql)
+    several = "objective" in columns and "try_objective" in catalog.columns(db, companion(db, table, "_info"))
+    # The tries of a configuration have its mean, and the best of them stands for it.
+    ties = ("configuration", _SCORE.format(column="try_objective", summary=summary.sql)) if several else ()
     return (
-        f"SELECT mst_key FROM (SELECT mst_key, {score} AS score FROM {info.sql}) q"
-        " WHERE score NOT IN ('NaN', 'Infinity', '-Infinity') ORDER BY score, mst_key"
+        f"SELECT mst_key FROM {info.sql} WHERE {score} NOT IN ('NaN', 'Infinity', '-Infinity')"
+        f" ORDER BY {', '.join((score, *ties, 'mst_key'))}"
     )
 
 

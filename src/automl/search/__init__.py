@@ -33,6 +33,7 @@ Methods:
     scheduler        what a run asks of a method: steps of trials and tasks; a fixed list of configurations
     retirement       the order in which a search decides, whatever the order in which tasks end
     stopping         ending tasks of trials that do worse than earlier ones
+    tries            several trials for each configuration, which are decided about together
     budgets          the decisions of a search, and what ends them
     sampling         proposing configurations from the losses of others
     sources          where the configurations of new trials come from

@@ -1,6 +1,7 @@
 """Decisions and what ends them: a search takes one after the other, until its plan or one of its budgets is at its end.
 
-A decision is the end of a task that retires (`retirement`). So a search that a budget has ended is the beginning of the one
+A decision is the end of a task that retires (`retirement`), or where each configuration is tried several times, of those of all
+its tries, with the mean of their scores (`tries`). So a search that a budget has ended is the beginning of the one
 that nothing ends. The clock is no part of the plan: it only says how many decisions are taken, and `decisions` with that
 number takes the same ones again.
 """
@@ -14,6 +15,7 @@ from enum import StrEnum
 
 from automl.search.retirement import Retired, Retirement
 from automl.search.scheduler import Task, Turn
+from automl.search.tries import Together
 
 
 class Reason(StrEnum):
@@ -60,12 +62,13 @@ class Decisions:
         self.ended_by: Reason | None = None
         self._limits = limits
         self._retirement = Retirement()
+        self._together = Together()
         self._best = math.inf
         self._without: set[int] = set()  # trials that have retired since one became the best
 
     def begin(self, tasks: Iterable[Task], horizon: Turn | None) -> list[Retired]:
         """Note tasks that begin, and return what is decided because the horizon has moved."""
-        self._retirement.begin(tasks)
+        self._retirement.begin(_first(tasks))
         return list(self._decided(horizon))
 
     def end(self, task: Task, score: float | None, follow: Iterable[Task], horizon: Turn | None) -> list[Retired]:
@@ -76,7 +79,9 @@ class Decisions:
             follow: the tasks that begin because of it.
             horizon: where the next trial stands that has not begun though nothing keeps it from it.
         """
-        self._retirement.end(task, score, follow)
+        ended = self._together.end(task, score)
+        if ended is not None:
+            self._retirement.end(ended.task, ended.score, _first(follow))
         return list(self._decided(horizon))
 
     def stop(self, reason: Reason) -> None:
@@ -117,3 +122,8 @@ class Decisions:
             self.stop(Reason.PATIENCE)
         if self.taken == self._limits.decisions:
             self.stop(Reason.DECISIONS)
+
+
+def _first(tasks: Iterable[Task]) -> list[Task]:
+    """Return of the tries of a configuration the task of the first, which stands for all of them."""
+    return [task for task in tasks if not task.tries or task.trial == task.tries[0]]

@@ -9,6 +9,8 @@ from __future__ import annotations
 MOST_ITERATIONS = 1_000_000  # of a task: R of Hyperband, num_iterations of others
 MOST_CONFIGURATIONS = 100_000  # of a search, or of a table of configurations that is generated
 MOST_SECONDS = 366 * 86400  # that a search may be given
+MOST_TRIES = 100  # of each configuration
+MOST_FOLDS = 1024  # as many as a table has partitions
 
 # How long texts may be.
 LONGEST_TEXT = 100_000  # characters of parameters: the parser's memory grows with the text

@@ -44,6 +44,8 @@ class Task:
         turn: where it stands in the order of the plan, whoever is faster: behind each task whose end may lead to it. Where each
             trial has one task, their numbers do.
         priority: which tasks sessions take up first, the largest; empty where that is left to who trains.
+        tries: the trials that try the same configuration, this one among them: what they come to is decided about together.
+            Empty where each configuration is tried once.
     """
 
     trial: int
@@ -53,6 +55,7 @@ class Task:
     place: Place = field(default_factory=dict)
     turn: Turn = ()
     priority: tuple[int, ...] = ()
+    tries: tuple[int, ...] = ()
 
     @property
     def order(self) -> Turn:

@@ -1,4 +1,4 @@
-"""What steers a search whatever its method: what is good, what is kept, and when a trial or the whole search ends.
+"""What steers a search whatever its method: what is good, what is kept, when a trial or the search ends, how often it tries.
 
 These keys stand in `automl_params` beside those of the method: `R=9, eta=3, objective=accuracy, keep=best, max_time=20 min`.
 Where one is left out, the search is as the page has it.
@@ -15,9 +15,17 @@ from typing import Any
 
 from automl.errors import Problems, UsageError
 from automl.search.directions import Direction
-from automl.search.limits import LARGEST_INTEGER, MOST_CONFIGURATIONS, MOST_ITERATIONS, MOST_SECONDS
+from automl.search.limits import (
+    LARGEST_INTEGER,
+    MOST_CONFIGURATIONS,
+    MOST_FOLDS,
+    MOST_ITERATIONS,
+    MOST_SECONDS,
+    MOST_TRIES,
+)
 from automl.search.literals import call_of
 from automl.search.pairs import AUTOML_PARAMS, INTEGER
+from automl.search.tries import Tries
 
 
 class Keep(StrEnum):
@@ -65,6 +73,8 @@ class Steering:
         target: value of the objective that ends the search.
         patience: trials in a row without a better value after which the search ends.
         decisions: how many decisions are taken at most: what an earlier run took repeats it.
+        trials_per_config: how often each configuration is tried, or with folds each of them.
+        folds: in how many parts the rows are divided, each of which is held out once; None for none.
     """
 
     objective: Wanted = Wanted()
@@ -76,6 +86,13 @@ class Steering:
     target: float | None = None
     patience: int | None = None
     decisions: int | None = None
+    trials_per_config: int = 1
+    folds: int | None = None
+
+    @property
+    def tries(self) -> Tries:
+        """How often each configuration is tried, and on which rows."""
+        return Tries(self.trials_per_config, self.folds)
 
     @property
     def bounded(self) -> bool:
@@ -215,6 +232,8 @@ _RULES: Mapping[str, _Rule] = {
     "target": _Rule("must be a finite number", _number),
     "patience": _integer(1, MOST_CONFIGURATIONS),
     "decisions": _integer(1, LARGEST_INTEGER),
+    "trials_per_config": _integer(1, MOST_TRIES),
+    "folds": _integer(2, MOST_FOLDS),
 }
 KEYS = tuple(_RULES)
 MAX_TIME = "max_time"

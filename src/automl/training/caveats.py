@@ -34,6 +34,8 @@ def of_results(found: Sequence[Result]) -> str | None:
         return None
     what = "finite loss" if any(each.curve.course.measure.metric is None for each in found) else "value of the objective"
     which = f"the trial has no {what}" if len(found) == 1 else f"none of the {len(found)} trials has a {what}"
+    if any(each.task.tries for each in found):
+        which = f"there is no configuration of which all tries have a {what}"
     return (
         f"{which}, so no configuration is the best. Lower learning rates, a larger normalizing_const, or the optimizer's"
         " clipnorm may help"

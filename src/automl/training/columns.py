@@ -136,15 +136,28 @@ _BEST_ITERATION: Column[Line] = Column(
 )
 
 
+_TRIED: tuple[Column[Line], ...] = (
+    Column("configuration", "integer", lambda line: line.trial.place["configuration"]),
+    Column("try", "integer", lambda line: line.trial.place["try"]),
+    Column("try_objective", _REAL, lambda line: line.result.curve.value),
+    Column("standard_error", _REAL, lambda line: line.result.standard_error),
+)
+
+
 def ranked(request: Request) -> tuple[Column[Line], ...]:
     """The column that says what a trial is worth, where it was asked for."""
-    asked = request.steering.objective != Wanted()
-    return (Column("objective", _REAL, lambda line: line.result.curve.value),) if asked else ()
+    asked = request.steering.objective != Wanted() or request.tries.several
+    return (Column("objective", _REAL, lambda line: line.result.value),) if asked else ()
 
 
 def ranking(request: Request) -> tuple[Column[Any], ...]:
     """The column that says what that is, and which values are better: `max:validation_accuracy`."""
     return tuple(fixed(each.name, "text", str(request.objective)) for each in ranked(request))
+
+
+def tried(request: Request) -> tuple[Column[Line], ...]:
+    """The columns of one of several tries: whose it is, and what it has come to by itself beside the mean of all."""
+    return _TRIED if request.tries.several else ()
 
 
 def kept(request: Request) -> tuple[Column[Line], ...]:

@@ -70,7 +70,10 @@ class Measure:
 
     def score(self, evaluation: Evaluation) -> float:
         """Return what schedulers are told: the lower the better."""
-        value = self.value(evaluation)
+        return self.score_of(self.value(evaluation))
+
+    def score_of(self, value: float) -> float:
+        """Return the same of a value."""
         return value if self.direction is Direction.MIN else -value
 
 

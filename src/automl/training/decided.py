@@ -62,22 +62,20 @@ class Decided:
         return self._counted(self._decisions.begin(step.tasks, self._horizon))
 
     def end(self, trial: int, score: float | None, step: Step) -> list[TrialUnderWay]:
-        """Note that a trial has ended its task, and return the trials about which something was decided because of that.
+        """Hear that a trial has ended its task, and return the trials about which something was decided because of that.
 
         Args:
             score: of the trial; None if it failed.
             step: what follows.
         """
-        under_way = self._trials[trial]
-        under_way.end()
-        return self._counted(self._decisions.end(under_way.task, score, step.tasks, self._horizon))
+        return self._counted(self._decisions.end(self._trials[trial].task, score, step.tasks, self._horizon))
 
     @property
     def results(self) -> list[Result]:
         """What became of the trials about which something was decided."""
         found = [(each.trial, each.counted) for each in self._trials if each.counted is not None]
         numbered = sorted(found, key=lambda each: each[0].number)
-        return [Result(trial, end.task, end.curve) for trial, end in numbered]
+        return [Result(trial, end.task, end.curve, end.mean) for trial, end in numbered]
 
     @property
     def _horizon(self) -> tuple[int, ...] | None:
@@ -86,8 +84,9 @@ class Decided:
     def _counted(self, several: Iterable[Retired]) -> list[TrialUnderWay]:
         trials = []
         for retired in several:
-            trials.append(self._trials[retired.task.trial])
-            trials[-1].count(retired.task)
+            for each in self._trials.of(retired.task):
+                each.count(retired.task)
+                trials.append(each)
         return trials
 
 
@@ -95,7 +94,8 @@ def limits_of(request: Request) -> Limits:
     """Return the budgets of a request that count decisions."""
     steering = request.steering
     target = None if steering.target is None else request.objective.score(steering.target)
-    return Limits(steering.max_trials, target, steering.patience, steering.decisions)
+    trials = None if steering.max_trials is None else steering.max_trials * request.tries.count
+    return Limits(trials, target, steering.patience, steering.decisions)
 
 
 def budget_of(reason: Reason, steering: Steering) -> str:

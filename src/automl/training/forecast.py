@@ -256,7 +256,7 @@ class Rehearsal:
         self._begin_others()
 
     def _count(self, several: Iterable[Retired]) -> None:
-        self._counted.update(each.task.trial for each in several)
+        self._counted.update(trial for each in several for trial in each.task.tries or (each.task.trial,))
 
     def _follow(self, step: Step) -> None:
         for trial in trials.make_trials(self._request, step.trials):
@@ -306,8 +306,10 @@ class Rehearsal:
         return found | {reason: done / most for reason, (done, most) in budgets.items() if most is not None}
 
     @property
-    def _partitions(self) -> int:
-        return self._request.training.partitions
+    def _partitions(self) -> float:
+        """How many a trial trains on in an iteration, in the mean."""
+        tries = self._request.tries  # each partition is held out by one fold
+        return self._request.training.partitions * (1 - 1 / tries.folds if tries.folds else 1)
 
 
 def _place(place: Place) -> tuple[tuple[str, int], ...]:

@@ -8,7 +8,7 @@ are written before checkpoints, so there may be some from beyond the anchor: the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -145,11 +145,13 @@ def _shown(configuration: Configuration) -> str:
     return f"({configuration.model_id}, {configuration.compile_params}, {configuration.fit_params})"
 
 
-def remembered(partitions: int, trials: Iterable[TrialRow], metrics: Iterable[MetricRow], anchors: Iterable[Anchor]) -> History:
+def remembered(
+    turns: Callable[[int], int], trials: Iterable[TrialRow], metrics: Iterable[MetricRow], anchors: Iterable[Anchor]
+) -> History:
     """Return what rows of the record tell.
 
     Args:
-        partitions: of the training table.
+        turns: gives on how many partitions a trial trains in an iteration.
         anchors: of the states that are there; the latest of a trial counts.
     """
     anchor_of = {anchor.mst_key: anchor for anchor in sorted(anchors, key=lambda anchor: anchor.visits)}
@@ -157,16 +159,16 @@ def remembered(partitions: int, trials: Iterable[TrialRow], metrics: Iterable[Me
     for row in metrics:
         evaluations.setdefault(row.mst_key, []).append(row.evaluation)
     known = {
-        trial.mst_key: _known(trial, anchor_of.get(trial.mst_key), evaluations.get(trial.mst_key, ()), partitions)
+        trial.mst_key: _known(trial, anchor_of.get(trial.mst_key), evaluations.get(trial.mst_key, ()), turns(trial.mst_key))
         for trial in trials
     }
     return History(known, max((each.elapsed for several in evaluations.values() for each in several), default=0.0))
 
 
-def _known(trial: TrialRow, anchor: Anchor | None, evaluations: Iterable[Evaluation], partitions: int) -> KnownTrial:
+def _known(trial: TrialRow, anchor: Anchor | None, evaluations: Iterable[Evaluation], turns: int) -> KnownTrial:
     visits = 0 if anchor is None else anchor.visits
-    position = _NOWHERE if anchor is None else Position(anchor.iteration, (visits - 1) % partitions + 1)
-    complete = position.iteration if position.turn == partitions else position.iteration - 1
+    position = _NOWHERE if anchor is None else Position(anchor.iteration, (visits - 1) % turns + 1)
+    complete = position.iteration if position.turn == turns else position.iteration - 1
     return KnownTrial(
         Configuration(trial.model_id, trial.compile_params, trial.fit_params),
         position,

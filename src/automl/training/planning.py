@@ -75,7 +75,7 @@ def _forecasts(
 
 def _cached(db: CallerDatabase, request: Request) -> int:
     """Return the MB of rows that each session may come to hold."""
-    return -(-sum(decoded_bytes(db, table) for table in request.tables) // _MB) if request.caching else 0
+    return -(-sum(decoded_bytes(db, table) for table in request.datasets.values()) // _MB) if request.caching else 0
 
 
 class Costs:

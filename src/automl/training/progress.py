@@ -30,23 +30,28 @@ class Progress:
         value: what ranks the trials, as a sentence names it: "latest validation loss".
         best: returns the trial where it is the best.
         share: returns how far the run is, as a sentence says it: "45% of all iterations done".
+        tries: of each configuration.
     """
 
-    def __init__(self, listener: Listener, value: str, best: Callable[[], Best], share: Callable[[], str]) -> None:
+    def __init__(
+        self, listener: Listener, value: str, best: Callable[[], Best], share: Callable[[], str], tries: int = 1
+    ) -> None:
         self._listener = listener
         self._value = value
         self._best = best
         self._share = share
+        self._tries = tries
         self._said = 0.0
 
     def begins(self, trials: int | None) -> None:
         """Say that training begins; of so many trials, if that is known."""
-        several = "configurations" if trials is None else f"{trials} {'configuration' if trials == 1 else 'configurations'}"
-        self._say(f"training of {several} begins", "")
+        several = "configurations" if trials is None else self._configurations(trials)
+        each = "" if self._tries == 1 else f", each {self._tries} times,"
+        self._say(f"training of {several}{each} begins", "")
 
     def ends(self, budget: str, decisions: int, trials: int) -> None:
         """Say that a budget has ended the run, after so many decisions about so many trials."""
-        told = f"{decisions} decisions about {trials} {'configuration' if trials == 1 else 'configurations'}"
+        told = f"{decisions} decisions about {self._configurations(trials)}"
         self._say(f"{budget} has ended the search", f": {told}, {self._share()}; {self._of_best}")
 
     def reached(self, milestone: Milestone) -> None:
@@ -65,7 +70,12 @@ class Progress:
         best = self._best()
         if best.best_objective is None:
             return "no trial has a finite loss yet"
-        return f"best so far: mst_key {best.best_mst_key}, {self._value} {best.best_objective:.6g}"
+        error = "" if best.best_standard_error is None else f" (standard error {best.best_standard_error:.2g})"
+        return f"best so far: mst_key {best.best_mst_key}, {self._value} {best.best_objective:.6g}{error}"
+
+    def _configurations(self, trials: int) -> str:
+        count = trials // self._tries
+        return f"{count} {'configuration' if count == 1 else 'configurations'}"
 
     def _say(self, what: str, more: str) -> None:
         self._said = self._listener.elapsed

@@ -132,13 +132,13 @@ class RunRecord:
         self._tidy()
         return self._run
 
-    def recall(self, run: int, partitions: int) -> History:
+    def recall(self, run: int, turns: Callable[[int], int]) -> History:
         """Return what is known of a run that was interrupted, which goes on here; nothing is written yet.
 
         Its states stay in their table until they are asked for: together they may be larger than the memory.
 
         Args:
-            partitions: of the training table.
+            turns: gives on how many partitions a trial trains in an iteration.
         """
         self._run = run
         trials = read(TrialRow, self._journal.execute(TRIALS.select(TrialRow), run))
@@ -147,7 +147,7 @@ class RunRecord:
         self._states.recall(anchors)
         self._known = {(row.mst_key, row.iteration) for row in metrics}
         self._begun = [row for row in trials if row.status not in (TrialStatus.WAITING, TrialStatus.FAILED)]
-        return remembered(partitions, trials, metrics, anchors)
+        return remembered(turns, trials, metrics, anchors)
 
     def resume(self, where: Where) -> None:
         """Let the record of the recalled run go on."""

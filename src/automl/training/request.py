@@ -32,7 +32,9 @@ from automl.search.space import COMPILE, FIT, Configuration, Space
 from automl.search.space_arguments import MODELS, parse_space
 from automl.search.steering import Keep, Steering
 from automl.search.stopping import StoppingPlan
+from automl.search.tries import Tries
 from automl.search.varied import varied
+from automl.training.folds import require_folds, several
 from automl.training.row_check import require_fit
 from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
 
@@ -150,14 +152,19 @@ class Request:
         return self.steering.keep is Keep.BEST or any(fit.called_back.restores for fit in fits)
 
     @property
-    def tables(self) -> tuple[PackedTable, ...]:
-        """The packed tables: training, and validation if there is one."""
-        return (self.training,) if self.validation is None else (self.training, self.validation)
+    def tries(self) -> Tries:
+        """How often each configuration is tried, and on which rows."""
+        return self.steering.tries
+
+    def turns(self, trial: int) -> int:
+        """Return how many partitions a trial trains on."""
+        return self.training.partitions - len(self.tries.held_out(trial, self.training.partitions))
 
     @property
     def datasets(self) -> dict[str, PackedTable]:
-        """The packed tables by the names that sessions know them by."""
-        return dict(zip((TRAINING, VALIDATION), self.tables, strict=False))
+        """The packed tables by the names that sessions know them by; what trials hold out is of the training table."""
+        validation = self.validation if self.tries.folds is None else self.training
+        return {TRAINING: self.training} if validation is None else {TRAINING: self.training, VALIDATION: validation}
 
 
 def session_needs(request: Request) -> SessionNeeds:
@@ -240,7 +247,9 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     probes = attempt(lambda: space.value.probe_configurations())
     attempt(lambda: require_known(COMPILE, probes.value, functions.value))
     attempt(lambda: require_fit(MODELS, probes.value, models.value, training.value, functions.value))
-    dataset = TRAINING if given.validation_table is None else VALIDATION
+    attempt(lambda: require_folds(db, read.value[1].folds, training.value, validated=given.validation_table is not None))
+    folds = read.passed and read.value[1].folds is not None
+    dataset = VALIDATION if folds or given.validation_table is not None else TRAINING
     objective = attempt(lambda: objective_of(read.value[1], probes.value, dataset))
     attempt(lambda: _require_reachable(read.value[1].target, objective.value, probes.value, functions.value))
     most = attempt(lambda: evaluations(params.value.max_iterations, frequency.value))
@@ -249,7 +258,8 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     weights = attempt(lambda: class_weights(db, training.value, _class_weights_of(space.value)))
     hosts = attempt(lambda: hosts_of_training(db, given.use_gpus, training.or_none))
     resources = available(db, machine, hosts.or_none, origin.threads if origin else None)
-    attempt(lambda: require_cache(db, [training.value, validation.or_none] if given.use_caching else [], resources))
+    cached = attempt(lambda: [training.value, training.value if folds else validation.or_none] if given.use_caching else [])
+    attempt(lambda: require_cache(db, cached.value, resources))
     problems.stop()
     seed = origin.seed if origin else seeds.of_a_run(given.random_state, lambda: session_random(db))
     request = Request(
@@ -282,7 +292,9 @@ def _plan(params: Params, steering: Steering, space: Space, seed: int, partition
     if steering.max_time is not None and isinstance(params, EndlessParams):
         params = params.without_end()
     plan = params.plan(space, seed, partitions)
-    return plan if steering.stop is None or every is None else StoppingPlan(plan, steering.stop.kept, every, partitions)
+    if steering.stop is not None and every is not None:
+        plan = StoppingPlan(plan, steering.stop.kept, every, partitions)
+    return several(plan, steering)
 
 
 def _frequency(given: Arguments, params: Params) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from automl.database.names import Name
 from automl.database.session import CallerDatabase, Database
 from automl.errors import AutomlError
 from automl.search.scheduler import Task
+from automl.search.tries import Mean
 from automl.training.curves import LearningCurve, rank
 from automl.training.rows import Best, End
 from automl.training.trials import Trial
@@ -21,11 +22,41 @@ from keras_seg.protocol.parts import Raw
 
 @dataclass(frozen=True)
 class Result:
-    """A trial at the end of the search: the last task that it had, and its curve."""
+    """A trial at the end of the search.
+
+    Attributes:
+        task: the last one that it had.
+        mean: what all tries of its configuration came to at the end of that; None where it is the only one, or others train.
+    """
 
     trial: Trial
     task: Task
     curve: LearningCurve
+    mean: Mean | None = None
+
+    @property
+    def value(self) -> float | None:
+        """What its configuration is worth, as a value of the objective."""
+        mean = Mean() if self.mean is None else self.mean
+        return mean.value if self.task.tries else self.curve.value
+
+    @property
+    def standard_error(self) -> float | None:
+        """The standard error of that, where it is a mean."""
+        return None if self.mean is None else self.mean.standard_error
+
+    @property
+    def score(self) -> float | None:
+        """What its configuration is worth, the lower the better; None where a try failed, or others train."""
+        if not self.task.tries:
+            return self.curve.score
+        return None if self.value is None else self.curve.course.measure.score_of(self.value)
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """What trials are sorted by, best first: those of a configuration stand together, the best try first."""
+        own = rank(self.curve.score, self.trial.number)
+        return (*rank(self.score, self.task.tries[0]), *own) if self.task.tries else own
 
 
 @dataclass(frozen=True)
@@ -58,15 +89,20 @@ class Tables(Protocol):
         """What they are called, where a run that has made them may go on and make them again."""
 
 
-def best(results: Sequence[Result]) -> Result | None:
-    """Return the trial with the best score, ties by number; None if no trial has a finite one."""
-    finite = [result for result in results if result.curve.score is not None and math.isfinite(result.curve.score)]
-    return min(finite, key=lambda result: rank(result.curve.score, result.trial.number), default=None)
+def best(results: Iterable[Result]) -> Result | None:
+    """Return the trial with the best score, ties by number; None if no trial has a finite one.
+
+    Of several tries it is the one with the best score of its own, of the configuration with the best mean.
+    """
+    finite = (result for result in results if result.score is not None and math.isfinite(result.score))
+    return min(finite, key=lambda result: result.rank, default=None)
 
 
 def shown(result: Result | None) -> Best:
     """Return what the record shows of the best trial."""
-    return Best() if result is None else Best(result.trial.number, result.curve.loss, result.curve.value)
+    if result is None:
+        return Best()
+    return Best(result.trial.number, result.curve.loss, result.value, best_standard_error=result.standard_error)
 
 
 def require_some(found: Sequence[Result]) -> None:

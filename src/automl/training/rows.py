@@ -116,11 +116,15 @@ class Where(Row):
 
 @dataclass(frozen=True)
 class Best(Row):
-    """The best trial, with its loss and its value of the objective; None of all where no trial has one."""
+    """The best trial, with its loss and its value of the objective; None of all where no trial has one.
+
+    Of several tries of a configuration the value is the mean, with its standard error, and the loss that of the best of them.
+    """
 
     best_mst_key: Integer | None = None
     best_loss: Double | None = None
     best_objective: Double | None = None
+    best_standard_error: Double | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -240,6 +244,8 @@ class Progress(Row):
         loss: of the dataset that the objective looks at.
         objective: its value. Both are those of the state that the tables get: the latest one, or the best.
         best_iteration: where that is the best: which iteration it is from.
+        try_objective: of one of several tries of a configuration: its own value. Then `objective` is the mean of all of them,
+            when they ended the same task last, and `standard_error` that of the mean.
     """
 
     mst_key: Integer
@@ -251,6 +257,8 @@ class Progress(Row):
     error: Text | None
     objective: Double | None = None
     best_iteration: Integer | None = None
+    try_objective: Double | None = None
+    standard_error: Double | None = None
 
 
 @dataclass(frozen=True)

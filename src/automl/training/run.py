@@ -69,7 +69,8 @@ def execute(
     scheduler = db.away(request.plan.scheduler)
     planned, count = request.plan.planned_trials, scheduler.count
     if count < planned:
-        db.notice(f"the search space holds {count} different configurations where {planned} would be tried: all are tried")
+        held, wanted = count // request.tries.count, planned // request.tries.count
+        db.notice(f"the search space holds {held} different configurations where {wanted} would be tried: all are tried")
     caveats.warn(db, caveats.of_losses(request))
     tables.reserve(db)
     needs = session_needs(request)
@@ -80,7 +81,7 @@ def execute(
     with open_cluster(db, needs, count, "the search", rows) as (cluster, journal):
         hourly = read_setting(db, CHECKPOINT_BYTES)
         record = RunRecord(journal, request.resources.memory, hourly, durable=journal is not db)
-        history = record.recall(interrupted.run_id, request.training.partitions) if interrupted else History()
+        history = record.recall(interrupted.run_id, request.turns) if interrupted else History()
         time_from = history.elapsed if interrupted is None or interrupted.time_from is None else interrupted.time_from
         run = Run(db, request, scheduler, cluster, record, history, time_from)
         where = recording.where(cluster, arguments, time_from)
@@ -143,7 +144,8 @@ class Run:
         self._elapsed_before = history.elapsed
         self._time_from = time_from
         value = f"{'best' if request.steering.keep is Keep.BEST else 'latest'} {request.objective.shown}"
-        self._progress = Progress(db, value, lambda: self.best, lambda: self._watch.told)
+        value, tries = f"mean {value}" if request.tries.several else value, request.tries.count
+        self._progress = Progress(db, value, lambda: self.best, lambda: self._watch.told, tries)
         self._begun = 0.0
         self.started = ""
 
@@ -306,10 +308,11 @@ class Run:
     def _told(self, trial: int, score: float | None) -> Step:
         """Tell the scheduler how a trial's task ended, and return what it says."""
         step = self._scheduler.report(trial, score)
+        ended = self._trials.ended(trial)
         for each in self._decided.end(trial, score, step):
             self._keep(each)
-        status = TrialStatus.FAILED if score is None else TrialStatus.FINISHED
-        self._record.progress(self._trials[trial].progress(status))
+        for each in ended:
+            self._record.progress(each.progress_of_task)
         if step.milestone is not None and self.started:  # what is replayed was said before
             self._say(step.milestone)
         return step
@@ -346,7 +349,7 @@ class Run:
             course = Course.of(self._request.objective, self._request.steering, trial.compiled, trial.fit)
             curve = self._replay.curve(trial, task, course)
             opened = OpenEvaluation(self._datasets)
-            self._trials.add(TrialUnderWay(trial, self._layout.training, task.offset, task, curve, opened))
+            self._trials.add(TrialUnderWay(trial, self._layout.turns(trial.held_out), task.offset, task, curve, opened))
         for number, task in tasks.items():
             self._trials[number].task = task
             self._keep(self._trials[number])

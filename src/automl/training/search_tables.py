@@ -29,6 +29,7 @@ from automl.training.columns import (
     ranked,
     ranking,
     sources,
+    tried,
     variables,
 )
 from automl.training.request import Request, Search
@@ -69,7 +70,8 @@ class SearchTables:
     @property
     def _info(self) -> tuple[Column[Line], ...]:
         request = self.request
-        return (*CONFIGURATION, *TRAINED, *map(of_method, self.search.columns), *ranked(request), *kept(request))
+        methods = map(of_method, self.search.columns)
+        return (*CONFIGURATION, *TRAINED, *methods, *tried(request), *ranked(request), *kept(request))
 
     @property
     def _summary(self) -> tuple[Column[Times], ...]:

@@ -87,7 +87,7 @@ class Watch:
         """How many trials there will be; None where only a budget says so."""
         count, most = self._scheduler.count, self._steering.max_trials
         if most is not None:
-            return min(count, most)
+            return min(count, most * self._steering.tries.count)
         return None if self._is_open else count
 
     @property
@@ -104,7 +104,7 @@ class Watch:
             return min(1.0, self._taken() / self._steering.decisions)
         if self.until is not None and self._steering.max_time is not None:
             return min(1.0, 1 - (self.until - self._clock()) / self._steering.max_time)
-        return min(1.0, self._trials.visits / (self._layout.training * max(1, self._scheduler.iterations)))
+        return min(1.0, self._trials.iterations / max(1, self._scheduler.iterations))
 
     def standing(self, sessions: int, *, decided: bool = False) -> Standing:
         """Return how far the run is.

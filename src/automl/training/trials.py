@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from automl.cluster.hopper import Layout, Leg, Visit
 from automl.search.literals import is_number
 from automl.search.orders import compile_order, fit_order, rate_cuts, tensorboard_order
 from automl.search.parameters import CompileParams, FitParams, parse_compile_params, parse_fit_params
-from automl.search.scheduler import Task
+from automl.search.scheduler import Place, Task
 from automl.search.space import Configuration
 from automl.search.varied import named
 from automl.training.request import Request
@@ -20,7 +20,7 @@ from keras_seg.protocol.orders import CompileOrder, FitOrder, NetworkCheck, Stat
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration with its number.
+    """One configuration with its number, or one try of it.
 
     Attributes:
         number: its own, from 1; mst_key in SQL.
@@ -29,6 +29,8 @@ class Trial:
         compiled, fit: its parameters, parsed.
         class_weight: by the number of the class.
         varied: those of its parameters, by name, that tell the configurations of its search apart.
+        place: which configuration it tries, and which of its tries it is; empty where each is tried once.
+        held_out: the partitions that it does not train on, and whose rows are its validation.
     """
 
     number: int
@@ -38,6 +40,8 @@ class Trial:
     fit: FitParams
     class_weight: Mapping[int, float] | None = None
     varied: Mapping[str, object] | None = None
+    place: Place = field(default_factory=dict)
+    held_out: frozenset[int] = frozenset()
 
     @property
     def program(self) -> tuple[object, ...]:
@@ -95,6 +99,8 @@ def _trial(request: Request, number: int, configuration: Configuration) -> Trial
         fit,
         request.class_weights.by_number(fit.class_weight),
         {name: value for name, value in values.items() if name in request.varied},
+        request.tries.place(number),
+        request.tries.held_out(number, request.training.partitions),
     )
 
 
@@ -115,6 +121,7 @@ def leg(trial: Trial, task: Task, frequency: int | None, *, in_order: bool = Fal
         evaluated=evaluated(task.offset, task.iterations, frequency),
         iterations_after=task.iterations_after,
         priority=task.priority or in_turn,
+        held_out=trial.held_out,
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automl.cluster.hopper import Layout, evaluation_tour
 from automl.search.scheduler import Task
-from automl.training.curves import LearningCurve, OpenEvaluation, rank
+from automl.search.tries import Mean, mean_of
+from automl.training import results
+from automl.training.curves import LearningCurve, OpenEvaluation
 from automl.training.results import Result
 from automl.training.rows import Best, NewTrial, Progress, TrialStatus
 from automl.training.trials import Trial
@@ -25,11 +26,13 @@ class TaskEnd:
         task: which one.
         curve: what was known of it.
         visits: after how many the state was that the tables would have got; None for the latest, of one that failed.
+        mean: what all tries of its configuration came to; None where it is the only one, or others train.
     """
 
     task: Task
     curve: LearningCurve
     visits: int | None
+    mean: Mean | None = None
 
 
 @dataclass
@@ -38,7 +41,7 @@ class TrialUnderWay:
 
     Attributes:
         trial: what it trains.
-        partitions: of the training table.
+        partitions: that it trains on.
         begun: iterations on the axis of the search that lie before its first.
         task: the one that it has, or had last.
         curve: what is known of it so far.
@@ -46,6 +49,7 @@ class TrialUnderWay:
         sums: what that has summed up to now.
         counted: what it was at the end of the last task that something was decided about; None where nothing was.
         ends: what it was at the ends of later ones.
+        mean: what all tries of its configuration came to when they ended the same task last; None where it is the only one.
     """
 
     trial: Trial
@@ -57,6 +61,12 @@ class TrialUnderWay:
     sums: Mapping[str, Any] = field(default_factory=dict)
     counted: TaskEnd | None = None
     ends: list[TaskEnd] = field(default_factory=list)
+    mean: Mean | None = None
+
+    @property
+    def result(self) -> Result:
+        """What has become of it."""
+        return Result(self.trial, self.task, self.curve, self.mean)
 
     @property
     def row(self) -> NewTrial:
@@ -67,24 +77,31 @@ class TrialUnderWay:
 
     def progress(self, status: TrialStatus) -> Progress:
         """Return what the record is to say of it now."""
-        curve, best = self.curve, self.curve.best
+        curve, best, found = self.curve, self.curve.best, self.result
         return Progress(
             mst_key=self.trial.number,
             status=status,
-            place=self.task.place,
+            place={**self.task.place, **self.trial.place},
             iteration=curve.iteration,
             loss=curve.loss,
             seconds=curve.seconds,
             error=curve.error,
-            objective=curve.value,
+            objective=found.value,
             best_iteration=None if best is None else best.iteration,
+            try_objective=curve.value if self.task.tries else None,
+            standard_error=found.standard_error,
         )
+
+    @property
+    def progress_of_task(self) -> Progress:
+        """What the record is to say of it when its task is over."""
+        return self.progress(TrialStatus.FINISHED if self.curve.error is None else TrialStatus.FAILED)
 
     def stops_astray(self, layout: Layout) -> tuple[Stop, ...]:
         """Return what is left to do where its weights are no numbers any more: an evaluation, unless there has been one."""
         iteration = self.curve.iteration
         known = any(each.iteration == iteration for each in self.curve.evaluations)
-        return () if known else tuple(evaluation_tour(layout, iteration))
+        return () if known else tuple(evaluation_tour(layout, iteration, self.trial.held_out))
 
     @property
     def progress_at_end(self) -> Progress | None:
@@ -94,16 +111,20 @@ class TrialUnderWay:
         if self.counted is None:  # whatever it has come to
             return self.progress(TrialStatus.STOPPED)
         curve = replace(self.counted.curve, iteration=self.counted.curve.evaluations[-1].iteration)
-        return replace(self, task=self.counted.task, curve=curve).progress(TrialStatus.FINISHED)
+        return replace(self, task=self.counted.task, curve=curve, mean=self.counted.mean).progress(TrialStatus.FINISHED)
 
-    def place(self, *, decided: bool) -> tuple[bool, tuple[int, float, int]]:
+    def place(self, *, decided: bool) -> tuple[bool, tuple[float, ...], int]:
         """Return what trials are sorted by, best first.
 
         Args:
             decided: whether it counts as it was at the last decision about it; behind all others where there was none.
         """
-        curve = self.curve if not decided else None if self.counted is None else self.counted.curve
-        return curve is None, rank(None if curve is None else curve.score, self.trial.number)
+        end, found = self.counted, self.result
+        if decided:
+            if end is None:
+                return True, (), self.trial.number
+            found = Result(self.trial, end.task, end.curve, end.mean)
+        return False, found.rank, self.trial.number
 
     @property
     def delivered(self) -> int | None:
@@ -131,9 +152,17 @@ class TrialUnderWay:
         failed = curve.error is not None or found is None
         self.ends.append(TaskEnd(task, then, None if failed or found is None else self._visits(found.iteration)))
 
+    def has_ended(self, task: Task) -> bool:
+        """Whether this task of its configuration is the last that it has ended."""
+        return bool(self.ends) and self.ends[-1].task.offset == task.offset
+
+    def meet(self, mean: Mean) -> None:
+        """Note what all tries of its configuration have come to at the end of its task."""
+        self.mean, self.ends[-1] = mean, replace(self.ends[-1], mean=mean)
+
     def count(self, task: Task) -> None:
-        """Note that something was decided about it at the end of a task."""
-        while self.counted is None or self.counted.task != task:
+        """Note that something was decided about its configuration at the end of a task."""
+        while self.counted is None or self.counted.task.offset != task.offset:
             self.counted = self.ends.pop(0)
 
     def _visits(self, iteration: int) -> int:
@@ -162,22 +191,35 @@ class TrialsUnderWay:
 
     def results(self) -> list[Result]:
         """Return what became of them."""
-        return [Result(each.trial, each.task, each.curve) for _, each in sorted(self._trials.items())]
+        return [each.result for _, each in sorted(self._trials.items())]
 
     @property
     def best(self) -> Best:
         """The trial with the best score, if any is finite."""
-        scores = ((each.curve.score, number) for number, each in self._trials.items())
-        score, trial = min(scores, key=lambda each: rank(*each), default=(None, 0))
-        if score is None or not math.isfinite(score):
-            return Best()
-        return Best(trial, self._trials[trial].curve.loss, self._trials[trial].curve.value)
+        return results.shown(results.best(each.result for each in self))
 
     def ranking(self, most: int, *, decided: bool) -> list[int]:
         """Return the numbers of the best trials, the best first, as they are or as they were decided about."""
         return [each.trial.number for each in heapq.nsmallest(most, self, key=lambda each: each.place(decided=decided))]
 
+    def of(self, task: Task) -> list[TrialUnderWay]:
+        """Return the tries of a configuration that has a task; the trial alone that is its only one."""
+        return [self._trials[number] for number in task.tries or (task.trial,)]
+
+    def ended(self, trial: int) -> list[TrialUnderWay]:
+        """Note that a trial has ended its task; return those of which there is something new to be said: it, or all tries of
+        its configuration when the last of them has ended that task."""
+        under_way = self._trials[trial]
+        under_way.end()
+        tries = self.of(under_way.task)
+        if len(tries) == 1 or not all(each.has_ended(under_way.task) for each in tries):
+            return [under_way]
+        mean = mean_of([each.ends[-1].curve.value for each in tries])
+        for each in tries:
+            each.meet(mean)
+        return tries
+
     @property
-    def visits(self) -> int:
-        """How often they have trained on a partition, all together."""
-        return sum(each.curve.visits for each in self)
+    def iterations(self) -> float:
+        """How many they have made, all together, a part of one for each partition."""
+        return sum(each.curve.visits / each.partitions for each in self)
