@@ -7,6 +7,8 @@ import pytest
 from sklearn import metrics as sklearn
 
 from automl.columns import metrics
+from automl.columns.evaluate import Outputs
+from automl.columns.held_out import best_threshold
 
 TRUTH = np.array([0, 1, 1, 0, 1, 0, 0, 1])
 PROBABILITY = np.array([0.1, 0.9, 0.4, 0.4, 0.8, 0.6, 0.2, 0.3], np.float32)
@@ -145,3 +147,19 @@ def test_the_best_threshold_is_that_of_all_thresholds() -> None:
 def test_at_a_threshold_that_nothing_reaches_there_is_no_precision() -> None:
     found = metrics.at_threshold(np.array([True, False]), np.array([0.2, 0.3]), 0.5)
     assert found == metrics.AtThreshold(0.5, 0, None, 0.0, 0.0)
+
+
+def of_second(truth: list[int], second: list[float]) -> Outputs:
+    probabilities = np.array(second, np.float32)
+    return Outputs(np.array(truth), np.stack([1 - probabilities, probabilities], axis=1))
+
+
+def test_the_threshold_is_that_of_the_rarer_class() -> None:
+    often, rare = [0.9, 0.8, 0.7, 0.75, 0.85, 0.95], [0.6, 0.72]
+    # Two of eight are of the first class: its F1 is 4/5 where three are said to be of it, and 2/3 where one is, or five are.
+    first = best_threshold(of_second([1] * 6 + [0] * 2, often + rare))
+    assert first == pytest.approx((0.72 + 0.75) / 2, abs=1e-6)
+    # The same the other way round, and of classes as frequent the second counts.
+    second = best_threshold(of_second([0] * 6 + [1] * 2, [1 - each for each in often + rare]))
+    assert second == pytest.approx(1 - first, abs=1e-6)
+    assert best_threshold(of_second([0, 1], [0.2, 0.4])) == pytest.approx(0.3)

@@ -9,6 +9,8 @@ from automl.columns.presets import batch_size, find_preset, search_arguments
 from automl.errors import UsageError
 from automl.search.methods import find_method
 from automl.search.steering import Keep
+from automl.training.readable import require_readable
+from automl.training.request import Arguments as SearchCall
 
 LAYOUT = Layout(((0.0, 1.0),) * 9, 30, (12,), 2, True)
 NUMBER = Layout(((0.0, 1.0),) * 9, 30, (12,), 1, False)
@@ -75,9 +77,41 @@ def test_batch_sizes_grow_with_the_rows() -> None:
         (None, NUMBER, "mean_squared_error", "mean_absolute_error", "loss"),
         ("RMSE", NUMBER, "mean_squared_error", "mean_absolute_error", "loss"),
         ("mae", NUMBER, "mean_absolute_error", "mean_squared_error", "loss"),
+        ("roc_auc", LAYOUT, "categorical_crossentropy", "AUC", "AUC"),
+        ("F1", LAYOUT, "categorical_crossentropy", "F1Score", "F1Score"),
+        ("brier", LAYOUT, "categorical_crossentropy", "mean_squared_error", "mean_squared_error"),
+        ("max:val_recall", LAYOUT, "categorical_crossentropy", "Recall", "max:val_Recall"),
+        ("validation_loss", LAYOUT, "categorical_crossentropy", "accuracy", "validation_loss"),
+        ("r2", NUMBER, "mean_squared_error", "R2Score", "R2Score"),
     ],
 )
 def test_what_is_ranked_by(objective: str | None, layout: Layout, loss: str, metric: str, ranked: str) -> None:
     made = search_arguments("good", layout, 4_000, 600, objective, None)
     assert made.compile_params_grid.startswith(f"{{'loss': ['{loss}'], 'metrics': ['{metric}'], ")
     assert f", objective={ranked}, " in made.automl_params
+
+
+@pytest.mark.parametrize("objective", ["macro_f1", "AUC(curve='PR')", "training_accuracy"])
+def test_the_engine_takes_what_ranks(objective: str) -> None:
+    made = search_arguments("good", LAYOUT, 4_000, 600, objective, None)
+    require_readable(
+        SearchCall("t", "m", "n", "b", [1], made.compile_params_grid, made.fit_params_grid, made.automl_method,
+                   made.automl_params, validation_table="v", metrics_compute_frequency=1)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("objective", "layout", "rest"),
+    [
+        ("balanced_accuracy", LAYOUT, "macro_f1, or another metric of Keras for classes, got 'balanced_accuracy'"),
+        ("accuracy", NUMBER, "rmse, mae, r2, or another metric of Keras for a number, got 'accuracy'"),
+        ("roc_auc", NUMBER, "for a number, got 'roc_auc'"),
+        ("sum of all", LAYOUT, "got 'sum of all'"),
+        ("validation_", LAYOUT, "got 'validation_'"),
+    ],
+)
+def test_what_cannot_rank(objective: str, layout: Layout, rest: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        search_arguments("good", layout, 4_000, 600, objective, None)
+    assert caught.value.message.startswith("objective: must be loss, ")
+    assert caught.value.message.endswith(rest)

@@ -18,6 +18,7 @@ from keras_seg.protocol.sqlstates import EXTERNAL_ROUTINE_EXCEPTION as EXTERNAL_
 from keras_seg.protocol.sqlstates import FEATURE_NOT_SUPPORTED as FEATURE_NOT_SUPPORTED
 from keras_seg.protocol.sqlstates import INSUFFICIENT_PRIVILEGE as INSUFFICIENT_PRIVILEGE
 from keras_seg.protocol.sqlstates import INSUFFICIENT_RESOURCES as INSUFFICIENT_RESOURCES
+from keras_seg.protocol.sqlstates import INVALID_FUNCTION_DEFINITION as INVALID_FUNCTION_DEFINITION
 from keras_seg.protocol.sqlstates import INVALID_PARAMETER_VALUE as INVALID_PARAMETER_VALUE
 from keras_seg.protocol.sqlstates import INVALID_SCHEMA_NAME as INVALID_SCHEMA_NAME
 from keras_seg.protocol.sqlstates import NULL_VALUE_NOT_ALLOWED as NULL_VALUE_NOT_ALLOWED

@@ -98,6 +98,42 @@ def test_rows_of_classes_that_training_did_not_have_are_left_out_with_a_warning(
     assert failure.message == "source_table: must have rows whose churned is a class that training had"
 
 
+@pytest.mark.parametrize("kind", ["varchar(3)", "char(3)", "answer"])
+def test_a_truth_that_the_type_of_training_would_cut_or_refuse_is_no_class(db: Session, kind: str) -> None:
+    make_customers(db)
+    db.run(f"CREATE TYPE answer AS ENUM ('yes', 'no'); ALTER TABLE customers ALTER churned TYPE {kind} USING churned::{kind}")
+    make_churn(db, target_type=kind)
+    churned = "CASE id WHEN 1 THEN 'yesterday' ELSE churned::text END AS churned"
+    db.run(f"CREATE TABLE others AS SELECT id, age, plan, active, {churned} FROM customers")
+    assert measures(db)["rows"] == 7
+    assert measures(db, table="others")["rows"] == 6
+    assert any("1 of 7 rows are left out" in notice for notice in db.notices)
+
+
+def test_classes_of_another_style_of_dates_are_the_same(db: Session) -> None:
+    make_customers(db)
+    dates = "CASE churned WHEN 'yes' THEN date '2020-02-01' WHEN 'no' THEN date '2020-01-02' END"
+    db.run(f"ALTER TABLE customers ALTER churned TYPE date USING {dates}")
+    make_churn(db, class_values=["2020-01-02", "2020-02-01"], target_type="date")
+    db.run("ALTER TABLE churn_summary ALTER class_values TYPE date[] USING class_values::date[]")
+    db.run("SET DateStyle = 'SQL, DMY'; SELECT madlib.automl_functions('churn')")
+    before = measures(db)
+    assert (before["rows"], before["accuracy"]) == (7, 6 / 7)
+    db.run("SET DateStyle = 'SQL, MDY'")
+    assert db.value("SELECT count(*) FROM customers c WHERE churn(c) = churned") == 6
+    assert db.value("SELECT count(*) FROM customers c WHERE churn(c) IN (date '2020-01-02', date '2020-02-01')") == 8
+    db.run("SELECT madlib.automl_predict('churn', 'customers', 'scored')")
+    assert db.value("SELECT count(*) FROM customers JOIN scored USING (id, churned)") == 6
+    assert measures(db) == before
+    row = db.value("SELECT to_json(c)::text FROM customers c WHERE id = 2")
+    assert db.value("SELECT madlib.automl_predict('churn', %s::jsonb)", row) == "01/02/2020"
+    assert len(db.fetch("SELECT * FROM madlib.automl_importance('churn', 'customers')")) == 3
+    db.run("UPDATE churn_summary SET threshold = NULL; SELECT madlib.automl_functions('churn')")
+    for style in ("SQL, MDY", "German", "SQL, DMY"):  # in one session, which keeps the model
+        db.run(f"SET DateStyle = '{style}'")
+        assert db.value("SELECT count(*) FROM customers c WHERE churn(c) IN (date '2020-01-02', date '2020-02-01')") == 8
+
+
 def test_a_table_without_the_target_cannot_be_evaluated(models: Session) -> None:
     models.run("CREATE TABLE others AS SELECT id, age, plan, active FROM customers")
     models.run("CREATE TABLE unknown AS SELECT * FROM customers; UPDATE unknown SET churned = NULL")

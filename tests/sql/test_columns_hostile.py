@@ -80,6 +80,80 @@ def test_an_enum_that_does_not_have_a_value_takes_it_as_none(db: Session) -> Non
     db.run("SET client_min_messages = warning; DROP SCHEMA t_columns_types CASCADE")
 
 
+SHORT = {
+    "char(1)": "char(1)",
+    "varchar(1)": "varchar(1)",
+    "a byte": '"char"',
+    "a domain": "short",
+    "a domain of a domain": "shorter",
+}
+
+
+@pytest.mark.parametrize("what", SHORT)
+def test_a_text_that_its_column_would_cut_is_an_unknown_category(db: Session, what: str) -> None:
+    make_customers(db)
+    db.run("CREATE DOMAIN short AS varchar(1); CREATE DOMAIN shorter AS short CHECK (VALUE <> 'x')")
+    db.run(f"ALTER TABLE customers ALTER plan TYPE {SHORT[what]} USING plan::{SHORT[what]}")
+    make_churn(db)
+    assert [predict_json(db, age=40, plan=plan, active=True) for plan in ("a", "apple", "a b", "")] == ["yes", "no", "no", "no"]
+    db.run("CREATE TABLE others AS SELECT id, age, CASE id WHEN 1 THEN 'a' ELSE 'apple' END AS plan, active FROM customers"
+           " WHERE id < 3; UPDATE others SET age = 40")  # fmt: skip
+    db.run("SELECT madlib.automl_predict('churn', 'others', 'scored')")
+    assert db.fetch("SELECT id, churned FROM scored ORDER BY 1") == [(1, "yes"), (2, "no")]
+    if what != "a byte":
+        assert predict_json(db, age=40, plan="a  ", active=True) == "yes"  # as INSERT takes it
+
+
+TAGS = {"varchar(2)[]": "varchar(2)[]", "an enum": "tag[]", "a domain": "tags", "of a domain": "word[]"}
+
+
+@pytest.mark.parametrize("what", TAGS)
+def test_so_is_one_in_an_array(db: Session, what: str) -> None:
+    if what == "of a domain" and db.is_greenplum:
+        pytest.skip("PostgreSQL 11 has arrays of domains")
+    make_customers(db)
+    db.run("CREATE TYPE tag AS ENUM ('ab', 'c'); CREATE DOMAIN tags AS varchar(2)[]; CREATE DOMAIN word AS varchar(2)")
+    db.run(f"ALTER TABLE customers ADD tags {TAGS[what]}")
+    make_churn(db)
+    db.run(
+        "CREATE OR REPLACE FUNCTION churn_features(r customers) RETURNS real[] LANGUAGE sql STABLE AS $$"
+        " SELECT ARRAY[0, CASE WHEN 'ab' = ANY (r.tags::text[]) THEN 1 ELSE 0 END, CASE WHEN r.tags IS NULL THEN 3 ELSE 0 END,"
+        " 0, 0]::real[] $$; UPDATE churn_columns SET name = 'tags' WHERE name = 'age'"
+    )
+    found = {
+        given: predict_json(db, tags=json.loads(given), plan=None, active=None)
+        for given in ('["ab"]', '["c", "ab"]', '["abc"]', '["c", null]', "[]", "null", '"{ab,abc}"')
+    }
+    # The logit is 1 with the tag, which makes a yes; 0 without, which is one half and a yes too; -2.25 where there is no array.
+    prob = {given: db.value("SELECT madlib.automl_predict('churn', %s::jsonb, 'value')::real[]", json.dumps(
+        {"tags": json.loads(given), "plan": None, "active": None}))[1] > 0.6 for given in found}  # fmt: skip
+    assert [given for given, has in prob.items() if has] == ['["ab"]', '["c", "ab"]', '"{ab,abc}"']
+    assert [given for given, answer in found.items() if answer == "no"] == ["null"]
+    db.run("CREATE TABLE others AS SELECT 1 AS id, ARRAY['abc']::text[] AS tags, NULL::text AS plan, NULL::boolean AS active"
+           " UNION ALL SELECT 2, ARRAY['ab', 'abc'], NULL, NULL")  # fmt: skip
+    db.run("SELECT madlib.automl_predict('churn', 'others', 'scored', 'value')")
+    assert [row.churned[1] > 0.6 for row in db.fetch("SELECT * FROM scored ORDER BY id")] == [False, True]
+
+
+def test_domains_of_json(db: Session) -> None:
+    make_customers(db)
+    db.run("CREATE TYPE letter AS ENUM ('a', 'b', 'c'); CREATE DOMAIN plans AS letter; CREATE DOMAIN years AS integer;"
+           " CREATE DOMAIN levels AS integer[]")  # fmt: skip
+    db.run("ALTER TABLE customers ALTER plan TYPE plans USING plan::letter, ALTER age TYPE years, ADD levels levels, ADD whole"
+           " integer[]")  # fmt: skip
+    make_churn(db)
+    assert predict_json(db, age=40.0, plan="a", active=True) == "yes"
+    assert predict_json(db, age=40, plan="unheard of", active=True) == "no"
+    for name in ("levels", "whole"):
+        db.run(
+            "CREATE OR REPLACE FUNCTION churn_features(r customers) RETURNS real[] LANGUAGE sql STABLE AS $$"
+            f" SELECT ARRAY[r.{name}[2], 0, 0, 0, 0]::real[] $$; UPDATE churn_columns SET name = '{name}' WHERE name <> 'id'"
+            " AND role = 'feature' AND position = 2; UPDATE churn_summary SET threshold = threshold"
+        )
+        answers = [predict_json(db, plan="b", active=None, **{name: value}) for value in ([0, 9], [1, -9.0], "{1,-9}")]
+        assert answers == ["yes", "no", "no"]
+
+
 def test_a_domain_that_allows_no_null_must_be_there(db: Session) -> None:
     make_customers(db)
     db.run("CREATE DOMAIN amount AS numeric(8,2) NOT NULL; UPDATE customers SET spent = 1 WHERE spent IS NULL")

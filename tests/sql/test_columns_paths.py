@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from fix_db import Session
+from fix_db import Session, connect_to, scratch_database
 from fix_search import lent
 
 TYPES = """
@@ -95,6 +97,25 @@ def test_a_table_of_texts_gives_what_the_function_gives_to_the_last_bit(kinds: S
     same = f"sized_features(k) = sized_features(ROW({row})::kinds)"
     assert kinds.value(f"SELECT count(*) FROM kinds k JOIN texts t ON t.id::integer = k.id WHERE {same}") == 400
     kinds.run("DROP TABLE from_texts")
+
+
+@pytest.mark.postgresql("pg_dump is that of PostgreSQL")
+def test_dump_and_restore_keep_it_all(kinds: Session, server: str) -> None:
+    expected = typed(kinds)
+    dump = ["pg_dump", "--dbname", kinds.dsn, "--schema", "t_columns_paths"]
+    script = subprocess.run(dump, check=True, capture_output=True, text=True, env=os.environ).stdout
+    with scratch_database(server, "automl_paths_restored") as dsn:
+        session = connect_to(dsn)
+        session.run("CREATE EXTENSION plpython3u; CREATE EXTENSION keras_automl")
+        restore = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", dsn]
+        subprocess.run(restore, input=script, check=True, text=True, capture_output=True)
+        session.run("SET search_path = t_columns_paths; SET TimeZone = 'Asia/Tokyo'; DROP TABLE IF EXISTS scored")
+        assert typed(session) == expected
+        session.run("SELECT madlib.automl_predict('sized', 'kinds', 'scored')")
+        assert dict(session.fetch("SELECT id, size FROM scored")) == answers(session)
+        text = session.value("SELECT to_json(k)::text FROM kinds k WHERE id = 7")
+        assert json.loads(session.value("SELECT madlib.automl_predict('sized', %s::jsonb, 'prob')", text)) == expected[7]
+        session.close()
 
 
 def test_settings_of_who_calls_change_nothing(kinds: Session) -> None:

@@ -15,11 +15,13 @@ In reading order:
     features_sql   the function that makes a vector of a row
     layout         what stands where in a row's vector
     networks       networks for such vectors, as Keras' JSON
+    ranking        what ranks models
     presets        what is searched, and for how long
     ensemble       the mean of the best models as one
     table_model    a model of columns as its tables tell of it
     columns_table  the statements that write that
     script         the statements that lead from the table to the model
+    notices        what the caller is told before anything is made
     maker          a session that makes tables which others see at once
     rows           rows of other tables, and of JSON, as the features function takes them
     predicted      what the outputs of a network become, as SQL

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from automl.columns.arguments import as_identifier
 from automl.columns.metrics import Measured
-from automl.columns.script import Plan
+from automl.columns.script import DECISIONS, Plan
 from automl.columns.source import Role
 from automl.columns.splitting import Part
-from automl.database.names import as_typed
+from automl.database.names import as_typed, literal
 
 _SHOWN = 12  # columns, or classes
 _MAIN, _SECOND = {True: "log_loss", False: "rmse"}, {True: "accuracy", False: "r2"}
@@ -39,10 +40,8 @@ class Delivered:
 
 def lines(plan: Plan, delivered: Delivered, validation: Mapping[str, Measured], test: Mapping[str, Measured]) -> Iterator[Line]:
     """Yield the lines."""
-    rows = plan.found.rows
-    parts = ", ".join(f"{rows.get(part, 0)} {what}" for part, what in _PARTS.items())
     classes = plan.target.classes is not None
-    yield line("rows", f"{sum(rows.values())}: {parts}")
+    yield line("rows", _rows(plan))
     yield line("columns", _columns(plan))
     yield line("columns dropped", _dropped(plan))
     yield line("target", _target(plan))
@@ -50,7 +49,7 @@ def lines(plan: Plan, delivered: Delivered, validation: Mapping[str, Measured], 
         "best configuration", f"mst_key {delivered.key} of {delivered.trials}: {delivered.network}; {delivered.parameters}"
     )
     yield line("validation", _worth(validation, classes))
-    yield line("test", _worth(test, classes))
+    yield line("test", _worth(test, classes) or _no_test(plan))
     yield line("seconds", f"{delivered.seconds:.1f}")
     yield line("decisions", _decisions(plan, delivered))
     yield line("to predict", _call(plan))
@@ -62,6 +61,17 @@ _PARTS = {Part.TRAIN: "to train on", Part.VALIDATION: "to validate", Part.TEST: 
 def line(name: str, value: str) -> Line:
     """Return a line as a row."""
     return {"name": name, "value": value}
+
+
+def _rows(plan: Plan) -> str:
+    """Return how many rows are for what, and how many for nothing."""
+    rows = plan.rows
+    told = f"{sum(rows.values())}: " + ", ".join(f"{rows.get(part, 0)} {what}" for part, what in _PARTS.items())
+    target, weight = as_typed(plan.target.column.name), plan.asked.source.of_role(Role.WEIGHT)
+    nothing = f"have no {target}" if weight is None else f"have no {target}, or no {as_typed(weight.name)} above 0"
+    strange = sum(plan.found.rows.values()) - sum(rows.values())
+    left = {nothing: plan.found.left_out, f"have a {target} that no row to train on has": strange}
+    return "; ".join([told, *(f"{count} more are left out, which {why}" for why, count in left.items() if count)])
 
 
 def _columns(plan: Plan) -> str:
@@ -92,10 +102,15 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def _worth(found: Mapping[str, Measured], classes: bool) -> str:
-    """Return the measures that count, each beside that of a constant guess."""
+    """Return the measures that count, each beside that of a constant guess; nothing where there are no rows."""
     if not found:
-        return "no rows"
+        return ""
     return "; ".join(_measured(_WORDS[name], found[name]) for name in (_MAIN[classes], _SECOND[classes]))
+
+
+def _no_test(plan: Plan) -> str:
+    time = plan.asked.source.of_role(Role.TIME)
+    return "no rows" if time is None else f"no rows: none has a {as_typed(time.name)} behind that of the rows to validate on"
 
 
 def _measured(name: str, measured: Measured) -> str:
@@ -106,8 +121,8 @@ def _measured(name: str, measured: Measured) -> str:
 def _decisions(plan: Plan, delivered: Delivered) -> str:
     if delivered.decisions is None:
         return "none"
-    again = f"random_state := {plan.asked.seed}, params := '{{\"decisions\": {delivered.decisions}}}'"
-    return f"{delivered.decisions}; the same again: {again}"
+    params = json.dumps({**plan.asked.params, DECISIONS: delivered.decisions}, ensure_ascii=False)
+    return f"{delivered.decisions}; the same again: random_state := {plan.asked.seed}, params := {literal(params)}"
 
 
 def _call(plan: Plan) -> str:

@@ -40,15 +40,16 @@ def summary_sql(name: Name, source: str, values: Mapping[str, str]) -> list[str]
 def value_sql(value: object) -> str:
     """Return a value as SQL has it.
 
-    >>> value_sql(None), value_sql(0.5), value_sql("it's"), value_sql(("a", "b"))
-    ('NULL', '0.5', "'it''s'", "ARRAY['a', 'b']::text[]")
+    >>> value_sql(None), value_sql(0.5), value_sql("it's"), value_sql(("a", "b")), value_sql((1, 4))
+    ('NULL', '0.5', "'it''s'", "ARRAY['a', 'b']::text[]", "ARRAY[1, 4]::integer[]")
     """
     if value is None:
         return "NULL"
     if isinstance(value, str):
         return literal(value)
     if isinstance(value, tuple):
-        return f"ARRAY[{', '.join(map(value_sql, value))}]::text[]"
+        kind = "integer" if value and isinstance(value[0], int) else "text"
+        return f"ARRAY[{', '.join(map(value_sql, value))}]::{kind}[]"
     return repr(value)
 
 

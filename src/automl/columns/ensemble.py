@@ -177,21 +177,27 @@ def _candidate(
 
 
 def _add(db: CallerDatabase, table: Relation, chosen: Sequence[Candidate], validation: PackedTable) -> int:
-    """Add the mean of models to the tables of their search; return its mst_key, or that of the best if it is better."""
-    best = trained(db, table.name.sql, chosen[0].key)
+    """Add the mean of models to the tables of their search; return its mst_key, or that of the best if it is better.
+
+    They were chosen by some rows, and by their loss. What counts is all rows, and what ranks the search.
+    """
+    best, told = trained(db, table.name.sql, chosen[0].key), ", ".join(str(each.key) for each in chosen)
     architecture = mean_of({f"mst_key_{each.key}": each.architecture for each in chosen})
     weights = b"".join(each.weights for each in chosen)
     mean = Trained(architecture, weights, best.compiled, best.functions)
-    scores = scores_of(db, mean, validation)
+    scores, alone = (scores_of(db, model, validation) for model in (mean, best))
+    ranking = _ranking(db, table, chosen[0].key)
+    if ranking.worth(scores) >= ranking.worth(alone):
+        db.info(f"mst_key {chosen[0].key} alone is better on {validation.given} than the mean of {told}")
+        return chosen[0].key
     key = int(db.execute(f"SELECT pg_catalog.max(mst_key) + 1 AS key FROM {table.sql}")[0]["key"])
     db.execute(f"INSERT INTO {table.sql} VALUES ($1::integer, $2::bytea, $3::json)", key, weights, architecture)
-    _describe(db, table, chosen, key, len(weights), scores)
-    told = ", ".join(str(each.key) for each in chosen)
+    _describe(db, table, chosen[0].key, key, len(weights), scores, ranking.value(scores))
     db.info(f"mst_key {key} is the mean of {told}: validation loss {scores.loss:.6g}")
     return key
 
 
-def _describe(db: Database, table: Relation, chosen: Sequence[Candidate], key: int, size: int, scores: Scores) -> None:
+def _describe(db: Database, table: Relation, best: int, key: int, size: int, scores: Scores, objective: float | None) -> None:
     """Write the row of the info table: that of the best of them, with what is known of the mean in its place."""
     info = companion(db, table, "_info")
     known = {
@@ -199,7 +205,7 @@ def _describe(db: Database, table: Relation, chosen: Sequence[Candidate], key: i
         "model_size": ("$3::double precision", size / 1024),
         "validation_loss_final": ("$4::double precision", scores.loss),
         "validation_metrics_final": ("$5::double precision", scores.metrics[0] if scores.metrics else None),
-        "objective": ("$6::double precision", _objective(db, table, chosen[0].key, scores)),
+        "objective": ("$6::double precision", objective),
     }
     same = ("compile_params", "fit_params", "model_type", "metrics_type", "loss_type")
     there = [name for name in catalog.columns(db, info) if name in (*known, *same)]
@@ -207,16 +213,40 @@ def _describe(db: Database, table: Relation, chosen: Sequence[Candidate], key: i
     db.execute(
         f"INSERT INTO {info.sql} ({', '.join(map(quoted, there))}) SELECT {', '.join(values)} FROM {info.sql}"
         " WHERE mst_key = $1::integer AND ($6::double precision IS NULL OR true)",
-        chosen[0].key,
+        best,
         *(value for _, value in known.values()),
     )
 
 
-def _objective(db: Database, table: Relation, key: int, scores: Scores) -> float | None:
-    """Return the mean's value of what ranked the search; None where that was the loss."""
+@dataclass(frozen=True)
+class _Ranking:
+    """What ranks the models of a search.
+
+    Attributes:
+        objective: as its summary has it, `max:validation_accuracy`; None for the loss.
+        metrics: of its models, by name.
+    """
+
+    objective: str | None
+    metrics: Sequence[str]
+
+    def value(self, scores: Scores) -> float | None:
+        """Return what the objective is on validation rows; None where it is the loss, or of other rows."""
+        _, validation, name = (self.objective or "").partition("validation_")
+        if not validation:
+            return None
+        return scores.metrics[self.metrics.index(name)] if name in self.metrics else scores.loss
+
+    def worth(self, scores: Scores) -> tuple[float, float]:
+        """Return what tells models apart, the lower the better: the objective, and of those that are equal the loss."""
+        value = self.value(scores)
+        largest = (self.objective or "").startswith("max:")
+        return (0.0 if value is None else -value if largest else value), scores.loss
+
+
+def _ranking(db: Database, table: Relation, key: int) -> _Ranking:
     summary, info = companion(db, table, "_summary"), companion(db, table, "_info")
-    if "objective" not in catalog.columns(db, summary):
-        return None
-    name = str(db.execute(f"SELECT objective FROM {summary.sql} LIMIT 1")[0]["objective"]).partition("validation_")[2]
-    metrics = db.execute(f"SELECT metrics_type FROM {info.sql} WHERE mst_key = $1::integer", key)[0]["metrics_type"] or []
-    return scores.metrics[metrics.index(name)] if name in metrics else scores.loss
+    asked = "objective" in catalog.columns(db, summary)
+    objective = db.execute(f"SELECT objective FROM {summary.sql} LIMIT 1")[0]["objective"] if asked else None
+    metrics = db.execute(f"SELECT metrics_type FROM {info.sql} WHERE mst_key = $1::integer", key)[0]["metrics_type"]
+    return _Ranking(objective, metrics or ())

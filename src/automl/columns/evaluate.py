@@ -16,12 +16,14 @@ from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, quoted
 from automl.database.session import CallerDatabase, Database, Row
+from automl.database.settings import AS_WRITTEN, settings
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UNDEFINED_COLUMN, AutomlError, Problems, UsageError
 from automl.prediction.predict import source_of, write
 from keras_seg.protocol import array_bytes
 
 _OUTPUTS = "keras_automl_outputs"
 _ABOUT, _FOUND = "about", "found"  # what is true of a row and its weight, as texts; and the outputs
+_PADDED = "pg_catalog.bpchar"  # whose texts have no blanks at their end
 _FLOAT4 = 700  # pg_type.oid
 _ROWS = 10_000  # in memory as objects of Python
 _SHOWN_IN_FULL = 20  # classes whose confusion matrix shows its zeros as well
@@ -138,17 +140,24 @@ def outputs_of(
         network = replace(network_of(db, model), dependent=_FOUND)
         output = Name(catalog.temporary(db, "source_table", _OUTPUTS), "pg_temp")
         selection = RAW if model.is_number else TOLD_APART
-        write(db, ColumnsPrediction(network, source, output, selection, written=Written(selection)))
+        with settings(db, AS_WRITTEN):  # the truth
+            write(db, ColumnsPrediction(network, source, output, selection, written=Written(selection)))
     return _taken(db, model, output)
 
 
 def truth_of(db: Database, model: TableModel, table: Relation) -> str:
-    """Return the SQL of the target of a row, as text: of a number the number, of a class its value as training has it."""
+    """Return the SQL of the target of a row, as text: of a number the number, of a class its value as training has it.
+
+    Texts do not go through the type of training, which would cut them to a class, or refuse them.
+    """
     column = f"{ROW}.{quoted(model.dependent_varname)}"
     there = catalog.columns(db, table)[model.dependent_varname]
     if model.is_number:
         through = "::pg_catalog.numeric" if there == MONEY else ""
         return f"{column}{through}::pg_catalog.float8::pg_catalog.text"
+    target = row_type(db, model).target
+    if target is not None and target.is_text:
+        return f"{column}{'::pg_catalog.bpchar' if target.held.type == _PADDED else ''}::pg_catalog.text"
     trained = next(each.type for each in model.columns if each.name == model.dependent_varname)
     return f"({column if there == trained else f'{column}::{model.target_type}'})::pg_catalog.text"
 

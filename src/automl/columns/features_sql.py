@@ -36,13 +36,13 @@ class Vector:
             classes=classes,
         )
 
-    def first(self) -> dict[str, int]:
-        """Return for each column, by name, its first place in the vector, from 1."""
-        places: dict[str, int] = {}
+    def places(self) -> dict[str, tuple[int, ...]]:
+        """Return for each column, by name, its places in the vector, from 1."""
+        places: dict[str, tuple[int, ...]] = {}
         at = 1
         for names, sizes in self._groups():
             for name, size in zip(names, sizes, strict=True):
-                places.setdefault(name, at)
+                places[name] = (*places.get(name, ()), *range(at, at + size))
                 at += size
         return places
 

@@ -8,7 +8,7 @@ schema, so that they mean the same whoever calls, and after a dump was restored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from automl.columns import table_model
 from automl.columns.arguments import as_identifier
@@ -18,7 +18,7 @@ from automl.columns.table_model import FEATURES, TableModel
 from automl.database.catalog import Relation
 from automl.database.names import Name, dollars, literal, table_name
 from automl.database.session import Database
-from automl.errors import DUPLICATE_FUNCTION, UNDEFINED_OBJECT, UsageError
+from automl.errors import DUPLICATE_FUNCTION, INVALID_FUNCTION_DEFINITION, UNDEFINED_OBJECT, UsageError
 
 PROB = "_prob"  # what the name of the second ends in
 BY = "by a model of madlib.automl_train"  # what the comment on each ends in
@@ -28,32 +28,47 @@ def automl_functions(db: Database, model: str | None) -> None:
     """Make the functions of a model, or make them again as its tables are now."""
     found = table_model.read(db, model)
     rows = row_type(db, found)
-    require_free(db, found.name, rows.source)
+    require_free(db, results(found.name, rows.typed(found).target_type, classes=not found.is_number), rows.source)
     planned_once = not db.dialect.segmented and _has_plpgsql(db)
     for statement in _statements(rows.typed(found), planned_once=planned_once):
         db.execute(statement)
 
 
-def require_free(db: Database, model: Name, source: Relation) -> None:
-    """Raise unless the names of a model's functions are free, or those of functions that it had before.
+def results(model: Name, target_type: str, *, classes: bool) -> dict[Name, str | None]:
+    """Return what the functions of a model return, by their names; None for one that it does not have."""
+    return {
+        model: target_type,
+        model.with_suffix(PROB): "pg_catalog.jsonb" if classes else None,
+        model.with_suffix(FEATURES): "real[]",
+    }
+
+
+def require_free(db: Database, made: Mapping[Name, str | None], source: Relation) -> None:
+    """Raise unless functions can be made: their names are free, or those of functions of an earlier model that return the same.
+
+    Args:
+        made: what they return, by name.
+        source: whose rows they take.
 
     Raises:
-        UsageError: 42723 if a function of somebody else's takes the rows of the source under one of the names.
+        UsageError: 42723 if a function of somebody else's takes these rows; 42P13 if one of an earlier model, whose tables are
+            gone, returns something else, which cannot be changed.
     """
-    for name in (model, model.with_suffix(PROB), model.with_suffix(FEATURES)):
-        rows = db.execute(_FUNCTION, name.table, name.schema, source.oid)
+    for name, result in made.items():
+        rows = db.execute(_FUNCTION, name.table, name.schema, source.oid, result)
+        call = f"{as_identifier(name)}({as_identifier(source.name)})"
+        drop = f"Choose another name for the model, or DROP FUNCTION {call}."
         if rows and not (rows[0]["comment"] or "").endswith(BY):
-            call = f"{as_identifier(name)}({as_identifier(source.name)})"
-            raise UsageError(
-                "model",
-                f"function {call} exists already",
-                hint=f"Choose another name for the model, or DROP FUNCTION {call}.",
-                sqlstate=DUPLICATE_FUNCTION,
-            )
+            raise UsageError("model", f"function {call} exists already", hint=drop, sqlstate=DUPLICATE_FUNCTION)
+        if rows and not rows[0]["same"]:
+            now = "has none such" if result is None else f"would return {result.removeprefix('pg_catalog.')}"
+            problem = f"function {call} of an earlier model returns {rows[0]['returns']}, and this one {now}"
+            raise UsageError("model", problem, hint=drop, sqlstate=INVALID_FUNCTION_DEFINITION)
 
 
 _FUNCTION = (
-    "SELECT pg_catalog.obj_description(p.oid, 'pg_proc') AS comment FROM pg_catalog.pg_proc p"
+    "SELECT pg_catalog.obj_description(p.oid, 'pg_proc') AS comment, p.prorettype = ($4::text)::regtype::oid AS same,"
+    " pg_catalog.format_type(p.prorettype, NULL) AS returns FROM pg_catalog.pg_proc p"
     " JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_class c ON c.reltype = p.proargtypes[0]"
     " WHERE p.pronargs = 1 AND p.proname = $1::text AND n.nspname = $2::text AND c.oid = ($3::bigint)::oid"
 )

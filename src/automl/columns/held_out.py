@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from automl.columns import metrics, table_model
 from automl.columns.evaluate import Outputs, outputs_of
 from automl.columns.rows import ROW
@@ -32,14 +34,26 @@ def measures(db: CallerDatabase, model: TableModel, rows: Relation, part: Part) 
 
 
 def automl_threshold(db: CallerDatabase, model: str | None, rows_table: str | None) -> float:
-    """Find the threshold of two classes that is best for F1 on the validation rows, and keep it with the model."""
+    """Find the threshold of two classes on the validation rows, and keep it with the model."""
     found = table_model.read(db, model)
     rows = catalog.readable_table(db, "rows_table", rows_table)
     outputs = _outputs(db, found, rows, Part.VALIDATION, _MOST)
-    threshold = metrics.best_threshold(outputs.truth == 1, outputs.found[:, 1], outputs.weights)
+    threshold = best_threshold(outputs)
     summary = found.name.with_suffix(SUMMARY)
     db.execute(f"UPDATE {summary.sql} SET threshold = $1::double precision", threshold)
     return threshold
+
+
+def best_threshold(outputs: Outputs) -> float:
+    """Return from which probability of the second of two classes on a row is said to be of it.
+
+    That which is best for F1 of the rarer class; of two that are as frequent, of the second. F1 of the more frequent one is
+    high wherever nearly all rows are said to be of it, and would have a weak model say nothing else.
+    """
+    second, probability = outputs.truth == 1, outputs.found[:, 1].astype(np.float64)
+    if np.average(second, weights=outputs.weights) <= 0.5:
+        return metrics.best_threshold(second, probability, outputs.weights)
+    return 1 - metrics.best_threshold(~second, 1 - probability, outputs.weights)
 
 
 def _outputs(db: CallerDatabase, model: TableModel, rows: Relation, part: Part, most: int | None = None) -> Outputs:

@@ -23,6 +23,7 @@ from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import literal, quoted
 from automl.database.session import CallerDatabase
+from automl.database.settings import AS_WRITTEN, settings
 from automl.errors import FEATURE_NOT_SUPPORTED, Problems, UsageError
 from keras_seg.protocol.answers import digest_of
 from keras_seg.protocol.predictions import opened_outputs
@@ -99,10 +100,12 @@ def _take(db: CallerDatabase, model: TableModel, table: Relation, row: str, most
     classes = ", ".join(literal(value) for value in model.class_values or () if value is not None)
     known = f"{truth} IS NOT NULL" if model.is_number else f"{truth} = ANY (ARRAY[{classes}]::pg_catalog.text[])"
     chosen = f"SELECT {row} AS source, {truth} AS truth, {drawn} AS drawn FROM {table.sql} AS {ROW} WHERE {known}"
-    db.execute(
+    made = (
         f"CREATE TEMPORARY TABLE {_SAMPLE} AS SELECT pg_catalog.row_number() OVER (ORDER BY drawn)::integer AS place,"
         f" source, truth FROM ({chosen} ORDER BY drawn LIMIT {most}) AS q" + db.dialect.distributed_by("place")
     )
+    with settings(db, AS_WRITTEN):  # the truth, and what is drawn
+        db.execute(made)
 
 
 def _sample(db: CallerDatabase, model: TableModel, rows: RowType) -> Sample:

@@ -76,7 +76,7 @@ def inquiry(source: Source, splitting: Splitting, zone: str) -> Inquiry:
     Args:
         zone: in which moments are taken apart.
     """
-    asked = (source.target, source.of_role(Role.WEIGHT), *source.candidates)
+    asked = (source.target, source.of_role(Role.WEIGHT), source.of_role(Role.TIME), *source.candidates)
     readings = {each.name: _reading(each, zone) for each in asked if each is not None}
     return Inquiry(source, splitting, readings)
 
@@ -84,11 +84,9 @@ def inquiry(source: Source, splitting: Splitting, zone: str) -> Inquiry:
 def _reading(column: SourceColumn, zone: str) -> Reading:
     """Return how a column is read; of one that is no number, whether it is there is read."""
     x = field_of(column.name)
-    if column.kind is Kind.SET:
-        return Reading(f"{x} IS NOT NULL", (("there", "1::double precision"),))
     if column.role is Role.TARGET and column.kind is not Kind.NUMBER:
         return Reading(f"{x} IS NOT NULL", ())
-    if column.kind is Kind.CATEGORY:
+    if column.role is Role.TIME or column.kind in (Kind.CATEGORY, Kind.SET):
         return Reading(f"{x} IS NOT NULL", (("there", "1::double precision"),))
     return reading(column.name, column.kind, column.type, zone)
 
@@ -102,7 +100,7 @@ def statement(asked: Inquiry) -> str:
     order = split.order or "NULL::text"
     fractions = target.kind is Kind.NUMBER and target.type.name in (*FLOATS, "numeric", "money")
     return f"""WITH source AS (
-    SELECT {split.reads}, {"''::text" if fractions else as_text(target.name, target.type)} AS y,
+    SELECT {split.reads}, {"''::text" if fractions else _text(target)} AS y,
         {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
     FROM {asked.source.relation.sql} AS r WHERE {asked.usable}
 ), classes AS (
@@ -123,6 +121,11 @@ def statement(asked: Inquiry) -> str:
     SELECT counted.*, counted.n >= GREATEST(2, {RARE} * size.n) AS kept FROM counted, size
 )
 {" UNION ALL ".join(_answers(asked))}"""
+
+
+def others(asked: Inquiry) -> str:
+    """Return the statement that counts the rows which that one leaves out."""
+    return f"SELECT count(*) AS n FROM {asked.source.relation.sql} AS r WHERE ({asked.usable}) IS NOT TRUE"
 
 
 def _counted(asked: Inquiry) -> str:
@@ -155,12 +158,13 @@ def _hashes(asked: Inquiry) -> str:
 
 
 def _texts(columns: Sequence[SourceColumn]) -> str:
-    values = [as_text(each.name, each.type) if each.kind is not Kind.SET else _as_set(each) for each in columns]
-    return f"ARRAY[{', '.join(values)}]::text[]"
+    return f"ARRAY[{', '.join(map(_text, columns))}]::text[]"
 
 
-def _as_set(column: SourceColumn) -> str:
-    return f"{field_of(column.name)}::text[]::text"
+def _text(column: SourceColumn) -> str:
+    """The SQL of a text, or of a set as text: of one collation, because columns may have several, which do not go together."""
+    value = as_text(column.name, column.type) if column.kind is not Kind.SET else f"{field_of(column.name)}::text[]::text"
+    return f'{value} COLLATE "C"'
 
 
 def _part(split: Splitting) -> str:

@@ -21,6 +21,8 @@ SMALLEST = "1e-300"  # a numeric below it is 0
 LARGEST_REAL = "3.4e38"  # an element of an array beyond it cannot be taken
 _NUMERAL = r"^\s*[+-]?([0-9]{1,200}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\s*$"
 _DAY = 86_400
+_ZEROS = 44 * "0"  # behind the point of a number that is too close to 0 for a real
+_WITH_SMALL = {"double precision": "e-", "numeric": f".{_ZEROS}"}  # what the text of an array has in it where there is one
 
 
 class Kind(StrEnum):
@@ -106,9 +108,14 @@ def as_text(column: str, kind: ColumnType) -> str:
 
 
 def as_reals(column: str, kind: ColumnType) -> str:
-    """Return the SQL of an array, or of what has a cast to one, as an array of reals."""
-    through = "::integer[]" if kind.element is not None and kind.element.name == "boolean" else ""
-    return f"{field_of(column)}{through}::real[]"
+    """Return the SQL of an array, or of what has a cast to one, as an array of reals; what is too close to 0 is 0."""
+    x = field_of(column)
+    element = None if kind.element is None else kind.element.name
+    if element not in _WITH_SMALL:
+        return f"{x}{'::integer[]' if element == 'boolean' else ''}::real[]"
+    # Of numerics the text is the same in each session, and a cast of what is left of it fails no more.
+    without = f"regexp_replace({x}::numeric[]::text, '[.]{_ZEROS}[0-9]+', '.0', 'g')::real[]"
+    return f"CASE WHEN {x}::text LIKE '%{_WITH_SMALL[element]}%' THEN {without} ELSE {x}::real[] END"
 
 
 def reading(column: str, kind: Kind, of: ColumnType, zone: str) -> Reading:

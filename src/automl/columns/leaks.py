@@ -31,11 +31,15 @@ def without_copies(source: Source, found: Statistics, treated: Iterable[Treated]
 
 def suspects(source: Source, found: Statistics, treated: Iterable[Treated], *, classes: bool) -> list[str]:
     """Return the columns that give the target by themselves."""
-    target = _target(source, found, classes=classes)
-    if len(target) < _LEAST_ROWS:
+    values = _target_values(source, found, classes=classes)
+    if len(values) < _LEAST_ROWS:
         return []
+    rows = _drawn(len(values))
+    target = np.unique(values[rows], return_inverse=True)[1] if classes else values[rows]
     gives = _gives_class if classes else _gives_number
-    kept = [(each.column, codes) for each in treated if each.treatment and (codes := _codes(found, each.column)) is not None]
+    kept = [
+        (each.column, codes) for each in treated if each.treatment and (codes := _codes(found, each.column, rows)) is not None
+    ]
     return [column.name for column, codes in kept if gives(codes, target)]
 
 
@@ -61,22 +65,26 @@ def _dropped(treated: Treated) -> Treated:
     return replace(emptied, reason="a copy of the target")
 
 
-def _target(source: Source, found: Statistics, *, classes: bool) -> NDArray[np.generic]:
-    """Return the target of the sample: a number for each class, or the number that it is."""
+def _target_values(source: Source, found: Statistics, *, classes: bool) -> NDArray[np.generic]:
+    """Return the target of the sample: the hash of each class, or the number that it is."""
     name = source.target.name
-    if not classes:
-        return found.measures[name][0].values[:_MOST_ROWS]
-    return np.unique(found.hashes[name][:_MOST_ROWS], return_inverse=True)[1]
+    return found.hashes[name] if classes else found.measures[name][0].values
 
 
-def _codes(found: Statistics, column: SourceColumn) -> Codes | None:
-    """Return the values of a column in the sample as numbers from 0: its texts, or ranges of its numbers; NULL is one too."""
+def _drawn(rows: int) -> Codes:
+    """Return which rows of the sample are looked at, in an order of their own: a table may be sorted by its classes, and the
+    first rows, or each second one, would be of one."""
+    return np.random.default_rng(0).permutation(rows)[:_MOST_ROWS]
+
+
+def _codes(found: Statistics, column: SourceColumn, rows: Codes) -> Codes | None:
+    """Return the values of a column in some rows as numbers from 0: its texts, or ranges of its numbers; NULL is one too."""
     if column.kind is Kind.CATEGORY:
-        values: NDArray[np.generic] = found.hashes[column.name][:_MOST_ROWS]
+        values: NDArray[np.generic] = found.hashes[column.name][rows]
     elif column.kind in (Kind.ARRAY, Kind.SET):
         return None
     else:
-        numbers = found.measures[column.name][0].values[:_MOST_ROWS]
+        numbers = found.measures[column.name][0].values[rows]
         if np.isnan(numbers).all():
             return None
         inner = np.unique(np.nanquantile(numbers, np.linspace(0, 1, _RANGES + 1)[1:-1]))

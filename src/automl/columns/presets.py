@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from automl.columns.layout import Layout
 from automl.columns.networks import Form, network, products
+from automl.columns.ranking import ranking
 from automl.errors import UsageError
 
 _SPEED = 1e10  # products a second that a processor trains with, about: forwards and backwards
@@ -73,6 +74,7 @@ class SearchArguments:
 
     Attributes:
         averaged: how many of the best models are averaged when it is over; 1 for none.
+        ranked: what ranks models, as `automl_params` has it.
     """
 
     architectures: tuple[Architecture, ...]
@@ -83,6 +85,7 @@ class SearchArguments:
     metrics_compute_frequency: int
     random_state: int | None
     averaged: int
+    ranked: str
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -119,24 +122,26 @@ def search_arguments(
         preset: its name.
         rows: to train on.
         budget_seconds: for everything.
-        objective: loss, or the name of a metric; None for the loss.
+        objective: loss, or the name of a measure or metric; None for the loss.
         elapsed: how many of these seconds are over. Nothing but the end of the search hangs on that.
     """
     chosen = find_preset(preset)
     seconds = min(chosen.share * budget_seconds, chosen.longest)
     pace = _pace(chosen, layout, rows, seconds)
-    loss, metric, ranked = _objective(objective, layout.classes)
+    by = ranking(objective, classes=layout.classes)
     left = max(1.0, seconds - elapsed)
     return SearchArguments(
         tuple(Architecture(str(form), network(layout, form)) for form in pace.forms),
-        f"{{'loss': ['{loss}'], 'metrics': [{metric!r}], 'optimizer_params_list': [{{'optimizer': ['AdamW'],"
+        f"{{'loss': ['{by.loss}'], 'metrics': [{by.metric!r}], 'optimizer_params_list': [{{'optimizer': ['AdamW'],"
         " 'learning_rate': [0.0005, 0.004, 'log'], 'weight_decay': [0.0001, 0.3, 'log']}]}",
         pace.fit_params_grid,
         "asha",
-        f"R={_R}, eta={_ETA}, sampler=tpe, objective={ranked}, keep=best, trial_patience={_PATIENCE}, max_time={left:.1f} s",
+        f"R={_R}, eta={_ETA}, sampler=tpe, objective={by.objective}, keep=best, trial_patience={_PATIENCE},"
+        f" max_time={left:.1f} s",
         1,
         random_state,
         chosen.averaged,
+        by.objective,
     )
 
 
@@ -179,14 +184,3 @@ def _in_time(forms: Sequence[Form], layout: Layout, size: int, seconds: float) -
     """Return how many rows can be trained on in a time, by the larger half of the networks."""
     costs = sorted(products(layout, form) for form in forms)
     return _PROCESSORS * seconds / (costs[len(costs) // 2] / _SPEED + _STEP / size)
-
-
-def _objective(objective: str | None, classes: bool) -> tuple[str, str, str]:
-    """Return the loss, the metric beside it, and what ranks trials."""
-    loss, usual = ("categorical_crossentropy", "accuracy") if classes else ("mean_squared_error", "mean_absolute_error")
-    named = (objective or "loss").strip()
-    if named.lower() in ("loss", "log_loss", "logloss", "mse", "rmse", loss):
-        return loss, usual, "loss"
-    if not classes and named.lower() in ("mae", "mean_absolute_error"):
-        return "mean_absolute_error", "mean_squared_error", "loss"
-    return loss, named, named

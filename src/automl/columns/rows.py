@@ -1,12 +1,13 @@
 """Rows of other tables, and rows that come as JSON, as the features function of a model takes them.
 
 That function takes a row of the source, so a row of anything else is made one: `ROW(...)::source`, with the columns that the
-model takes, by their names, and NULL for all others.
+model takes, by their names, and NULL for all others. Such a cast is an explicit one, which cuts texts to the length of a column
+without a word, so that "premium-x" would be the plan "premium": what would be cut is NULL, as an unknown category is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from automl.columns.arguments import as_identifier
@@ -14,12 +15,41 @@ from automl.columns.table_model import TableModel
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, as_typed, literal, quoted, table_name
-from automl.database.session import Database
+from automl.database.session import Database, Row
 from automl.database.settings import settings
 from automl.errors import UNDEFINED_COLUMN, UNDEFINED_OBJECT, UNDEFINED_TABLE, UsageError
 from keras_seg.protocol.spelling import closest
 
 ROW = '"a row"'  # what a row is called in queries, in front of `.*` or of a column
+
+
+@dataclass(frozen=True)
+class Held:
+    """What values are, domains seen through.
+
+    Attributes:
+        type: as an identifier with its schema.
+        category: `pg_type.typcategory`: N for numbers, S for strings, E for enums, A for arrays.
+        is_integer: whether they are whole numbers.
+        longest: characters that a text of them has at most, but for blanks at its end; None where nothing cuts it.
+        in_bytes: whether `longest` counts bytes.
+    """
+
+    type: str
+    category: str
+    is_integer: bool = False
+    longest: int | None = None
+    in_bytes: bool = False
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether they are labels."""
+        return self.category == "E"
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether any text can be one of them as it is."""
+        return not self.is_enum and self.longest is None
 
 
 @dataclass(frozen=True)
@@ -29,16 +59,19 @@ class Field:
     Attributes:
         name: its name.
         needed: whether a row must have it: the model takes it, or its type allows no NULL.
-        enum: the type, as an identifier with its schema, if it is an enum.
-        is_integer: whether it holds whole numbers.
-        elements: the category of the elements, if it holds arrays; N for numbers.
+        held: its values.
+        elements: those of its arrays, if these are its values.
     """
 
     name: str
     needed: bool
-    enum: str | None = None
-    is_integer: bool = False
-    elements: str | None = None
+    held: Held
+    elements: Held | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values are told apart as the texts that they are."""
+        return self.held.category in "SE"
 
 
 @dataclass(frozen=True)
@@ -48,12 +81,14 @@ class RowType:
     Attributes:
         source: the table, whose name is that of the type as well.
         function: that makes features of a row; an identifier with its schema.
-        target_type: of the column that is predicted, with its schema, length and precision; None if the column is gone.
+        target: the column that is predicted; None if it is gone.
+        target_type: of that, with its schema, length and precision.
     """
 
     source: Relation
     function: str
     fields: tuple[Field, ...]
+    target: Field | None
     target_type: str | None
 
     @property
@@ -90,31 +125,49 @@ def row_type(db: Database, model: TableModel) -> RowType:
     taken = {column.name for column in model.features}
     with settings(db, _ALONE):
         rows = db.execute(_FIELDS, source.oid)
-    fields = tuple(
-        Field(
-            row["name"],
-            row["name"] in taken or row["strict"],
-            row["type"] if row["kind"] == "e" else None,
-            row["integer"],
-            row["elements"],
-        )
-        for row in rows
-    )
-    target = next((row["written"] for row in rows if row["name"] == model.dependent_varname), None)
-    return RowType(source, model.features_function, fields, target)
+    columns: dict[str, list[Row]] = {}
+    for row in rows:
+        columns.setdefault(row["name"], []).append(row)
+    fields = {name: _field(name, steps, name in taken) for name, steps in columns.items()}
+    target = model.dependent_varname
+    written = columns[target][0]["written"] if target in columns else None
+    return RowType(source, model.features_function, tuple(fields.values()), fields.get(target), written)
+
+
+def _field(name: str, steps: Sequence[Row], taken: bool) -> Field:
+    """Return a column from the types that it leads to: of a domain its base, of an array its elements, and on."""
+    before = next(place for place, step in enumerate(steps) if not step["domain"])
+    # A column whose domain allows no NULL cannot be left out of a row.
+    strict = any(step["strict"] for step in steps[:before])
+    elements = _held(steps[-1]) if len(steps) > before + 1 else None
+    return Field(name, taken or strict, _held(steps[before]), elements)
+
+
+def _held(row: Row) -> Held:
+    return Held(row["type"], row["category"], row["integer"], row["longest"], row["in_bytes"])
 
 
 _ALONE = {"search_path": "pg_catalog"}  # under which the catalog names every type with its schema
-# A column whose domain allows no NULL cannot be left out of a row.
-_FIELDS = (
-    "SELECT a.attname::text AS name, t.typtype = 'd' AND t.typnotnull AS strict, t.typtype::text AS kind,"
-    " t.oid IN (20, 21, 23) AS integer, CASE t.typcategory WHEN 'A' THEN e.typcategory::text END AS elements,"
-    " pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS type,"
-    " pg_catalog.format_type(a.atttypid, a.atttypmod) AS written"
-    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem"
-    " WHERE a.attrelid = ($1::bigint)::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+# 18 is "char", 19 name, 1042 char(n) and 1043 varchar(n), whose modifier is n + 4; arrays have that of their elements.
+_FIELDS = """
+WITH RECURSIVE leads (place, step, oid, modifier) AS (
+    SELECT attnum, 0, atttypid, atttypmod FROM pg_catalog.pg_attribute
+        WHERE attrelid = ($1::bigint)::oid AND attnum > 0 AND NOT attisdropped
+    UNION ALL SELECT place, step + 1, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END,
+            CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE modifier END
+        FROM leads JOIN pg_catalog.pg_type t ON t.oid = leads.oid
+        WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typelem <> 0
 )
+SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS written,
+    t.typtype = 'd' AS domain, t.typtype = 'd' AND t.typnotnull AS strict,
+    pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS type,
+    t.typcategory::text AS category, t.oid IN (20, 21, 23) AS integer, t.oid IN (18, 19) AS in_bytes,
+    CASE WHEN t.oid = 18 THEN 1 WHEN t.oid = 19 THEN 63
+        WHEN t.oid IN (1042, 1043) AND modifier > 4 THEN modifier - 4 END AS longest
+FROM leads JOIN pg_catalog.pg_attribute a ON a.attrelid = ($1::bigint)::oid AND a.attnum = place
+JOIN pg_catalog.pg_type t ON t.oid = leads.oid JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+ORDER BY place, step
+"""
 
 
 def of_table(db: Database, rows: RowType, table: Relation) -> str:
@@ -210,35 +263,46 @@ def _close(missing: Iterable[str], there: Mapping[str, str]) -> str | None:
 def _converted(db: Database, table: Relation, field: Field) -> str:
     """Return the SQL of a column of a table; that ROW(...) has another type is left to its cast."""
     value = f"{ROW}.{quoted(field.name)}"
-    if field.enum is None or _is(db, table, field):
+    values = field.elements or field.held
+    if values.takes_all or (values.is_enum and catalog.column_type(db, table, field.name).sql == field.held.type):
         return value
-    return _label(field.enum, f"{value}::pg_catalog.text")
-
-
-def _is(db: Database, table: Relation, field: Field) -> bool:
-    return catalog.column_type(db, table, field.name).sql == field.enum
+    return _known(field, f"{value}::pg_catalog.text")
 
 
 def _parsed(field: Field, text: str, given: str) -> str:
     """Return the SQL of a value of JSON, of which `text` is the SQL of its text."""
-    if field.enum is not None:
-        return _label(field.enum, text)
-    if field.is_integer:  # 3.0 is one as well
+    if field.held.is_integer:  # 3.0 is one as well
         return f"{text}::pg_catalog.numeric"
-    if field.elements == "N":  # in braces they are PostgreSQL's, whatever their shape
-        return f"pg_catalog.translate({text}, '[]', '{{}}')"
-    if field.elements is not None:
-        return _elements(text, f"({given} OPERATOR(pg_catalog.->) {literal(field.name)})")
-    return text
+    if field.elements is None:
+        return _known(field, text)
+    if field.elements.category == "N":  # in braces they are PostgreSQL's, whatever their shape
+        braces = f"pg_catalog.translate({text}, '[]', '{{}}')"
+        return f"{braces}::pg_catalog.numeric[]" if field.elements.is_integer else braces
+    return _known(field, _elements(text, f"({given} OPERATOR(pg_catalog.->) {literal(field.name)})"))
 
 
 def _elements(text: str, value: str) -> str:
     """Return the SQL of an array: of its elements, or of its text as PostgreSQL writes it."""
     elements = f"ARRAY(SELECT pg_catalog.jsonb_array_elements_text({value}))"
-    return f"CASE pg_catalog.jsonb_typeof({value}) WHEN 'array' THEN {elements}::pg_catalog.text ELSE {text} END"
+    return f"(CASE pg_catalog.jsonb_typeof({value}) WHEN 'array' THEN {elements}::pg_catalog.text ELSE {text} END)"
 
 
-def _label(enum: str, text: str) -> str:
-    """Return the SQL of a value of an enum; NULL for a text that it does not have, which is what an unknown category is."""
-    known = f"pg_catalog.enum_range(NULL::{enum})::pg_catalog.text[]"
-    return f"CASE WHEN {text} = ANY ({known}) THEN {text} END::{enum}"
+def _known(field: Field, text: str) -> str:
+    """Return the SQL of a value with a text, or of an array; NULL in the place of what is none of their type as it is."""
+    if field.elements is None:
+        return _whole(field.held, text)
+    if field.elements.takes_all:
+        return text
+    each = f"SELECT {_whole(field.elements, 'e')} FROM pg_catalog.unnest({text}::pg_catalog.text[]) AS e"
+    return f"CASE WHEN {text} IS NOT NULL THEN ARRAY({each}) END"
+
+
+def _whole(held: Held, text: str) -> str:
+    """Return the SQL of a value with a text; NULL for a label that an enum does not have, and for what a cast would cut."""
+    if held.is_enum:
+        known = f"pg_catalog.enum_range(NULL::{held.type})::pg_catalog.text[]"
+        return f"CASE WHEN {text} = ANY ({known}) THEN {text} END::{held.type}"
+    if held.longest is None:
+        return text
+    size = "octet_length({})" if held.in_bytes else "char_length(pg_catalog.rtrim({}))"
+    return f"CASE WHEN pg_catalog.{size.format(text)} <= {held.longest} THEN {text} END"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from automl.columns.arguments import Asked, as_identifier
 from automl.columns.columns_table import columns_sql, summary_sql, value_sql
-from automl.columns.features_sql import Vector, comment_sql, function_sql, width
+from automl.columns.features_sql import Vector, comment_sql, function_sql
 from automl.columns.kinds import Reading, as_text, field_of
 from automl.columns.presets import SearchArguments
 from automl.columns.source import Role, SourceColumn
@@ -18,8 +18,12 @@ from automl.columns.target import Target
 from automl.columns.treatments import Treated
 from automl.database.names import Name, as_typed, literal, quoted
 from automl.database.settings import AS_WRITTEN
+from automl.search.methods import find_method
+from automl.search.pairs import AUTOML_PARAMS, split_pairs
+from automl.search.steering import MAX_TIME, Wanted
 from automl.training.request import Arguments as SearchCall
 
+DECISIONS, OBJECTIVE = "decisions", "objective"  # keys of `automl_params`
 MARK = "rows of madlib.automl_train, which it replaces in its next call for"  # the comment on its tables
 TOGETHER = ("features", "rows")  # steps whose statements take effect together
 
@@ -96,6 +100,12 @@ class Plan:
     def names(self) -> Names:
         """The names of what is made."""
         return Names.of(self.asked.model, self.target.column.name)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows each part has, without those of classes that no row to train on has."""
+        strange = [self.found.classes[value] for value in self.target.strangers]
+        return {part: count - sum(each.get(part, 0) for each in strange) for part, count in self.found.rows.items()}
 
     @property
     def features_function(self) -> Name:
@@ -187,30 +197,29 @@ def search_call(plan: Plan, search: SearchArguments) -> SearchCall:
         compile_params_grid=search.compile_params_grid,
         fit_params_grid=search.fit_params_grid,
         automl_method=search.automl_method,
-        automl_params=_decided(search.automl_params, params.get("decisions")),
+        automl_params=_params(plan, search),
         random_state=search.random_state,
         validation_table=as_identifier(names.named("_packed_val")),
         metrics_compute_frequency=search.metrics_compute_frequency,
     )
-    known = {each.name for each in fields(SearchCall)}
+    known = {each.name for each in fields(SearchCall)} - {AUTOML_PARAMS}
     return replace(given, **{name: value for name, value in params.items() if name in known})
 
 
-def _decided(params: str, decisions: int | None) -> str:
-    """Return `automl_params` with so many decisions in the place of a time."""
-    if decisions is None:
-        return params
-    pairs = [pair.strip() for pair in params.split(",")]
-    return ", ".join([*(pair for pair in pairs if not pair.startswith("max_time=")), f"decisions={decisions}"])
+def _params(plan: Plan, search: SearchArguments) -> str:
+    """Return `automl_params`: those of the caller, or of the preset; with what other arguments say."""
+    given, decisions = plan.asked.params.get(AUTOML_PARAMS), plan.asked.params.get(DECISIONS)
+    pairs = split_pairs(AUTOML_PARAMS, search.automl_params if given is None else given)
+    if plan.asked.objective is not None and all(key.lower() != OBJECTIVE for key, _ in pairs):
+        pairs.append((OBJECTIVE, search.ranked))
+    if decisions is not None:  # in the place of a time
+        pairs = [(key, value) for key, value in pairs if key.lower() not in (DECISIONS, MAX_TIME)]
+        pairs.append((DECISIONS, str(decisions)))
+    return ", ".join(f"{key}={value}" for key, value in pairs)
 
 
-def _is_ranked_otherwise(params: str) -> bool:
-    """Return whether `automl_params` name anything but the loss to rank models by."""
-    pairs = [pair.strip() for pair in params.split(",")]
-    return any(pair.startswith("objective=") and pair != "objective=loss" for pair in pairs)
-
-
-_PLACE = 'h COLLATE "C"'  # what rows are put in order by
+# What rows are put in order by; those of the same hash, because their key tells them not apart, by all that is made of them.
+_PLACE = 'h COLLATE "C", divided.features, divided.y::text COLLATE "C"'
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------------
@@ -303,11 +312,11 @@ def _argument(value: object) -> str:
 def about_columns(plan: Plan) -> list[Column]:
     """Return the rows of the table of columns."""
     treated = {each.column.name: each for each in plan.treated}
-    first = plan.vector.first()
-    return [_about(plan, column, treated.get(column.name), first) for column in plan.asked.source.columns]
+    places = plan.vector.places()
+    return [_about(plan, column, treated.get(column.name), places.get(column.name)) for column in plan.asked.source.columns]
 
 
-def _about(plan: Plan, column: SourceColumn, treated: Treated | None, first: dict[str, int]) -> Column:
+def _about(plan: Plan, column: SourceColumn, treated: Treated | None, places: tuple[int, ...] | None) -> Column:
     begun = Column(column.position, column.name, column.shown, str(column.role))
     if column.role is Role.TARGET:
         target = plan.target
@@ -328,15 +337,16 @@ def _about(plan: Plan, column: SourceColumn, treated: Treated | None, first: dic
         center=treated.center,
         scale=treated.scale,
         vocabulary=treated.vocabulary,
-        first=first.get(column.name),
-        width=width(treated) or None,
+        first=places[0] if places else None,
+        width=len(places) if places else None,
+        places=places,
         reason=treated.reason,
     )
 
 
 def _summary(plan: Plan, chosen: str) -> dict[str, str]:
     """Return the SQL of each column that the summary gets."""
-    asked, target, rows = plan.asked, plan.target, plan.found.rows
+    asked, target, rows = plan.asked, plan.target, plan.rows
     identity = asked.source.of_role(Role.ID)
     values: dict[str, object] = {
         "features_function": plan.features_function.sql,
@@ -371,6 +381,7 @@ def best_sql(plan: Plan, search: SearchArguments) -> str:
     """Return the SQL of the `mst_key` of the best model of a search."""
     info, summary = (plan.asked.model.with_suffix(suffix).sql for suffix in ("_info", "_summary"))
     by = "validation_loss_final"
-    if _is_ranked_otherwise(search_call(plan, search).automl_params or ""):
-        by = f"CASE WHEN (SELECT objective FROM {summary}) LIKE 'max:%' THEN - objective ELSE objective END"
+    call = search_call(plan, search)
+    if find_method(call.automl_method).read(call.automl_params)[1].objective != Wanted():
+        by = f"CASE WHEN (SELECT objective FROM {summary}) LIKE 'max:%' THEN - objective ELSE objective END, {by}"
     return f"SELECT mst_key FROM {info} ORDER BY {by}, mst_key LIMIT 1"

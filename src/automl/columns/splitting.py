@@ -120,7 +120,7 @@ def splitting(source: Source, seed: int, *, strata: bool) -> Splitting:
     target = source.target
     told = f"the key ({', '.join(source.key)})" if source.key else "the row"
     rule = f"80 % train, 10 % validate, 10 % test{' of each class' if strata else ''}, by a hash of {told}"
-    group = as_text(target.name, target.type) if strata else _ALL
+    group = f'{as_text(target.name, target.type)} COLLATE "C"' if strata else _ALL
     return Splitting(hashed, _ORDER, _ORDER_TYPE, rule, group=group)
 
 

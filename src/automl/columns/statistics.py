@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.columns.inquiry import Inquiry, statement
+from automl.columns.inquiry import Inquiry, others, statement
 from automl.columns.source import SourceColumn
 from automl.columns.splitting import Cut, Part
 from automl.database.session import Database, Row
@@ -93,6 +93,7 @@ class Statistics:
         texts: by column.
         hashes: of the texts of a column in the sample, in its order; 0 for NULL.
         least_weight: of a row; None where rows have none.
+        left_out: rows that do not count, because their target is not known, or they have no weight.
     """
 
     rows: Mapping[str, int]
@@ -103,6 +104,7 @@ class Statistics:
     texts: Mapping[str, Counted]
     hashes: Mapping[str, NDArray[np.int32]]
     least_weight: float | None = None
+    left_out: int = 0
 
     @property
     def train(self) -> int:
@@ -114,10 +116,11 @@ def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
     with settings(db, {**AS_WRITTEN, **db.dialect.planner, **QUICKLY}):
         rows = db.execute(statement(asked))
+        left_out = db.execute(others(asked))[0]["n"]
     by_kind: dict[str, list[Row]] = {}
     for row in rows:
         by_kind.setdefault(row["what"], []).append(row)
-    return _statistics(asked, by_kind)
+    return replace(_statistics(asked, by_kind), left_out=left_out)
 
 
 def _statistics(asked: Inquiry, found: Mapping[str, Sequence[Row]]) -> Statistics:

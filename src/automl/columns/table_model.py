@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from automl.database.catalog import Relation, columns, exists, readable_table, require_select
 from automl.database.names import Name, quoted
 from automl.database.session import Database, Row
+from automl.database.settings import AS_WRITTEN, settings
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
 
 COLUMNS, SUMMARY, INFO, FEATURES = "_columns", "_summary", "_info", "_features"  # what its tables and functions end in
@@ -28,8 +30,9 @@ class Column:
         becomes: the same for people.
         center, scale: (x - center) / scale is what becomes of a number.
         vocabulary: the values that have codes, in the order of these.
-        first: its place in the vector, from 1. A column that becomes a number and flags has several places: this is the first.
-        width: how many places it has.
+        places: in the vector, from 1: of its numbers, its flags and its codes, which stand apart.
+        first: the first of them.
+        width: how many they are.
         reason: why it was dropped.
     """
 
@@ -46,6 +49,7 @@ class Column:
     vocabulary: tuple[str, ...] | None = None
     first: int | None = None
     width: int | None = None
+    places: tuple[int, ...] | None = None
     reason: str | None = None
 
 
@@ -64,6 +68,7 @@ COLUMN_TYPES = {
     "vocabulary": "text[]",
     "first": "integer",
     "width": "integer",
+    "places": "integer[]",
     "reason": "text",
 }
 
@@ -164,10 +169,11 @@ def read(db: Database, model: str | None, argument: str = "model") -> TableModel
     relation = readable_table(db, argument, model)
     summary = _companion(db, argument, relation, SUMMARY, ("dependent_varname", "source_table", "class_values", *SUMMARY_TYPES))
     about = _companion(db, argument, relation, COLUMNS, tuple(COLUMN_TYPES))
-    rows = db.execute(
-        "SELECT dependent_varname, source_table, class_values::text[] AS class_values,"
-        f" {', '.join(map(quoted, SUMMARY_TYPES))} FROM {summary.sql} LIMIT 2"
-    )
+    with settings(db, AS_WRITTEN):  # classes, which have any type
+        rows = db.execute(
+            "SELECT dependent_varname, source_table, class_values::text[] AS class_values,"
+            f" {', '.join(map(quoted, SUMMARY_TYPES))} FROM {summary.sql} LIMIT 2"
+        )
     if len(rows) != 1:
         raise _no_model(argument, relation, f'must have one row in its table "{summary.name}"')
     columns_of = db.execute(f"SELECT {', '.join(map(quoted, COLUMN_TYPES))} FROM {about.sql} ORDER BY position")
@@ -195,10 +201,11 @@ def _companion(db: Database, argument: str, model: Relation, suffix: str, needed
 
 def _column(row: Row) -> Column:
     known = {each.name for each in fields(Column)}
-    return Column(**{**{name: row[name] for name in known}, "vocabulary": _tuple(row["vocabulary"])})
+    arrays = {name: _tuple(row[name]) for name in ("vocabulary", "places")}
+    return Column(**{**{name: row[name] for name in known}, **arrays})
 
 
-def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
+def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
     return None if values is None else tuple(values)
 
 

@@ -140,6 +140,13 @@ def _require_parts(source: Source, found: Statistics) -> None:
         return
     if source.of_role(Role.SPLIT) is not None:
         raise UsageError("split_col", "must have the value validation in some rows")
+    time = source.of_role(Role.TIME)
+    if time is not None:
+        raise UsageError(
+            "time_col",
+            f'column "{time.name}" tells too few moments apart: no row is left to validate on, the tenth before the last one',
+            hint="Name a column that tells more of them apart, or say the part of each row by split_col.",
+        )
     raise UsageError(
         "source_table", "must have more rows: of a class of fewer than 5 all are to train on, and none is left to validate"
     )

@@ -14,6 +14,7 @@ from automl.columns.inquiry import Inquiry, inquiry
 from automl.columns.kinds import Kind
 from automl.columns.leaks import suspects, without_copies
 from automl.columns.maker import Maker, open_maker
+from automl.columns.notices import notices
 from automl.columns.presets import SearchArguments, search_arguments
 from automl.columns.script import MARK, Plan
 from automl.columns.source import Role, Source
@@ -22,10 +23,11 @@ from automl.columns.statistics import Statistics, gather
 from automl.columns.target import Target, may_be_classes, require_possible, target_of, type_of
 from automl.columns.treatments import Treated, treat
 from automl.database import catalog
-from automl.database.names import as_typed
+from automl.database.names import Name, as_typed
 from automl.database.session import CallerDatabase
 from automl.errors import DUPLICATE_TABLE, UsageError
 from automl.training import run
+from automl.training.readable import require_readable
 from automl.training.results import Made
 from automl.training.search import search
 
@@ -37,8 +39,9 @@ def automl_train(db: CallerDatabase, *arguments: object) -> list[Line]:
     asked = parse(db, Arguments(*arguments))  # type: ignore[arg-type]  # SQL has checked their types
     require_possible(asked.source.target)
     plan = planned(db, asked)
+    searched = _search_arguments(plan)
+    require_readable(script.search_call(plan, searched))
     if asked.dry_run:
-        searched = _search_arguments(plan)
         return [answer.line(step.name, step.sql) for step in script.script(plan, searched)]
     _require_free(db, plan)
     with open_maker(db, asked.source.relation) as maker:
@@ -60,8 +63,7 @@ def planned(db: CallerDatabase, asked: Asked) -> Plan:
     treated = _treated(db, about, found, target)
     used = Vector(tuple(each for each in treated if each.treatment is not None))
     _require_features(treated)
-    _say(db, treated, target)
-    return Plan(
+    plan = Plan(
         asked,
         found,
         split,
@@ -73,6 +75,8 @@ def planned(db: CallerDatabase, asked: Asked) -> Plan:
         source.relation.sql,
         db.dialect.distributed_by(),
     )
+    _say(db, plan)
+    return plan
 
 
 def _treated(db: CallerDatabase, about: Inquiry, found: Statistics, target: Target) -> list[Treated]:
@@ -94,12 +98,11 @@ def _require_features(treated: list[Treated]) -> None:
     raise UsageError(_ARGUMENT, f"no column tells anything: {why}" if why else "no column is left to learn from")
 
 
-def _say(db: CallerDatabase, treated: list[Treated], target: Target) -> None:
-    for each in treated:
-        if each.notice is not None:
-            db.notice(each.notice)
-    if target.strangers:
-        named = ", ".join(target.strangers[:5])
+def _say(db: CallerDatabase, plan: Plan) -> None:
+    for each in notices(plan):
+        db.notice(each)
+    if plan.target.strangers:
+        named = ", ".join(plan.target.strangers[:5])
         db.warning(f"rows are left out whose class no row to train on has: {named}")
 
 
@@ -119,7 +122,7 @@ def _search_arguments(plan: Plan, elapsed: float = 0.0) -> SearchArguments:
 def _require_free(db: CallerDatabase, plan: Plan) -> None:
     """Raise if a table or view on the way is there and is none that an earlier call has left, or a function."""
     names = plan.names
-    functions.require_free(db, names.model, plan.asked.source.relation)
+    functions.require_free(db, _functions(plan), plan.asked.source.relation)
     there = [name for name in names.tables if catalog.exists(db, name)]
     rows = (
         catalog.exists(db, names.named("_rows"))
@@ -134,6 +137,12 @@ def _require_free(db: CallerDatabase, plan: Plan) -> None:
             hint=f"Drop it first ({there[0].sql}) or choose another name.",
             sqlstate=DUPLICATE_TABLE,
         )
+
+
+def _functions(plan: Plan) -> dict[Name, str | None]:
+    """Return what the functions return that are made, by their names."""
+    made = functions.results(plan.names.model, plan.target.type, classes=plan.target.classes is not None)
+    return made if plan.asked.functions else {plan.features_function: made[plan.features_function]}
 
 
 class _Training:
@@ -188,13 +197,15 @@ class _Training:
             return work()
 
     def _search(self, searched: SearchArguments) -> tuple[Made, int]:
-        """Search, and average the best; return the run and the model that is delivered."""
+        """Search, and average the best; return the run and the model that is delivered: the best of all, as in the script."""
         given = script.search_call(self._plan, searched)
         request, tables = search(self._db, given)
         stays = bool(self._plan.asked.params.get("keep_tables"))
         made = run.execute(self._db, replace(request, goes_on=stays, at_least_one=True), tables, asdict(given))
         most = script.averaged(self._plan, searched)
-        return made, ensemble.automl_ensemble(self._db, as_identifier(self._plan.asked.model), None, most)
+        if most > 1:
+            ensemble.automl_ensemble(self._db, as_identifier(self._plan.asked.model), None, most)
+        return made, int(self._db.execute(script.best_sql(self._plan, searched))[0]["mst_key"])
 
     def _finish(self, made: Made, key: int) -> list[Line]:
         """Write what is known of the model, and look at it with rows that it was not trained on."""

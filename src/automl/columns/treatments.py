@@ -291,7 +291,7 @@ def _set(begun: Treated, found: Statistics, read: Reading) -> Treated:
     if not values and not flags:
         return replace(begun, reason="no value occurs twice")
     x = f"{field_of(begun.column.name)}::text[]"
-    members = tuple(Flag(f"CASE WHEN {literal(value)} = ANY ({x}) THEN 1 ELSE 0 END") for value in values)
+    members = tuple(Flag(f'CASE WHEN {literal(value)} COLLATE "C" = ANY ({x}) THEN 1 ELSE 0 END') for value in values)
     becomes = _with_null(f"0 or 1 for each of {len(values)} values", begun)
     stable = begun.column.type.element is not None and begun.column.type.element.category == "E"
     return replace(

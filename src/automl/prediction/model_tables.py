@@ -5,6 +5,7 @@ from __future__ import annotations
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.session import CallerDatabase, Database
+from automl.database.settings import AS_WRITTEN, settings
 from automl.errors import UsageError
 from automl.prediction.trained_model import KEY, Model
 from keras_seg.protocol.orders import Definition
@@ -28,10 +29,11 @@ def model_of(db: CallerDatabase, model_table: str | None, mst_key: int | None, s
     there = catalog.columns(db, summary)
     no_classes = "num_classes IS NULL" if "num_classes" in there else "false"
     arrays = "dependent_vartype::text LIKE '%[]'" if "dependent_vartype" in there else "false"
-    about = db.execute(
-        "SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const,"
-        f" class_values IS NULL AND {no_classes} AS no_classes, {arrays} AS arrays FROM {summary.sql} LIMIT 1"
-    )[0]
+    with settings(db, AS_WRITTEN):  # classes, of which a session keeps the texts, whatever it is set to later
+        about = db.execute(
+            "SELECT dependent_varname, class_values::text[] AS class_values, normalizing_const,"
+            f" class_values IS NULL AND {no_classes} AS no_classes, {arrays} AS arrays FROM {summary.sql} LIMIT 1"
+        )[0]
     element = catalog.column_type(db, summary, "class_values").element
     values = about["class_values"]
     tells_classes = not about["no_classes"] and (values is None or len(values) == 2)

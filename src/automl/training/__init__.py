@@ -3,6 +3,7 @@
 In reading order:
 
     request        what is to be trained: arguments checked once, then frozen
+    readable       what can be said against arguments before there are tables
     folds          whether rows can be divided into as many parts as are to be held out
     row_check      whether networks fit the rows, as far as that is plain
     search, fit    madlib_keras_automl; configurations that are given

@@ -250,7 +250,7 @@ def parse(db: CallerDatabase, given: Arguments, machine: Machine, origin: Origin
     attempt(lambda: require_folds(db, read.value[1].folds, training.value, validated=given.validation_table is not None))
     folds = read.passed and read.value[1].folds is not None
     dataset = VALIDATION if folds or given.validation_table is not None else TRAINING
-    objective = attempt(lambda: _objective(read.value[1], probes.value, dataset))
+    objective = attempt(lambda: objective_of(read.value[1], probes.value, dataset))
     attempt(lambda: _require_reachable(read.value[1].target, objective.value, probes.value, functions.value))
     most = attempt(lambda: evaluations(params.value.max_iterations, frequency.value))
     attempt(lambda: _require_patience(read.value[1], most.value))
@@ -309,7 +309,7 @@ def computed_every(value: int | None, iterations: int, iterations_are: str) -> i
     return value
 
 
-def _objective(steering: Steering, probes: Iterable[Configuration], dataset: str) -> Objective:
+def objective_of(steering: Steering, probes: Iterable[Configuration], dataset: str) -> Objective:
     """Return what ranks the trials of configurations that stand for all."""
     compiled = [parse_compile_params(each.compile_params) for each in probes]
     objective = resolve(steering.objective, compiled, dataset)
