@@ -251,8 +251,8 @@ KNOWN = """SELECT bool_and(made.xmin::text = d.xmin::text) FROM pg_description d
 ) made ON made.oid = d.objoid AND made.tableoid = d.classoid"""
 
 
-def test_a_call_that_was_killed_while_it_made_a_model_of_columns_leaves_none_and_can_be_made_again(server: OwnServer) -> None:
-    caller, watcher = enter(server), enter(server)
+def test_a_call_that_was_killed_while_it_made_a_model_of_columns_leaves_none_and_can_be_made_again(mended: OwnServer) -> None:
+    caller, watcher = enter(mended), enter(mended)
     watcher.run(HOUSES)
     call = Call(caller, lambda session: session.run(TRAIN.format("")))
     assert waited(lambda: watcher.fetch("SELECT 1 FROM madlib.automl_runs WHERE alive") != [] or not call.is_alive(), PATIENCE)
@@ -262,8 +262,8 @@ def test_a_call_that_was_killed_while_it_made_a_model_of_columns_leaves_none_and
     os.kill(caller.info.backend_pid, signal.SIGKILL)
     call.join(PATIENCE)
     assert call.error is not None
-    assert waited(server.answers, PATIENCE)
-    session = enter(server)
+    assert waited(mended.answers, PATIENCE)
+    session = enter(mended)
     left = {name for (name,) in session.fetch(OF_MODEL)}
     assert "big_rows" in left
     assert left.isdisjoint({"big", "big_info", "big_summary", "big_columns"})

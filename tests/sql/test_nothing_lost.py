@@ -322,7 +322,7 @@ def test_what_was_planned_of_a_call_is_tidied_when_it_was_planned_again_or_long_
         " FROM generate_series(1, 1100) n UNION ALL SELECT 'once', now() - interval '89 days', 0"
         " UNION ALL SELECT 'long ago', now() - interval '91 days', 0"
     )
-    left = "SELECT call, seconds FROM madlib.automl_plans ORDER BY call"
+    left = "SELECT call, seconds FROM madlib.automl_plans WHERE call IN ('often', 'once', 'long ago') ORDER BY call"
 
     def tidied() -> bool:
         db.run("SELECT madlib.automl_tidy()")

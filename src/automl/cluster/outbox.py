@@ -18,6 +18,7 @@ from automl.cluster.driver import psycopg
 from automl.cluster.waits import LOOK, WRITE, Wait, Waiting, ready, run_through
 from automl.database.session import Row, Statement
 from automl.errors import OperatorError, RunDeleted
+from keras_seg.server import postmaster
 
 _WARN_AFTER = 60.0  # seconds
 _PATIENCE = 300.0  # seconds, of somebody who waits
@@ -129,7 +130,7 @@ class Outbox:
     def _said(self, statements: Sequence[Statement], until: float) -> bool:
         """Write statements in one transaction; return whether they were written by then."""
         with suppress(psycopg.Error, TimeoutError):
-            run_through(self._kept(lambda channel: channel.transaction(statements)), lambda: None, until)
+            run_through(self._kept(lambda channel: channel.transaction(statements)), _give_up_with_the_server, until)
             return True
         return False
 
@@ -224,3 +225,9 @@ class Outbox:
 
     def _failure(self, why: str, sqlstate: str | None = None) -> OperatorError:
         return OperatorError(f"the record cannot be written: {why}", **({"sqlstate": sqlstate} if sqlstate else {}))
+
+
+def _give_up_with_the_server() -> None:
+    """Raise what the end of the time raises where there is no server any more that could be told anything."""
+    if postmaster.is_gone():
+        raise TimeoutError
