@@ -69,7 +69,9 @@ def test_each_fold_is_held_out_by_a_try(tries: Tries, expected: list[set[int]]) 
 # --- means --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("values", [[0.25, 0.75], [0.1, 0.2, 0.4], [3.5e-7] * 4, [-0.97, -0.91, -0.93, 0.5, 1e9]])
+@pytest.mark.parametrize(
+    "values", [[0.25, 0.75], [0.1, 0.2, 0.4], [3.5e-7] * 4, [-0.97, -0.91, -0.93, 0.5, 1e9], [1e200, -1e200]]
+)
 def test_a_mean_and_its_standard_error(values: list[float]) -> None:
     found = mean_of(values)
     assert found.value == pytest.approx(statistics.mean(values), rel=1e-14)

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -19,16 +18,13 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
 
+from peers.networks import loaded
+
 LARGE = 1024
 
 
 def main(architecture: str, weights: str, rows: str) -> None:
-    model = keras.models.model_from_json(Path(architecture).read_text())
-    flat, arrays, at = np.load(weights), [], 0
-    for array in model.get_weights():
-        arrays.append(flat[at : at + array.size].reshape(array.shape))
-        at += array.size
-    model.set_weights(arrays)
+    model = loaded(architecture, weights)
     x = np.load(rows)
     model.predict(x[:64], verbose=0)
     print(json.dumps({"default": timed(model, x, None), "large": timed(model, x, LARGE)}))

@@ -21,21 +21,17 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
 
+from peers.networks import loaded
+
 EAGER = 1000  # calls, each of which takes milliseconds
 Forward = Callable[[], object]
 Ways = dict[str, tuple[Forward, int | None]]  # with the most calls that are timed
 
 
 def tensorflow(architecture: str, weights: str, row: str) -> Ways:
-    import keras
     import tensorflow as tf
 
-    model = keras.models.model_from_json(Path(architecture).read_text())
-    flat, arrays, at = np.load(weights), [], 0
-    for array in model.get_weights():
-        arrays.append(flat[at : at + array.size].reshape(array.shape))
-        at += array.size
-    model.set_weights(arrays)
+    model = loaded(architecture, weights)
     x = np.load(row)
     compiled = tf.function(lambda each: model(each, training=False))
     return {

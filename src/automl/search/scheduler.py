@@ -123,6 +123,39 @@ class OpenEnded(Protocol):
         """Return the next one, and what follows if it is the last; an empty step where there are no more."""
 
 
+class Around:
+    """The scheduler of a method with something done to each of its steps; what it does not say itself, the method says.
+
+    Args:
+        method: the scheduler of the method.
+    """
+
+    def __init__(self, method: Scheduler) -> None:
+        self._method = method
+
+    @property
+    def count(self) -> int:
+        return self._method.count
+
+    @property
+    def iterations(self) -> int:
+        return self._method.iterations
+
+    @property
+    def horizon(self) -> Turn | None:
+        return self._method.horizon if isinstance(self._method, OpenEnded) else None
+
+    def start(self) -> Step:
+        return self._begun(self._method.start())
+
+    def more(self) -> Step:
+        return self._begun(self._method.more()) if isinstance(self._method, OpenEnded) else Step()
+
+    def _begun(self, step: Step) -> Step:
+        """Return what a step of the method is to the run."""
+        raise NotImplementedError
+
+
 class Plan(Protocol):
     """A search as data, before anything is trained.
 

@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from automl.search.scheduler import OpenEnded, Plan, Scheduler, Step, Task, Turn
+from automl.search.scheduler import Around, Plan, Scheduler, Step, Task
 from automl.search.space import Configuration
 
 LEAST = 5  # earlier tasks that came as far: with fewer nobody is ended
@@ -99,7 +99,7 @@ class _Going:
     rests: bool = False
 
 
-class StoppingScheduler:
+class StoppingScheduler(Around):
     """The scheduler of a method, with tasks in parts.
 
     Args:
@@ -108,31 +108,13 @@ class StoppingScheduler:
     """
 
     def __init__(self, method: Scheduler, kept: float, every: int, window: int) -> None:
-        self._method = method
+        super().__init__(method)
         self._kept = kept
         self._every = every
         self._window = window
         self._kinds: dict[tuple[tuple[str, int], ...], _Kind] = {}
         self._going: dict[int, _Going] = {}
         self._best: dict[int, float] = {}
-
-    @property
-    def count(self) -> int:
-        return self._method.count
-
-    @property
-    def iterations(self) -> int:
-        return self._method.iterations
-
-    @property
-    def horizon(self) -> Turn | None:
-        return self._method.horizon if isinstance(self._method, OpenEnded) else None
-
-    def start(self) -> Step:
-        return self._begun(self._method.start())
-
-    def more(self) -> Step:
-        return self._begun(self._method.more()) if isinstance(self._method, OpenEnded) else Step()
 
     def report(self, trial: int, loss: float | None) -> Step:
         going = self._going[trial]

@@ -14,11 +14,12 @@ With three tries of a configuration, and folds=3 over seven partitions:
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from automl.search.retirement import Retired
-from automl.search.scheduler import OpenEnded, Place, Plan, Scheduler, Step, Task, Turn
+from automl.search.scheduler import Around, Place, Plan, Scheduler, Step, Task
 from automl.search.space import Configuration
 
 
@@ -80,9 +81,7 @@ def mean_of(values: Sequence[float | None]) -> Mean:
         return Mean()
     if not all(map(math.isfinite, known)):
         return Mean(math.nan)
-    mean = math.fsum(known) / len(known)
-    deviations = math.fsum((value - mean) ** 2 for value in known)
-    return Mean(mean, math.sqrt(deviations / (len(known) - 1) / len(known)))
+    return Mean(statistics.mean(known), statistics.stdev(known) / math.sqrt(len(known)))
 
 
 class Together:
@@ -129,7 +128,7 @@ class TriesPlan:
         return TriesScheduler(self.plan.scheduler(), self.tries)
 
 
-class TriesScheduler:
+class TriesScheduler(Around):
     """The scheduler of a method, with several trials for each configuration.
 
     Args:
@@ -137,28 +136,18 @@ class TriesScheduler:
     """
 
     def __init__(self, method: Scheduler, tries: Tries) -> None:
-        self._method = method
+        super().__init__(method)
         self._tries = tries
         self._together = Together()
         self._training: dict[int, Task] = {}
 
     @property
     def count(self) -> int:
-        return self._method.count * self._tries.count
+        return super().count * self._tries.count
 
     @property
     def iterations(self) -> int:
-        return self._method.iterations * self._tries.count
-
-    @property
-    def horizon(self) -> Turn | None:
-        return self._method.horizon if isinstance(self._method, OpenEnded) else None
-
-    def start(self) -> Step:
-        return self._begun(self._method.start())
-
-    def more(self) -> Step:
-        return self._begun(self._method.more()) if isinstance(self._method, OpenEnded) else Step()
+        return super().iterations * self._tries.count
 
     def report(self, trial: int, loss: float | None) -> Step:
         ended = self._together.end(self._training.pop(trial), loss)
