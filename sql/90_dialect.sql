@@ -54,7 +54,7 @@ BEGIN
     END LOOP;
 
     -- JSON has six digits of a real there, and fifteen of a double precision.
-    EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), ', prob)', ', prob::float8)');
+    EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), '), prob)', '), prob::float8)');
 
     -- A call of plpy begins with a message to all segments, and where that fails, or is cancelled, the next PL/Python function of
     -- the session crashes the server (src/keras_seg/server/interrupts.py). The package protects its own calls. So that none comes

@@ -971,7 +971,7 @@ DO $$
 BEGIN
     IF pg_catalog.to_regclass('pg_catalog.gp_segment_configuration') IS NOT NULL THEN
         -- JSON has six digits of a real there, and fifteen of a double precision.
-        EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), ', prob)', ', prob::float8)');
+        EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), '), prob)', '), prob::float8)');
     END IF;
 END
 $$;
