@@ -972,6 +972,8 @@ BEGIN
     IF pg_catalog.to_regclass('pg_catalog.gp_segment_configuration') IS NOT NULL THEN
         -- JSON has six digits of a real there, and fifteen of a double precision.
         EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), '), prob)', '), prob::float8)');
+    ELSIF current_setting('server_version_num')::integer >= 170000 THEN
+        ALTER FUNCTION madlib.automl_named(text[], real[]) PARALLEL SAFE;
     END IF;
 END
 $$;

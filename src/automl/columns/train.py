@@ -74,6 +74,7 @@ def planned(db: CallerDatabase, asked: Asked) -> Plan:
         about.usable,
         source.relation.sql,
         db.dialect.distributed_by(),
+        db.dialect.parallel(db, asks=False),
     )
     _say(db, plan)
     return plan
