@@ -228,7 +228,7 @@ def test_a_table_that_others_do_not_see(db: Session) -> None:
 @pytest.mark.soak
 @pytest.mark.postgresql("its limits are those of PostgreSQL")
 def test_a_table_of_as_many_columns_as_there_can_be(db: Session) -> None:
-    """As a table, as rows of JSON and by the function: what is made of 1,600 columns is in arrays, which have no such limits."""
+    """As a table, as JSON and by the function: what is made of 1,600 columns stands in arrays, which have no such limits."""
     kinds = ["real", "boolean", "date", '"char"']
     values = ["(i * {} % 997)::real", "(i + {}) % 3 = 0", "date '2020-01-01' + i * {} % 997", 'chr(97 + (i + {}) % 5)::"char"']
     names = range(1, 1_599)
