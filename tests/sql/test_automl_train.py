@@ -590,6 +590,13 @@ def test_a_column_that_gives_the_target_is_warned_of(db: Session) -> None:
     ]
 
 
+def test_how_to_leave_it_out_can_be_typed_as_it_is_said(db: Session) -> None:
+    numbered(db, "CASE i % 2 WHEN 0 THEN 'left' ELSE 'right' END AS \"it's\"", 200)
+    script(db, "t", "m", "y")
+    assert any(notice.endswith("(exclude := '\"it''s\"')\n") for notice in db.notices)
+    assert columns(db, script(db, "t", "m", "y", exclude='"it\'s"'), "m")["it's"].role == "excluded"
+
+
 def test_free_text_is_left_out_with_a_notice(customers: Session) -> None:
     customers.notices.clear()
     script(customers, "customers", "other", "churned")
