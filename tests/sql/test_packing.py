@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -185,7 +186,7 @@ def test_rows_with_the_same_features_are_shuffled_as_others_are(db: Session) -> 
         packed.append((features(db, name)[:, 0].tolist(), db.fetch(f"SELECT md5(y) FROM {name} ORDER BY buffer_id")))
     assert packed[0] == packed[1]
     order = packed[0][0]
-    assert sum(one != two for one, two in zip(order, order[1:], strict=False)) > 150
+    assert sum(one != two for one, two in pairwise(order)) > 150
 
 
 @pytest.mark.postgresql("there is a partition a segment")
