@@ -243,4 +243,3 @@ def test_a_table_of_as_many_columns_as_there_can_be(db: Session) -> None:
     db.run("SELECT madlib.automl_predict('m', 'wide', 'scored')")
     assert dict(db.fetch("SELECT id, y FROM scored")) == expected
     assert db.value("SELECT madlib.automl_predict('m', to_jsonb(w)) FROM wide w WHERE id = 3") == expected[3]
-    assert len(db.fetch("SELECT * FROM madlib.automl_importance('m', 'wide', 1, 20)")) == 1_598
