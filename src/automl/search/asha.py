@@ -202,6 +202,11 @@ class AshaScheduler:
         return replace(self._new(risen), milestone=self._milestone(before))
 
     @property
+    def endless(self) -> bool:
+        """Whether there are always new trials: a small space comes to its end."""
+        return self._plan.params.endless and self._count == self._plan.params.configurations
+
+    @property
     def horizon(self) -> Turn | None:
         """The turn of the next new trial, where nothing keeps it from beginning."""
         return self._turn(Entry(0, 0, self._begun + 1)) if self._more_to_come and self._source.free else None
