@@ -263,7 +263,8 @@ class AshaScheduler:
         every = math.ceil((params.usual if params.endless else self._count) / 10)
         if retired // every == before // every and (retired == before or retired < self._count):
             return None
-        name = f"{retired} configurations" if params.endless else f"{retired} of {self._count} configurations"
+        so_many = f"{retired} configuration{'' if retired == 1 else 's'}"
+        name = so_many if params.endless else f"{retired} of {self._count} configurations"
         went = [f"{self._rungs.promoted(rung)} to i={rung + 1}" for rung in range(len(self._ladder) - 1)]
         return Milestone(name, f"gone on: {', '.join(went) or 'none'}")
 
