@@ -39,7 +39,7 @@ def test_a_task_is_made_in_parts_from_evaluation_to_evaluation() -> None:
     assert scheduler.report(4, 0.5) == Step((), (Task(4, 1, 3, 0, {"s": 0, "i": 0}, (0, 0, 4, 1)),))
     assert [scheduler.report(trial, trial / 10) for trial in (1, 2)] == [Step(), Step()]
     (promoted,) = scheduler.report(3, 0.3).tasks
-    assert promoted == Task(1, 2, 1, 1, {"s": 1, "i": 1}, (-1, 1, 1, 0))
+    assert promoted == Task(1, 2, 1, 1, {"s": 1, "i": 1}, (-1, 1, 1, 0), is_part=True)
 
 
 def few(kept: float = 50, window: int = 1) -> StoppingPlan:

@@ -130,8 +130,8 @@ def test_the_record_has_the_means_of_the_tries_and_the_best_try_of_the_best(
     ranked = [(each - 1) // count + 1 for each in run["ranking"]]  # one for each configuration
     assert sorted(ranked) == sorted(configurations)
     for leader, at in zip(run["ranking"], ranked, strict=True):
-        own = {row["mst_key"]: row["try_objective"] for row in configurations[at]}
-        assert own[leader] is None or None not in own.values()
+        found = {row["mst_key"]: row["try_objective"] for row in configurations[at]}
+        assert found[leader] is None or None not in found.values()
     assert any(f"mst_key {number}, mean latest validation" in line and "standard error" in line for line in world.said)
 
 
