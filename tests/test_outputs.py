@@ -313,7 +313,7 @@ def test_what_one_output_stands_for_in_prediction(activation: str, ends: bool, l
     network = SimpleNamespace(output_shape=(1,), activation=activation, ends_in_sigmoid=ends)
     setup = SessionSetup(one_output=OneOutput.under(loss))
     cache: Any = SimpleNamespace(
-        setup=setup, definitions=defaultdict(lambda: None), networks=SimpleNamespace(get=lambda *_: network)
+        setup=setup, definitions=defaultdict(lambda: None), networks=SimpleNamespace(made=lambda *_: network)
     )
     assert programs._one_output(cache, "n") == expected
 

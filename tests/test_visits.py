@@ -36,9 +36,19 @@ from fix_training import (
 )
 from keras_seg import transition
 from keras_seg.protocol import state as codec
-from keras_seg.protocol.orders import CheckOrder, EvaluationStop, NetworkCheck, RateCuts, TrainingStop, VisitOrder, VisitReport
-from keras_seg.session import cache, programs
+from keras_seg.protocol.orders import (
+    CheckOrder,
+    EvaluationStop,
+    FitOrder,
+    NetworkCheck,
+    RateCuts,
+    TrainingStop,
+    VisitOrder,
+    VisitReport,
+)
+from keras_seg.session import cache, programs, visit
 from keras_seg.session.cache import MOST_PROGRAMS, Cache
+from keras_seg.session.data import Data
 from keras_seg.session.shortage import ran_out
 from keras_seg.session.visit import Visit
 from keras_seg.training import buffers
@@ -193,6 +203,51 @@ def test_several_stops_of_one_visit_are_those_of_several_visits() -> None:
     assert several.report.trained == 4
 
 
+def iteration(number: int, evaluated: tuple[str, ...] = ("training", "validation")) -> list[TrainingStop | EvaluationStop]:
+    trained = [train(at, number, at == 1) for at in (0, 1)]
+    return [*trained, *(stop for dataset in evaluated for stop in evaluate(dataset, 2, number))]
+
+
+@pytest.mark.parametrize(
+    ("buffers_of", "fit"),
+    [(1, FIT), (1, replace(FIT, shuffle=True, epochs=3)), (2, replace(FIT, shuffle=True, steps_per_epoch=5))],
+)
+def test_stops_made_in_one_call_give_the_bits_of_stops_made_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, buffers_of: int, fit: FitOrder
+) -> None:
+    parts = [[buffer(*rows(seed, 25 + seed)) for seed in range(of, of + buffers_of)] for of in (0, 2)]
+    tables = {"training": parts, "validation": parts[::-1]}
+    together, single = Trial(DROPOUT, tables), Trial(DROPOUT, tables)
+    for number in (1, 2, 3):
+        together.visit(iteration(number), compile_with("Adam", {"lr": 0.01}), fit)
+    monkeypatch.setattr(visit, "_LITTLE_STATE", 0)
+    for number in (1, 2, 3):
+        single.visit(iteration(number), compile_with("Adam", {"lr": 0.01}), fit)
+    assert (together.state, together.report.scores) == (single.state, single.report.scores)
+    assert (together.report.trained, together.report.rows) == (2, single.report.rows)
+    assert set(together.gd[transition.CACHE].joined) == {"training", "validation"}
+
+
+@pytest.mark.parametrize(
+    ("rate", "fit"), [(1e38, FIT), (0.01, replace(FIT, class_weight={"-1": 2.0}))], ids=["no numbers", "an error"]
+)
+def test_what_goes_wrong_in_one_call_for_several_stops_ends_at_one_of_them(
+    monkeypatch: pytest.MonkeyPatch, rate: float, fit: FitOrder
+) -> None:
+    compiled, found = compile_with("SGD", {"lr": rate}, loss="mse"), []
+    part = [buffer(*rows(1, ROWS))]
+    for little in (2**20, 0):
+        monkeypatch.setattr(visit, "_LITTLE_STATE", little)
+        trial = Trial(PLAIN, {"training": [part, part]})
+        trial.visit([train(0), train(1)], replace(compiled, params={"lr": 0.01}))  # reads the rows
+        trial.state = None
+        trial.visit(iteration(1, ("training",)), compiled, fit)
+        report = trial.report
+        found.append((report.astray, report.error, report.trained, report.scores, trial.state))
+    assert found[0] == found[1]
+    assert found[0][0] or found[0][1]
+
+
 def test_a_visit_of_several_stops_ends_where_weights_become_no_numbers() -> None:
     single, several = (Trial(PLAIN, ONE_PARTITION) for _ in range(2))
     compiled = compile_with("SGD", {"lr": 1e38}, loss="mse")
@@ -269,13 +324,13 @@ def test_few_rows_are_read_once_and_others_each_time(
     trial = Trial(DROPOUT, tables, caching=True)
     expected = [trial.visit(stops, compile_with("SGD")).md5 for _ in range(2)]
     monkeypatch.setattr(cache, "_LITTLE", buffers_kept * 4 * ROWS * (FEATURES + CLASSES))
-    found, reads = [], Visit._read
+    found, reads = [], Data._read
 
-    def counted(visit: Visit, dataset: str, partition: int, last: bool = False) -> Any:
+    def counted(data: Data, dataset: str, partition: int, last: bool = False) -> Any:
         found.append(dataset)
-        return reads(visit, dataset, partition, last)
+        return reads(data, dataset, partition, last)
 
-    monkeypatch.setattr(Visit, "_read", counted)
+    monkeypatch.setattr(Data, "_read", counted)
     trial = Trial(DROPOUT, tables)
     assert [trial.visit(stops, compile_with("SGD")).md5 for _ in range(2)] == expected
     assert found == read

@@ -163,6 +163,7 @@ def visit(plpy: Any, gd: dict[str, Any], order: str, state: bytes | None) -> byt
     del arrived
     try:
         made.run()
+        made = made.settled()
     finally:
         if not cache.setup.caching:
             cache.fed.clear()

@@ -77,7 +77,8 @@ def _of_initializer(initializer: Any, variable: Any, paths: Mapping[int, str]) -
         return None
     config, shape, dtype = initializer.get_config(), tuple(variable.shape), variable.dtype
     if "seed" not in config:
-        return lambda _: np.asarray(initializer(shape, dtype=dtype))
+        always = np.asarray(initializer(shape, dtype=dtype))
+        return lambda _: always
     given = config["seed"]
     if not isinstance(given, int):
         return None

@@ -7,6 +7,7 @@ In reading order:
     programs     what it builds and compiles, each once
     shortage     whether there is memory for what is to be trained, and whether it ran out
     check        building and compiling networks before anything is trained
+    data         the rows that a visit is made on
     visit        one trial trains on partitions and evaluates them
     gathering    getting ready to predict rows that come one by one
     files        a model written as a file, or read from one

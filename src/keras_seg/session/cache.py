@@ -18,6 +18,7 @@ from keras_seg.protocol.parts import Arriving
 from keras_seg.protocol.variables import Variables
 from keras_seg.server.runtime import Runtime
 from keras_seg.session.row_batches import Gathering
+from keras_seg.training.buffers import Joined
 
 MOST_PROGRAMS = 32
 _LITTLE = 2**24  # bytes of rows, which are no burden for a session
@@ -37,6 +38,7 @@ class Cache:
         definitions: architectures by key.
         networks, trainers, evaluators, predictors: what was built and compiled.
         data: decoded partitions, where the run asked for caching or they are little: (dataset, partition) -> buffers.
+        joined: partitions of a dataset that are so little that a visit takes them as one: dataset -> rows.
         room: bytes that such little ones may still take together.
         fed: packed partitions that statements brought to a session that cannot read tables: likewise -> buffer -> columns.
         functions: custom losses and metrics by name.
@@ -52,6 +54,7 @@ class Cache:
     evaluators: Latest[Any] = field(default_factory=_programs)
     predictors: Latest[Any] = field(default_factory=_programs)
     data: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    joined: dict[str, Joined] = field(default_factory=dict)
     room: int = field(default_factory=lambda: _LITTLE)
     fed: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = field(default_factory=dict)
     functions: Mapping[str, Any] = field(default_factory=dict)
@@ -96,7 +99,7 @@ class Cache:
         """Drop what a run left here, but for the programs."""
         self.setup = SessionSetup()
         self.definitions, self.functions = {}, {}
-        self.data, self.fed, self.room = {}, {}, _LITTLE
+        self.data, self.joined, self.fed, self.room = {}, {}, {}, _LITTLE
         self.arriving.begin()
         self.leaving = iter(())
         self.gathering = None

@@ -1,4 +1,9 @@
-"""A visit: one trial trains on partitions and evaluates them, as the stops of its order say."""
+"""A visit: one trial trains on partitions and evaluates them, as the stops of its order say.
+
+What calling a compiled function costs is more than what it does with few rows. So stops of the same kind are made in one call
+where their partitions are little and stay in memory (`Cache.data`): the same batches, in the same order, and the same bits.
+What goes wrong then, nobody knows of which stop: such a visit is made once more, one stop after the other.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +25,7 @@ from keras_seg.protocol.orders import (
     EvaluationStop,
     Scores,
     StateForm,
+    Stop,
     TrainingStop,
     VisitOrder,
     VisitReport,
@@ -27,16 +34,18 @@ from keras_seg.server.failure import ends_statements, message_of
 from keras_seg.server.interrupts import look
 from keras_seg.session import programs
 from keras_seg.session.cache import Cache
+from keras_seg.session.data import Data
 from keras_seg.session.shortage import ran_out
-from keras_seg.training import buffers
+from keras_seg.training.batches import Orders, batches
 
 if TYPE_CHECKING:
-    from keras_seg.training.buffers import Buffer
+    from keras_seg.training.buffers import Joined
     from keras_seg.training.evaluator import Evaluator
     from keras_seg.training.parameters import Compile
     from keras_seg.training.tensorboard import Board
     from keras_seg.training.trainer import Trainer
 
+_LITTLE_STATE = 2**20  # bytes
 _WEIGHTS, _ROWS = 0, 1  # set the seeds of weights apart from those of the orders of rows
 
 
@@ -45,13 +54,19 @@ class Visit:
 
     Args:
         state: what came with the order; None for a trial that begins.
+        at_once: whether several stops may be made in one call.
     """
 
-    def __init__(self, plpy: Any, cache: Cache, order: VisitOrder, state: parts.Raw | None) -> None:
+    def __init__(self, plpy: Any, cache: Cache, order: VisitOrder, state: parts.Raw | None, *, at_once: bool = True) -> None:
         self._plpy = plpy
         self._cache = cache
+        self._data = Data(plpy, cache)
         self._order = order
         self._state = state
+        # A large state must not stay in memory, as it would for a second try; and to train it takes long anyway.
+        self._at_once = at_once and order.tensorboard is None and (state is None or len(state) <= _LITTLE_STATE)
+        self._came = state if self._at_once else None
+        self._joined_stops = False
         self._fit = order.fit
         self._trained = 0
         self._astray = False
@@ -77,14 +92,42 @@ class Visit:
             self._failure = VisitReport(error=f"{type(error).__name__}: {message_of(error)}", shortage=ran_out(error))
             self._trained, self._current = (0, None) if self._failure.shortage else self._before
 
+    def settled(self) -> Visit:
+        """Return this visit, or the one that was made in its place because something went wrong in a call for several stops."""
+        if not self._joined_stops or (self._failure.error is None and not self._astray):
+            return self
+        again = Visit(self._plpy, self._cache, self._order, self._came, at_once=False)
+        again.run()
+        return again
+
     def _make_stops(self) -> None:
-        for stop in self._order.stops:
+        for _, group in groupby(self._order.stops, _what):
+            stops = list(group)
+            if not self._astray and not self._make_at_once(stops):
+                self._make(stops)
+
+    def _make(self, stops: Sequence[Stop]) -> None:
+        """Make stops one after the other."""
+        for stop in stops:
             if self._astray:
                 return
             if isinstance(stop, TrainingStop):
                 self._train(stop)
             else:
                 self._evaluate(stop)
+
+    def _make_at_once(self, stops: Sequence[Stop]) -> bool:
+        """Make stops of the same kind in one call; return whether that can be."""
+        dataset = _what(stops[0])
+        partitions = {stop.partition for stop in stops}
+        rows = self._data.joined(dataset or TRAINING, partitions) if self._at_once else None
+        if rows is None:
+            return False
+        if dataset is None:
+            self._joined_stops = True
+            self._train_at_once([stop for stop in stops if isinstance(stop, TrainingStop)], rows)
+            return True
+        return self._evaluate_at_once([stop for stop in stops if isinstance(stop, EvaluationStop)], rows)
 
     def new_state(self) -> list[bytes | memoryview]:
         """Return the parts of the state after the visit; none where it only evaluated, for then it is the one that came."""
@@ -131,7 +174,7 @@ class Visit:
             if watched:
                 trainer.begin_sums(self._sums.get(f"epoch {epoch}"))
             random = self._order_of_rows(stop, epoch)
-            rows = self._buffers(TRAINING, stop.partition)
+            rows = self._data.buffers(TRAINING, stop.partition)
             self._rows += trainer.train(self._compile, self._fit, rows, random, self._interrupt)
             if watched:
                 self._sums[f"epoch {epoch}"] = trainer.sums()
@@ -141,6 +184,29 @@ class Visit:
             self._tell_epochs(trainer, stop.iteration)
         self._setup_seconds += ready - begin
         self._training_seconds += time.perf_counter() - ready
+
+    def _train_at_once(self, stops: Sequence[TrainingStop], rows: Joined) -> None:
+        begin = time.perf_counter()
+        trainer = self._trainer()
+        self._take_over(trainer)
+        if self._astray:
+            return
+        ready = time.perf_counter()
+        orders = [order for stop in stops for epoch in range(self._fit.epochs) for order in self._orders(stop, epoch, rows)]
+        made = batches(orders, self._fit.batch_size)
+        trainer.train_batches(self._compile, self._fit, rows.buffer, made, self._interrupt)
+        self._rows += len(made.rows)
+        self._trained += len(stops)
+        self._current, self._frozen = trainer.dump(), None
+        self._astray = not self._current.is_number  # what is no number in between is none at the end
+        self._setup_seconds += ready - begin
+        self._training_seconds += time.perf_counter() - ready
+
+    def _orders(self, stop: TrainingStop, epoch: int, rows: Joined) -> Iterator[np.ndarray]:
+        """Yield the orders of the rows of each buffer of a partition."""
+        orders = Orders(self._fit, self._order_of_rows(stop, epoch))
+        for begin, count in rows.places[stop.partition]:
+            yield orders.next(count) + np.int32(begin)
 
     def _take_over(self, trainer: Trainer) -> None:
         """Let the program have the trial's state, unless weights are no numbers any more."""
@@ -173,6 +239,12 @@ class Visit:
         sums = self._sums.get(stop.dataset) or evaluator.zeros()
         for part in self._parts(evaluator, stop):
             sums = [whole + piece for whole, piece in zip(sums, part, strict=True)]
+        self._summed(stop, sums)
+        self._evaluation_seconds += time.perf_counter() - begin
+
+    def _summed(self, stop: EvaluationStop, sums: list[np.ndarray]) -> None:
+        """Note the sums of a dataset after a stop, and what they come to where it was the last."""
+        evaluator = self._evaluator()
         self._sums[stop.dataset] = sums
         if stop.last:
             loss, metrics = evaluator.results(self._sums.pop(stop.dataset))
@@ -180,14 +252,32 @@ class Visit:
             self._scores[stop.dataset] = scores
             if stop.dataset == VALIDATION and self._order.tensorboard is not None:
                 self._tell_validation(stop.iteration, scores)
+
+    def _evaluate_at_once(self, stops: Sequence[EvaluationStop], rows: Joined) -> bool:
+        """Make stops of the same dataset in one call; return whether each partition is one batch.
+
+        With more of them the sums of each partition would be added before they are added to those of the others.
+        """
+        begin = time.perf_counter()
+        evaluator = self._evaluator()
+        places = [place for stop in stops for place in rows.places[stop.partition or 0]]
+        several = len(places) != len(stops) or any(count > evaluator.network.evaluation_batch for _, count in places)
+        bounds = [places[0][0], *(first + count for first, count in places)]
+        if several or bounds[:-1] != [first for first, _ in places]:
+            return False
+        sums = self._sums.get(stops[0].dataset) or evaluator.zeros()
+        weights = self._frozen_weights(evaluator)
+        made = evaluator.add_batches(sums, weights, rows.buffer, np.array(bounds, np.int32), self._interrupt)
+        self._summed(stops[-1], made)
         self._evaluation_seconds += time.perf_counter() - begin
+        return True
 
     def _parts(self, evaluator: Evaluator, stop: EvaluationStop) -> list[list[np.ndarray]]:
         """Return the sums that a stop adds: those of its partition, or those of all partitions, which came with the order."""
         if stop.partition is None:
             return [_arrays(sums) for sums in self._order.partition_sums]
         part = evaluator.zeros()
-        for buffer in self._buffers(stop.dataset, stop.partition):
+        for buffer in self._data.buffers(stop.dataset, stop.partition):
             part = evaluator.add(part, self._frozen_weights(evaluator), buffer, self._interrupt)
             del buffer  # before the next one is read
         return [part]
@@ -258,48 +348,13 @@ class Visit:
     def _evaluator(self) -> Evaluator:
         return programs.evaluator(self._cache, self._order.model, self._compile)
 
-    def _buffers(self, dataset: str, partition: int) -> Iterator[Buffer]:
-        data = self._cache.data
-        if self._cache.setup.caching and (dataset, partition) not in data:
-            data[dataset, partition] = list(self._read(dataset, partition, last=True))
-        if (dataset, partition) in data:
-            yield from data[dataset, partition]
-        else:
-            yield from self._read_once(dataset, partition)
-
-    def _read_once(self, dataset: str, partition: int) -> Iterator[Buffer]:
-        """Yield the buffers of a partition, which stays in memory if it is little: to read it again would take longer."""
-        kept: list[Buffer] = []
-        room = self._cache.room
-        for buffer in self._read(dataset, partition):
-            room -= buffer.size
-            if room >= 0:
-                kept.append(buffer)
-            else:
-                kept.clear()
-            yield buffer
-            del buffer  # before the next one is read
-        if room >= 0:
-            self._cache.data[dataset, partition], self._cache.room = kept, room
-
-    def _read(self, dataset: str, partition: int, last: bool = False) -> Iterator[Buffer]:
-        """Yield the buffers of a partition; what was fed is let go buffer by buffer if this is the `last` time."""
-        fed, variables = self._cache.fed.get((dataset, partition)), self._cache.variables
-        if last:
-            self._cache.fed.pop((dataset, partition), None)
-        if fed is not None:
-            return (buffers.decode(variables, fed.pop(number) if last else fed[number]) for number in sorted(fed))
-        query = buffers.in_parts(self._cache.setup.datasets[dataset], variables)
-        cursor = self._plpy.cursor(self._plpy.prepare(query, ["integer"]), [partition])
-        return buffers.buffers(variables, lambda: self._fetch(cursor))
-
-    def _fetch(self, cursor: Any) -> Any:
-        rows = cursor.fetch(1)
-        self._interrupt()  # PL/Python frees its own copy of the row at the next statement
-        return rows[0] if rows else None
-
     def _interrupt(self) -> None:
         look(self._plpy)
+
+
+def _what(stop: Stop) -> str | None:
+    """Return the dataset that a stop evaluates; None for one that trains."""
+    return stop.dataset if isinstance(stop, EvaluationStop) else None
 
 
 def _arrays(sums: Sequence[Any]) -> list[np.ndarray]:

@@ -46,6 +46,32 @@ class Buffer:
         return int(4 * (math.prod(self.x.shape) + math.prod(self.y.shape)))
 
 
+@dataclass(frozen=True)
+class Joined:
+    """The buffers of several partitions, as one.
+
+    Attributes:
+        buffer: their rows.
+        places: for each partition where each of its buffers lies in it: the first row, and how many.
+    """
+
+    buffer: Buffer
+    places: Mapping[int, Sequence[tuple[int, int]]]
+
+
+def joined(partitions: Mapping[int, Sequence[Buffer]]) -> Joined:
+    """Return the buffers of partitions, at least one buffer, as one."""
+    import tensorflow as tf
+
+    places: dict[int, list[tuple[int, int]]] = {partition: [] for partition in partitions}
+    begin = 0
+    for partition, each in ((partition, buffer) for partition, those in partitions.items() for buffer in those):
+        places[partition].append((begin, each.rows))
+        begin += each.rows
+    those = [buffer for buffers in partitions.values() for buffer in buffers]
+    return Joined(Buffer(tf.concat([each.x for each in those], 0), tf.concat([each.y for each in those], 0)), places)
+
+
 def in_parts(query: str, variables: Variables) -> str:
     """Return the statement that gives the buffers of `query` part by part: one after the other, as `query` orders them.
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_seg.protocol.variables import Variable
+from keras_seg.training.batches import batches
 from keras_seg.training.buffers import Buffer
 from keras_seg.training.network import Network
 from keras_seg.training.objectives import make_loss, make_metric
@@ -39,9 +40,8 @@ class Evaluator:
         self._loss_weight = compiled.loss_weight
         self._metrics = [make_metric(name, shape, compiled.functions) for name in compiled.metrics]
         self._pace = Pace()
-        scalar = tf.TensorSpec((), tf.int32)
         sums = [tf.TensorSpec(array.shape, tf.float64) for array in self.zeros()]
-        signature = [*network.frozen_signature, *network.signature(labels.shape), scalar, scalar, sums]
+        signature = [*network.frozen_signature, *network.signature(labels.shape), tf.TensorSpec((None,), tf.int32), sums]
         self._function = tf.function(self._sums, input_signature=signature, autograph=False)
 
     @cached_property
@@ -60,16 +60,27 @@ class Evaluator:
             frozen: the weights, as `Network.frozen` gives them.
             interrupt: called at least every 0.25 s, unless one batch takes longer.
         """
+        return self.add_batches(sums, frozen, buffer, self.bounds(buffer.rows), interrupt)
+
+    def bounds(self, rows: int) -> np.ndarray:
+        """Return where the batches of a buffer of so many rows begin, and where the last one ends."""
+        return batches([np.arange(rows)], self.network.evaluation_batch).bounds
+
+    def add_batches(
+        self, sums: Sequence[np.ndarray], frozen: Any, buffer: Buffer, bounds: np.ndarray, interrupt: Interrupt
+    ) -> list[np.ndarray]:
+        """Return the sums with batches of a buffer added, of which `bounds` says where they begin and where the last one ends;
+        other arguments as those of `add`."""
         vector, other = frozen
         total: list[Any] = [tf.constant(array) for array in sums]
-        start, size = 0, self.network.evaluation_batch
-        while start < buffer.rows:
-            stop = min(buffer.rows, start + self._pace.batches * size)
+        start = 0
+        while start < len(bounds) - 1:
+            part = bounds[start : start + self._pace.batches + 1]
             begin = time.perf_counter()
-            total = self._sum(vector, other, buffer.x, buffer.y, tf.constant(start), tf.constant(stop), total)
+            total = self._sum(vector, other, buffer.x, buffer.y, tf.constant(part), total)
             total[0].numpy()  # wait for it
-            self._pace.took(-(-(stop - start) // size), time.perf_counter() - begin)
-            start = stop
+            self._pace.took(len(part) - 1, time.perf_counter() - begin)
+            start += len(part) - 1
             interrupt()
         return [tensor.numpy() for tensor in total]
 
@@ -77,21 +88,20 @@ class Evaluator:
         """Return (loss, values of the metrics) of the rows summed; of a metric with several values their mean."""
         return results(self._metrics, sums)
 
-    def _sums(self, vector: Any, other: Any, x: Any, y: Any, start: Any, stop: Any, sums: Any) -> list[Any]:
-        """The compiled part: add the batches from row `start` to before row `stop` to the sums, one after the other.
+    def _sums(self, vector: Any, other: Any, x: Any, y: Any, bounds: Any, sums: Any) -> list[Any]:
+        """The compiled part: add batches to the sums, one after the other.
 
         Where a call begins and ends follows the clock, so the sums go in and come out: the order of additions does not.
         """
-        weights = self.network.unflatten(vector)
-        size = self.network.evaluation_batch
+        weights, count = self.network.unflatten(vector), tf.size(bounds) - 1
 
         def step(at: Any, *carried: Any) -> tuple[Any, ...]:
-            end = tf.minimum(at + size, stop)
-            y_true = self._shape.given(y[at:end])
-            y_pred, _, added = self.network.call(weights, other, x[at:end], False)
+            begin, end = bounds[at], bounds[at + 1]
+            y_true = self._shape.given(y[begin:end])
+            y_pred, _, added = self.network.call(weights, other, x[begin:end], False)
             loss = self._loss_weight * self._loss(y_true, y_pred) + added
             new = with_batch(self._metrics, carried, loss, y_true, y_pred)
-            return (end, *(tf.ensure_shape(after, before.shape) for after, before in zip(new, carried, strict=True)))
+            return (at + 1, *(tf.ensure_shape(after, before.shape) for after, before in zip(new, carried, strict=True)))
 
-        last: list[Any] = tf.while_loop(lambda at, *_: at < stop, step, [start, *sums], parallel_iterations=1)
+        last: list[Any] = tf.while_loop(lambda at, *_: at < count, step, [tf.constant(0), *sums], parallel_iterations=1)
         return last[1:]

@@ -32,6 +32,7 @@ from keras_seg.protocol.state import State
 from keras_seg.protocol.variables import Variable
 from keras_seg.training import optimizers
 from keras_seg.training.assignments import Assignments
+from keras_seg.training.batches import Batches, Orders, batches
 from keras_seg.training.buffers import Buffer
 from keras_seg.training.class_numbers import class_numbers
 from keras_seg.training.members import as_rows, for_each
@@ -82,8 +83,8 @@ class Trainer:
         self._fresh = tuple(_light(variable.numpy()) for variable in self._optimizer.variables)
         self._numbers, self._defaults = optimizers.free_numbers(self._optimizer)
         self._pace = Pace()
-        scalars = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)]
-        signature = [tf.TensorSpec((None,), tf.int32), *network.signature(labels.shape), *scalars]
+        floats = [tf.TensorSpec((None,), tf.float32)] * 2
+        signature = [*[tf.TensorSpec((None,), tf.int32)] * 2, *network.signature(labels.shape), *floats]
         self._function = tf.function(self._pass, input_signature=signature, autograph=False)
         self._variables = [*self._parameters, *network.other, *self._optimizer.variables]
         self.release()
@@ -239,18 +240,26 @@ class Trainer:
         Raises:
             ValueError: a class number of `class_weight` is negative or too large.
         """
-        numbers = self._given(compiled)
-        steps_left = fit.steps_per_epoch
+        orders = Orders(fit, random)
         rows = 0
         for buffer in buffers:
-            order = random.permutation(buffer.rows).astype(np.int32) if fit.shuffle else np.arange(buffer.rows, dtype=np.int32)
-            if steps_left is not None:
-                order = order[: steps_left * fit.batch_size]
-                steps_left -= -(-len(order) // fit.batch_size)
-            self._in_chunks(order, buffer, fit.batch_size, numbers, _by_class(fit.class_weight, buffer.y), interrupt)
-            rows += len(order)
+            made = batches([orders.next(buffer.rows)], fit.batch_size)
+            self.train_batches(compiled, fit, buffer, made, interrupt)
+            rows += len(made.rows)
             del buffer  # before the next one is read
         return rows
+
+    def train_batches(self, compiled: Compile, fit: FitOrder, buffer: Buffer, made: Batches, interrupt: Interrupt) -> None:
+        """Train on batches of a buffer, one after the other; arguments and errors as those of `train`."""
+        rows, numbers, class_weights = tf.constant(made.rows), self._given(compiled), _by_class(fit.class_weight, buffer.y)
+        start = 0
+        while start < made.count:
+            bounds = made.bounds[start : start + self._pace.batches + 1]
+            begin = time.perf_counter()
+            self._advance(rows, tf.constant(bounds), buffer.x, buffer.y, class_weights, numbers).numpy()
+            self._pace.took(len(bounds) - 1, time.perf_counter() - begin)
+            start += len(bounds) - 1
+            interrupt()
 
     def _given(self, compiled: Compile) -> Any:
         """Return the numbers of a trial's optimizer, shape (numbers,)."""
@@ -261,27 +270,13 @@ class Trainer:
             self._numbers_of_trial[key] = tf.constant(values, tf.float32)
         return self._numbers_of_trial[key]
 
-    def _in_chunks(
-        self, order: np.ndarray, buffer: Buffer, size: int, numbers: Any, class_weights: Any, interrupt: Interrupt
-    ) -> None:
-        batch_size = tf.constant(size)
-        start = 0
-        while start < len(order):
-            batches = self._pace.batches
-            chunk = order[start : start + batches * size]
-            begin = time.perf_counter()
-            self._advance(tf.constant(chunk), buffer.x, buffer.y, class_weights, batch_size, numbers).numpy()
-            self._pace.took(-(-len(chunk) // size), time.perf_counter() - begin)
-            start += len(chunk)
-            interrupt()
-
-    def _pass(self, order: Any, x: Any, y: Any, class_weights: Any, batch_size: Any, numbers: Any) -> Any:
-        """The compiled part: one step for each batch of `order`, the rows to train on."""
-        count = tf.shape(order)[0]
+    def _pass(self, order: Any, bounds: Any, x: Any, y: Any, class_weights: Any, numbers: Any) -> Any:
+        """The compiled part: one step for each batch of `order`, the rows to train on; `bounds` as those of `Batches`."""
+        count = tf.size(bounds) - 1
 
         def step(at: Any, *other: Any) -> tuple[Any, ...]:
-            rows = order[at : at + batch_size]
-            return (at + batch_size, *self._step(other, tf.gather(x, rows), tf.gather(y, rows), class_weights))
+            rows = order[bounds[at] : bounds[at + 1]]
+            return (at + 1, *self._step(other, tf.gather(x, rows), tf.gather(y, rows), class_weights))
 
         with self._numbers.traced(numbers):
             carried = [*(variable.value for variable in self.network.other), *self._sums]
