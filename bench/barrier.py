@@ -22,7 +22,8 @@ from automl.cluster.hopper import Hopper, Layout, Leg, Visit
 from automl.cluster.orders import Setup, VisitWork, Work
 from automl.cluster.sessions import Sessions
 from automl.cluster.terms import Terms
-from keras_seg.protocol.orders import Definition, FitOrder, SessionSetup, VisitOrder
+from keras_seg.protocol.definitions import Definition
+from keras_seg.protocol.orders import FitOrder, SessionSetup, VisitOrder
 from keras_seg.protocol.variables import Variable, Variables
 
 ROUNDS, TRIALS, ITERATIONS = 3, 8, 4

@@ -23,9 +23,9 @@ import psycopg2
 from automl.cluster.orders import VisitWork
 from automl.cluster.statements import Call, Exchange, Statement, defining, exchange, opening, run_to_end, selected
 from automl.search.asha import AshaParams
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.orders import (
     CompileOrder,
-    Definition,
     EvaluationStop,
     FitOrder,
     SessionSetup,

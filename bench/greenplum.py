@@ -39,7 +39,8 @@ from automl.cluster.driver import pq, psycopg
 from automl.cluster.prepared import Execution
 from automl.cluster.session import saying
 from automl.cluster.statements import Statement, defining, opening, run_to_end
-from keras_seg.protocol.orders import Definition, SessionSetup
+from keras_seg.protocol.definitions import Definition
+from keras_seg.protocol.orders import SessionSetup
 from keras_seg.protocol.variables import Variable, Variables
 
 ROUNDS = 3

@@ -27,9 +27,9 @@ from automl.database.dialect import Dialect, dialect_of
 from automl.database.session import Row
 from fix_db import Session, connect_to
 from fix_search import dense, in_schema, sequential
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.orders import (
     CompileOrder,
-    Definition,
     FitOrder,
     Scores,
     SessionSetup,

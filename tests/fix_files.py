@@ -12,8 +12,9 @@ import numpy as np
 from keras import layers
 
 from keras_seg.files import outgoing
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.file_orders import ExportOrder, FileFormat
-from keras_seg.protocol.orders import CompileOrder, Definition
+from keras_seg.protocol.orders import CompileOrder
 
 NOTES = {"keras_automl": {"class_values": ["no", None, 'a "b"'], "normalizing_const": 255.0}}
 ADAM = CompileOrder("adam", {"lr": 0.01}, "mse", ("mae",))

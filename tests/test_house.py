@@ -46,6 +46,7 @@ FLOORS = {
 FLOOR_OF = {
     (package, room): floor for package, floors in FLOORS.items() for floor, rooms in enumerate(floors) for room in rooms
 }
+LATE = re.compile(r"automl\.[\w.]+:\w+")  # a place that is imported later: automl/entry.py
 SHARED = ("protocol", "server")  # rooms of keras_seg that automl imports
 
 
@@ -60,6 +61,8 @@ def imports_of(module: str) -> Iterator[str]:
             base = above[: len(above) - node.level + 1] if node.level else []
             origin = ".".join([*base, *([node.module] if node.module else [])])
             yield from (f"{origin}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and LATE.fullmatch(node.value):
+            yield node.value.replace(":", ".")
 
 
 def tree_of(module: str) -> ast.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -42,3 +43,27 @@ def test_all_that_was_ever_there_is_found_when_somebody_asks_for_it() -> None:
     ]
     assert found["h5py"] == "h5py._hl.files"
     assert found["sklearn"] is False
+
+
+ONE_ROW = "import automl.entry, json, keras_seg.transition, sys; print(json.dumps(list(sys.modules)))"
+
+
+def test_who_asks_for_one_row_waits_for_nothing_else() -> None:
+    said = subprocess.run([sys.executable, "-S", "-c", ONE_ROW], env=found_here(), capture_output=True, text=True, check=True)
+    names = [name.split(".") for name in json.loads(said.stdout)]
+    assert {name[0] for name in names} - sys.stdlib_module_names - {"__main__"} == {"automl", "keras_seg", "numpy"}
+    ours = [".".join(name) for name in names if name[0] in ("automl", "keras_seg")]
+    rooms = {tuple(name[:2]) for name in names if name[0] in ("automl", "keras_seg") and len(name) > 2}
+    assert rooms == {
+        *(("automl", room) for room in ("data", "database", "hosts", "prediction")),
+        *(("keras_seg", room) for room in ("architectures", "inference", "protocol", "server", "session")),
+    }
+    assert len(ours) < 90
+    assert "keras_seg.protocol.orders" not in ours
+    unneeded = {"asyncio", "concurrent", "email", "logging", "socket", "subprocess", "tempfile", "unittest"}
+    assert unneeded & {name[0] for name in names} == set()
+
+
+def found_here() -> dict[str, str]:
+    """Return an environment in which a Python without its site finds what this one finds."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -10,8 +10,9 @@ import pytest
 
 from automl.training.memory import OutOfMemory
 from fix_search import sequential
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.estimates import Footprint, Load, Shortage
-from keras_seg.protocol.orders import CompileOrder, Definition, NetworkCheck
+from keras_seg.protocol.orders import CompileOrder, NetworkCheck
 from keras_seg.server.memory import free_memory, free_with_swap, whole_memory
 from keras_seg.session import shortage as under_test
 from keras_seg.session.cache import Cache

@@ -22,8 +22,9 @@ from automl.files import export
 from fix_files import ADAM, NOTES, definition, file_of, network, networks, parts_of, rows_of
 from keras_seg.files import keras_file
 from keras_seg.files.hdf5 import FileProblem
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.file_orders import ExportOrder, FileFormat, FileReport
-from keras_seg.protocol.orders import CompileOrder, Definition, Part, Problem
+from keras_seg.protocol.orders import CompileOrder, Part, Problem
 from keras_seg.session import files
 from keras_seg.session.cache import Cache
 

@@ -330,7 +330,7 @@ def test_a_custom_loss_trains_one_output_of_any_activation_but_softmax() -> None
 
 def test_prediction_of_an_output_that_tells_no_class_says_what_does() -> None:
     from automl.prediction.trained_model import Model
-    from keras_seg.protocol.orders import Definition
+    from keras_seg.protocol.definitions import Definition
 
     failure = Model(Definition("m", "{}", None), "y", "text", ("no", "yes"), 1.0).unfit((1,))
     assert str(failure).startswith("pred_type: must be 'value': the network gives one number for a row")

@@ -17,6 +17,7 @@ import pytest
 from fix_orders import altered
 from keras_seg import transition
 from keras_seg.protocol import estimates, file_orders, hosts, orders
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.estimates import Footprint, Load, Shortage
 from keras_seg.protocol.file_orders import ExportOrder, FileFormat, FileReport
 from keras_seg.protocol.hosts import Gpu, GpuReport, Inspection, Readiness
@@ -25,7 +26,6 @@ from keras_seg.protocol.orders import (
     CheckOrder,
     CheckReport,
     CompileOrder,
-    Definition,
     EvaluationOrder,
     EvaluationReport,
     EvaluationStop,

@@ -37,7 +37,8 @@ from automl.training.record import RunRecord
 from automl.training.request import Request, WarmStart
 from automl.training.results import Result
 from automl.training.rows import Anchor, End, MetricRow, TrialRow
-from keras_seg.protocol.orders import CheckReport, Definition, Scores, Stop, TrainingStop, VisitReport
+from keras_seg.protocol.definitions import Definition
+from keras_seg.protocol.orders import CheckReport, Scores, Stop, TrainingStop, VisitReport
 from keras_seg.protocol.variables import Variable, Variables
 
 SEED = 7

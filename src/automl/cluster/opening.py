@@ -26,7 +26,8 @@ from automl.database.settings import TOTAL_SESSIONS
 from automl.hosts.assignment import Host, of_sessions
 from automl.hosts.machine import this_machine
 from automl.models.custom_functions import FunctionTable
-from keras_seg.protocol.orders import TRAINING, Definition, SessionSetup
+from keras_seg.protocol.definitions import Definition
+from keras_seg.protocol.orders import TRAINING, SessionSetup
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.file_orders import ExportOrder
-from keras_seg.protocol.orders import CheckOrder, Definition, SessionSetup, VisitOrder
+from keras_seg.protocol.orders import CheckOrder, SessionSetup, VisitOrder
 from keras_seg.protocol.parts import Raw
 
 

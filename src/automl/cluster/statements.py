@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 from automl.cluster.orders import CheckWork, ExportWork, ImportWork, Order, PredictionWork, VisitWork
 from automl.errors import RowGone
 from keras_seg.protocol import parts
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.file_orders import FileReport
-from keras_seg.protocol.orders import CheckReport, Definition, SessionSetup, VisitReport
+from keras_seg.protocol.orders import CheckReport, SessionSetup, VisitReport
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.predictions import opened_outputs
 

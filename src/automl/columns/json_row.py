@@ -79,6 +79,11 @@ class KeptAskings:
         return kept
 
 
+def kept_askings(db: CallerDatabase) -> KeptAskings:
+    """Return room for the models that a session asks."""
+    return KeptAskings()
+
+
 def open_model(db: CallerDatabase, model: str | None, pred_type: str | None = "response") -> Asking:
     """Prepare the statement that asks a model for a row."""
     begun = table_model.read(db, model)

@@ -29,8 +29,9 @@ from automl.prediction.model_tables import companion, definition_of, keys_of
 from automl.prediction.trained_model import KEY
 from automl.search.orders import compile_order
 from automl.search.parameters import CompileParams
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.file_orders import ExportOrder, FileFormat, FileReport
-from keras_seg.protocol.orders import CompileOrder, Definition, Part
+from keras_seg.protocol.orders import CompileOrder, Part
 
 _WRITER_OF_ONNX = ("tf2onnx", "onnx")  # packages
 _COLUMNS = ("dependent_varname", "independent_varname", "dependent_vartype", "normalizing_const")  # of the summary table

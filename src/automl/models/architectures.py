@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from automl.database import catalog
 from automl.database.session import Database
 from automl.errors import UsageError
-from keras_seg.protocol.orders import Definition
+from keras_seg.protocol.definitions import Definition
 
 _COLUMNS = ("model_id", "model_arch", "model_weights")
 

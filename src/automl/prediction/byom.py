@@ -12,7 +12,7 @@ from automl.hosts import gpus
 from automl.models import architectures
 from automl.prediction.predict import parse_pred_type, predict_with
 from automl.prediction.trained_model import KEY, Model
-from keras_seg.protocol.orders import Definition
+from keras_seg.protocol.definitions import Definition
 
 _DEPENDENT = "dependent_var"  # column of the classes: nothing tells what they are
 

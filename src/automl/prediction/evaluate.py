@@ -26,11 +26,11 @@ from automl.prediction.model_tables import companion, definition_of, keys_of, ro
 from automl.prediction.trained_model import KEY
 from automl.search.orders import compile_order
 from automl.search.parameters import CompileParams, parse_compile_params
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.orders import (
     TRAINING,
     CheckOrder,
     CheckReport,
-    Definition,
     NetworkCheck,
     Part,
     Scores,

@@ -8,7 +8,7 @@ from automl.database.session import CallerDatabase, Database
 from automl.database.settings import AS_WRITTEN, settings
 from automl.errors import UsageError
 from automl.prediction.trained_model import KEY, Model
-from keras_seg.protocol.orders import Definition
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.predictions import OneOutput
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +19,12 @@ from automl.database.session import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, AutomlError, UsageError
 from automl.hosts.assignment import Host
 from keras_seg.protocol.answers import Answering, packed_model
-from keras_seg.protocol.orders import Definition, Part, Problem, SessionSetup
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variable, Variables
+
+if TYPE_CHECKING:  # who answers for one row gives no orders, and does not wait for their import
+    from keras_seg.protocol.orders import Problem, SessionSetup
 
 KEY = "model"
 INDEPENDENT = "independent_varname"
@@ -163,6 +167,8 @@ class Prediction:
 
     def unfit(self, problem: Problem) -> UsageError:
         """Return the error for a network that cannot be built, or that does not take the rows."""
+        from keras_seg.protocol.orders import Part
+
         if problem.part is Part.ROWS:
             return OtherShape(INDEPENDENT, f'column "{self.source.features}": {problem.text}')
         return UsageError(self.model.argument, problem.text)
@@ -175,6 +181,8 @@ class Prediction:
     @property
     def setup(self) -> SessionSetup:
         """What a session is told that predicts, but for what is its own."""
+        from keras_seg.protocol.orders import SessionSetup
+
         return SessionSetup(variables=self._variables, one_output=None if self.selection.raw else self.model.one_output)
 
     def require_fit(self, outputs: Sequence[int]) -> None:

@@ -42,7 +42,8 @@ from automl.training.request import (
     validation_table,
 )
 from automl.training.row_check import require_fit
-from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
+from keras_seg.protocol.definitions import Definition
+from keras_seg.protocol.orders import TRAINING, VALIDATION, Part
 
 _SELECTION = "model_selection_table"
 _LIBRARY = f"{_SELECTION}: model_arch_table"  # where a selection names its library, for errors

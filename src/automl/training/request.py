@@ -36,7 +36,8 @@ from automl.search.tries import Tries
 from automl.search.varied import varied
 from automl.training.folds import require_folds, several
 from automl.training.row_check import require_fit
-from keras_seg.protocol.orders import TRAINING, VALIDATION, Definition, Part
+from keras_seg.protocol.definitions import Definition
+from keras_seg.protocol.orders import TRAINING, VALIDATION, Part
 
 _ARGUMENTS = {
     Part.ARCHITECTURE: "model_arch_table",

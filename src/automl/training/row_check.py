@@ -10,8 +10,8 @@ from automl.models.custom_functions import FunctionTable
 from automl.models.outline import Outline, outline
 from automl.search.parameters import parse_compile_params
 from automl.search.space import Configuration
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.keras_names import CROSSENTROPY, NUMBERS_LOSSES
-from keras_seg.protocol.orders import Definition
 from keras_seg.protocol.outputs import unfit, unfit_features
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_seg.files import keras_file, onnx_graph, safetensors
 from keras_seg.files.trained import compile_as_keras, require_plain, trained_model
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.file_orders import ExportOrder, FileFormat
-from keras_seg.protocol.orders import Definition
 from keras_seg.protocol.parts import Raw
 
 

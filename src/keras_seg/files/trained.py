@@ -9,7 +9,8 @@ from keras_seg.architectures import former
 from keras_seg.architectures.build import converted, unseeded_model
 from keras_seg.architectures.weights import load_weights
 from keras_seg.files.hdf5 import FileProblem
-from keras_seg.protocol.orders import CompileOrder, Definition
+from keras_seg.protocol.definitions import Definition
+from keras_seg.protocol.orders import CompileOrder
 from keras_seg.protocol.variables import Variable
 from keras_seg.training.assignments import deriving
 from keras_seg.training.objectives import in_keras

@@ -3,6 +3,7 @@
 In reading order:
 
     messages            dataclasses that travel as JSON, read strictly
+    definitions         architectures by their keys
     orders              all that the coordinator says to a session, and what it hears
     file_orders         likewise, of models as files
     hosts               what a place says about itself

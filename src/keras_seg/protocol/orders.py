@@ -13,27 +13,11 @@ from typing import Any, ClassVar
 
 from keras_seg.protocol.estimates import Load, Shortage
 from keras_seg.protocol.messages import Message, MessageError
-from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.predictions import OneOutput, OutputSelection
 from keras_seg.protocol.variables import Variables
 
 TRAINING, VALIDATION = "training", "validation"  # names of datasets
 _MOST_CUTS = 1_000_000  # of a learning rate: as many as a trial can have iterations
-
-
-@dataclass(frozen=True)
-class Definition:
-    """An architecture that orders name by its key.
-
-    Attributes:
-        key: what orders call it.
-        architecture: JSON of Keras.
-        weights: its initial weights, float32, if it has some.
-    """
-
-    key: str
-    architecture: str
-    weights: Raw | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ In reading order:
     memory       how much of it can be taken here
     gpus         the GPUs of this host
     lean_import  an import of TensorFlow without what nothing here uses
+    late_import  modules of ours that are imported when they are needed first
     runtime      TensorFlow inside a database backend
     inspection   what a session finds where it runs
     folders      writing below one directory and nowhere else

@@ -15,4 +15,5 @@ In reading order:
     computed     a network that is computed without TensorFlow
     answering    answers for one row, without TensorFlow
     evaluating   loss and metrics of a packed table, likewise
+    calls        what SQL calls on a session for all of that, but for the answers
 """

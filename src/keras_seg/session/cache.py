@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.latest import Latest
-from keras_seg.protocol.orders import Definition, SessionSetup
+from keras_seg.protocol.orders import SessionSetup
 from keras_seg.protocol.parts import Arriving
 from keras_seg.protocol.variables import Variables
 from keras_seg.server.runtime import Runtime

@@ -9,8 +9,9 @@ from typing import Any
 from keras_seg.architectures.problems import ArchitectureError
 from keras_seg.inference.network import network
 from keras_seg.inference.problems import NeedsTensorFlow
+from keras_seg.protocol.definitions import Definition
 from keras_seg.protocol.limits import MOST_WEIGHTS
-from keras_seg.protocol.orders import Definition, GatheringOrder, GatheringProblem
+from keras_seg.protocol.orders import GatheringOrder, GatheringProblem
 from keras_seg.protocol.parts import Raw
 from keras_seg.protocol.predictions import Block
 from keras_seg.server.interrupts import look
