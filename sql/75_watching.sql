@@ -81,8 +81,8 @@ GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 -- A standby has not the locks that tell whether a run is alive, and takes its word for it.
 -- Which trials lead a run says itself, as the last of its states has it: nobody looks through all trials to see the best of them.
 -- Where that is not enough, or a run of an earlier version has not said it, all are looked at. Where a budget has ended a run, what
--- it has decided nothing about is in no table, and has no rank. Several tries of a configuration have its mean as their value, and
--- stand together, the best one first.
+-- it has decided nothing about is in no table, and has no rank. Of several tries of a configuration, whose value is their mean, one
+-- stands for all: the best; where there is no mean, the one that has no value. A run names 100 of those at most.
 CREATE FUNCTION madlib.automl_leaderboard(run_id bigint DEFAULT NULL, top integer DEFAULT 20) RETURNS TABLE (
     rank integer,
     mst_key integer,
@@ -106,15 +106,20 @@ DECLARE
     delivered CONSTANT boolean := coalesce((SELECT r.status = 'stopped' FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
     leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
 BEGIN
-    IF leaders IS NULL OR most > cardinality(leaders) AND EXISTS (
-        SELECT 1 FROM madlib.automl_configurations c WHERE c.run_id = run OFFSET cardinality(leaders) LIMIT 1
-    ) THEN
+    IF leaders IS NULL OR most > cardinality(leaders) AND cardinality(leaders) >= 100 THEN
         leaders := ARRAY(SELECT t.mst_key
-            FROM (SELECT a.mst_key, a.place, a.try_objective, delivered AND a.status NOT IN ('finished', 'failed') AS undecided,
-                CASE WHEN a.try_objective IS NULL THEN coalesce(a.objective, a.loss) ELSE a.objective END AS value
-                FROM madlib.automl_trials a WHERE a.run_id = run) t
-            ORDER BY t.undecided, CASE WHEN t.value > '-Infinity' AND t.value < 'Infinity' THEN sign * t.value END, t.value IS NULL,
-                (t.place ->> 'configuration')::integer, sign * t.try_objective, t.mst_key LIMIT most);
+            FROM (
+                SELECT DISTINCT ON (tried) tries.* FROM (
+                    SELECT a.mst_key, coalesce((a.place ->> 'configuration')::integer, a.mst_key) AS tried,
+                        sign * a.try_objective AS own, delivered AND a.status NOT IN ('finished', 'failed') AS undecided,
+                        CASE WHEN a.try_objective IS NULL THEN coalesce(a.objective, a.loss) ELSE a.objective END AS value
+                    FROM madlib.automl_trials a WHERE a.run_id = run
+                ) tries
+                ORDER BY tried, CASE WHEN value IS NOT NULL THEN own END, CASE WHEN value IS NULL THEN own END DESC,
+                    CASE WHEN value IS NULL THEN -mst_key ELSE mst_key END
+            ) t
+            ORDER BY t.undecided, CASE WHEN t.value > '-Infinity' AND t.value < 'Infinity' THEN sign * t.value END,
+                t.value IS NULL, t.tried LIMIT most);
     ELSE
         leaders := leaders[1:most];
     END IF;
@@ -122,8 +127,8 @@ BEGIN
     SELECT CASE WHEN score IS NOT NULL THEN (row_number() OVER place)::integer END, mst_key,
         CASE WHEN ended AND status IN ('waiting', 'running') THEN 'stopped' ELSE status END, iteration,
         madlib.automl_short(value, 5), madlib.automl_short(score - min(score) OVER (), 3), madlib.automl_sparkline(course, 10),
-        coalesce('configuration=' || configuration || ' try=' || attempt || ' ', '')
-            || coalesce((SELECT string_agg(p.key || '=' || CASE WHEN p.value ~ '^-?[0-9.]+(e[-+]?[0-9]+)?$'
+        coalesce('configuration=' || configuration || ' ', '')
+            || coalesce((SELECT string_agg(p.key || '=' || CASE WHEN json_typeof(varied -> p.key) = 'number'
             THEN madlib.automl_short(p.value::double precision, 3)::text ELSE p.value END, ' ') FROM json_each_text(varied) p),
             compile_params || ' ' || fit_params)
             || coalesce(' standard_error=' || madlib.automl_short(standard_error, 3), '')
@@ -132,9 +137,7 @@ BEGIN
             CASE WHEN p.value > '-Infinity' AND p.value < 'Infinity' AND (p.status = 'finished' OR NOT delivered)
                 THEN sign * p.value END AS score, delivered AND coalesce(p.status, 'waiting') NOT IN ('finished', 'failed') AS undecided,
             m.course, c.varied,
-            (p.place ->> 'configuration')::integer AS configuration, p.place ->> 'try' AS attempt, sign * p.try_objective AS own,
-            p.standard_error,
-            c.compile_params, c.fit_params
+            (p.place ->> 'configuration')::integer AS configuration, p.standard_error, c.compile_params, c.fit_params
         FROM madlib.automl_configurations c
         LEFT JOIN (
             SELECT DISTINCT ON (s.mst_key) s.mst_key, s.status, s.iteration, s.place, s.try_objective, s.standard_error,
@@ -148,8 +151,8 @@ BEGIN
         ) m ON m.mst_key = c.mst_key
         WHERE c.run_id = run AND c.mst_key = ANY (leaders)
     ) trials
-    WINDOW place AS (ORDER BY score, undecided, value IS NULL, configuration, own, mst_key)
-    ORDER BY score, undecided, value IS NULL, configuration, own, mst_key;
+    WINDOW place AS (ORDER BY score, undecided, value IS NULL, configuration, mst_key)
+    ORDER BY score, undecided, value IS NULL, configuration, mst_key;
 END
 $$;
 COMMENT ON FUNCTION madlib.automl_leaderboard(bigint, integer) IS

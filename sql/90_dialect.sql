@@ -13,8 +13,8 @@ BEGIN
         FOR called IN
             SELECT oid FROM pg_catalog.pg_proc
             WHERE pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'madlib')
-                AND current_setting('server_version_num')::integer >= 170000 AND proname IN
-                    ('automl_prob', 'automl_response', 'automl_value', 'automl_answer', 'automl_model', 'automl_native')
+                AND current_setting('server_version_num')::integer >= 170000 AND proname IN ('automl_prob', 'automl_response',
+                    'automl_value', 'automl_answer', 'automl_model', 'automl_native', 'automl_named')
         LOOP
             EXECUTE format('ALTER FUNCTION %s PARALLEL SAFE', called);
         END LOOP;

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import random
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from automl.cluster.hopper import Layout
 from automl.errors import UsageError
-from automl.search.asha import AshaParams
 from automl.search.budgets import Decisions, Limits, Reason
 from automl.search.directions import Direction
-from automl.search.hyperband import HyperbandParams
-from automl.search.hyperopt import HyperoptParams
 from automl.search.objective import require_reachable, resolve
 from automl.search.parameters import CompileParams
 from automl.search.retirement import Retired
 from automl.search.scheduler import Plan, Task
-from automl.search.space_arguments import parse_space
 from automl.search.steering import Wanted
 from simulated import ScheduledSearch, Simulation, restless_cost
-
-SPACE = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.001, 0.1, 'log']}]}", "{'epochs': [1]}")
-LAYOUT = Layout((("training", 2),))
-PLANS: dict[str, Plan] = {
-    "hyperband": HyperbandParams(9, 3).plan(SPACE, 1, 2),
-    "hyperband, tpe": HyperbandParams(9, 3, sampler="tpe").plan(SPACE, 1, 2),
-    "tpe": HyperoptParams(12, 3).plan(SPACE, 1, 2),
-    "asha": AshaParams(9, 3, 15).plan(SPACE, 1, 2),
-    "asha, tpe": AshaParams(9, 3, 15, "tpe").plan(SPACE, 1, 2),
-}
+from simulated_plans import LAYOUT, PLANS, loss
 
 
 def task(trial: int) -> Task:
@@ -182,10 +167,6 @@ def test_the_factor_of_a_loss_turns_its_range(factor: float, reachable: bool) ->
 def retired(plan: Plan, sessions: int, seed: int, limits: Limits) -> tuple[list[Retired], Decisions]:
     """What a simulated search has decided."""
     simulation = Simulation(LAYOUT, (None,) * sessions, restless_cost(seed))
-
-    def loss(trial: int, iteration: int) -> float:
-        return random.Random(trial).random() + random.Random(f"{trial} {iteration}").random() / iteration
-
     search = ScheduledSearch(plan.scheduler(), simulation, loss, decisions=Decisions(limits))
     search.run()
     return search.retired, search.decisions

@@ -308,7 +308,7 @@ def test_rows_without_weight_do_not_count() -> None:
     about = inquiry(source, splitting(source, 1, strata=True), "UTC")
     known = "CASE WHEN r.w IS NOT NULL THEN r.w::double precision END"
     assert about.usable == f"r.y IS NOT NULL AND coalesce({known}, 0) <> 0"
-    assert f"WHERE {about.usable}" in statement(about)
+    assert f"({about.usable}) IS TRUE AS usable" in statement(about)
 
 
 # --- leaks --------------------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def test_segments() -> None:
 
 def places(sizes: dict[int, int]) -> dict[int, list[int]]:
     """The places of the rows of each segment, computed by the SQL's own arithmetic."""
-    (sum_of,) = re.findall(r"SELECT x, y, (.*) AS place FROM", interleaved("rows", sizes, False, "segment"))
+    (sum_of,) = re.findall(r"SELECT x, y, (.*) AS place FROM", interleaved("rows", sizes, 0, "segment"))
     formula = re.sub(r"::\w+", "", sum_of).replace("/", "//")
     return {
         segment: [eval(formula, {"i": i, "n": n, "segment": segment}) for i in range(1, n + 1)] for segment, n in sizes.items()

@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
-from automl.errors import AutomlError
+from automl.errors import AutomlError, UsageError
 from automl.search.budgets import Reason
 from automl.search.methods import METHODS
-from automl.search.scheduler import Plan
+from automl.search.scheduler import ListPlan, Plan
 from automl.search.steering import Keep, Steering
+from automl.search.tries import TriesPlan
 from automl.training import run as under_test
+from automl.training import standing
 from automl.training.decided import Outside
+from automl.training.rows import Standing
+from automl.training.standing import Watch
 from test_replay import ANYWHERE, CLUSTERS, FAILS, PARTITIONS, PLANS, SEED, SPACE, World, request_of
 
 ENDLESS = METHODS["asha"].parse({"R": "4", "eta": "2"}).without_end()  # type: ignore[attr-defined]
@@ -204,3 +208,80 @@ def test_a_budget_that_ends_before_the_first_decision_is_an_error_and_the_run_ca
     assert made.record.run["status"] == "failed"
     assert made.go(monkeypatch, resumed=True)
     assert made.found.trials == ended(monkeypatch, PLANS["listed"], Steering()).found.trials
+
+
+def test_no_decision_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ended(monkeypatch, PLANS["hyperband, often"], Steering(decisions=8))
+    before = made.found.trials, dict(made.record.run)
+    for steering, after, value in (
+        (Steering(decisions=3), 3, 3),
+        (Steering(max_trials=2), 2, 2),
+        (Steering(target=0.9), 1, 0.9),
+        (Steering(patience=1), 2, 1),
+    ):
+        made.request = replace(made.request, steering=steering)
+        with pytest.raises(UsageError) as error:
+            made.go(monkeypatch, resumed=True)
+        (key,) = (each for each in ("decisions", "max_trials", "target", "patience") if getattr(steering, each) is not None)
+        rule = f'"{key}" must lie beyond what the run has come to, which is 8 decisions: it would end after {after} of them'
+        assert (error.value.message, error.value.hint) == (
+            f"automl_params: {rule}, got {value}",
+            "Leave it out, or give one that goes farther.",
+        )
+        assert dict(made.record.run) == before[1]
+    made.request = replace(made.request, steering=Steering(decisions=8))
+    assert made.go(monkeypatch, resumed=True)
+    assert made.found.trials == before[0]
+
+
+def test_no_decision_is_taken_back_after_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "_EVERY", 0.0)  # seconds between two looks at how far it is
+    monkeypatch.setattr(standing, "_SHARE", 0.0)
+    made = world(PLANS["hyperband"], Steering(), 1)
+    assert not made.go(monkeypatch, stop=80, crash=True)
+    taken = made.record.run["decisions"]
+    assert taken > 1
+    made.request = replace(made.request, steering=Steering(decisions=1))
+    with pytest.raises(UsageError, match=f"which is {taken} decisions: it would end after 1 of them"):
+        made.go(monkeypatch, resumed=True)
+
+
+# --- how far it is --------------------------------------------------------------------------------------------------------
+
+
+def standings(monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], steering: Steering) -> list[Standing]:
+    """Where a search stands whenever it looks."""
+    found: list[Standing] = []
+
+    class Watching(Watch):
+        def standing(self, *given: Any, **named: Any) -> Standing:
+            found.append(super().standing(*given, **named))
+            return found[-1]
+
+    monkeypatch.setattr(under_test, "Watch", Watching)
+    monkeypatch.setattr(standing, "_EVERY", 0.0)
+    monkeypatch.setattr(standing, "_SHARE", 0.0)
+    ended(monkeypatch, plan, steering)
+    return found
+
+
+@pytest.mark.parametrize("steering", [Steering(), Steering(max_trials=4), Steering(folds=2)], ids=["whole", "some", "folds"])
+def test_what_is_done_does_not_fall_and_is_never_more_than_there_will_be(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], steering: Steering
+) -> None:
+    tried = plan[0] if steering.folds is None else TriesPlan(plan[0], steering.tries)
+    if steering.max_trials is not None and isinstance(tried, ListPlan):
+        pytest.skip("its trials have numbers of their own")
+    found = standings(monkeypatch, (tried, plan[1]), steering)
+    done = [each.done for each in found if each.done is not None]
+    assert done == sorted(done)
+    assert len(set(done)) > 3
+    last = found[-1]
+    assert last.done == last.trials == (4 if steering.max_trials else tried.planned_trials)
+
+
+def test_of_a_search_without_an_end_nobody_says_how_many_there_will_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    for plan in ENDLESS_PLANS.values():
+        found = standings(monkeypatch, plan, Steering(max_time=60.0, decisions=9))
+        assert {each.trials for each in found} == {None}
+        assert found[-1].share == 1.0

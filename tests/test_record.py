@@ -304,7 +304,7 @@ def test_the_statements_of_a_record() -> None:
     record.evaluated(3, Evaluation(1, 0.1, (0.5, (0.9,)), (0.6, (0.8, 0.7))), 0.8)
     record.progress(Progress(3, TrialStatus.RUNNING, {"s": 2, "i": 1}, 1, 0.6, 0.2, None, 0.8))
     record.flush(now=True)
-    record.stands(Standing(trials=4, done=1, running=(3, 4), share=0.5, rows_per_second=9.0, elapsed=2.0, ranking=[3]))
+    record.stands(Standing(trials=4, done=1, running=(3, 4), share=0.5, rows_per_second=9.0, elapsed=2.0, ranking=[3]), 5)
     record.announce()
     record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}", best_standard_error=0.05))
     nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
@@ -364,7 +364,7 @@ def test_the_statements_of_a_record() -> None:
         (
             said,
             (1, "sessions", 2, 123, "R=9", 0.0, 3, 0.6, 0.9, 0.05, "cancelled", "canceling statement", "{}",
-             *(None,) * 7, *standing, 3),
+             5, *(None,) * 6, *standing, 3),
         ),
         ("SELECT pg_catalog.pg_notify('automl', $1::text) AS news", ("1",)),
     ]  # fmt: skip

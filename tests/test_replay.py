@@ -411,7 +411,7 @@ class World:
         Crashing.timing = self.timing
         monkeypatch.setattr(under_test, "open_cluster", opened)
         monkeypatch.setattr(under_test, "RunRecord", Crashing)
-        interrupted = InterruptedRun(1, "then", self.record.run["inputs"]) if resumed else None
+        interrupted = self._interrupted if resumed else None
         try:
             caller = Caller(self.record, self.rows, self.said)
             under_test.execute(caller, self.request, self.found, {}, interrupted)  # type: ignore[arg-type]
@@ -420,6 +420,11 @@ class World:
         finally:
             self.visits += sessions.made
         return True
+
+    @property
+    def _interrupted(self) -> InterruptedRun:
+        before = self.record.run
+        return InterruptedRun(1, "then", before["inputs"], decisions=before["decisions"] or 0)
 
 
 @pytest.fixture(params=PLANS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from automl.cluster.hopper import Hopper, Layout, Leg
 from automl.search.scheduler import ListScheduler
 from automl.search.space import Configuration
@@ -71,3 +73,22 @@ def test_its_time_counts_from_where_it_was_given() -> None:
     assert (watch.until, watch.share) == (560.0, 0.5)
     watch.begins(500.0, 15.0)
     assert (watch.until, watch.share) == (575.0, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("steering", "told"),
+    [
+        (Steering(), "0% of all iterations done"),
+        (Steering(max_time=100.0), "20% of the time is over"),
+        (Steering(patience=2, max_time=100.0), "20% of the time is over"),
+        (Steering(decisions=5), "40% of the decisions taken"),
+    ],
+)
+def test_it_tells_of_the_end_that_is_nearest(steering: Steering, told: str) -> None:
+    clock = iter((500.0, 500.0, 520.0))  # as it is made, as it begins, and then
+    scheduler = ListScheduler(((1, Configuration(1, "a", "b")),), 4)
+    watch = Watch(
+        TrialsUnderWay(), Hopper(LAYOUT, [None]), scheduler, LAYOUT, steering, lambda: 2, clock=lambda: next(clock, 520.0)
+    )
+    watch.begins(500.0)
+    assert watch.told == told

@@ -35,11 +35,11 @@ def test_a_task_is_made_in_parts_from_evaluation_to_evaluation() -> None:
     scheduler = StoppingPlan(HyperbandParams(3, 3).plan(SPACE, 0, 2), 50, 2, 2).scheduler()
     step = scheduler.start()
     assert step.tasks[0] == Task(1, 1, 0, 3, {"s": 1, "i": 0}, (-1, 0, 1, 0))
-    assert step.tasks[3] == Task(4, 2, 1, 1, {"s": 0, "i": 0}, (0, 0, 4, 0))
+    assert step.tasks[3] == Task(4, 2, 1, 1, {"s": 0, "i": 0}, (0, 0, 4, 0), is_part=True)
     assert scheduler.report(4, 0.5) == Step((), (Task(4, 1, 3, 0, {"s": 0, "i": 0}, (0, 0, 4, 1)),))
     assert [scheduler.report(trial, trial / 10) for trial in (1, 2)] == [Step(), Step()]
     (promoted,) = scheduler.report(3, 0.3).tasks
-    assert promoted == Task(1, 2, 1, 1, {"s": 1, "i": 1}, (-1, 1, 1, 0))
+    assert promoted == Task(1, 2, 1, 1, {"s": 1, "i": 1}, (-1, 1, 1, 0), is_part=True)
 
 
 def few(kept: float = 50, window: int = 1) -> StoppingPlan:

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import math
-import random
 import statistics
 from collections.abc import Callable
 
 import pytest
 
-from automl.cluster.hopper import Layout
 from automl.search.asha import AshaParams
 from automl.search.budgets import Decisions, Limits, Reason
 from automl.search.hyperband import HyperbandParams
-from automl.search.hyperopt import HyperoptParams
 from automl.search.retirement import Retired
 from automl.search.scheduler import ListPlan, OpenEnded, Plan, Step, Task
 from automl.search.space import Configuration
-from automl.search.space_arguments import parse_space
 from automl.search.stopping import StoppingPlan
 from automl.search.tries import Mean, Tries, TriesPlan, mean_of
 from simulated import ScheduledSearch, Simulation, restless_cost
+from simulated_plans import LAYOUT, SPACE, loss
+from simulated_plans import PLANS as OF_METHODS
 
-SPACE = parse_space([1], "{'loss': ['mse'], 'optimizer_params_list': [{'lr': [0.001, 0.1, 'log']}]}", "{'epochs': [1]}")
-LAYOUT = Layout((("training", 2),))
-PLANS: dict[str, Plan] = {
-    "hyperband": HyperbandParams(9, 3).plan(SPACE, 1, 2),
-    "hyperband, tpe": HyperbandParams(4, 2, sampler="tpe").plan(SPACE, 1, 2),
-    "tpe": HyperoptParams(10, 3).plan(SPACE, 1, 2),
-    "asha": AshaParams(9, 3, 15).plan(SPACE, 1, 2),
-    "asha, tpe": AshaParams(4, 2, 10, "tpe").plan(SPACE, 1, 2),
-    "stopped": StoppingPlan(HyperbandParams(9, 3).plan(SPACE, 1, 2), 50, 1, 2),
-}
+PLANS: dict[str, Plan] = {**OF_METHODS, "stopped": StoppingPlan(OF_METHODS["hyperband"], 50, 1, 2)}
 Loss = Callable[[int, int], float | None]
 THREE = Tries(3)
-
-
-def loss(trial: int, iteration: int) -> float:
-    return random.Random(trial).random() + random.Random(f"{trial} {iteration}").random() / iteration
 
 
 # --- numbers ------------------------------------------------------------------------------------------------------------
@@ -97,7 +82,7 @@ def test_the_method_hears_of_a_configuration_when_all_its_tries_have_ended() -> 
     step = scheduler.start()
     assert [trial for trial, _ in step.trials] == [1, 2, 3, 4]
     assert [configuration.compile_params for _, configuration in step.trials] == ["c1", "c1", "c2", "c2"]
-    first = Task(3, 1, 0, 1, {}, (2, 0, 2, 0), tries=(3, 4))
+    first = Task(3, 1, 0, 1, {}, (2, 0, 2, 0), tries=(3, 4), is_part=True)
     assert step.tasks[2] == first
     assert scheduler.report(4, 0.5) == Step()
     following = scheduler.report(3, 0.3).tasks

@@ -38,7 +38,7 @@ from keras_seg import transition
 from keras_seg.protocol import state as codec
 from keras_seg.protocol.orders import CheckOrder, EvaluationStop, NetworkCheck, RateCuts, TrainingStop, VisitOrder, VisitReport
 from keras_seg.session import cache, programs
-from keras_seg.session.cache import MOST_PROGRAMS, Recent
+from keras_seg.session.cache import MOST_PROGRAMS, Cache
 from keras_seg.session.shortage import ran_out
 from keras_seg.session.visit import Visit
 from keras_seg.training import buffers
@@ -237,11 +237,12 @@ def test_closing_drops_what_the_run_left() -> None:
 
 
 def test_the_number_of_programs_is_bounded() -> None:
-    recent: Recent[int] = Recent()
+    networks = Cache().networks
     for number in range(MOST_PROGRAMS + 5):
-        recent.get(number, lambda number=number: number)  # type: ignore[misc]
-    assert len(recent) == MOST_PROGRAMS
-    assert recent.get(0, lambda: -1) == -1  # the one used longest ago was dropped
+        networks.made(number, lambda number=number: number)  # type: ignore[misc]
+    assert len(networks) == MOST_PROGRAMS
+    assert networks.made(0, lambda: -1) == -1  # the one used longest ago was dropped
+    assert networks.made(0, lambda: -2) == -1
 
 
 def test_long_passes_look_for_a_cancellation() -> None:

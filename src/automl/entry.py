@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, signature
+from types import TracebackType
 from typing import TypeVar
 
 from automl import help
@@ -47,20 +48,41 @@ def _entry(
 
     @wraps(function)
     def called(*given: object) -> Result | None:
-        with deferred():
+        with deferred(), _Taken(function.__name__) as taken:
             db = CallerDatabase()
-            try:
-                with settings(db, _AS_WRITTEN):
-                    db.dialect.keep(db, _EXTENSION)
-                    return work(db, *map(_given_or_default, given, defaults))
-            except Exception as error:
-                problem = db.ending(error, function.__name__)
-                if problem is None:
-                    raise
-        # Here, outside of the handler and of everything else, so that the stack of the error is as short as it can be.
-        raise problem
+            with settings(db, _AS_WRITTEN):
+                db.dialect.keep(db, _EXTENSION)
+                return work(db, *map(_given_or_default, given, defaults))
+        raise taken.error
 
     return called
+
+
+class _Taken:
+    """Takes an error of the caller's and gives it the form of PostgreSQL's; faults of our own go on as they are.
+
+    Who uses it raises the error behind it, outside of every handler, so that its stack is as short as it can be.
+
+    Args:
+        function: the name of what the caller has called.
+
+    Attributes:
+        error: what was taken.
+    """
+
+    error: Exception
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+
+    def __enter__(self) -> _Taken:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None) -> bool:
+        found = CallerDatabase().ending(error, self._function) if isinstance(error, Exception) else None
+        if found is not None:
+            self.error = found
+        return found is not None
 
 
 def _writing(function: Callable[..., Result]) -> Callable[..., Result]:
@@ -146,11 +168,6 @@ def automl_predict_row(gd: dict[str, object], model: str | None, row: str | None
     kept = gd.setdefault(_ASKINGS, json_row.KeptAskings())
     assert isinstance(kept, json_row.KeptAskings)
     asking = kept.get(_open_model, model, pred_type)  # type: ignore[arg-type]  # it raises, or returns what it opens
-    try:
-        with deferred():
-            return asking.ask(row)
-    except Exception as error:
-        problem = CallerDatabase().ending(error, "automl_predict")
-        if problem is None:
-            raise
-    raise problem
+    with deferred(), _Taken("automl_predict") as taken:
+        return asking.ask(row)
+    raise taken.error

@@ -248,6 +248,8 @@ ODD = {
     "money": ("(i % 13)::text::money", "number"),
     "a date of no time": ("CASE i % 9 WHEN 0 THEN 'infinity'::date ELSE date '2020-01-01' + i END", "date"),
     "a moment of no time": ("CASE i % 9 WHEN 0 THEN '-infinity'::timestamptz ELSE timestamptz '2020-01-01' + i * '1 h'::interval END", "timestamp"),  # noqa: E501
+    "dates beyond moments": ("CASE i % 9 WHEN 0 THEN '5874897-12-31'::date WHEN 1 THEN '4714-12-31 BC' ELSE date '2020-01-01' + i END", "date"),  # noqa: E501
+    "the last moments there are": ("CASE i % 9 WHEN 0 THEN '294276-12-31 23:59:59+00'::timestamptz WHEN 1 THEN '4714-11-24 00:00:00+00 BC' ELSE timestamptz '2020-01-01' + i * '1 h'::interval END", "timestamp"),  # noqa: E501
     "years before Christ": ("date '0044-03-15 BC' + i", "date"),
     "an array": ("ARRAY[i, i / 2.0, 1]::float8[]", "array"),
     "an array of booleans": ("ARRAY[i % 3 = 0, i % 5 = 0]", "array"),
@@ -378,6 +380,15 @@ def test_a_partitioned_table(db: Session) -> None:
     assert db.value("SELECT count(*) FROM m_rows") == 100
 
 
+def test_a_number_of_an_identity_tells_nothing(db: Session) -> None:
+    if db.is_greenplum:
+        pytest.skip("PostgreSQL 10 has them")
+    numbered(db, "i % 5 AS z")
+    db.run("ALTER TABLE t ADD number integer GENERATED ALWAYS AS IDENTITY, ADD counted serial")
+    about = columns(db, script(db, "t", "m", "y"), "m")
+    assert [about[name].reason for name in ("number", "counted")] == ["a number of its own for each row"] * 2
+
+
 def test_generated_columns(db: Session) -> None:
     if db.is_greenplum:
         pytest.skip("PostgreSQL 12 has them")
@@ -428,6 +439,31 @@ def test_fractions_that_are_categories_are_the_same_whatever_digits_a_session_sh
         db.run(f"SET extra_float_digits = {digits}")
         found.append(db.fetch("SELECT md5(array_send(m_features(t))) FROM t ORDER BY share, small, x, y"))
     assert found[0] == found[1] == found[2]
+
+
+def test_all_rows_are_looked_at_twice(db: Session) -> None:
+    numbered(db, "CASE WHEN i % 6 > 0 THEN i % 3 END AS z", 120)
+    counting = "BEGIN PERFORM nextval('looks'); RETURN QUERY SELECT * FROM t; END"
+    db.run(f"CREATE SEQUENCE looks; CREATE FUNCTION counted() RETURNS SETOF t LANGUAGE plpgsql AS $${counting}$$")
+    db.run("CREATE VIEW v AS SELECT * FROM counted()")
+    looks = "SELECT last_value FROM looks"
+    steps = script(db, "v", "m", "z")
+    assert db.value(looks) == 2, "one row, to see whether there is any, and all"
+    for name, sql in steps:
+        if name in ("settings", "features", "rows"):
+            db.run(sql)
+    assert db.value(looks) == 3
+    assert db.value("SELECT count(*) FROM m_rows") == 100
+
+
+@pytest.mark.postgresql("a cluster has plans of its own")
+def test_the_features_can_be_made_in_a_parallel_plan(db: Session) -> None:
+    numbered(db, "i % 5 AS z", 1000)
+    prepared(db, "t", "m", "y")
+    db.run("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; ANALYZE t")
+    plan = [line for (line,) in db.fetch("EXPLAIN (COSTS OFF) SELECT count(*) FROM t WHERE (m_features(t))[1] > 0")]
+    assert any("Parallel Seq Scan" in line for line in plan)
+    assert db.value("SELECT proparallel FROM pg_proc WHERE proname = 'm_features'") == "s"
 
 
 def test_views_partitions_and_schemas(db: Session) -> None:
@@ -552,6 +588,13 @@ def test_a_column_that_gives_the_target_is_warned_of(db: Session) -> None:
     assert [notice for notice in db.notices if "by itself" in notice] == [
         'WARNING:  column "side" gives "y" by itself: if it is known only after that, leave it out (exclude := \'side\')\n'
     ]
+
+
+def test_how_to_leave_it_out_can_be_typed_as_it_is_said(db: Session) -> None:
+    numbered(db, "CASE i % 2 WHEN 0 THEN 'left' ELSE 'right' END AS \"it's\"", 200)
+    script(db, "t", "m", "y")
+    assert any(notice.endswith("(exclude := '\"it''s\"')\n") for notice in db.notices)
+    assert columns(db, script(db, "t", "m", "y", exclude='"it\'s"'), "m")["it's"].role == "excluded"
 
 
 def test_free_text_is_left_out_with_a_notice(customers: Session) -> None:

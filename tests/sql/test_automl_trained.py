@@ -223,3 +223,23 @@ def test_a_table_that_others_do_not_see(db: Session) -> None:
     assert said["rows"].startswith("490: ") and said["rows"].endswith("; 10 more are left out, which have no size")
     assert list(said) == NAMES
     assert any("runs in this session" in notice for notice in db.notices)
+
+
+@pytest.mark.soak
+@pytest.mark.postgresql("its limits are those of PostgreSQL")
+def test_a_table_of_as_many_columns_as_there_can_be(db: Session) -> None:
+    """As a table, as JSON and by the function: what is made of 1,600 columns stands in arrays, which have no such limits."""
+    kinds = ["real", "boolean", "date", '"char"']
+    values = ["(i * {} % 997)::real", "(i + {}) % 3 = 0", "date '2020-01-01' + i * {} % 997", 'chr(97 + (i + {}) % 5)::"char"']
+    names = range(1, 1_599)
+    db.run(f"CREATE TABLE wide (id integer PRIMARY KEY, y text, {', '.join(f'c{n} {kinds[n % 4]}' for n in names)})")
+    made = ", ".join(values[n % 4].format(n) for n in names)
+    db.run(f"INSERT INTO wide SELECT i, CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' END, {made} FROM generate_series(1, 100) i")
+    db.run("SET keras_automl.sessions = 0")
+    once = {**SMALL, "automl_params": "algorithm=rand, num_configs=1, num_iterations=1"}
+    said = train(db, "m", "y", "wide", params=once, exclude=None)
+    assert said["columns"].startswith("1598 of 1600, ")
+    expected = dict(db.fetch("SELECT id, m(w) FROM wide w"))
+    db.run("SELECT madlib.automl_predict('m', 'wide', 'scored')")
+    assert dict(db.fetch("SELECT id, y FROM scored")) == expected
+    assert db.value("SELECT madlib.automl_predict('m', to_jsonb(w)) FROM wide w WHERE id = 3") == expected[3]

@@ -127,6 +127,20 @@ def test_the_functions_are_planned_once_a_session_or_stand_in_the_place_of_the_c
         assert body.count("madlib.automl_prob(") == 1
 
 
+@pytest.mark.postgresql("a cluster has plans of its own")
+def test_in_a_parallel_plan_where_that_allows_subtransactions(churn: Session) -> None:
+    churn.run("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0")
+    churn.run("SET parallel_leader_participation = off; SET max_parallel_workers_per_gather = 2; ANALYZE customers")
+    for call, expected in (
+        ("churn(c)", ANSWERS),
+        ("churn_prob(c) ->> 'yes' > '0.4'", {row: each == "yes" for row, each in ANSWERS.items()}),
+    ):
+        ask = f"SELECT id, {call} FROM customers c"
+        plan = "".join(line for (line,) in churn.fetch(f"EXPLAIN (COSTS OFF) {ask}"))
+        assert ("Parallel Seq Scan" in plan) == (churn.info.server_version >= 170000)
+        assert dict(churn.fetch(ask)) == expected
+
+
 @pytest.mark.postgresql("EXPLAIN shows the plan of a cluster otherwise")
 def test_who_may_not_write_plpgsql_gets_functions_that_the_planner_sees_through(
     db: Session, connect: Callable[..., Session], role: str
@@ -211,6 +225,24 @@ def test_dropping_the_table_asks_for_cascade_and_then_the_model_says_what_it_lac
     )
 
 
+def test_a_table_or_a_column_that_has_another_name_is_named(churn: Session) -> None:
+    calls = ("'churn', 'customers', 'scored'", "'churn', '{}'::jsonb")
+    churn.run('ALTER TABLE customers RENAME age TO years; ALTER TABLE customers RENAME plan TO "Plan"')
+    for call in calls:
+        failure = churn.error_of(f"SELECT madlib.automl_predict({call})")
+        assert failure.sqlstate == "42703"
+        assert failure.message.endswith('customers" has no columns age, plan any more, which "churn" was trained on')
+    churn.run('ALTER TABLE customers RENAME years TO age; ALTER TABLE customers RENAME "Plan" TO plan')
+    churn.run("ALTER TABLE customers RENAME TO clients")
+    failure = churn.error_of("SELECT madlib.automl_predict('churn', 'clients', 'scored')")
+    assert failure.sqlstate == "42P01"
+    assert failure.hint is not None and failure.hint.startswith("If it has another name now: UPDATE ")
+    churn.run(f"UPDATE churn_summary SET source_table = '{current_schema(churn)}.clients'")  # as the hint says
+    churn.run("SELECT madlib.automl_predict('churn', 'clients', 'scored')")
+    assert dict(churn.fetch("SELECT id, churned FROM scored")) == ANSWERS
+    assert dict(churn.fetch("SELECT id, churn(c) FROM clients c")) == ANSWERS
+
+
 def test_a_features_function_that_is_gone_is_named_by_whatever_needs_it(churn: Session) -> None:
     row = json_row(age=70, plan="b", active=True)
     of_row, of_json_row = (
@@ -264,6 +296,20 @@ def test_a_table_is_written_as_madlib_keras_predict_writes_it(churn: Session) ->
         {row: max(p, 1 - p) if row != 7 else p for row, p in YES.items()}, abs=1e-6
     )
     assert types_of(churn, "scored") == ["id integer", "churned text", "prob real"]
+
+
+@pytest.mark.postgresql("Greenplum 6 compiles nothing")
+@pytest.mark.parametrize(
+    "call",
+    ["automl_predict('churn', 'seen', 'scored')", "automl_evaluate('churn', 'seen')", "automl_importance('churn', 'seen')"],
+)
+def test_the_features_of_a_table_are_not_compiled(churn: Session, call: str) -> None:
+    """To compile those of 1,600 columns takes minutes, which nobody can cancel."""
+    looked = "CASE WHEN current_setting('jit') = 'off' THEN active ELSE (1 / (id - id))::boolean END AS active"
+    churn.run(f"SET jit = on; CREATE VIEW seen AS SELECT id, age, plan, {looked}, churned FROM customers")
+    assert churn.error_of("SELECT * FROM seen").message == "division by zero"
+    churn.run(f"SELECT * FROM madlib.{call}")
+    assert churn.value("SHOW jit") == "on"
 
 
 def test_all_classes_with_their_ranks(churn: Session) -> None:

@@ -211,7 +211,7 @@ def test_the_reference_gives_every_default(db: Session) -> None:
     there = sections()
     wrong = set()
     for name, argument in defaults:
-        column, value = argument.split(" ")[0], re.sub(r"::.*", "", argument.split(" DEFAULT ")[1])
+        column, value = argument.split(" ")[0].strip('"'), re.sub(r"::.*", "", argument.split(" DEFAULT ")[1])
         rows = re.findall(rf"^\| `{column}` \|([^|]*)\|([^|]*)\|", there[f"madlib.{name}"], re.M)
         if not any(value.lower() in default.lower() for _, default in rows):
             wrong.add(f"{name}.{column} = {value}")

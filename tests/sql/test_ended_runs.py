@@ -158,7 +158,8 @@ def test_somebody_stops_it(database: str, caller: Session, role: str) -> None:
         other.run("RESET ROLE")
         other.notices.clear()
         other.run("SELECT madlib.automl_stop(%s)", run)
-        assert other.notices == [f"INFO:  run {run} ends, and delivers the best that it has found\n"]
+        told = "ends, and delivers the best that it has found, if a trial has come to its first decision"
+        assert other.notices == [f"INFO:  run {run} {told}\n"]
         call.join(30.0)
         assert call.error is None
     finally:

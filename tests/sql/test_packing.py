@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -164,7 +165,6 @@ def test_bytes_are_native_and_validation_keeps_the_order(db: Session) -> None:
     assert rest == [[3, 2], [3, 2], 0]
 
 
-@pytest.mark.postgresql("setseed() does not reach the segments")
 def test_training_is_shuffled_and_the_same_after_setseed(db: Session) -> None:
     db.run("CREATE TABLE t AS SELECT ARRAY[i]::real[] AS x, 'a'::text AS y FROM generate_series(1, 500) i")
     for name, seed in (("p", 0), ("q", 0), ("r", 0.5)):
@@ -175,6 +175,18 @@ def test_training_is_shuffled_and_the_same_after_setseed(db: Session) -> None:
     assert p != r
     assert p != sorted(p)
     assert sorted(p) == sorted(r) == [float(i) for i in range(1, 501)]
+
+
+def test_rows_with_the_same_features_are_shuffled_as_others_are(db: Session) -> None:
+    db.run("CREATE TABLE t AS SELECT ARRAY[i / 100]::int[] AS x, (i %% 2 = 0) AS y FROM generate_series(0, 299) i", ())
+    packed = []
+    for name in "pq":
+        db.run("SELECT setseed(0.25)")
+        pack(db, "t", name, 1000)
+        packed.append((features(db, name)[:, 0].tolist(), db.fetch(f"SELECT md5(y) FROM {name} ORDER BY buffer_id")))
+    assert packed[0] == packed[1]
+    order = packed[0][0]
+    assert sum(one != two for one, two in pairwise(order)) > 150
 
 
 @pytest.mark.postgresql("there is a partition a segment")

@@ -217,6 +217,39 @@ def test_a_large_objective_is_better_where_that_is_what_the_run_says(db: Session
     assert db.value("SELECT max(right(curve, 3)) FROM madlib.automl_leaderboard(%s)", run) == "▆▇█"
 
 
+def test_several_tries_of_a_configuration_have_one_row(db: Session) -> None:
+    run = filled(db, 6)
+    values = {1: (0.5, 0.6), 2: (0.5, 0.4), 3: (None, None), 4: (None, 0.1), 5: (0.2, 0.3), 6: (0.2, 0.1)}
+    for trial, (value, own) in values.items():
+        place = f'{{"configuration": {(trial + 1) // 2}, "try": {2 - trial % 2}}}'
+        db.run("INSERT INTO madlib.automl_trial_states"
+               " (run_id, mst_key, n, status, place, objective, try_objective, standard_error)"
+               " VALUES (%s, %s, 99, %s, %s, %s, %s, 0.125)",
+               run, trial, "running" if trial == 3 else "finished", place, value, own)  # fmt: skip
+    told = "INSERT INTO madlib.automl_states (run_id, n, status, ranking) VALUES (%s, %s, 'running', %s)"
+    for n, (ranking, top) in enumerate([(None, 20), ([6, 2, 3], 20), (None, 2), ([6, 2, 3], None)], 3000):
+        db.run(told, run, n, ranking)
+        rows = db.fetch("SELECT rank, mst_key, status, objective, behind, parameters FROM madlib.automl_leaderboard(%s, %s)",
+                        run, top)  # fmt: skip
+        assert (
+            rows
+            == [
+                (1, 6, "finished", 0.2, 0, "configuration=3 lr=0.06 standard_error=0.125"),
+                (2, 2, "finished", 0.5, 0.3, "configuration=1 lr=0.02 standard_error=0.125"),
+                (None, 3, "stopped", None, None, "configuration=2 lr=0.03 standard_error=0.125"),
+            ][:top]
+        )
+
+
+def test_only_numbers_are_rounded(db: Session) -> None:
+    run = filled(db, 1)
+    db.run("DELETE FROM madlib.automl_configurations WHERE run_id = %s", run)
+    db.run("INSERT INTO madlib.automl_configurations (run_id, mst_key, varied) VALUES (%s, 1, %s)",
+           run, '{"lr": 0.0012345, "name": "1.2.3", "seed": "1e999", "nesterov": true}')  # fmt: skip
+    shown = db.value("SELECT parameters FROM madlib.automl_leaderboard(%s)", run)
+    assert shown == "lr=0.00123 name=1.2.3 seed=1e999 nesterov=true"
+
+
 def test_a_run_of_an_earlier_version_shows_its_texts(db: Session) -> None:
     run = db.value(RUN)
     db.run(

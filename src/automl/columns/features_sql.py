@@ -76,17 +76,18 @@ def width(column: Treated) -> int:
     return len(column.numbers) + sum(flag.width or 1 for flag in column.flags) + len(column.codes)
 
 
-def function_sql(name: Name, row_type: str, vector: Vector) -> str:
+def function_sql(name: Name, row_type: str, vector: Vector, parallel: str) -> str:
     """Return the statement that makes the function.
 
     Args:
         row_type: of the table, as an identifier.
+        parallel: what is said of parallel plans.
     """
     body = f"\nSELECT {vector.sql}\n"
     stable = any(each.stable for each in vector.columns)
     return (
         f"CREATE OR REPLACE FUNCTION {name.sql}({ROW} {row_type}) RETURNS real[]"
-        f" LANGUAGE sql {'STABLE' if stable else 'IMMUTABLE'} AS {dollars(body)}"
+        f" LANGUAGE sql {'STABLE' if stable else 'IMMUTABLE'}{parallel} AS {dollars(body)}"
     )
 
 

@@ -30,7 +30,9 @@ def automl_functions(db: Database, model: str | None) -> None:
     rows = row_type(db, found)
     require_free(db, results(found.name, rows.typed(found).target_type, classes=not found.is_number), rows.source)
     planned_once = not db.dialect.segmented and _has_plpgsql(db)
-    for statement in _statements(rows.typed(found), planned_once=planned_once):
+    # What is temporary only the session itself reads, and no worker of it.
+    parallel = "" if (found.name.schema or "").startswith("pg_temp") else db.dialect.parallel(db, asks=True)
+    for statement in _statements(rows.typed(found), planned_once=planned_once, parallel=parallel):
         db.execute(statement)
 
 
@@ -84,25 +86,27 @@ def _has_plpgsql(db: Database) -> bool:
     )
 
 
-def _statements(model: TableModel, *, planned_once: bool) -> Iterator[str]:
+def _statements(model: TableModel, *, planned_once: bool, parallel: str) -> Iterator[str]:
     """Yield the statements that make the functions of a model, with a comment on each.
 
     Args:
         planned_once: whether they are in PL/pgSQL.
+        parallel: what is said of parallel plans.
     """
+    language = f"{'plpgsql' if planned_once else 'sql'} STABLE{parallel}"
     features = f"{model.features_function}($1)"
     what = f"Predicts {model.dependent_varname}"
-    yield from _made(model, model.name, model.target_type, of_features(model, features), what, planned_once)
+    yield from _made(model, model.name, model.target_type, of_features(model, features), what, language)
     if not model.is_number:
         name, body = model.name.with_suffix(PROB), probabilities(model, features)
         what = f"The probability of each class of {model.dependent_varname}"
-        yield from _made(model, name, "pg_catalog.jsonb", body, what, planned_once)
+        yield from _made(model, name, "pg_catalog.jsonb", body, what, language)
 
 
-def _made(model: TableModel, name: Name, result: str, value: str, what: str, planned_once: bool) -> Iterator[str]:
+def _made(model: TableModel, name: Name, result: str, value: str, what: str, language: str) -> Iterator[str]:
     called = f"FUNCTION {name.sql}({model.source_table})"
-    language, body = ("plpgsql", _block(model, value)) if planned_once else ("sql", f" SELECT {value} ")
-    yield f"CREATE OR REPLACE {called} RETURNS {result} LANGUAGE {language} STABLE AS {dollars(body)}"
+    body = _block(model, value) if language.startswith("plpgsql") else f" SELECT {value} "
+    yield f"CREATE OR REPLACE {called} RETURNS {result} LANGUAGE {language} AS {dollars(body)}"
     yield f"COMMENT ON {called} IS {literal(f'{what}, {BY}')}"
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from automl.columns import metrics, table_model
 from automl.columns.evaluate import in_unit, native, require_target, truth_of, truths_of
-from automl.columns.predict import network_of
+from automl.columns.predict import INTERPRETED, network_of
 from automl.columns.rows import ROW, RowType, row_of_table, row_type
 from automl.columns.table_model import TableModel
 from automl.database import catalog
@@ -78,8 +78,9 @@ def automl_importance(
     most = problems.attempt(lambda: _whole("sample_size", sample_size, _ROWS, _MOST_ROWS))
     problems.stop()
     seed = random_state or 0
-    _take(db, found.value, table.value, row.value, most.value, seed)
-    sample = _sample(db, found.value, rows.value)
+    with settings(db, INTERPRETED):
+        _take(db, found.value, table.value, row.value, most.value, seed)
+        sample = _sample(db, found.value, rows.value)
     db.execute(f"DROP TABLE pg_temp.{_SAMPLE}")
     return _lines(db, found.value, sample, times.value, np.random.default_rng(abs(seed)))
 

@@ -99,20 +99,28 @@ def statement(asked: Inquiry) -> str:
     split, target = asked.splitting, asked.source.target
     order = split.order or "NULL::text"
     fractions = target.kind is Kind.NUMBER and target.type.name in (*FLOATS, "numeric", "money")
+    made = {
+        "y": "''::text" if fractions else _text(target),
+        "m": _numbers(asked),
+        "k": _hashes(asked),
+        "c": _texts(asked.counted),
+        "z": _texts(asked.sets),
+    }
+    # Rows that do not count are there to be counted: nothing is made of them, which may be most of the table.
+    read = {name: f"CASE WHEN {asked.usable} THEN {sql} END" for name, sql in made.items()}
     return f"""WITH source AS (
-    SELECT {split.reads}, {"''::text" if fractions else _text(target)} AS y,
-        {_numbers(asked)} AS m, {_hashes(asked)} AS k, {_texts(asked.counted)} AS c, {_texts(asked.sets)} AS z
-    FROM {asked.source.relation.sql} AS r WHERE {asked.usable}
+    SELECT {split.reads}, ({asked.usable}) IS TRUE AS usable, {", ".join(f"{sql} AS {name}" for name, sql in read.items())}
+    FROM {asked.source.relation.sql} AS r
 ), classes AS (
-    SELECT y, count(*) AS n FROM source GROUP BY y
+    SELECT y, count(*) AS n FROM source WHERE usable GROUP BY y
 ), cut AS (
     SELECT CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN g ELSE '' END AS g, count(*) AS n,
         percentile_disc({FIRST}) WITHIN GROUP (ORDER BY {order}) AS first,
         percentile_disc({SECOND}) WITHIN GROUP (ORDER BY {order}) AS second
-    FROM source GROUP BY 1
+    FROM source WHERE usable GROUP BY 1
 ), parted AS (
     SELECT h, y, m, k, c, z, {_part(split)} AS part FROM source
-    JOIN cut ON cut.g = CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN source.g ELSE '' END
+    JOIN cut ON cut.g = CASE WHEN (SELECT count(*) FROM classes) <= {MOST_STRATA} THEN source.g ELSE '' END WHERE usable
 ), size AS (
     SELECT count(*) AS n FROM parted WHERE part = '{Part.TRAIN}'
 ), counted AS (
@@ -121,11 +129,6 @@ def statement(asked: Inquiry) -> str:
     SELECT counted.*, counted.n >= GREATEST(2, {RARE} * size.n) AS kept FROM counted, size
 )
 {" UNION ALL ".join(_answers(asked))}"""
-
-
-def others(asked: Inquiry) -> str:
-    """Return the statement that counts the rows which that one leaves out."""
-    return f"SELECT count(*) AS n FROM {asked.source.relation.sql} AS r WHERE ({asked.usable}) IS NOT TRUE"
 
 
 def _counted(asked: Inquiry) -> str:
@@ -202,6 +205,7 @@ def _answers(asked: Inquiry) -> list[str]:
     return [
         _answer("cut", what="'cut'", value="g", n="n", first="first", second="second"),
         _answer("parted GROUP BY part", what="'part'", part="part", n="count(*)", low=weight),
+        _answer("source WHERE NOT usable", what="'left out'", n="count(*)"),
         _answer("classes", what="'classes'", n="count(*)"),
         _answer(f"parted WHERE {few} GROUP BY y, part", what="'class'", value="y", part="part", n="count(*)"),
         _answer(

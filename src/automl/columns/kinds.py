@@ -21,6 +21,7 @@ SMALLEST = "1e-300"  # a numeric below it is 0
 LARGEST_REAL = "3.4e38"  # an element of an array beyond it cannot be taken
 _NUMERAL = r"^\s*[+-]?([0-9]{1,200}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\s*$"
 _DAY = 86_400
+_FIRST, _LAST = "4712-01-01 BC", "294276-01-01"  # moments beyond them cannot be taken apart in each zone, and count as infinite
 _ZEROS = 44 * "0"  # behind the point of a number that is too close to 0 for a real
 _WITH_SMALL = {"double precision": "e-", "numeric": f".{_ZEROS}"}  # what the text of an array has in it where there is one
 
@@ -175,7 +176,8 @@ def _moment(x: str, of: ColumnType, zone: str) -> Reading:
         ("weekday", f"date_part('isodow', {value})"),
     )
     hours = () if of.name == "date" else (("seconds", f"date_part('epoch', {value}::time)"),)
-    return Reading(f"isfinite({x})", parts + hours)
+    first, last = (f"'{each}{' UTC' if of.name == 'timestamp with time zone' else ''}'::{of.name}" for each in (_FIRST, _LAST))
+    return Reading(f"{x} > {first} AND {x} < {last}", parts + hours)
 
 
 def _array(x: str, reals: str, of: ColumnType) -> Reading:

@@ -14,6 +14,7 @@ from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, quoted, table_name
 from automl.database.session import CallerDatabase, Database
+from automl.database.settings import settings
 from automl.errors import NULL_VALUE_NOT_ALLOWED, UNDEFINED_COLUMN, Problems, UsageError
 from automl.prediction.model_tables import model_of
 from automl.prediction.predict import parse_pred_type, source_of, write
@@ -24,6 +25,7 @@ RAW = OutputSelection(ranked=False, raw=True)
 TOLD_APART = OutputSelection(ranked=False, raw=True, told_apart=True)
 _RESPONSE = OutputSelection(most=1, ranked=False)
 _VIEW = "keras_automl_features"
+INTERPRETED = {"jit": "off"}  # to compile the features of very many columns takes minutes, in which nothing can be cancelled
 _OUTPUTS = "o::real[]"  # of a row, as `Prediction.raw_value` has them
 
 
@@ -112,7 +114,8 @@ def features_view(
     vector = next(each for each in ("features", "features_of_row") if each not in columns)
     selected = ", ".join(f"{value} AS {quoted(column)}" for column, value in {**columns, vector: features}.items())
     db.execute(f"CREATE TEMPORARY VIEW {name} AS SELECT {selected} FROM {table.sql} AS {ROW} WHERE {where}")
-    yield Name(name, "pg_temp").sql, vector
+    with settings(db, INTERPRETED):
+        yield Name(name, "pg_temp").sql, vector
     db.execute(f"DROP VIEW pg_temp.{name}")
 
 

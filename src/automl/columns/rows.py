@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from automl.columns.arguments import as_identifier
-from automl.columns.table_model import TableModel
+from automl.columns.table_model import SUMMARY, TableModel
 from automl.database import catalog
 from automl.database.catalog import Relation
 from automl.database.names import Name, as_typed, literal, quoted, table_name
@@ -118,7 +118,7 @@ def row_type(db: Database, model: TableModel) -> RowType:
     """Return the rows that a model takes, as the source is now.
 
     Raises:
-        UsageError: the source or the features function is gone.
+        UsageError: the source, a column of it or the features function is gone.
     """
     source = _source(db, model)
     _require_function(db, model, source)
@@ -128,10 +128,22 @@ def row_type(db: Database, model: TableModel) -> RowType:
     columns: dict[str, list[Row]] = {}
     for row in rows:
         columns.setdefault(row["name"], []).append(row)
+    _require_taken(model, source, [name for name in sorted(taken) if name not in columns])
     fields = {name: _field(name, steps, name in taken) for name, steps in columns.items()}
     target = model.dependent_varname
     written = columns[target][0]["written"] if target in columns else None
     return RowType(source, model.features_function, tuple(fields.values()), fields.get(target), written)
+
+
+def _require_taken(model: TableModel, source: Relation, missing: Sequence[str]) -> None:
+    """Raise if columns that a model takes are missing in the table that it was trained on."""
+    if missing:
+        raise UsageError(
+            "model",
+            f'table "{source.name}" has no {listed(missing)} any more, which "{model.given}" was trained on',
+            hint="Columns with other names are to get these back. If they are dropped, train again.",
+            sqlstate=UNDEFINED_COLUMN,
+        )
 
 
 def _field(name: str, steps: Sequence[Row], taken: bool) -> Field:
@@ -198,14 +210,15 @@ def of_json(rows: RowType, given: str) -> str:
 
 
 def _source(db: Database, model: TableModel) -> Relation:
-    name = table_name("model", model.source_table)
+    name, summary = table_name("model", model.source_table), model.name.with_suffix(SUMMARY)
     try:
         return catalog.find_table(db, "model", name)
     except UsageError as problem:
         raise UsageError(
             "model",
             f'the table that "{model.given}" was trained on, {as_identifier(name)}, does not exist any more',
-            hint="The functions of the model went with it. Make a table with these columns and train again.",
+            hint=f"If it has another name now: UPDATE {summary.sql} SET source_table = '<its name, with the schema>'. If it was"
+            " dropped, so were the functions of the model: train again.",
             sqlstate=UNDEFINED_TABLE,
         ) from problem
 

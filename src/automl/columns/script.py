@@ -83,6 +83,7 @@ class Plan:
         readings: of the target and the weight, by name.
         usable: the condition for a row that counts, as it was asked about.
         distributed: gives the end of a CREATE TABLE.
+        parallel: what a CREATE FUNCTION says of parallel plans.
     """
 
     asked: Asked
@@ -95,6 +96,7 @@ class Plan:
     usable: str
     row_type: str
     distributed: str
+    parallel: str
 
     @property
     def names(self) -> Names:
@@ -121,7 +123,7 @@ def preparing(plan: Plan, search: SearchArguments) -> list[Step]:
     rows = names.named("_rows")
     return [
         Step("settings", f"SELECT {held}"),
-        Step("features", function_sql(plan.features_function, plan.row_type, plan.vector)),
+        Step("features", function_sql(plan.features_function, plan.row_type, plan.vector, plan.parallel)),
         Step("features", comment_sql(plan.features_function, plan.row_type)),
         Step("rows", _rows_sql(plan)),
         Step("rows", f"COMMENT ON TABLE {rows.sql} IS {literal(f'{MARK} {names.model}')}"),

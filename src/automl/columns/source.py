@@ -190,11 +190,14 @@ def _primary_key(db: Database, relation: Relation) -> tuple[str, ...]:
 def _numbering(db: Database, relation: Relation) -> frozenset[str]:
     """Return the columns that have a unique index of their own, or take their values from a sequence."""
     rows = db.execute(
-        "SELECT a.attname::text AS name FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid"
-        " AND a.attnum = i.indkey[0] WHERE i.indrelid = ($1::bigint)::oid AND i.indisunique AND i.indnatts = 1"
-        " AND i.indpred IS NULL UNION SELECT a.attname::text FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a"
-        " ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = ($1::bigint)::oid"
-        " AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%'",
+        "SELECT a.attname::text AS name FROM pg_catalog.pg_attribute a WHERE a.attrelid = ($1::bigint)::oid AND (EXISTS ("
+        " SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisunique"
+        " AND i.indnatts = 1 AND i.indpred IS NULL) OR EXISTS ("
+        " SELECT 1 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum"
+        " AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%') OR EXISTS ("  # a sequence of its own: an identity
+        " SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'"
+        " WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass"
+        " AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum))",
         relation.oid,
     )
     return frozenset(row["name"] for row in rows)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.columns.inquiry import Inquiry, others, statement
+from automl.columns.inquiry import Inquiry, statement
 from automl.columns.source import SourceColumn
 from automl.columns.splitting import Cut, Part
 from automl.database.session import Database, Row
@@ -116,11 +116,10 @@ def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
     with settings(db, {**AS_WRITTEN, **db.dialect.planner, **QUICKLY}):
         rows = db.execute(statement(asked))
-        left_out = db.execute(others(asked))[0]["n"]
     by_kind: dict[str, list[Row]] = {}
     for row in rows:
         by_kind.setdefault(row["what"], []).append(row)
-    return replace(_statistics(asked, by_kind), left_out=left_out)
+    return _statistics(asked, by_kind)
 
 
 def _statistics(asked: Inquiry, found: Mapping[str, Sequence[Row]]) -> Statistics:
@@ -142,6 +141,7 @@ def _statistics(asked: Inquiry, found: Mapping[str, Sequence[Row]]) -> Statistic
         },
         hashes={column.name: hashes[:, at] for at, column in enumerate(asked.hashed)},
         least_weight=min((row["low"][0] for row in found.get("part", ()) if row["low"]), default=None),
+        left_out=found["left out"][0]["n"],
     )
 
 

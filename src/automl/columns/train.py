@@ -23,7 +23,7 @@ from automl.columns.statistics import Statistics, gather
 from automl.columns.target import Target, may_be_classes, require_possible, target_of, type_of
 from automl.columns.treatments import Treated, treat
 from automl.database import catalog
-from automl.database.names import Name, as_typed
+from automl.database.names import Name, as_typed, literal
 from automl.database.session import CallerDatabase
 from automl.errors import DUPLICATE_TABLE, UsageError
 from automl.training import run
@@ -74,6 +74,7 @@ def planned(db: CallerDatabase, asked: Asked) -> Plan:
         about.usable,
         source.relation.sql,
         db.dialect.distributed_by(),
+        db.dialect.parallel(db, asks=False),
     )
     _say(db, plan)
     return plan
@@ -86,7 +87,7 @@ def _treated(db: CallerDatabase, about: Inquiry, found: Statistics, target: Targ
     for name in suspects(source, found, treated, classes=classes):
         db.warning(
             f'column "{name}" gives "{source.target.name}" by itself: if it is known only after that, leave it out'
-            f" (exclude := '{as_typed(name)}')"
+            f" (exclude := {literal(as_typed(name))})"
         )
     return treated
 

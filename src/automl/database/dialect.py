@@ -89,6 +89,13 @@ class Dialect(Protocol):
     def distributed_by(self, *columns: str) -> str:
         """Return the end of a CREATE TABLE that says where its rows lie: by these columns, or anywhere."""
 
+    def parallel(self, db: Session, *, asks: bool) -> str:
+        """Return what a CREATE FUNCTION says so that its function can be in a parallel plan; nothing where none can.
+
+        Args:
+            asks: whether it calls functions in Python that ask the database.
+        """
+
     def is_replicated(self, db: Session, table: int) -> bool:
         """Return whether every process reads the whole of a table.
 
@@ -146,6 +153,11 @@ class PostgreSQL:
     def distributed_by(self, *columns: str) -> str:
         return ""
 
+    def parallel(self, db: Session, *, asks: bool) -> str:
+        # PL/Python begins a subtransaction for each statement that it asks. Parallel plans allow them since 17.
+        early = "SELECT pg_catalog.current_setting('server_version_num')::integer < 170000 AS early"
+        return "" if asks and db.execute(early)[0]["early"] else " PARALLEL SAFE"
+
     def is_replicated(self, db: Session, table: int) -> bool:
         return True
 
@@ -187,6 +199,9 @@ class Greenplum6:
 
     def distributed_by(self, *columns: str) -> str:
         return f" DISTRIBUTED BY ({', '.join(map(quoted, columns))})" if columns else " DISTRIBUTED RANDOMLY"
+
+    def parallel(self, db: Session, *, asks: bool) -> str:
+        return ""
 
     def is_replicated(self, db: Session, table: int) -> bool:
         policy = "SELECT 1 AS one FROM pg_catalog.gp_distribution_policy WHERE localoid = ($1::bigint)::oid"

@@ -202,6 +202,11 @@ class AshaScheduler:
         return replace(self._new(risen), milestone=self._milestone(before))
 
     @property
+    def endless(self) -> bool:
+        """Whether there are always new trials: a small space comes to its end."""
+        return self._plan.params.endless and self._count == self._plan.params.configurations
+
+    @property
     def horizon(self) -> Turn | None:
         """The turn of the next new trial, where nothing keeps it from beginning."""
         return self._turn(Entry(0, 0, self._begun + 1)) if self._more_to_come and self._source.free else None
@@ -258,7 +263,8 @@ class AshaScheduler:
         every = math.ceil((params.usual if params.endless else self._count) / 10)
         if retired // every == before // every and (retired == before or retired < self._count):
             return None
-        name = f"{retired} configurations" if params.endless else f"{retired} of {self._count} configurations"
+        so_many = f"{retired} configuration{'' if retired == 1 else 's'}"
+        name = so_many if params.endless else f"{retired} of {self._count} configurations"
         went = [f"{self._rungs.promoted(rung)} to i={rung + 1}" for rung in range(len(self._ladder) - 1)]
         return Milestone(name, f"gone on: {', '.join(went) or 'none'}")
 

@@ -30,6 +30,8 @@ class ProposedBrackets:
         window: how many trials can train at the same time.
     """
 
+    endless = False
+
     def __init__(
         self, rungs: Sequence[Rung], members: Mapping[int, Sequence[int]], space: Space, seed: int, window: int
     ) -> None:

@@ -116,9 +116,11 @@ class Standings:
         )
 
     def _history(self) -> History:
-        standings = sorted(self._known.values())
+        ranks: dict[tuple[int, float], int] = {}
+        for rank, known in enumerate(sorted(self._known.values())):
+            ranks.setdefault(known, rank)  # of equals that of the first
         return [
-            (self._proposals.tried[each], standings.index(known) if math.isfinite(known[1]) else math.inf)
+            (self._proposals.tried[each], ranks[known] if math.isfinite(known[1]) else math.inf)
             for each, known in self._known.items()
         ]
 

@@ -46,6 +46,7 @@ class Task:
         priority: which tasks sessions take up first, the largest; empty where that is left to who trains.
         tries: the trials that try the same configuration, this one among them: what they come to is decided about together.
             Empty where each configuration is tried once.
+        is_part: whether more of the same is to follow, of which the trial is not done before the last.
     """
 
     trial: int
@@ -56,6 +57,7 @@ class Task:
     turn: Turn = ()
     priority: tuple[int, ...] = ()
     tries: tuple[int, ...] = ()
+    is_part: bool = False
 
     @property
     def order(self) -> Turn:
@@ -79,11 +81,13 @@ class Step:
         trials: new trials; each has a task in the same step.
         tasks: what is to be trained.
         milestone: what has come to its end, if anything has.
+        stopped: trials that go no further though they have made a part of their task only.
     """
 
     trials: tuple[tuple[int, Configuration], ...] = ()
     tasks: tuple[Task, ...] = ()
     milestone: Milestone | None = None
+    stopped: tuple[int, ...] = ()
 
 
 class Scheduler(Protocol):
@@ -114,7 +118,11 @@ class OpenEnded(Protocol):
     Attributes:
         horizon: the turn of the next one; what stands before it in the order of the plan has begun, or follows from what has.
             None where there are no more.
+        endless: whether there are always more, so that nobody knows how many there will be.
     """
+
+    @property
+    def endless(self) -> bool: ...
 
     @property
     def horizon(self) -> Turn | None: ...
@@ -140,6 +148,10 @@ class Around:
     @property
     def iterations(self) -> int:
         return self._method.iterations
+
+    @property
+    def endless(self) -> bool:
+        return isinstance(self._method, OpenEnded) and self._method.endless
 
     @property
     def horizon(self) -> Turn | None:
@@ -175,6 +187,28 @@ class Plan(Protocol):
 
     def scheduler(self) -> Scheduler:
         """Return a scheduler at its beginning."""
+
+
+@dataclass(frozen=True)
+class PlanAround:
+    """The plan of a method with something done to each step of its scheduler; what it does not say itself, the method says.
+
+    Attributes:
+        plan: of the method.
+    """
+
+    plan: Plan
+
+    @property
+    def planned_trials(self) -> int:
+        return self.plan.planned_trials
+
+    @property
+    def max_iterations(self) -> int:
+        return self.plan.max_iterations
+
+    def probe_configurations(self) -> tuple[Configuration, ...]:
+        return self.plan.probe_configurations()
 
 
 @dataclass

@@ -16,38 +16,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from automl.search.scheduler import Around, Plan, Scheduler, Step, Task
-from automl.search.space import Configuration
+from automl.search.scheduler import Around, PlanAround, Scheduler, Step, Task
 
 LEAST = 5  # earlier tasks that came as far: with fewer nobody is ended
 
 
 @dataclass(frozen=True)
-class StoppingPlan:
+class StoppingPlan(PlanAround):
     """A plan whose tasks may end early.
 
     Attributes:
-        plan: what it would be without that.
         kept: percent of the earlier tasks that a trial must be among.
         every: iterations from one evaluation to the next.
         window: how many trials can train at the same time.
     """
 
-    plan: Plan
     kept: float
     every: int
     window: int
-
-    @property
-    def planned_trials(self) -> int:
-        return self.plan.planned_trials
-
-    @property
-    def max_iterations(self) -> int:
-        return self.plan.max_iterations
-
-    def probe_configurations(self) -> tuple[Configuration, ...]:
-        return self.plan.probe_configurations()
 
     def scheduler(self) -> Scheduler:
         return StoppingScheduler(self.plan.scheduler(), self.kept, self.every, self.window)
@@ -145,10 +131,12 @@ class StoppingScheduler(Around):
         return Step((), (self._part(going),))
 
     def _ended(self, trial: int, loss: float | None) -> Step:
-        """Let a task be over, and do what follows; a trial that was ended is one that the method lets go no further."""
+        """Let a task be over, and do what follows; without a loss it has ended early, and the method lets its trial go no
+        further."""
         going = self._going.pop(trial)
         going.kind.over[going.number] = True
-        return self._begun(self._method.report(trial, loss))
+        step = self._begun(self._method.report(trial, loss))
+        return step if loss is not None else replace(step, stopped=(*step.stopped, trial))
 
     def _begun(self, step: Step) -> Step:
         """Take in tasks of the method, and give their first parts."""
@@ -162,7 +150,8 @@ class StoppingScheduler(Around):
         now = min(self._every, task.iterations - done)
         after = task.iterations - done - now + task.iterations_after
         turn = *(task.turn or (task.trial,)), going.part
-        return replace(task, iterations=now, offset=task.offset + done, iterations_after=after, turn=turn)
+        more = done + now < task.iterations
+        return replace(task, iterations=now, offset=task.offset + done, iterations_after=after, turn=turn, is_part=more)
 
     def _done(self, going: _Going) -> int:
         """Return how many iterations of its task are made with the end of this part."""
@@ -174,4 +163,5 @@ def _number(score: float | None) -> float:
 
 
 def _joined(first: Step, second: Step) -> Step:
-    return Step((*first.trials, *second.trials), (*first.tasks, *second.tasks), second.milestone or first.milestone)
+    trials, tasks = (*first.trials, *second.trials), (*first.tasks, *second.tasks)
+    return Step(trials, tasks, second.milestone or first.milestone, (*first.stopped, *second.stopped))

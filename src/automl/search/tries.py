@@ -19,8 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from automl.search.retirement import Retired
-from automl.search.scheduler import Around, Place, Plan, Scheduler, Step, Task
-from automl.search.space import Configuration
+from automl.search.scheduler import Around, Place, PlanAround, Scheduler, Step, Task
 
 
 @dataclass(frozen=True)
@@ -103,26 +102,18 @@ class Together:
 
 
 @dataclass(frozen=True)
-class TriesPlan:
+class TriesPlan(PlanAround):
     """A plan whose configurations are tried several times.
 
     Attributes:
-        plan: what it would be with one try of each.
+        tries: how often each of them.
     """
 
-    plan: Plan
     tries: Tries
 
     @property
     def planned_trials(self) -> int:
-        return self.plan.planned_trials * self.tries.count
-
-    @property
-    def max_iterations(self) -> int:
-        return self.plan.max_iterations
-
-    def probe_configurations(self) -> tuple[Configuration, ...]:
-        return self.plan.probe_configurations()
+        return super().planned_trials * self.tries.count
 
     def scheduler(self) -> Scheduler:
         return TriesScheduler(self.plan.scheduler(), self.tries)
@@ -160,7 +151,8 @@ class TriesScheduler(Around):
         trials = tuple((trial, each) for number, each in step.trials for trial in self._tries.numbers(number))
         tasks = tuple(task for each in step.tasks for task in self._of_each(each))
         self._training.update({task.trial: task for task in tasks})
-        return replace(step, trials=trials, tasks=tasks)
+        stopped = tuple(trial for number in step.stopped for trial in self._tries.numbers(number))
+        return replace(step, trials=trials, tasks=tasks, stopped=stopped)
 
     def _of_each(self, task: Task) -> list[Task]:
         """Return a task of a configuration as that of each of its tries, which stand side by side in the order of the plan."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from automl.database import locks
 from automl.database.session import CallerDatabase
+from automl.errors import UsageError
 from automl.search.budgets import Decisions, Limits, Reason
+from automl.search.pairs import AUTOML_PARAMS
 from automl.search.retirement import Retired
 from automl.search.scheduler import OpenEnded, Scheduler, Step
 from automl.search.steering import Steering
@@ -57,6 +59,16 @@ class Decided:
         """Take no more decisions."""
         self._decisions.stop(reason)
 
+    def require_as_far(self, taken: int, steering: Steering) -> None:
+        """Raise where a budget ends the run before it has taken as many decisions as it had: none is taken back."""
+        reason = self._decisions.ended_by
+        if reason is not None and self.taken < taken:
+            came = f"which is {taken} decisions: it would end after {self.taken} of them"
+            rule = f'"{reason}" must lie beyond what the run has come to, {came}'
+            raise UsageError(
+                AUTOML_PARAMS, rule, getattr(steering, reason), hint="Leave it out, or give one that goes farther."
+            )
+
     def begin(self, step: Step) -> list[TrialUnderWay]:
         """Note tasks that begin by themselves; return the trials about which something was decided because of that."""
         return self._counted(self._decisions.begin(step.tasks, self._horizon))
@@ -73,9 +85,8 @@ class Decided:
     @property
     def results(self) -> list[Result]:
         """What became of the trials about which something was decided."""
-        found = [(each.trial, each.counted) for each in self._trials if each.counted is not None]
-        numbered = sorted(found, key=lambda each: each[0].number)
-        return [Result(trial, end.task, end.curve, end.mean) for trial, end in numbered]
+        found = [result for each in self._trials if (result := each.result_as_counted) is not None]
+        return sorted(found, key=lambda result: result.trial.number)
 
     @property
     def _horizon(self) -> tuple[int, ...] | None:

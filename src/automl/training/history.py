@@ -31,12 +31,14 @@ class InterruptedRun:
         started: when it began, as the summary tables write it.
         inputs: a digest of what it was trained on; None for whatever is there now.
         time_from: seconds that it had trained when its time began to count; None where that begins now.
+        decisions: that it has taken.
     """
 
     run_id: int
     started: str
     inputs: str | None = None
     time_from: float | None = 0.0
+    decisions: int = 0
 
     def require_same(self, inputs: str) -> None:
         """Raise unless the run would go on with what it was trained on."""

@@ -51,7 +51,7 @@ class Progress:
 
     def ends(self, budget: str, decisions: int, trials: int) -> None:
         """Say that a budget has ended the run, after so many decisions about so many trials."""
-        told = f"{decisions} decisions about {self._configurations(trials)}"
+        told = f"{decisions} {'decision' if decisions == 1 else 'decisions'} about {self._configurations(trials)}"
         self._say(f"{budget} has ended the search", f": {told}, {self._share()}; {self._of_best}")
 
     def reached(self, milestone: Milestone) -> None:

@@ -160,7 +160,8 @@ class RunRecord:
         last = last_state(self._journal, self._run) or _running(where, Best())
         # What a process of the last time may still be writing comes before, whenever it comes.
         self._n = (last.n // _TRIES + 1) * _TRIES
-        self._state = replace(_running(where, last), tables=last.tables)  # they are there until others are
+        # They are there until others are, and no decision is taken back.
+        self._state = replace(_running(where, last), tables=last.tables, decisions=last.decisions)
         for trial in (each for each in self._begun if each.mst_key not in self._progress):  # what is replayed has said more
             self.progress(replace(trial.progress, status=TrialStatus.WAITING))
         self._write([*self._new_state(), *self._rows()])
@@ -184,10 +185,10 @@ class RunRecord:
         if self._state is not None:
             self._state = replace(self._state, **_best(best))
 
-    def stands(self, standing: Standing) -> None:
-        """Note how far the run is."""
+    def stands(self, standing: Standing, decisions: int) -> None:
+        """Note how far the run is, and how many decisions it has taken."""
         if self._state is not None:
-            self._state = replace(self._state, **vars(standing))
+            self._state = replace(self._state, **vars(standing), decisions=decisions)
 
     def announce(self) -> None:
         """Let others who listen know, with what is written next, that something has come to its end."""
@@ -313,7 +314,9 @@ class RunRecord:
 
     def _say(self, end: End) -> None:
         assert self._state is not None
-        self._state = replace(self._state, **{**vars(end), "tables": end.tables or self._state.tables})
+        before = self._state
+        tables, taken = end.tables or before.tables, before.decisions if end.decisions is None else end.decisions
+        self._state = replace(before, **{**vars(end), "tables": tables, "decisions": taken})
 
     def _number(self) -> int:
         self._n += 1

@@ -351,7 +351,7 @@ def _require_patience(steering: Steering, most: int) -> None:
             AUTOML_PARAMS,
             f'"trial_patience" must be less than the evaluations of the longest task, which is evaluated {times}',
             steering.trial_patience,
-            hint="Give metrics_compute_frequency a smaller number.",
+            hint="Lower it, or give metrics_compute_frequency a number, or a smaller one.",
         )
 
 

@@ -65,7 +65,8 @@ def automl_resume(db: CallerDatabase, run_id: int | None, automl_params: str | N
     request, tables = make(db, given, origin_of(run_id, record))
     _require_same(record, request)
     time_from = _time_from(record, last, budgets)
-    run.execute(db, request, tables, asdict(given), InterruptedRun(run_id, record.started, record.inputs, time_from))
+    interrupted = InterruptedRun(run_id, record.started, record.inputs, time_from, record.decisions or 0)
+    run.execute(db, request, tables, asdict(given), interrupted)
 
 
 def _budgets(record: RunRow, text: str | None) -> dict[str, str]:

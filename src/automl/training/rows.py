@@ -210,12 +210,14 @@ class RunRow(Call):
         started: as the summary tables write it.
         ended_by: the budget that has ended it, if one has.
         automl_params: those in force; None where none were given, and in earlier versions.
+        decisions: how many it has taken, as far as it has said.
     """
 
     status: Text
     started: Started
     ended_by: Text | None
     automl_params: Text | None
+    decisions: BigInteger | None = None
 
 
 # --- its trials, their metrics and checkpoints --------------------------------------------------------------------------

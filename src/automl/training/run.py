@@ -87,7 +87,7 @@ def execute(
         where = recording.where(cluster, arguments, time_from)
         try:
             if interrupted:
-                run.set_out()
+                run.set_out(interrupted.decisions)
                 record.resume(where)  # a replay that goes wrong has done so by now: nothing is written yet
                 known = len(history.trials)
                 db.info(f"run {record.run} goes on after {history.elapsed:.1f} s of training; trials known: {known}")
@@ -154,14 +154,15 @@ class Run:
         """The trial with the best value of the objective; of a run that a budget has ended, as far as it counts."""
         return self._trials.best if self._decided.ended_by is None else results.shown(results.best(self._decided.results))
 
-    def set_out(self) -> None:
-        """Get ready to train: check what is to be trained, and replay what is known. Nothing is written yet."""
+    def set_out(self, taken: int = 0) -> None:
+        """Get ready to train: check what is to be trained, and replay what is known, so many decisions. Nothing is written."""
         first = self._db.away(self._scheduler.start)  # hyperopt is imported, while the sessions import TensorFlow
         request = self._request
         load = None if request.hosts else load_of(self._db, len(self._cluster.reaches), request.resources)
         require_trainable(self._cluster, self._request, first, load)
         self._begin(first)
         self._begin_others()
+        self._decided.require_as_far(taken, request.steering)
 
     def train(self) -> list[Result]:
         """Train what the scheduler says and return what became of the trials."""
@@ -308,7 +309,7 @@ class Run:
     def _told(self, trial: int, score: float | None) -> Step:
         """Tell the scheduler how a trial's task ended, and return what it says."""
         step = self._scheduler.report(trial, score)
-        ended = self._trials.ended(trial)
+        ended = self._trials.ended(trial, step.stopped)
         for each in self._decided.end(trial, score, step):
             self._keep(each)
         for each in ended:
@@ -363,11 +364,12 @@ class Run:
         under_way = self._trials[task.trial]
         bounded = self._request.steering.bounded
         leg = self._replay.ahead(trials.leg(under_way.trial, task, self._request.frequency, in_order=bounded))
-        self._watch.set_out(leg)
         end = self._replay.ended(leg, under_way.curve)
-        if end is None:
-            if self._decided.admits(task.trial):
+        if self._decided.admits(task.trial):
+            self._watch.set_out(leg)
+            if end is None:
                 self._hopper.add(leg)
+        if end is None:
             return []
         under_way.curve.error = end.error
         return [self._told(leg.trial, end.score)]
@@ -395,4 +397,4 @@ class Run:
         """Have it written how far the run is."""
         self._record.best(self.best)
         decided = self._decided.ended_by is not None
-        self._record.stands(self._watch.standing(self._cluster.present, decided=decided))
+        self._record.stands(self._watch.standing(self._cluster.present, decided=decided), self._decided.taken)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from operator import itemgetter
 
 from automl.cluster.hopper import Hopper, Layout, Leg
 from automl.search.scheduler import OpenEnded, Scheduler
@@ -88,23 +89,18 @@ class Watch:
         count, most = self._scheduler.count, self._steering.max_trials
         if most is not None:
             return min(count, most * self._steering.tries.count)
-        return None if self._is_open else count
+        return None if self._is_endless else count
 
     @property
     def told(self) -> str:
-        """Which part of its iterations the run has made, or of the budget that ends it, for people."""
-        if self._steering.decisions is not None:
-            return f"{self.share:.0%} of the decisions taken"
-        return f"{self.share:.0%} {'of all iterations done' if self.until is None else 'of the time is over'}"
+        """Which part of its iterations the run has made, or of a budget that ends it before, for people."""
+        share, part = self._nearest_end
+        return f"{share:.0%} {part}"
 
     @property
     def share(self) -> float:
         """The same as a number, from 0 to 1."""
-        if self._steering.decisions is not None:
-            return min(1.0, self._taken() / self._steering.decisions)
-        if self.until is not None and self._steering.max_time is not None:
-            return min(1.0, 1 - (self.until - self._clock()) / self._steering.max_time)
-        return min(1.0, self._trials.iterations / max(1, self._scheduler.iterations))
+        return self._nearest_end[0]
 
     def standing(self, sessions: int, *, decided: bool = False) -> Standing:
         """Return how far the run is.
@@ -116,7 +112,7 @@ class Watch:
         begin = self._clock()
         standing = Standing(
             trials=self.count,
-            done=len(self._trials) - self._hopper.trials,
+            done=min(self._trials.done, self.count or self._trials.done),
             running=self._hopper.running,
             share=self.share,
             rows_per_second=self._rows / max(begin - self._begun, 1e-3),
@@ -128,15 +124,32 @@ class Watch:
         return standing
 
     @property
-    def _is_open(self) -> bool:
-        return isinstance(self._scheduler, OpenEnded) and self._scheduler.horizon is not None
+    def _is_endless(self) -> bool:
+        return isinstance(self._scheduler, OpenEnded) and self._scheduler.endless
+
+    @property
+    def _nearest_end(self) -> tuple[float, str]:
+        """How far the run is on its way to the end that it will come to first, and what that is a part of."""
+        ways = [(self._trials.iterations / max(1, self._scheduler.iterations), "of all iterations done")]
+        if self._steering.decisions is not None:
+            ways.append((self._taken() / self._steering.decisions, "of the decisions taken"))
+        if self.until is not None and self._steering.max_time is not None:
+            ways.append((1 - (self.until - self._clock()) / self._steering.max_time, "of the time is over"))
+        share, part = max(ways, key=itemgetter(0))
+        return min(1.0, share), part
+
+    @property
+    def _planned(self) -> float:
+        """How many iterations there will be: of so many of the trials that are tried, as large a part of all."""
+        count, all_of_them = self.count, self._scheduler.count
+        return self._scheduler.iterations * (count / max(1, all_of_them) if count is not None else 1)
 
     def _remaining(self, sessions: int) -> float | None:
         """Return the seconds that are left: of its time, or what lies before its trials, whichever ends first."""
         left = None if self.until is None else max(0.0, self.until - self._clock())
         outlook = self._hopper.outlook
-        if outlook is None or (self._is_open and left is not None):
+        if outlook is None or (self._is_endless and left is not None):
             return left
-        later = max(0, self._scheduler.iterations - self._iterations) * self._stops / max(1, self._iterations)
+        later = max(0.0, self._planned - self._iterations) * self._stops / max(1, self._iterations)
         seconds = max(outlook.longest, (outlook.seconds + later * outlook.per_stop) / max(1, sessions))
         return seconds if left is None else min(seconds, left)

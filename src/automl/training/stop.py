@@ -41,7 +41,7 @@ def automl_stop(db: CallerDatabase, run_id: int | None) -> None:
                 time.sleep(_LOOK)
             raise _Heard
     except _Heard:
-        db.info(f"run {run_id} ends, and delivers the best that it has found")
+        db.info(f"run {run_id} ends, and delivers the best that it has found, if a trial has come to its first decision")
 
 
 def _method(db: CallerDatabase, run_id: int) -> str | None:

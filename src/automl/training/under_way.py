@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from automl.cluster.hopper import Layout, evaluation_tour
 from automl.search.scheduler import Task
@@ -33,6 +33,21 @@ class TaskEnd:
     curve: LearningCurve
     visits: int | None
     mean: Mean | None = None
+
+
+class RankingPlace(NamedTuple):
+    """What trials are sorted by, best first.
+
+    Attributes:
+        is_undecided: whether only decisions count, and there was none about it.
+        has_no_value: whether it has come to nothing yet, or its configuration has not.
+        rank: of its result.
+    """
+
+    is_undecided: bool
+    has_no_value: bool
+    rank: tuple[float, ...]
+    trial: int
 
 
 @dataclass
@@ -67,6 +82,12 @@ class TrialUnderWay:
     def result(self) -> Result:
         """What has become of it."""
         return Result(self.trial, self.task, self.curve, self.mean)
+
+    @property
+    def result_as_counted(self) -> Result | None:
+        """What had become of it at the last decision about it; None where there was none."""
+        end = self.counted
+        return None if end is None else Result(self.trial, end.task, end.curve, end.mean)
 
     @property
     def row(self) -> NewTrial:
@@ -113,18 +134,16 @@ class TrialUnderWay:
         curve = replace(self.counted.curve, iteration=self.counted.curve.evaluations[-1].iteration)
         return replace(self, task=self.counted.task, curve=curve, mean=self.counted.mean).progress(TrialStatus.FINISHED)
 
-    def place(self, *, decided: bool) -> tuple[bool, tuple[float, ...], int]:
+    def place(self, *, decided: bool) -> RankingPlace:
         """Return what trials are sorted by, best first.
 
         Args:
             decided: whether it counts as it was at the last decision about it; behind all others where there was none.
         """
-        end, found = self.counted, self.result
-        if decided:
-            if end is None:
-                return True, (), self.trial.number
-            found = Result(self.trial, end.task, end.curve, end.mean)
-        return False, found.rank, self.trial.number
+        found = self.result_as_counted if decided else self.result
+        if found is None:
+            return RankingPlace(True, True, (), self.trial.number)
+        return RankingPlace(False, found.value is None, found.rank, self.trial.number)
 
     @property
     def delivered(self) -> int | None:
@@ -175,6 +194,7 @@ class TrialsUnderWay:
 
     def __init__(self) -> None:
         self._trials: dict[int, TrialUnderWay] = {}
+        self._done: set[int] = set()
 
     def __getitem__(self, trial: int) -> TrialUnderWay:
         return self._trials[trial]
@@ -199,18 +219,32 @@ class TrialsUnderWay:
         return results.shown(results.best(each.result for each in self))
 
     def ranking(self, most: int, *, decided: bool) -> list[int]:
-        """Return the numbers of the best trials, the best first, as they are or as they were decided about."""
-        return [each.trial.number for each in heapq.nsmallest(most, self, key=lambda each: each.place(decided=decided))]
+        """Return the numbers of the best trials, the best first, as they are or as they were decided about.
+
+        Of several tries of a configuration one stands for all: the best; where they have no mean, the one that has no value.
+        """
+        tries: dict[tuple[int, ...], list[RankingPlace]] = {}
+        for each in self:
+            tries.setdefault(each.task.tries or (each.trial.number,), []).append(each.place(decided=decided))
+        shown = (max(places) if places[0].has_no_value else min(places) for places in tries.values())
+        return [place.trial for place in heapq.nsmallest(most, shown)]
 
     def of(self, task: Task) -> list[TrialUnderWay]:
         """Return the tries of a configuration that has a task; the trial alone that is its only one."""
         return [self._trials[number] for number in task.tries or (task.trial,)]
 
-    def ended(self, trial: int) -> list[TrialUnderWay]:
+    def ended(self, trial: int, stopped: Sequence[int] = ()) -> list[TrialUnderWay]:
         """Note that a trial has ended its task; return those of which there is something new to be said: it, or all tries of
-        its configuration when the last of them has ended that task."""
+        its configuration when the last of them has ended that task.
+
+        Args:
+            stopped: trials that go no further because of that.
+        """
         under_way = self._trials[trial]
         under_way.end()
+        self._done.update(stopped)
+        if under_way.curve.error is not None or not under_way.task.is_part:
+            self._done.add(trial)
         tries = self.of(under_way.task)
         if len(tries) == 1 or not all(each.has_ended(under_way.task) for each in tries):
             return [under_way]
@@ -218,6 +252,11 @@ class TrialsUnderWay:
         for each in tries:
             each.meet(mean)
         return tries
+
+    @property
+    def done(self) -> int:
+        """How many have ended a task, whatever follows from that."""
+        return len(self._done)
 
     @property
     def iterations(self) -> float:

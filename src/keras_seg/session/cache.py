@@ -8,56 +8,24 @@ and no custom function. The number of programs is bounded: the one used longest 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+from keras_seg.protocol.latest import Latest
 from keras_seg.protocol.orders import Definition, SessionSetup
 from keras_seg.protocol.parts import Arriving
 from keras_seg.protocol.variables import Variables
 from keras_seg.server.runtime import Runtime
 from keras_seg.session.row_batches import Gathering
 
-Made = TypeVar("Made")
 MOST_PROGRAMS = 32
 _LITTLE = 2**24  # bytes of rows, which are no burden for a session
 _LARGE = 2**20  # weights of a network whose programs are not worth their memory while nobody trains
 
 
-class Recent(Generic[Made]):
-    """A dict of at most `most` entries; making one more drops the one used longest ago."""
-
-    def __init__(self, most: int = MOST_PROGRAMS) -> None:
-        self._most = most
-        self._entries: OrderedDict[Hashable, Made] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """Return the entry, made by `make` if it is not there."""
-        if key not in self._entries:
-            made = make()
-            while len(self._entries) >= self._most:
-                self._entries.popitem(last=False)
-            self._entries[key] = made
-        self._entries.move_to_end(key)
-        return self._entries[key]
-
-    def drop(self, which: Callable[[Any, Made], bool]) -> None:
-        """Drop the entries, given with their keys, of which this is true."""
-        for key in [key for key, made in self._entries.items() if which(key, made)]:
-            del self._entries[key]
-
-    def keys(self) -> list[Any]:
-        return list(self._entries)
-
-    def __iter__(self) -> Iterator[Made]:
-        return iter(self._entries.values())
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def clear(self) -> None:
-        self._entries.clear()
+def _programs() -> Latest[Any]:
+    return Latest(MOST_PROGRAMS)
 
 
 @dataclass
@@ -79,10 +47,10 @@ class Cache:
     runtime: Runtime | None = None
     setup: SessionSetup = field(default_factory=SessionSetup)
     definitions: dict[str, Definition] = field(default_factory=dict)
-    networks: Recent[Any] = field(default_factory=Recent)
-    trainers: Recent[Any] = field(default_factory=Recent)
-    evaluators: Recent[Any] = field(default_factory=Recent)
-    predictors: Recent[Any] = field(default_factory=Recent)
+    networks: Latest[Any] = field(default_factory=_programs)
+    trainers: Latest[Any] = field(default_factory=_programs)
+    evaluators: Latest[Any] = field(default_factory=_programs)
+    predictors: Latest[Any] = field(default_factory=_programs)
     data: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
     room: int = field(default_factory=lambda: _LITTLE)
     fed: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = field(default_factory=dict)
@@ -135,10 +103,10 @@ class Cache:
 
     def _drop_programs(self, which: Callable[[str, Any], bool]) -> None:
         """Drop what was built and compiled of networks, given with their keys, of which this is true."""
-        self.networks.drop(which)
-        self.predictors.drop(lambda key, made: which(key, made.network))
+        self.networks.drop_those(which)
+        self.predictors.drop_those(lambda key, made: which(key, made.network))
         for programs in (self.trainers, self.evaluators):
-            programs.drop(lambda key, made: which(key[0], made.network))
+            programs.drop_those(lambda key, made: which(key[0], made.network))
         known = {*self.networks.keys(), *(key[0] for key in (*self.trainers.keys(), *self.evaluators.keys()))}
         self._origins = {key: whence for key, whence in self._origins.items() if key in known}
 

@@ -25,7 +25,7 @@ def network(cache: Cache, key: str) -> Network:
     from keras_seg.training.network import Network
 
     definition = cache.definitions[key]
-    made: Network = cache.networks.get(key, lambda: Network(definition.architecture, definition.weights))
+    made: Network = cache.networks.made(key, lambda: Network(definition.architecture, definition.weights))
     return made
 
 
@@ -40,7 +40,7 @@ def trainer(cache: Cache, model: str, compiled: Compile, fit: FitOrder, watched:
 
     labels, weighted = cache.variables.labels, bool(fit.class_weight)
     key = (model, compiled.structure, labels, weighted, compiled.metrics if watched else None)
-    made: Trainer = cache.trainers.get(key, lambda: Trainer(network(cache, model), compiled, labels, weighted, watched))
+    made: Trainer = cache.trainers.made(key, lambda: Trainer(network(cache, model), compiled, labels, weighted, watched))
     return made
 
 
@@ -50,7 +50,7 @@ def evaluator(cache: Cache, model: str, compiled: Compile) -> Evaluator:
 
     labels = cache.variables.labels
     key = (model, compiled.loss, compiled.loss_weight, compiled.metrics, labels)
-    made: Evaluator = cache.evaluators.get(key, lambda: Evaluator(network(cache, model), compiled, labels))
+    made: Evaluator = cache.evaluators.made(key, lambda: Evaluator(network(cache, model), compiled, labels))
     return made
 
 
@@ -65,7 +65,7 @@ def outputs(plpy: Any, cache: Cache, key: str, x: np.ndarray) -> np.ndarray:
     """Return the outputs (rows, ...) of a network for features (rows, ...), in the shape that `shape_of_outputs` tells."""
     from keras_seg.training.predictor import Predictor
 
-    predictor = cache.predictors.get(key, lambda: Predictor(network(cache, key)))
+    predictor = cache.predictors.made(key, lambda: Predictor(network(cache, key)))
     with deferred():
         found = predictor.predict(x, lambda: look(plpy))
     whole = taken(found, network(cache, key).output_shape, _one_output(cache, key))
