@@ -47,6 +47,7 @@ def main() -> None:
         page(connection, "hyperband")
         page(connection, "hyperopt")
         several(connection)
+        thirty(connection)
         digits(connection, is_greenplum)
 
 
@@ -80,6 +81,27 @@ def several(connection: Connection) -> None:
         "SELECT madlib.madlib_keras_fit_multiple_model('iris_train_packed', 'several', 'mst', 3, FALSE, 'iris_test_packed', 1)",
     )
     show(connection, "fit_multiple after setseed(0.5)", "several")
+
+
+def thirty(connection: Connection) -> None:
+    """Search by thirty trials, and predict all 150 rows by three of the models."""
+    run(
+        connection,
+        "SELECT madlib.madlib_keras_automl('iris_train_packed', 'thirty', 'model_arch_library', 'chosen', ARRAY[1, 2],"
+        f" %s, %s, 'hyperopt', 'num_configs=30, num_iterations=3', {RANDOM_STATE}, NULL, FALSE, 'iris_test_packed', 1)",
+        _COMPILE,
+        _FIT,
+    )
+    show(connection, "thirty trials", "thirty")
+    rows = []
+    for key in (1, 2, 3):
+        run(connection, "DROP TABLE IF EXISTS predicted")
+        run(
+            connection,
+            f"SELECT madlib.madlib_keras_predict('thirty', 'iris_data', 'id', 'attributes', 'predicted', 'prob', FALSE, {key})",
+        )
+        rows += run(connection, "SELECT * FROM predicted ORDER BY id")
+    print(f"{'predictions':32} {hashlib.md5(repr(rows).encode()).hexdigest()}, {len(rows)} rows", flush=True)
 
 
 def digits(connection: Connection, is_greenplum: bool) -> None:

@@ -21,7 +21,7 @@ running_servers() {
 tell_databases_of() {
   local port directory owner name state_of
   port=$(sed -n 4p "$1/postmaster.pid") directory=$(sed -n 5p "$1/postmaster.pid") owner=$(stat -c %U "$1")
-  [[ $directory ]] || return 0
+  [[ $directory ]] && ! is_segment "$1" || return 0
   ask postgres 'SELECT datname FROM pg_database WHERE datallowconn' | while read -r name; do
     state_of=$(ask "$name" "$(what_it_has)" </dev/null)
     case $state_of in
@@ -31,6 +31,9 @@ tell_databases_of() {
     esac
   done
 }
+
+# A segment of Greenplum lets only the coordinator in, whose databases are the same.
+is_segment() { grep -qsE "^ *gp_contentid *= *'?[0-9]" "$1/postgresql.conf"; }
 
 # The version that a database has, or `current` if it is this one down to the digest and the prefix.
 what_it_has() {

@@ -18,6 +18,8 @@ _FUNCTIONS = f"(pg_proc p JOIN ({_DEPENDS} AND classid = 'pg_proc'::regclass) mi
 _TYPES = f"(pg_type t JOIN ({_DEPENDS} AND classid = 'pg_type'::regclass) mine ON mine.objid = t.oid)"
 # Of the columns, constraints, indexes and rules: whichever relation of the schema has them, composite types too.
 _THEIRS = f"(pg_class c JOIN (SELECT {MADLIB} AS madlib) here ON c.relnamespace = here.madlib AND c.relkind <> 'i')"
+# Debian's PostgreSQL 17.12 numbers the states of an attribute by itself.
+_OPTIONS = "ARRAY(SELECT given FROM unnest(a.attoptions) given WHERE given !~ '^pg_attver=' ORDER BY given)"
 
 
 def _sorted_acl(acl: str) -> str:
@@ -50,7 +52,7 @@ _QUERIES = {
     "column": f"""SELECT c.relname, row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname,
         format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attstorage,
         (SELECT collname FROM pg_collation l WHERE l.oid = a.attcollation),
-        a.attstattarget, a.attoptions, {_sorted_acl("a.attacl")}, col_description(c.oid, a.attnum)
+        a.attstattarget, {_OPTIONS}, {_sorted_acl("a.attacl")}, col_description(c.oid, a.attnum)
         FROM {_THEIRS} JOIN pg_attribute a ON a.attrelid = c.oid
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attnum > 0 AND NOT a.attisdropped""",
     "constraint": f"""SELECT c.relname, k.conname, pg_get_constraintdef(k.oid), k.convalidated

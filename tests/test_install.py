@@ -241,3 +241,11 @@ def test_a_server_that_lets_nobody_in_is_named(shell: Shell, data: Path) -> None
     status, said = shell(f"{TELL}{data}")
     assert status == 0
     assert said.startswith("keras_automl: the server at port 5433 was not asked what its databases have")
+
+
+@pytest.mark.parametrize(("content", "lines"), [("-1", 1), ("0", 0), ("12", 0)])
+def test_segments_of_greenplum_are_not_asked(shell: Shell, data: Path, content: str, lines: int) -> None:
+    (data / "postgresql.conf").write_text(f"port=5433\ngp_contentid={content}\n")
+    (data.parent / "bin" / "psql").write_text("#!/bin/sh\nexit 2\n")
+    status, said = shell(f"{TELL}{data}")
+    assert (status, len(said.splitlines())) == (0, lines)

@@ -74,15 +74,27 @@ def read_setting(db: Database, setting: Setting, default: int = 0) -> int:
 def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
     """Hold settings for some statements; those that are so already, or that this server does not know, are left alone.
 
-    After an error nothing needs to be put back: the rollback does it.
+    After an error nothing needs to be put back: the rollback does it. A worker of a parallel plan may change no setting, so
+    what a server has by itself must do there.
     """
-    rows = db.execute("SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])", list(wanted))
-    before = {row["name"]: row["setting"] for row in rows if row["setting"] != wanted[row["name"]]}
+    query = "SELECT name, setting, boot_val FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])"
+    rows = db.execute(query, list(wanted))
+    before = {row["name"]: row["setting"] for row in rows if not _is_so(row, wanted[row["name"]])}
     for name in before:
         _set(db, name, wanted[name])
     yield
     for name, value in before.items():
         _set(db, name, value)
+
+
+def _is_so(row: Mapping[str, str], wanted: str) -> bool:
+    """Return whether a setting writes values as it is wanted to."""
+    now = row["setting"]
+    if row["name"] == "DateStyle":  # the order of day and month stands behind the format, and is for reading only
+        return now.split(",")[0] == wanted
+    if row["name"] == "extra_float_digits" and int(row["boot_val"]) > 0:  # from PostgreSQL 12 on 1 to 3 are all digits
+        return int(now) > 0
+    return now == wanted
 
 
 def _current(db: Database, name: str) -> str:
