@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from fix_calls import Call, at_work_on, waited
-from fix_db import Session
+from fix_db import CURRENT_SCHEMA, Session
 from fix_search import FOR_TENSORFLOW, dense, load, make_iris, search
 
 pytestmark = pytest.mark.keeps_none
@@ -101,7 +101,8 @@ def test_rows_that_were_written_under_a_run_are_an_error(
         "Call the function again. To keep writers out meanwhile, call it in a transaction that begins with"
         f' LOCK TABLE "{schema}"."{table}" IN SHARE MODE',
     )
-    assert prepared.value("SELECT count(*) FROM pg_class WHERE relname ~ '^made' AND relkind = 'r'") == 0
+    made = f"SELECT count(*) FROM pg_class WHERE relname ~ '^made' AND relkind = 'r' AND relnamespace = {CURRENT_SCHEMA}"
+    assert prepared.value(made) == 0
     status, said = prepared.fetch(f"SELECT status, error FROM madlib.automl_runs WHERE run_id = {LAST}")[0]
     assert (status, str(said).partition(" were")[0]) == ("failed", f'rows of table "{schema}.{table}"')
 
