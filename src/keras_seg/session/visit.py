@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from keras_seg.training.trainer import Trainer
 
 _LITTLE_STATE = 2**20  # bytes
+_FEW_ROWS = 2**16  # to train on in one call: their order is drawn before it, and nothing looks for a cancellation meanwhile
 _WEIGHTS, _ROWS = 0, 1  # set the seeds of weights apart from those of the orders of rows
 
 
@@ -124,9 +125,7 @@ class Visit:
         if rows is None:
             return False
         if dataset is None:
-            self._joined_stops = True
-            self._train_at_once([stop for stop in stops if isinstance(stop, TrainingStop)], rows)
-            return True
+            return self._train_at_once([stop for stop in stops if isinstance(stop, TrainingStop)], rows)
         return self._evaluate_at_once([stop for stop in stops if isinstance(stop, EvaluationStop)], rows)
 
     def new_state(self) -> list[bytes | memoryview]:
@@ -185,12 +184,17 @@ class Visit:
         self._setup_seconds += ready - begin
         self._training_seconds += time.perf_counter() - ready
 
-    def _train_at_once(self, stops: Sequence[TrainingStop], rows: Joined) -> None:
+    def _train_at_once(self, stops: Sequence[TrainingStop], rows: Joined) -> bool:
+        """Make stops in one call; return whether they are so little."""
+        trained = sum(count for stop in stops for _, count in rows.places[stop.partition])
+        if self._fit.epochs * max(1, trained) > _FEW_ROWS:
+            return False
         begin = time.perf_counter()
+        self._joined_stops = True
         trainer = self._trainer()
         self._take_over(trainer)
         if self._astray:
-            return
+            return True
         ready = time.perf_counter()
         orders = [order for stop in stops for epoch in range(self._fit.epochs) for order in self._orders(stop, epoch, rows)]
         made = batches(orders, self._fit.batch_size)
@@ -201,6 +205,7 @@ class Visit:
         self._astray = not self._current.is_number  # what is no number in between is none at the end
         self._setup_seconds += ready - begin
         self._training_seconds += time.perf_counter() - ready
+        return True
 
     def _orders(self, stop: TrainingStop, epoch: int, rows: Joined) -> Iterator[np.ndarray]:
         """Yield the orders of the rows of each buffer of a partition."""
