@@ -90,7 +90,9 @@ def caller(dsn: str, watcher: Session) -> Iterator[Session]:
 
 
 def left(watcher: Session) -> list[str]:
-    return [name for (name,) in watcher.fetch(f"SELECT application_name || ': ' || query FROM pg_stat_activity WHERE {OURS}")]
+    """What is there of the caller, which keeps no sessions: those that are kept are other callers'."""
+    ours = f"{OURS} AND application_name <> 'keras_automl kept'"
+    return [name for (name,) in watcher.fetch(f"SELECT application_name || ': ' || query FROM pg_stat_activity WHERE {ours}")]
 
 
 def made(watcher: Session) -> list[str]:
