@@ -22,11 +22,6 @@ class Batches:
     rows: np.ndarray
     bounds: np.ndarray
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.bounds) - 1
-
 
 class Orders:
     """The orders of rows in one pass over buffers, one behind the other.

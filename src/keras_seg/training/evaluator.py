@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -73,15 +72,9 @@ class Evaluator:
         other arguments as those of `add`."""
         vector, other = frozen
         total: list[Any] = [tf.constant(array) for array in sums]
-        start = 0
-        while start < len(bounds) - 1:
-            part = bounds[start : start + self._pace.batches + 1]
-            begin = time.perf_counter()
+        for part in self._pace.parts(bounds, interrupt):
             total = self._sum(vector, other, buffer.x, buffer.y, tf.constant(part), total)
             total[0].numpy()  # wait for it
-            self._pace.took(len(part) - 1, time.perf_counter() - begin)
-            start += len(part) - 1
-            interrupt()
         return [tensor.numpy() for tensor in total]
 
     def results(self, sums: Sequence[np.ndarray]) -> tuple[float, list[float]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
 
 _CHUNK_SECONDS = 0.2  # the longest time between two looks for a cancellation, when one batch does not take longer
 
@@ -28,3 +31,14 @@ class Pace:
         if self._traced:
             self._batches_per_second = batches / max(seconds, 1e-6)
         self._traced = True
+
+    def parts(self, bounds: np.ndarray, interrupt: Interrupt) -> Iterator[np.ndarray]:
+        """Yield bounds of batches (batches + 1,) in parts, each computed before the next is asked for; look after each."""
+        start = 0
+        while start < len(bounds) - 1:
+            part = bounds[start : start + self.batches + 1]
+            begin = time.perf_counter()
+            yield part
+            self.took(len(part) - 1, time.perf_counter() - begin)
+            start += len(part) - 1
+            interrupt()

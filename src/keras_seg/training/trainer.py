@@ -14,7 +14,6 @@ constraints, keep one variable per weight.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -252,14 +251,8 @@ class Trainer:
     def train_batches(self, compiled: Compile, fit: FitOrder, buffer: Buffer, made: Batches, interrupt: Interrupt) -> None:
         """Train on batches of a buffer, one after the other; arguments and errors as those of `train`."""
         rows, numbers, class_weights = tf.constant(made.rows), self._given(compiled), _by_class(fit.class_weight, buffer.y)
-        start = 0
-        while start < made.count:
-            bounds = made.bounds[start : start + self._pace.batches + 1]
-            begin = time.perf_counter()
+        for bounds in self._pace.parts(made.bounds, interrupt):
             self._advance(rows, tf.constant(bounds), buffer.x, buffer.y, class_weights, numbers).numpy()
-            self._pace.took(len(bounds) - 1, time.perf_counter() - begin)
-            start += len(bounds) - 1
-            interrupt()
 
     def _given(self, compiled: Compile) -> Any:
         """Return the numbers of a trial's optimizer, shape (numbers,)."""
