@@ -130,57 +130,41 @@ COMMENT ON TABLE madlib.automl_checkpoint_log IS
 'The states of each trial under way, of any role; read it through the view automl_checkpoints';
 COMMENT ON COLUMN madlib.automl_checkpoint_log.rewritten IS 'Always NULL: automl_tidy alters its type, which copies the rows that count';
 
+CREATE VIEW madlib.automl_calls WITH (security_barrier) AS
+    SELECT run_id, owner, started, method, params, source_table, model_output_table, arguments, inputs, random_state, threads,
+        partitions, objective, estimated_seconds, estimated_bytes, estimated_memory_mb
+    FROM madlib.automl_run_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_calls IS 'Internal: what was called, which automl_runs shows';
+
+-- One subquery for all that the last state says, behind a barrier, which keeps it one: each is a slice of the query on Greenplum,
+-- with a process on every segment.
+CREATE VIEW madlib.automl_last_states WITH (security_barrier) AS
+    SELECT r.run_id, r.owner, r.started, r.method, r.params, r.source_table, r.model_output_table, r.arguments, r.inputs,
+        r.random_state, r.threads, r.partitions, r.objective, r.estimated_seconds, r.estimated_bytes, r.estimated_memory_mb,
+        (SELECT s FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS last
+    FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_last_states IS 'Internal: what was called, and what became of it last, which automl_runs shows';
+
 -- A run is alive while its caller keeps its advisory lock, in this database (src/automl/database/locks.py). An array, which is
 -- made once and before the rows are read: on Greenplum they are read on segments, which have other locks, and an array of
 -- nothing is NULL.
 CREATE VIEW madlib.automl_runs WITH (security_barrier) AS
-    SELECT r.run_id, r.owner,
-        coalesce((SELECT s.status FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') AS status,
-        r.started,
-        (SELECT CASE WHEN s.status <> 'running' THEN s.at END FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS finished,
+    SELECT r.run_id, r.owner, coalesce((r.last).status, 'running') AS status, r.started,
+        CASE WHEN (r.last).status <> 'running' THEN (r.last).at END AS finished,
         r.method, r.params, r.source_table, r.model_output_table, r.arguments, r.inputs, r.random_state,
-        (SELECT s.executor FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS executor,
-        (SELECT s.sessions FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS sessions,
-        r.threads, r.partitions,
-        (SELECT s.versions FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS versions,
-        (SELECT s.backend FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS backend,
-        (SELECT s.best_mst_key FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_mst_key,
-        (SELECT s.best_loss FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_loss,
-        (SELECT s.error FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS error,
-        coalesce((SELECT s.status FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') = 'running'
+        (r.last).executor AS executor, (r.last).sessions AS sessions, r.threads, r.partitions, (r.last).versions AS versions,
+        (r.last).backend AS backend, (r.last).best_mst_key AS best_mst_key, (r.last).best_loss AS best_loss,
+        (r.last).error AS error,
+        coalesce((r.last).status, 'running') = 'running'
             AND coalesce(r.run_id % 2147483648 = ANY (ARRAY(SELECT l.objid::bigint FROM pg_catalog.pg_locks l
                 WHERE l.locktype = 'advisory' AND l.classid = 27491 AND l.objsubid = 2 AND l.granted AND l.database =
                     (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive,
-        r.objective,
-        (SELECT s.best_objective FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective,
-        (SELECT s.decisions FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS decisions,
-        (SELECT s.ended_by FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by,
-        (SELECT s.bits FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bits,
-        (SELECT s.seconds FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS seconds, r.estimated_seconds,
-        (SELECT s.bytes FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bytes, r.estimated_bytes,
-        (SELECT s.memory_mb FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb,
-        (SELECT s.automl_params FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params,
-        (SELECT s.best_standard_error FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_standard_error
-    FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
+        r.objective, (r.last).best_objective AS best_objective, (r.last).decisions AS decisions,
+        (r.last).ended_by AS ended_by, (r.last).bits AS bits, (r.last).seconds AS seconds, r.estimated_seconds,
+        (r.last).bytes AS bytes, r.estimated_bytes, (r.last).memory_mb AS memory_mb, r.estimated_memory_mb,
+        (r.last).automl_params AS automl_params, (r.last).best_standard_error AS best_standard_error
+    FROM madlib.automl_last_states r;
 COMMENT ON VIEW madlib.automl_runs IS 'Your searches, those under way included: status, settings, the best trial so far';
 
 CREATE VIEW madlib.automl_states WITH (security_barrier) AS
@@ -240,7 +224,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON madlib.automl_runs, madlib.automl_metric
 GRANT SELECT, DELETE ON madlib.automl_checkpoints TO PUBLIC;
 GRANT SELECT ON madlib.automl_trials TO PUBLIC;
 GRANT SELECT, INSERT, DELETE
-    ON madlib.automl_states, madlib.automl_configurations, madlib.automl_trial_states, madlib.automl_checkpoint_versions TO PUBLIC;
+    ON madlib.automl_calls, madlib.automl_states, madlib.automl_configurations, madlib.automl_trial_states,
+        madlib.automl_checkpoint_versions TO PUBLIC;
 GRANT USAGE ON SEQUENCE madlib.automl_run_log_run_id_seq TO PUBLIC;
 
 -- pg_dump keeps the rows.

@@ -52,29 +52,12 @@ $$;
 COMMENT ON FUNCTION madlib.automl_shown_run(bigint) IS
 'Internal: the run that automl_leaderboard and automl_progress show: the given one of the caller''s, or the latest.';
 
--- What the last state of each run says of it. One subquery a column, as in automl_runs: each looks at one row of the log, however
--- long that is.
+-- What the last state of each run says of it.
 CREATE VIEW madlib.automl_standings WITH (security_barrier) AS
-    SELECT r.run_id, r.owner,
-        (SELECT s.at FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS at,
-        (SELECT s.trials FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS trials,
-        (SELECT s.done FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS done,
-        (SELECT s.running FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS running,
-        (SELECT s.share FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS share,
-        (SELECT s.rows_per_second FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS rows_per_second,
-        (SELECT s.elapsed FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS elapsed,
-        (SELECT s.remaining FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS remaining,
-        (SELECT s.ranking FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ranking
-    FROM madlib.automl_run_log r WHERE r.owner = current_user;
+    SELECT r.run_id, r.owner, (r.last).at AS at, (r.last).trials AS trials, (r.last).done AS done, (r.last).running AS running,
+        (r.last).share AS share, (r.last).rows_per_second AS rows_per_second, (r.last).elapsed AS elapsed,
+        (r.last).remaining AS remaining, (r.last).ranking AS ranking
+    FROM madlib.automl_last_states r;
 COMMENT ON VIEW madlib.automl_standings IS 'Internal: where your searches stand, as automl_leaderboard and automl_progress show it';
 GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 

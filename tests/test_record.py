@@ -189,7 +189,7 @@ def test_a_run_that_is_cancelled_while_its_row_is_on_its_way_has_it_written_with
     with pytest.raises(OperatorError):
         record.begin(CALL, WHERE, lambda run: None)
     record.break_off(CANCELLED)
-    assert [text.split()[2] for text in journal.written[:2]] == ["madlib.automl_runs", "madlib.automl_states"]
+    assert [text.split()[2] for text in journal.written[:2]] == ["madlib.automl_calls", "madlib.automl_states"]
     assert (journal.values[0][:1], journal.values[1][10]) == ((1,), "cancelled")
 
 
@@ -308,7 +308,7 @@ def test_the_statements_of_a_record() -> None:
     record.announce()
     record.break_off(End(3, 0.6, 0.9, RunStatus.CANCELLED, "canceling statement", "{}", best_standard_error=0.05))
     nothing, standing = (None,) * 8, (4, 1, [3, 4], 0.5, 9.0, 2.0, None, [3])
-    there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_runs WHERE run_id = $1::bigint"
+    there = "SELECT 1 / pg_catalog.count(*) AS there FROM madlib.automl_calls WHERE run_id = $1::bigint"
     said = inserted(
         "states", "run_id executor sessions backend automl_params time_from"
         " best_mst_key best_loss best_objective best_standard_error status error versions"

@@ -44,54 +44,41 @@ INSERT INTO madlib.automl_state_log
     (run_id, owner, n, at, status, executor, sessions, backend, best_mst_key, best_loss, error, versions)
     SELECT run_id, owner, 1, coalesce(finished, started), status, executor, sessions, backend, best_mst_key, best_loss, error,
         versions FROM madlib.automl_run_log;
+CREATE VIEW madlib.automl_calls WITH (security_barrier) AS
+    SELECT run_id, owner, started, method, params, source_table, model_output_table, arguments, inputs, random_state, threads,
+        partitions, objective, estimated_seconds, estimated_bytes, estimated_memory_mb
+    FROM madlib.automl_run_log WHERE owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_calls IS 'Internal: what was called, which automl_runs shows';
+
+-- One subquery for all that the last state says, behind a barrier, which keeps it one: each is a slice of the query on Greenplum,
+-- with a process on every segment.
+CREATE VIEW madlib.automl_last_states WITH (security_barrier) AS
+    SELECT r.run_id, r.owner, r.started, r.method, r.params, r.source_table, r.model_output_table, r.arguments, r.inputs,
+        r.random_state, r.threads, r.partitions, r.objective, r.estimated_seconds, r.estimated_bytes, r.estimated_memory_mb,
+        (SELECT s FROM madlib.automl_state_log s
+            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS last
+    FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW madlib.automl_last_states IS 'Internal: what was called, and what became of it last, which automl_runs shows';
+
+-- A run is alive while its caller keeps its advisory lock, in this database (src/automl/database/locks.py). An array, which is
+-- made once and before the rows are read: on Greenplum they are read on segments, which have other locks, and an array of
+-- nothing is NULL.
 CREATE OR REPLACE VIEW madlib.automl_runs WITH (security_barrier) AS
-    SELECT r.run_id, r.owner,
-        coalesce((SELECT s.status FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') AS status,
-        r.started,
-        (SELECT CASE WHEN s.status <> 'running' THEN s.at END FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS finished,
+    SELECT r.run_id, r.owner, coalesce((r.last).status, 'running') AS status, r.started,
+        CASE WHEN (r.last).status <> 'running' THEN (r.last).at END AS finished,
         r.method, r.params, r.source_table, r.model_output_table, r.arguments, r.inputs, r.random_state,
-        (SELECT s.executor FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS executor,
-        (SELECT s.sessions FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS sessions,
-        r.threads, r.partitions,
-        (SELECT s.versions FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS versions,
-        (SELECT s.backend FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS backend,
-        (SELECT s.best_mst_key FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_mst_key,
-        (SELECT s.best_loss FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_loss,
-        (SELECT s.error FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS error,
-        coalesce((SELECT s.status FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1), 'running') = 'running'
+        (r.last).executor AS executor, (r.last).sessions AS sessions, r.threads, r.partitions, (r.last).versions AS versions,
+        (r.last).backend AS backend, (r.last).best_mst_key AS best_mst_key, (r.last).best_loss AS best_loss,
+        (r.last).error AS error,
+        coalesce((r.last).status, 'running') = 'running'
             AND coalesce(r.run_id % 2147483648 = ANY (ARRAY(SELECT l.objid::bigint FROM pg_catalog.pg_locks l
                 WHERE l.locktype = 'advisory' AND l.classid = 27491 AND l.objsubid = 2 AND l.granted AND l.database =
                     (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))), FALSE) AS alive,
-        r.objective,
-        (SELECT s.best_objective FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_objective,
-        (SELECT s.decisions FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS decisions,
-        (SELECT s.ended_by FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ended_by,
-        (SELECT s.bits FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bits,
-        (SELECT s.seconds FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS seconds, r.estimated_seconds,
-        (SELECT s.bytes FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS bytes, r.estimated_bytes,
-        (SELECT s.memory_mb FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS memory_mb, r.estimated_memory_mb,
-        (SELECT s.automl_params FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS automl_params,
-        (SELECT s.best_standard_error FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS best_standard_error
-    FROM madlib.automl_run_log r WHERE r.owner = current_user WITH LOCAL CHECK OPTION;
+        r.objective, (r.last).best_objective AS best_objective, (r.last).decisions AS decisions,
+        (r.last).ended_by AS ended_by, (r.last).bits AS bits, (r.last).seconds AS seconds, r.estimated_seconds,
+        (r.last).bytes AS bytes, r.estimated_bytes, (r.last).memory_mb AS memory_mb, r.estimated_memory_mb,
+        (r.last).automl_params AS automl_params, (r.last).best_standard_error AS best_standard_error
+    FROM madlib.automl_last_states r;
 ALTER TABLE madlib.automl_run_log DROP COLUMN status, DROP COLUMN finished, DROP COLUMN executor, DROP COLUMN sessions,
     DROP COLUMN versions, DROP COLUMN backend, DROP COLUMN best_mst_key, DROP COLUMN best_loss, DROP COLUMN error;
 COMMENT ON TABLE madlib.automl_run_log IS 'One row a search of any role: what was called; read it through the view automl_runs';
@@ -183,7 +170,8 @@ COMMENT ON VIEW madlib.automl_checkpoint_versions IS 'Internal: the states of yo
 REVOKE INSERT, UPDATE ON madlib.automl_checkpoints FROM PUBLIC;
 REVOKE INSERT, UPDATE, DELETE ON madlib.automl_trials FROM PUBLIC;
 GRANT SELECT, INSERT, DELETE
-    ON madlib.automl_states, madlib.automl_configurations, madlib.automl_trial_states, madlib.automl_checkpoint_versions TO PUBLIC;
+    ON madlib.automl_calls, madlib.automl_states, madlib.automl_configurations, madlib.automl_trial_states,
+        madlib.automl_checkpoint_versions TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_state_log', '');
 SELECT pg_catalog.pg_extension_config_dump('madlib.automl_progress_log', '');
 
@@ -478,29 +466,12 @@ $$;
 COMMENT ON FUNCTION madlib.automl_shown_run(bigint) IS
 'Internal: the run that automl_leaderboard and automl_progress show: the given one of the caller''s, or the latest.';
 
--- What the last state of each run says of it. One subquery a column, as in automl_runs: each looks at one row of the log, however
--- long that is.
+-- What the last state of each run says of it.
 CREATE VIEW madlib.automl_standings WITH (security_barrier) AS
-    SELECT r.run_id, r.owner,
-        (SELECT s.at FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS at,
-        (SELECT s.trials FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS trials,
-        (SELECT s.done FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS done,
-        (SELECT s.running FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS running,
-        (SELECT s.share FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS share,
-        (SELECT s.rows_per_second FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS rows_per_second,
-        (SELECT s.elapsed FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS elapsed,
-        (SELECT s.remaining FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS remaining,
-        (SELECT s.ranking FROM madlib.automl_state_log s
-            WHERE s.run_id = r.run_id AND s.owner = r.owner ORDER BY s.n DESC LIMIT 1) AS ranking
-    FROM madlib.automl_run_log r WHERE r.owner = current_user;
+    SELECT r.run_id, r.owner, (r.last).at AS at, (r.last).trials AS trials, (r.last).done AS done, (r.last).running AS running,
+        (r.last).share AS share, (r.last).rows_per_second AS rows_per_second, (r.last).elapsed AS elapsed,
+        (r.last).remaining AS remaining, (r.last).ranking AS ranking
+    FROM madlib.automl_last_states r;
 COMMENT ON VIEW madlib.automl_standings IS 'Internal: where your searches stand, as automl_leaderboard and automl_progress show it';
 GRANT SELECT ON madlib.automl_standings TO PUBLIC;
 
@@ -976,7 +947,7 @@ BEGIN
         -- JSON has six digits of a real there, and fifteen of a double precision.
         EXECUTE replace(pg_get_functiondef('madlib.automl_named(text[], real[])'::regprocedure), '), prob)', '), prob::float8)');
     ELSIF current_setting('server_version_num')::integer >= 170000 THEN
-        ALTER FUNCTION madlib.automl_named(text[], real[]) PARALLEL SAFE;
+        EXECUTE 'ALTER FUNCTION madlib.automl_named(text[], real[]) PARALLEL SAFE';  -- no words of Greenplum's
     END IF;
 END
 $$;

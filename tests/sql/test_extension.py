@@ -151,7 +151,7 @@ CHECKPOINT = """INSERT INTO madlib.automl_checkpoint_versions (run_id, mst_key, 
 WRITTEN = (STATE, TRIAL, PROGRESS, METRIC, CHECKPOINT)
 LOGS = tuple(f"automl_{log}_log" for log in ("run", "state", "trial", "progress", "metric", "checkpoint"))
 VIEWS = ("automl_runs", "automl_trials", "automl_metrics", "automl_checkpoints")
-BEHIND = ("automl_states", "automl_configurations", "automl_trial_states", "automl_checkpoint_versions")
+BEHIND = ("automl_calls", "automl_states", "automl_configurations", "automl_trial_states", "automl_checkpoint_versions")
 
 
 @pytest.mark.postgresql("pg_dump is that of PostgreSQL")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg2
 import pytest
@@ -21,6 +21,7 @@ from automl.cluster.driver import psycopg
 from automl.cluster.waits import Wait
 from automl.training.rows import Integer, Row
 from automl.training.statements import Table
+from fix_calls import waited
 from fix_db import Session
 from fix_search import COMPILE, FIT, PAGE_COMPILE, PAGE_FIT, lent, load, make_iris, search, sequential
 from keras_seg.protocol.variables import Variable, Variables
@@ -203,6 +204,25 @@ def test_the_last_words_are_said_where_a_connection_is_deaf_and_a_new_one_takes_
     assert time.monotonic() - begin < 2.2
     box.close()
     assert db.fetch("SELECT run_id, number FROM noted") == [(7, 1)]
+
+
+def test_the_last_words_go_where_the_answer_to_those_before_has_come_and_was_not_read(
+    db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.run("CREATE TABLE noted (run_id bigint, number integer PRIMARY KEY)")
+    at = db.info
+    box = outbox.Outbox(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test", lambda: None)
+    noted = Table(f"{db.value('SELECT current_schema()')}.noted", ("number",))
+    box.post(noted.insert(7, [Noted(1)]))
+    assert waited(lambda: db.value("SELECT count(*) FROM noted") == 1, 10)  # while nobody listens
+
+    def refused(address: Address, name: str) -> NoReturn:
+        raise AssertionError("a new connection")
+
+    monkeypatch.setattr(outbox, "logging_in", refused)
+    box.leave(noted.insert(7, [Noted(2)]), 2.0)
+    box.close()
+    assert db.fetch("SELECT number FROM noted ORDER BY number") == [(1,), (2,)]
 
 
 @pytest.mark.postgresql("Greenplum keeps no foreign keys, and refuses WITH ... DELETE where there are rules")

@@ -114,18 +114,27 @@ class Outbox:
             self._look(patience)
 
     def leave(self, statements: Sequence[Statement], seconds: float) -> None:
-        """Write the last words, if that is possible in so many seconds; what is under way is given up.
+        """Write the last words, if that is possible in so many seconds; what is under way after a part of them is given up.
 
-        A connection on which nothing is under way may be deaf all the same: then they are said again on a new one, which has
-        most of the time, because a busy machine takes a while to make it.
+        What was posted may have been answered long ago, by a server that nobody has listened to since: its connection serves,
+        and is worth much on Greenplum, where a new one makes a process on each segment. A connection on which nothing is under
+        way may be deaf all the same: then they are said again on a new one, which has most of the time, because a busy machine
+        takes a while to make it.
         """
-        self._work = None
         end = time.monotonic() + seconds
-        idle = self._channel is not None and self._channel.idle
-        if idle and self._said(statements, end - _OF_A_NEW_ONE * seconds):
+        here = end - _OF_A_NEW_ONE * seconds
+        if self._is_free(here) and self._said(statements, here):
             return
         self._drop()  # what is on its way cannot be called back
         self._said(statements, end)
+
+    def _is_free(self, until: float) -> bool:
+        """Go on with what was posted until then; return whether the connection waits for nothing more."""
+        with suppress(Exception):  # what was posted is not what matters now
+            while self._work is not None and time.monotonic() < until:
+                self._go_on(until - time.monotonic())
+        self._work = None
+        return self._channel is not None and self._channel.idle
 
     def _said(self, statements: Sequence[Statement], until: float) -> bool:
         """Write statements in one transaction; return whether they were written by then."""

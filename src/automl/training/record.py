@@ -38,7 +38,7 @@ from automl.training.rows import (
     TrialStatus,
     Where,
 )
-from automl.training.statements import CONFIGURATIONS, METRICS, PROGRESS, RUNS, STATES, TRIALS, VERSIONS, read
+from automl.training.statements import CALLS, CONFIGURATIONS, METRICS, PROGRESS, RUNS, STATES, TRIALS, VERSIONS, read
 from automl.training.states import Allowance, RestingStates
 from keras_seg.protocol.parts import PART, Raw
 from keras_seg.server.interrupts import is_cancellation
@@ -56,7 +56,7 @@ _OF_RUN = "WHERE run_id = $1::bigint"
 _NUMBER = "SELECT pg_catalog.nextval('madlib.automl_run_log_run_id_seq') AS run_id"
 _STATUS = f"SELECT status FROM {RUNS.name} {_OF_RUN}"
 _LAST = f"{STATES.select(State)} ORDER BY n DESC LIMIT 1"
-_THERE = f"SELECT 1 / pg_catalog.count(*) AS there FROM {RUNS.name} {_OF_RUN}"  # an error ends the transaction where it is not
+_THERE = f"SELECT 1 / pg_catalog.count(*) AS there FROM {CALLS.name} {_OF_RUN}"  # an error ends the transaction where it is not
 _ANCHORS = f"{VERSIONS.select(Anchor)} AND part = 0"
 _STATE = (
     f"SELECT state FROM {VERSIONS.name} {_OF_RUN} AND mst_key = $2::integer AND visits = $3::integer AND part = $4::integer"
@@ -126,7 +126,7 @@ class RunRecord:
         self._run = int(self._journal.execute(_NUMBER)[0]["run_id"])
         keep(self._run)
         self._state = _running(where, Best())
-        self._beginning = RUNS.insert(self._run, [call])
+        self._beginning = CALLS.insert(self._run, [call])
         self._write([*self._beginning, *self._new_state()])
         self._beginning = []
         self._tidy()

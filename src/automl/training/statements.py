@@ -51,9 +51,10 @@ class Table:
         return text, tuple(chain(*((run, *values(row)) for row in rows)))
 
 
-RUNS = Table("madlib.automl_runs")
+RUNS = Table("madlib.automl_runs")  # they show what the next two have
+CALLS = Table("madlib.automl_calls")
 STATES = Table("madlib.automl_states", ("n",))
-TRIALS = Table("madlib.automl_trials", ("mst_key",))  # they show what the next two have; nobody writes there
+TRIALS = Table("madlib.automl_trials", ("mst_key",))  # the same; nobody writes there
 CONFIGURATIONS = Table("madlib.automl_configurations", ("mst_key",))
 PROGRESS = Table("madlib.automl_trial_states", ("mst_key", "n"))
 METRICS = Table("madlib.automl_metrics", ("mst_key", "iteration"))
