@@ -323,7 +323,7 @@ def test_the_statements_of_a_record() -> None:
     assert list(zip(journal.written, journal.values, strict=True)) == [
         (
             inserted(
-                "runs",
+                "calls",
                 "run_id estimated_seconds estimated_bytes estimated_memory_mb"
                 " method params objective source_table model_output_table arguments inputs random_state threads"
                 " partitions",

@@ -52,7 +52,7 @@ STEPS = pytest.mark.parametrize("step", [47, pytest.param(7, marks=pytest.mark.s
 
 INSERTED = re.compile(r"INSERT INTO madlib\.automl_(\w+) \(([\w, ]+)\) SELECT \* FROM \(VALUES")
 KEYS = {
-    "runs": (), "states": ("n",), "configurations": ("mst_key",), "trial_states": ("mst_key", "n"),
+    "calls": (), "states": ("n",), "configurations": ("mst_key",), "trial_states": ("mst_key", "n"),
     "metrics": ("mst_key", "iteration"), "checkpoint_versions": ("mst_key", "visits", "part"),
 }  # fmt: skip
 Rows = dict[tuple[int, ...], dict[str, Any]]
@@ -69,7 +69,7 @@ def rows_of(columns: str, values: Sequence[Any]) -> Iterator[dict[str, Any]]:
 class Record:
     """The journal of one run: what its statements have written."""
 
-    runs: Rows = field(default_factory=dict)
+    calls: Rows = field(default_factory=dict)
     states: Rows = field(default_factory=dict)
     configurations: Rows = field(default_factory=dict)
     trial_states: Rows = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Record:
     @property
     def run(self) -> dict[str, Any]:
         """What the view of runs shows."""
-        return {**self.runs[()], **self.states[max(self.states)]}
+        return {**self.calls[()], **self.states[max(self.states)]}
 
     @property
     def trials(self) -> Rows:

@@ -179,7 +179,7 @@ def test_every_table_and_view_has_a_comment(db: Session) -> None:
         "SELECT relname AS name, obj_description(oid, 'pg_class') AS comment FROM pg_class"
         f" WHERE relnamespace = {MADLIB} AND relkind IN ('r', 'v')"
     )
-    assert len(relations) == 20
+    assert len(relations) == 22
     assert [relation.name for relation in relations if not relation.comment] == []
 
 
