@@ -78,7 +78,8 @@ def test_progress_is_told(raced: Searched) -> None:
 def test_the_best_is_selected_and_has_learnt(raced: Searched) -> None:
     best = "SELECT mst_key FROM made_info ORDER BY validation_loss_final, mst_key LIMIT 1"
     assert raced.db.value("SELECT mst_key FROM made_best") == raced.db.value(best)
-    assert raced.db.value("SELECT max(validation_metrics_final) FROM made_info") > 0.89  # 0.9 as a real of Greenplum is less
+    # As a real of Greenplum 0.9 is less.
+    assert round(raced.db.value("SELECT max(validation_metrics_final) FROM made_info"), 6) >= 0.9
 
 
 @pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.soak)])

@@ -180,12 +180,18 @@ def test_what_was_written_is_not_written_twice_where_the_answer_was_lost(db: Ses
     assert written == ["once"]
 
 
-def test_the_last_words_are_said_where_a_connection_is_deaf_and_a_new_one_takes_a_while(
-    db: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def box_and_table(db: Session) -> tuple[outbox.Outbox, Table]:
+    """An outbox of our own, and the table `noted` that it writes."""
     db.run("CREATE TABLE noted (run_id bigint, number integer PRIMARY KEY)")
     at = db.info
     box = outbox.Outbox(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test", lambda: None)
+    return box, Table(f"{db.value('SELECT current_schema()')}.noted", ("number",))
+
+
+def test_the_last_words_are_said_where_a_connection_is_deaf_and_a_new_one_takes_a_while(
+    db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, noted = box_and_table(db)
     transaction = Channel.transaction
 
     def deaf(channel: Channel, statements: Any) -> Any:
@@ -200,7 +206,7 @@ def test_the_last_words_are_said_where_a_connection_is_deaf_and_a_new_one_takes_
     monkeypatch.setattr(Channel, "transaction", deaf)
     monkeypatch.setattr(outbox, "logging_in", slow)
     begin = time.monotonic()
-    box.leave(Table(f"{db.value('SELECT current_schema()')}.noted", ("number",)).insert(7, [Noted(1)]), 2.0)
+    box.leave(noted.insert(7, [Noted(1)]), 2.0)
     assert time.monotonic() - begin < 2.2
     box.close()
     assert db.fetch("SELECT run_id, number FROM noted") == [(7, 1)]
@@ -209,10 +215,7 @@ def test_the_last_words_are_said_where_a_connection_is_deaf_and_a_new_one_takes_
 def test_the_last_words_go_where_the_answer_to_those_before_has_come_and_was_not_read(
     db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    db.run("CREATE TABLE noted (run_id bigint, number integer PRIMARY KEY)")
-    at = db.info
-    box = outbox.Outbox(Address(at.host, at.port, at.dbname, at.user, superuser=True, settings=""), "test", lambda: None)
-    noted = Table(f"{db.value('SELECT current_schema()')}.noted", ("number",))
+    box, noted = box_and_table(db)
     box.post(noted.insert(7, [Noted(1)]))
     assert waited(lambda: db.value("SELECT count(*) FROM noted") == 1, 10)  # while nobody listens
 

@@ -123,25 +123,18 @@ class Outbox:
         """
         end = time.monotonic() + seconds
         here = end - _OF_A_NEW_ONE * seconds
-        if self._is_free(here) and self._said(statements, here):
+        under_way, self._work = self._work, None
+        if under_way is not None:
+            _done(under_way, here)
+        idle = self._channel is not None and self._channel.idle
+        if idle and self._said(statements, here):
             return
         self._drop()  # what is on its way cannot be called back
         self._said(statements, end)
 
-    def _is_free(self, until: float) -> bool:
-        """Go on with what was posted until then; return whether the connection waits for nothing more."""
-        with suppress(Exception):  # what was posted is not what matters now
-            while self._work is not None and time.monotonic() < until:
-                self._go_on(until - time.monotonic())
-        self._work = None
-        return self._channel is not None and self._channel.idle
-
     def _said(self, statements: Sequence[Statement], until: float) -> bool:
         """Write statements in one transaction; return whether they were written by then."""
-        with suppress(psycopg.Error, TimeoutError):
-            run_through(self._kept(lambda channel: channel.transaction(statements)), _give_up_with_the_server, until)
-            return True
-        return False
+        return _done(self._kept(lambda channel: channel.transaction(statements)), until)
 
     def close(self) -> None:
         self._drop()
@@ -234,6 +227,14 @@ class Outbox:
 
     def _failure(self, why: str, sqlstate: str | None = None) -> OperatorError:
         return OperatorError(f"the record cannot be written: {why}", **({"sqlstate": sqlstate} if sqlstate else {}))
+
+
+def _done(work: Waiting[list[Row]], until: float) -> bool:
+    """Go on with something until then; return whether it has succeeded."""
+    with suppress(psycopg.Error, TimeoutError):
+        run_through(work, _give_up_with_the_server, until)
+        return True
+    return False
 
 
 def _give_up_with_the_server() -> None:
