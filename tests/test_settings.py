@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,7 +14,8 @@ from automl.database.settings import AS_WRITTEN, settings
 class Server:
     """Settings, as pg_settings tells them, and what was set."""
 
-    def __init__(self, boot: str, **now: str) -> None:
+    def __init__(self, boot: str, *, keeps_local_settings: bool = True, **now: str) -> None:
+        self.dialect = SimpleNamespace(keeps_local_settings=keeps_local_settings)
         self._rows = [{"name": name, "setting": value, "boot_val": boot} for name, value in now.items()]
         self.set: list[tuple[object, ...]] = []
 
@@ -39,4 +41,13 @@ def test_what_writes_the_same_is_left_alone(boot: str, name: str, now: str, want
     server = Server(boot, **{name: now})
     with settings(cast(Database, server), AS_WRITTEN):
         pass
-    assert server.set == ([] if wanted is None else [(name, wanted), (name, now)])
+    assert server.set == ([] if wanted is None else [(name, wanted, True), (name, now, True)])
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_what_the_transaction_does_not_hold_everywhere_is_held_by_the_session_and_put_back_after_an_error(local: bool) -> None:
+    server = Server("1", keeps_local_settings=local, DateStyle="German, DMY", lock_timeout="10")
+    with pytest.raises(ZeroDivisionError), settings(cast(Database, server), {**AS_WRITTEN, "lock_timeout": "0"}):
+        raise ZeroDivisionError
+    begun = [("DateStyle", "ISO", local), ("lock_timeout", "0", True)]
+    assert server.set == (begun if local else [*begun, ("DateStyle", "German, DMY", False)])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from keras_seg.protocol.sqlstates import DATATYPE_MISMATCH as DATATYPE_MISMATCH
+from keras_seg.protocol.sqlstates import DUPLICATE_COLUMN as DUPLICATE_COLUMN
 from keras_seg.protocol.sqlstates import DUPLICATE_FUNCTION as DUPLICATE_FUNCTION
 from keras_seg.protocol.sqlstates import DUPLICATE_OBJECT as DUPLICATE_OBJECT
 from keras_seg.protocol.sqlstates import DUPLICATE_TABLE as DUPLICATE_TABLE

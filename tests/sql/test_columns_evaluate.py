@@ -135,6 +135,16 @@ def test_classes_of_another_style_of_dates_are_the_same(db: Session) -> None:
         assert db.value("SELECT count(*) FROM customers c WHERE churn(c) IN (date '2020-01-02', date '2020-02-01')") == 8
 
 
+def test_a_session_keeps_its_style_of_dates(models: Session) -> None:
+    models.run("CREATE TABLE days AS SELECT id, date '2020-03-04' + id AS day FROM customers; SET DateStyle = 'SQL, DMY'")
+    models.run("CREATE TABLE unknown AS SELECT * FROM customers; UPDATE unknown SET churned = 'maybe'")
+    told = "SELECT DISTINCT day::text AS day FROM days ORDER BY 1 LIMIT 2"  # by processes that read for others, on segments
+    for end in (measures, lambda _: models.error_of("SELECT madlib.automl_evaluate('churn', 'unknown')")):
+        end(models)
+        assert [row.day for row in models.fetch(told)] == ["05/03/2020", "06/03/2020"]
+        assert models.value("SHOW DateStyle") == "SQL, DMY"
+
+
 def test_a_table_without_the_target_cannot_be_evaluated(models: Session) -> None:
     models.run("CREATE TABLE others AS SELECT id, age, plan, active FROM customers")
     models.run("CREATE TABLE unknown AS SELECT * FROM customers; UPDATE unknown SET churned = NULL")

@@ -15,10 +15,10 @@ from automl.columns.arguments import as_identifier
 from automl.columns.predicted import of_features, probabilities
 from automl.columns.rows import lost_function, row_type
 from automl.columns.table_model import FEATURES, TableModel
-from automl.database.catalog import Relation
+from automl.database.catalog import Relation, columns
 from automl.database.names import Name, dollars, literal, table_name
 from automl.database.session import Database
-from automl.errors import DUPLICATE_FUNCTION, INVALID_FUNCTION_DEFINITION, UNDEFINED_OBJECT, UsageError
+from automl.errors import DUPLICATE_COLUMN, DUPLICATE_FUNCTION, INVALID_FUNCTION_DEFINITION, UNDEFINED_OBJECT, UsageError
 
 PROB = "_prob"  # what the name of the second ends in
 BY = "by a model of madlib.automl_train"  # what the comment on each ends in
@@ -54,12 +54,16 @@ def require_free(db: Database, made: Mapping[Name, str | None], source: Relation
 
     Raises:
         UsageError: 42723 if a function of somebody else's takes these rows; 42P13 if one of an earlier model, whose tables are
-            gone, returns something else, which cannot be changed.
+            gone, returns something else, which cannot be changed; 42701 if the server takes it for a column of theirs.
     """
+    of_rows = () if db.dialect.functions_like_columns else columns(db, source)
     for name, result in made.items():
         rows = db.execute(_FUNCTION, name.table, name.schema, source.oid, result)
         call = f"{as_identifier(name)}({as_identifier(source.name)})"
         drop = f"Choose another name for the model, or DROP FUNCTION {call}."
+        if result is not None and name.table in of_rows:
+            problem = f'function {call} cannot be made on this server: table "{source.name}" has a column of that name'
+            raise UsageError("model", problem, hint="Choose another name for the model.", sqlstate=DUPLICATE_COLUMN)
         if rows and not (rows[0]["comment"] or "").endswith(BY):
             raise UsageError("model", f"function {call} exists already", hint=drop, sqlstate=DUPLICATE_FUNCTION)
         if rows and not rows[0]["same"]:

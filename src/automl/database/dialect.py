@@ -72,6 +72,9 @@ class Dialect(Protocol):
         append_only: the SQL that tells of the row `c` of pg_class whether its rows have no `xmin`.
         setting: the SQL of a setting by its name $1; of one that nobody has set NULL, or an error on a server of old.
         discard: statements that make a session what it was when it had logged in.
+        keeps_local_settings: whether each process of a statement has what SET LOCAL said before. Those that only read for
+            others are in no transaction of several statements, and have it no longer.
+        functions_like_columns: whether a function of a table's rows may have the name of one of its columns.
         planner: settings under which a function is called where the rows lie that are handed to it.
         segments_shown: a statement for people, which shows the segments.
     """
@@ -83,6 +86,8 @@ class Dialect(Protocol):
     append_only: str
     setting: str
     discard: tuple[str, ...]
+    keeps_local_settings: bool
+    functions_like_columns: bool
     planner: Mapping[str, str]
     segments_shown: str | None
 
@@ -147,6 +152,8 @@ class PostgreSQL:
     append_only = "false"
     setting = "pg_catalog.current_setting($1::text, true)"
     discard: tuple[str, ...] = ("DISCARD ALL",)
+    keeps_local_settings = True
+    functions_like_columns = True
     planner: Mapping[str, str] = {}
     segments_shown: str | None = None
 
@@ -194,6 +201,8 @@ class Greenplum6:
     append_only = "c.relstorage IN ('a', 'c')"
     setting = "pg_catalog.current_setting($1::text)"
     discard: tuple[str, ...] = ("RESET ALL", "DEALLOCATE ALL", "SELECT pg_catalog.pg_advisory_unlock_all()")
+    keeps_local_settings = False
+    functions_like_columns = False
     planner: Mapping[str, str] = {"optimizer": "off"}  # the planner of PostgreSQL, not Greenplum's own
     segments_shown: str | None = f"SELECT dbid, content, hostname FROM {_PRIMARY_SEGMENTS}"
 
@@ -271,6 +280,7 @@ class Greenplum7(Greenplum6):
     keyed = " USING heap"
     setting = PostgreSQL.setting
     append_only = _stored_by("ao_row", "ao_column")
+    functions_like_columns = True
 
     def keep(self, db: Session, extension: str) -> None:
         PostgreSQL().keep(db, extension)

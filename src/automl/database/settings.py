@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from automl.database.session import Database
@@ -74,15 +74,24 @@ def read_setting(db: Database, setting: Setting, default: int = 0) -> int:
 def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
     """Hold settings for some statements; those that are so already, or that this server does not know, are left alone.
 
-    After an error nothing needs to be put back: the rollback does it. A worker of a parallel plan may change no setting, so
-    what a server has by itself must do there.
+    After an error nothing needs to be put back: the rollback does it, except where processes of segments take no part in it.
+    A worker of a parallel plan may change no setting, so what a server has by itself must do there.
     """
     query = "SELECT name, setting, boot_val FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])"
     rows = db.execute(query, list(wanted))
     before = {row["name"]: row["setting"] for row in rows if not _is_so(row, wanted[row["name"]])}
     for name in before:
         _set(db, name, wanted[name])
-    yield
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # what went wrong is to be told
+            _put_back(db, {name: value for name, value in before.items() if not _is_local(db, name)})
+        raise
+    _put_back(db, before)
+
+
+def _put_back(db: Database, before: Mapping[str, str]) -> None:
     for name, value in before.items():
         _set(db, name, value)
 
@@ -108,4 +117,9 @@ def _current(db: Database, name: str) -> str:
 
 
 def _set(db: Database, name: str, value: str) -> None:
-    db.execute("SELECT pg_catalog.set_config($1::text, $2::text, true)", name, value)
+    db.execute("SELECT pg_catalog.set_config($1::text, $2::text, $3::boolean)", name, value, _is_local(db, name))
+
+
+def _is_local(db: Database, name: str) -> bool:
+    """Return whether a setting is held by the transaction, and not by the session."""
+    return name not in AS_WRITTEN or db.dialect.keeps_local_settings
