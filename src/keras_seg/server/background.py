@@ -42,10 +42,12 @@ class Background(Generic[Answer]):
         """Wait for the end and return what the work has come to, or raise what it has raised.
 
         Args:
-            interrupt: raises a cancellation that is pending; called all the while.
+            interrupt: raises a cancellation that is pending; called all the while, and once at least.
         """
-        while self._thread.is_alive():
+        alive = True
+        while alive:
             self._thread.join(_POLL)
+            alive = self._thread.is_alive()
             interrupt()
         if self._problem is not None:
             raise self._problem
