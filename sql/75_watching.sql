@@ -82,13 +82,15 @@ AS $$
 DECLARE
     run CONSTANT bigint := madlib.automl_shown_run($1);
     most CONSTANT integer := CASE WHEN $2 IS NULL THEN 2147483647 ELSE greatest($2, 0) END;
-    ended CONSTANT boolean := NOT coalesce(
-        (SELECT r.alive OR r.status = 'running' AND pg_is_in_recovery() FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
-    sign CONSTANT integer := (SELECT CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END
-        FROM madlib.automl_runs r WHERE r.run_id = run);
-    delivered CONSTANT boolean := coalesce((SELECT r.status = 'stopped' FROM madlib.automl_runs r WHERE r.run_id = run), FALSE);
-    leaders integer[] := (SELECT s.ranking FROM madlib.automl_standings s WHERE s.run_id = run);
+    ended boolean;
+    sign integer;
+    delivered boolean;
+    leaders integer[];
 BEGIN
+    SELECT NOT coalesce(r.alive OR r.status = 'running' AND pg_is_in_recovery(), FALSE),
+        CASE WHEN r.objective LIKE 'max:%' THEN -1 ELSE 1 END, coalesce(r.status = 'stopped', FALSE), s.ranking
+    INTO ended, sign, delivered, leaders
+    FROM madlib.automl_runs r LEFT JOIN madlib.automl_standings s ON s.run_id = r.run_id WHERE r.run_id = run;
     IF leaders IS NULL OR most > cardinality(leaders) AND cardinality(leaders) >= 100 THEN
         leaders := ARRAY(SELECT t.mst_key
             FROM (
