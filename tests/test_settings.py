@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,8 +15,8 @@ from automl.database.settings import AS_WRITTEN, settings
 class Server:
     """Settings, as pg_settings tells them, and what was set."""
 
-    def __init__(self, boot: str, *, keeps_local_settings: bool = True, **now: str) -> None:
-        self.dialect = SimpleNamespace(keeps_local_settings=keeps_local_settings)
+    def __init__(self, boot: str, now: Mapping[str, str], *, keeps_local_settings: bool = True) -> None:
+        self.dialect = SimpleNamespace(keeps_local_settings=keeps_local_settings, hidden_settings=())
         self._rows = [{"name": name, "setting": value, "boot_val": boot} for name, value in now.items()]
         self.set: list[tuple[object, ...]] = []
 
@@ -38,7 +39,7 @@ class Server:
     ],
 )
 def test_what_writes_the_same_is_left_alone(boot: str, name: str, now: str, wanted: str | None) -> None:
-    server = Server(boot, **{name: now})
+    server = Server(boot, {name: now})
     with settings(cast(Database, server), AS_WRITTEN):
         pass
     assert server.set == ([] if wanted is None else [(name, wanted, True), (name, now, True)])
@@ -46,7 +47,7 @@ def test_what_writes_the_same_is_left_alone(boot: str, name: str, now: str, want
 
 @pytest.mark.parametrize("local", [True, False])
 def test_what_the_transaction_does_not_hold_everywhere_is_held_by_the_session_and_put_back_after_an_error(local: bool) -> None:
-    server = Server("1", keeps_local_settings=local, DateStyle="German, DMY", lock_timeout="10")
+    server = Server("1", {"DateStyle": "German, DMY", "lock_timeout": "10"}, keeps_local_settings=local)
     with pytest.raises(ZeroDivisionError), settings(cast(Database, server), {**AS_WRITTEN, "lock_timeout": "0"}):
         raise ZeroDivisionError
     begun = [("DateStyle", "ISO", local), ("lock_timeout", "0", True)]

@@ -442,17 +442,23 @@ def test_fractions_that_are_categories_are_the_same_whatever_digits_a_session_sh
 
 
 def test_all_rows_are_looked_at_twice(db: Session) -> None:
-    numbered(db, "CASE WHEN i % 6 > 0 THEN i % 3 END AS z", 120)
-    counting = "BEGIN PERFORM nextval('looks'); RETURN QUERY SELECT * FROM t; END"
-    db.run(f"CREATE SEQUENCE looks; CREATE FUNCTION counted() RETURNS SETOF t LANGUAGE plpgsql AS $${counting}$$")
-    db.run("CREATE VIEW v AS SELECT * FROM counted()")
-    looks = "SELECT last_value FROM looks"
+    numbered(db, "i, CASE WHEN i % 6 > 0 THEN i % 3 END AS z", 120)
+    counting = "BEGIN IF i = 1 THEN RAISE INFO 'a look'; END IF; RETURN true; END"  # each row is on a segment of its own
+    db.run(f"CREATE FUNCTION counted(i integer) RETURNS boolean LANGUAGE plpgsql AS $${counting}$$")
+    db.run("CREATE VIEW v AS SELECT * FROM t WHERE counted(i)")
+
+    def looks() -> int:
+        return sum("a look" in notice for notice in db.notices)
+
+    db.notices.clear()
     steps = script(db, "v", "m", "z")
-    assert db.value(looks) == 2, "one row, to see whether there is any, and all"
+    # One row, to see whether there is any, and all. On segments the one may be another.
+    assert looks() in (range(1, 3) if db.is_greenplum else [2])
+    db.notices.clear()
     for name, sql in steps:
         if name in ("settings", "features", "rows"):
             db.run(sql)
-    assert db.value(looks) == 3
+    assert looks() == 1
     assert db.value("SELECT count(*) FROM m_rows") == 100
 
 

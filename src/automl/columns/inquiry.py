@@ -94,10 +94,9 @@ def _reading(column: SourceColumn, zone: str) -> Reading:
 # --- the statement ------------------------------------------------------------------------------------------------------
 
 
-def statement(asked: Inquiry) -> str:
-    """Return the statement."""
-    split, target = asked.splitting, asked.source.target
-    order = split.order or "NULL::text"
+def rows_read(asked: Inquiry) -> str:
+    """Return the query of what is made of each row, which reads the table."""
+    target = asked.source.target
     fractions = target.kind is Kind.NUMBER and target.type.name in (*FLOATS, "numeric", "money")
     made = {
         "y": "''::text" if fractions else _text(target),
@@ -108,9 +107,22 @@ def statement(asked: Inquiry) -> str:
     }
     # Rows that do not count are there to be counted: nothing is made of them, which may be most of the table.
     read = {name: f"CASE WHEN {asked.usable} THEN {sql} END" for name, sql in made.items()}
+    columns = ", ".join(f"{sql} AS {name}" for name, sql in read.items())
+    return (
+        f"SELECT {asked.splitting.reads}, ({asked.usable}) IS TRUE AS usable, {columns} FROM {asked.source.relation.sql} AS r"
+    )
+
+
+def statement(asked: Inquiry, source: str | None = None) -> str:
+    """Return the statement.
+
+    Args:
+        source: the query of `rows_read`, or of where its rows are kept.
+    """
+    split = asked.splitting
+    order = split.order or "NULL::text"
     return f"""WITH source AS (
-    SELECT {split.reads}, ({asked.usable}) IS TRUE AS usable, {", ".join(f"{sql} AS {name}" for name, sql in read.items())}
-    FROM {asked.source.relation.sql} AS r
+    {source or rows_read(asked)}
 ), classes AS (
     SELECT y, count(*) AS n FROM source WHERE usable GROUP BY y
 ), cut AS (

@@ -9,13 +9,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.columns.inquiry import Inquiry, statement
+from automl.columns.inquiry import Inquiry, rows_read, statement
 from automl.columns.source import SourceColumn
 from automl.columns.splitting import Cut, Part
+from automl.database import catalog
+from automl.database.names import Name, quoted
 from automl.database.session import Database, Row
 from automl.database.settings import AS_WRITTEN, settings
 
-QUICKLY = {"jit": "off", "work_mem": "65536"}  # for statements that go through all rows once; kB
+# For statements that go through all rows once. What WITH names is computed once, also on Greenplum; work_mem is in kB.
+QUICKLY = {"jit": "off", "work_mem": "65536", "gp_cte_sharing": "on"}
+_READ = "keras_automl_read"  # the temporary table of what is made of rows
 _HEADER = 20  # bytes of an array as it is sent, before its elements
 
 Floats = NDArray[np.float64]
@@ -115,11 +119,20 @@ class Statistics:
 def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
     with settings(db, {**AS_WRITTEN, **db.dialect.planner, **QUICKLY}):
-        rows = db.execute(statement(asked))
+        rows = _asked_of_segments(db, asked) if db.dialect.segmented else db.execute(statement(asked))
     by_kind: dict[str, list[Row]] = {}
     for row in rows:
         by_kind.setdefault(row["what"], []).append(row)
     return _statistics(asked, by_kind)
+
+
+def _asked_of_segments(db: Database, asked: Inquiry) -> list[Row]:
+    """Ask a table whose rows lie on segments: what is made of them is kept, as each part of a plan would read them again."""
+    kept = Name(catalog.temporary(db, "source_table", _READ), "pg_temp")
+    db.execute(f"CREATE TEMPORARY TABLE {quoted(_READ)} AS {rows_read(asked)}{db.dialect.distributed_by()}")
+    rows = db.execute(statement(asked, f"SELECT * FROM {kept.sql}"))
+    db.execute(f"DROP TABLE {kept.sql}")
+    return rows
 
 
 def _statistics(asked: Inquiry, found: Mapping[str, Sequence[Row]]) -> Statistics:

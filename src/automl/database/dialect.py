@@ -74,6 +74,7 @@ class Dialect(Protocol):
         discard: statements that make a session what it was when it had logged in.
         keeps_local_settings: whether each process of a statement has what SET LOCAL said before. Those that only read for
             others are in no transaction of several statements, and have it no longer.
+        hidden_settings: those that pg_settings does not show.
         functions_like_columns: whether a function of a table's rows may have the name of one of its columns.
         planner: settings under which a function is called where the rows lie that are handed to it.
         segments_shown: a statement for people, which shows the segments.
@@ -87,6 +88,7 @@ class Dialect(Protocol):
     setting: str
     discard: tuple[str, ...]
     keeps_local_settings: bool
+    hidden_settings: tuple[str, ...]
     functions_like_columns: bool
     planner: Mapping[str, str]
     segments_shown: str | None
@@ -153,6 +155,7 @@ class PostgreSQL:
     setting = "pg_catalog.current_setting($1::text, true)"
     discard: tuple[str, ...] = ("DISCARD ALL",)
     keeps_local_settings = True
+    hidden_settings: tuple[str, ...] = ()
     functions_like_columns = True
     planner: Mapping[str, str] = {}
     segments_shown: str | None = None
@@ -202,6 +205,7 @@ class Greenplum6:
     setting = "pg_catalog.current_setting($1::text)"
     discard: tuple[str, ...] = ("RESET ALL", "DEALLOCATE ALL", "SELECT pg_catalog.pg_advisory_unlock_all()")
     keeps_local_settings = False
+    hidden_settings: tuple[str, ...] = ("gp_cte_sharing",)
     functions_like_columns = False
     planner: Mapping[str, str] = {"optimizer": "off"}  # the planner of PostgreSQL, not Greenplum's own
     segments_shown: str | None = f"SELECT dbid, content, hostname FROM {_PRIMARY_SEGMENTS}"

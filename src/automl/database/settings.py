@@ -70,6 +70,12 @@ def read_setting(db: Database, setting: Setting, default: int = 0) -> int:
     return int(text) * setting.unit
 
 
+_NOW = (
+    "SELECT name, setting, boot_val FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])"
+    " UNION ALL SELECT h.name, pg_catalog.current_setting(h.name), NULL FROM pg_catalog.unnest($2::text[]) AS h(name)"
+)
+
+
 @contextmanager
 def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
     """Hold settings for some statements; those that are so already, or that this server does not know, are left alone.
@@ -77,8 +83,7 @@ def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
     After an error nothing needs to be put back: the rollback does it, except where processes of segments take no part in it.
     A worker of a parallel plan may change no setting, so what a server has by itself must do there.
     """
-    query = "SELECT name, setting, boot_val FROM pg_catalog.pg_settings WHERE name = ANY ($1::text[])"
-    rows = db.execute(query, list(wanted))
+    rows = db.execute(_NOW, list(wanted), [name for name in wanted if name in db.dialect.hidden_settings])
     before = {row["name"]: row["setting"] for row in rows if not _is_so(row, wanted[row["name"]])}
     for name in before:
         _set(db, name, wanted[name])
