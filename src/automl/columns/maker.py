@@ -21,7 +21,7 @@ from automl.columns.statistics import QUICKLY
 from automl.database.catalog import Relation
 from automl.database.session import CallerDatabase
 from automl.database.settings import AS_WRITTEN, PARTITIONS, SESSIONS, read_setting, settings
-from automl.database.transaction import has_written, keeps_its_snapshot
+from automl.database.transaction import keeps_its_snapshot
 from automl.errors import EXTERNAL_ROUTINE_EXCEPTION, AutomlError
 from keras_seg.server.failure import without_class
 
@@ -106,9 +106,13 @@ class SessionMaker:
 
 
 @contextmanager
-def open_maker(db: CallerDatabase, source: Relation) -> Iterator[Maker]:
-    """Open the session that makes tables of the rows of a table, and close it whatever happens."""
-    maker = _session(db, source)
+def open_maker(db: CallerDatabase, source: Relation, *, written: bool) -> Iterator[Maker]:
+    """Open the session that makes tables of the rows of a table, and close it whatever happens.
+
+    Args:
+        written: whether the caller's transaction had changed a table when this call began, which others do not see.
+    """
+    maker = None if written else _session(db, source)
     if maker is None:
         yield CallerMaker(db)
         return
@@ -125,7 +129,7 @@ def _session(db: CallerDatabase, source: Relation) -> SessionMaker | None:
     temporary = (source.name.schema or "").startswith("pg_temp")
     queue = db.dialect.queue(db)
     alone = read_setting(db, SESSIONS, 1) == 0 or (queue is not None and queue.statements == 1)
-    if temporary or alone or has_written(db) or keeps_its_snapshot(db):
+    if temporary or alone or keeps_its_snapshot(db):
         return None
     try:
         return SessionMaker(db, own_address(db))

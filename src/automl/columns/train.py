@@ -25,6 +25,7 @@ from automl.columns.treatments import Treated, treat
 from automl.database import catalog
 from automl.database.names import Name, as_typed, literal
 from automl.database.session import CallerDatabase
+from automl.database.transaction import has_written
 from automl.errors import DUPLICATE_TABLE, UsageError
 from automl.training import run
 from automl.training.readable import require_readable
@@ -36,6 +37,7 @@ _ARGUMENT = "independent_varname"
 
 def automl_train(db: CallerDatabase, *arguments: object) -> list[Line]:
     """Make a model of a table, and return ten lines about it; or the statements that would make it."""
+    written = has_written(db)
     asked = parse(db, Arguments(*arguments))  # type: ignore[arg-type]  # SQL has checked their types
     require_possible(asked.source.target)
     plan = planned(db, asked)
@@ -44,7 +46,7 @@ def automl_train(db: CallerDatabase, *arguments: object) -> list[Line]:
     if asked.dry_run:
         return [answer.line(step.name, step.sql) for step in script.script(plan, searched)]
     _require_free(db, plan)
-    with open_maker(db, asked.source.relation) as maker:
+    with open_maker(db, asked.source.relation, written=written) as maker:
         return list(_Training(db, plan, maker).lines())
 
 
