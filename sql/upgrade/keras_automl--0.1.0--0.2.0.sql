@@ -453,8 +453,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found CONSTANT bigint := CASE WHEN $1 IS NULL
-        THEN (SELECT r.run_id FROM madlib.automl_runs r ORDER BY r.run_id DESC LIMIT 1)
-        ELSE (SELECT r.run_id FROM madlib.automl_runs r WHERE r.run_id = $1) END;
+        THEN (SELECT r.run_id FROM madlib.automl_calls r ORDER BY r.run_id DESC LIMIT 1)
+        ELSE (SELECT r.run_id FROM madlib.automl_calls r WHERE r.run_id = $1) END;
 BEGIN
     IF found IS NULL AND $1 IS NOT NULL THEN
         RAISE EXCEPTION 'run_id: must be the number of one of your runs, got %', $1 USING ERRCODE = 'invalid_parameter_value',
