@@ -115,7 +115,8 @@ def kill_the_postmaster(server: OwnServer, watcher: Session, caller: int) -> Non
 
 
 Fault = Callable[[OwnServer, Session, int], None]
-FAULTS: list[Fault] = [kill_a_session, stop_at_once, kill_the_postmaster]
+FAULTS: list[Fault] = [kill_a_session, kill_the_postmaster]
+LONG_FAULTS: list[Fault] = [kill_the_caller, stop_at_once]  # make soak has them too
 
 
 # --- a run that goes from fault to fault --------------------------------------------------------------------------------
@@ -166,7 +167,7 @@ def journey() -> Journey:
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(kill_the_caller, marks=pytest.mark.soak), *FAULTS], ids=lambda fault: fault.__name__
+    "fault", [*(pytest.param(each, marks=pytest.mark.soak) for each in LONG_FAULTS), *FAULTS], ids=lambda fault: fault.__name__
 )
 def test_whatever_ends_a_run_nothing_of_it_is_left_and_it_can_go_on(
     mended: OwnServer, undisturbed: dict[str, object], journey: Journey, fault: Fault
