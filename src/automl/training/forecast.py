@@ -88,6 +88,7 @@ class Forecast:
         iterations: that are made, all together.
         weights: bytes of those that are delivered.
         states: bytes of those that visits leave.
+        single: bytes of those that visits would leave if each made one stop, as it does where stops turn out to take long.
         settled: bytes of those of them that no other of the same trial follows before they can be written.
         latest: bytes of the last state of each trial.
         ended: whether a budget has ended it.
@@ -99,6 +100,7 @@ class Forecast:
     iterations: float = 0
     weights: float = 0.0
     states: float = 0.0
+    single: float = 0.0
     settled: float = 0.0
     latest: float = 0.0
     ended: bool = False
@@ -118,6 +120,7 @@ class Forecast:
             iterations=factor * self.iterations,
             weights=growth * self.weights,
             states=factor * self.states,
+            single=factor * self.single,
             settled=factor * self.settled,
             latest=growth * self.latest,
         )
@@ -235,15 +238,17 @@ class Rehearsal:
         part.seconds += seconds
         self._found.iterations += sum(isinstance(stop, TrainingStop) and stop.last for stop in visit.stops)
         if visit.trains:
-            self._leave(visit.trial)
+            self._leave(visit)
         if self._hopper.arrived(session, seconds):
             # A made-up loss that has nothing to do with the number, whose order may be that of the brackets.
             self._end(visit.trial, float(zlib.crc32(str(visit.trial).encode())))
 
-    def _leave(self, trial: int) -> None:
+    def _leave(self, visit: Visit) -> None:
         """Count the state that a visit has left."""
+        trial = visit.trial
         size, moment = self._cost_of(self._trials[trial]).state, int(self._found.seconds / INTERVAL)
         self._found.states += size
+        self._found.single += size * visit.training_stops
         if self._left.get(trial) != moment:
             self._left[trial] = moment
             self._found.settled += size

@@ -48,10 +48,10 @@ class Writing:
         return found.latest if found.ended else 0.0
 
     def at_most(self, found: Forecast) -> float:
-        """Return what it writes at most: each state once."""
+        """Return what it writes at most: each state once, after each stop."""
         if found.latest > self.memory:
-            return found.states
-        return min(found.states, self._allowed(found) + 2 * TOGETHER + self.at_least(found))
+            return found.single
+        return min(found.single, self._allowed(found) + 2 * TOGETHER + self.at_least(found))
 
     def _allowed(self, found: Forecast) -> float:
         return self.hourly * (SAVED_UP + found.seconds / 3600)
