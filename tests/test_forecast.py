@@ -65,6 +65,7 @@ def test_a_state_that_another_one_follows_at_once_is_not_written() -> None:
     plan = ListPlan(LISTED[:1], 10)  # 20 stops of 30 ms, each a visit, or two of them
     request = request_of(plan, None, 2**20)
     found = Rehearsal(request, ALONE, lambda trial: replace(SECOND, batch=0.03), rows=8).forecast()
+    assert found.single == found.states  # a visit makes one stop here
     assert (found.states, found.settled) == (200, 40)  # within 0.6 seconds: before 0.2, 0.4 and 0.6, and then
 
 
@@ -164,16 +165,16 @@ MB = 2**20
 @pytest.mark.parametrize(
     ("states", "latest", "ended", "figures"),
     [
-        (0.5 * MB, 0.25 * MB, False, (0.0, 0.25, 0.5)),
+        (0.5 * MB, 0.25 * MB, False, (0.0, 0.25, 1.0)),
         (900 * MB, 1.0 * MB, False, (0.0, 15.0, 23.0)),  # a tenth of an hour's, and what was saved up
         (900 * MB, 4.0 * MB, True, (4.0, 15.0, 27.0)),
-        (900 * MB, 400.0 * MB, False, (0.0, 675.0, 900.0)),  # memory holds a fourth of them
-        (900 * MB, 400.0 * MB, True, (400.0, 675.0, 900.0)),
+        (900 * MB, 400.0 * MB, False, (0.0, 675.0, 1800.0)),  # memory holds a fourth of them
+        (900 * MB, 400.0 * MB, True, (400.0, 675.0, 1800.0)),
     ],
 )
 def test_what_is_written_of_states(states: float, latest: float, ended: bool, figures: tuple[float, ...]) -> None:
     writing = Writing(hourly=100 * MB, memory=100 * MB)
-    found = Forecast(seconds=360.0, states=states, settled=states / 2, latest=latest, ended=ended)
+    found = Forecast(seconds=360.0, states=states, single=2 * states, settled=states / 2, latest=latest, ended=ended)
     each = (writing.at_least(found), writing.likely(found), writing.at_most(found))
     assert [value / MB for value in each] == pytest.approx(figures)
 
@@ -190,7 +191,7 @@ def test_a_session_takes_what_one_program_does_up_to_all_of_them() -> None:
 def test_the_rows_have_a_range_for_each_figure() -> None:
     place = (("i", 0),)
     fast, middle, slow = (
-        Forecast({place: Part(6, 2, 24, seconds)}, seconds / 2, 6, 12, weights, 5.0, 5.0, latest=2.0, ended=True)
+        Forecast({place: Part(6, 2, 24, seconds)}, seconds / 2, 6, 12, weights, 5.0, 5.0, 5.0, latest=2.0, ended=True)
         for seconds, weights in ((30.0, 9.0), (40.0, 8.0), (50.0, 7.0))
     )
     plan = PlanRows(10.0, fast, middle, slow, 2, Writing(0, 100), Memory(500, [took(560, 60)], 1, 0))
