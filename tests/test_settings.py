@@ -52,3 +52,16 @@ def test_what_the_transaction_does_not_hold_everywhere_is_held_by_the_session_an
         raise ZeroDivisionError
     begun = [("DateStyle", "ISO", local), ("lock_timeout", "0", True)]
     assert server.set == (begun if local else [*begun, ("DateStyle", "German, DMY", False)])
+
+
+def test_a_cancellation_between_two_settings_puts_the_first_one_back() -> None:
+    class Cancelled(Server):
+        def execute(self, sql: str, *values: object) -> list[dict[str, Any]]:
+            if values == ("bytea_output", "hex", False):
+                raise KeyboardInterrupt
+            return super().execute(sql, *values)
+
+    server = Cancelled("1", {"DateStyle": "German, DMY", "bytea_output": "escape"}, keeps_local_settings=False)
+    with pytest.raises(KeyboardInterrupt), settings(cast(Database, server), AS_WRITTEN):
+        pytest.fail("nothing is done under half of the settings")
+    assert server.set[:2] == [("DateStyle", "ISO", False), ("DateStyle", "German, DMY", False)]

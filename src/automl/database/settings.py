@@ -85,9 +85,9 @@ def settings(db: Database, wanted: Mapping[str, str]) -> Iterator[None]:
     """
     rows = db.execute(_NOW, list(wanted), [name for name in wanted if name in db.dialect.hidden_settings])
     before = {row["name"]: row["setting"] for row in rows if not _is_so(row, wanted[row["name"]])}
-    for name in before:
-        _set(db, name, wanted[name])
     try:
+        for name in before:
+            _set(db, name, wanted[name])
         yield
     except BaseException:
         with suppress(Exception):  # what went wrong is to be told
