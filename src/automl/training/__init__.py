@@ -11,6 +11,7 @@ In reading order:
     repeat         a run that is made once more, and compared
     planning       what a search would run, and what it would take
     forecast       going through a plan on sessions that are numbers
+    writings       what its record would write of states
     timing         what visits take, measured
     plan_rows      what is told of both, each figure with its range
     estimates      what was planned of a call, for its record

@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 import zlib
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -19,26 +20,36 @@ from automl.cluster.hopper import Hopper, Visit
 from automl.search.budgets import Decisions, Reason
 from automl.search.retirement import Retired
 from automl.search.scheduler import OpenEnded, Place, Scheduler, Step, Task, Turn
+from automl.search.steering import Keep
 from automl.training import trials
 from automl.training.decided import limits_of
-from automl.training.record import INTERVAL
 from automl.training.request import Request
 from automl.training.trials import Trial
-from keras_seg.protocol.orders import TrainingStop
+from automl.training.writings import Writings
+from keras_seg.protocol.orders import EvaluationStop, Stop, TrainingStop
 
 MOST_VISITS = 20_000  # that are gone through; what is left is taken to be like them
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a program takes: seconds for the first visit of a session beside, for each visit, batch, row and evaluation stop;
-    bytes of the state that a visit leaves, and of the weights in it."""
+    """What a program takes.
+
+    Attributes:
+        compiling, tracing: seconds beside of a session's first visit, and of its first one that evaluates.
+        visit, batch, row, evaluation: seconds of each visit, batch, row, and evaluation stop.
+        beginning: seconds beside of a trial's first visit.
+        state: bytes that a visit leaves.
+        weights: bytes of them that are weights.
+    """
 
     compiling: float
+    tracing: float
     visit: float
     batch: float
     row: float
     evaluation: float
+    beginning: float = 0.0
     state: int = 0
     weights: int = 0
 
@@ -89,7 +100,7 @@ class Forecast:
         weights: bytes of those that are delivered.
         states: bytes of those that visits leave.
         single: bytes of those that visits would leave if each made one stop, as it does where stops turn out to take long.
-        settled: bytes of those of them that no other of the same trial follows before they can be written.
+        written: bytes of those that the record writes.
         latest: bytes of the last state of each trial.
         ended: whether a budget has ended it.
     """
@@ -101,7 +112,7 @@ class Forecast:
     weights: float = 0.0
     states: float = 0.0
     single: float = 0.0
-    settled: float = 0.0
+    written: float = 0.0
     latest: float = 0.0
     ended: bool = False
 
@@ -121,7 +132,7 @@ class Forecast:
             weights=growth * self.weights,
             states=factor * self.states,
             single=factor * self.single,
-            settled=factor * self.settled,
+            written=factor * self.written,
             latest=growth * self.latest,
         )
 
@@ -133,6 +144,7 @@ class Rehearsal:
         reaches: of each session, as a cluster has them.
         cost_of: gives what a trial costs.
         rows: of a partition of the training table.
+        writings: of the record.
         most: visits that are gone through; what is left is taken to be like them.
     """
 
@@ -142,11 +154,14 @@ class Rehearsal:
         reaches: Sequence[frozenset[int] | None],
         cost_of: Callable[[Trial], Cost],
         rows: float,
+        writings: Writings,
         most: int = MOST_VISITS,
     ) -> None:
         self._request = request
         self._cost_of = cost_of
         self._rows = rows
+        self._writings = writings
+        self._keeps_best = request.steering.keep is Keep.BEST
         self._most = most
         self._scheduler: Scheduler = request.plan.scheduler()
         self._hopper = Hopper(trials.layout(request), reaches)
@@ -158,8 +173,8 @@ class Rehearsal:
         self._under_way: set[tuple[int, int]] = set()  # tasks that have begun
         self._iterations: dict[tuple[Hashable, int], int] = {}  # of each trial in each part
         self._counted: set[int] = set()  # trials about which something was decided
-        self._left: dict[int, int] = {}  # when each trial has left a state last
-        self._compiled: set[tuple[int, Hashable]] = set()
+        self._stops: Counter[int] = Counter()  # that each trial has trained
+        self._compiled: set[tuple[int, Hashable, type[Stop]]] = set()
         self._idle = set(range(len(reaches)))
         self._ahead: list[tuple[float, int, int, Visit, float]] = []
         self._found = Forecast()
@@ -214,9 +229,13 @@ class Rehearsal:
         self._take_part(self._tasks[visit.trial])
         cost = self._cost_of(trial)
         seconds = cost.of(trial, visit, self._rows)
-        if (session, trial.program) not in self._compiled:
-            self._compiled.add((session, trial.program))
-            seconds += cost.compiling
+        for seconds_of_first, kind in ((cost.compiling, TrainingStop), (cost.tracing, EvaluationStop)):
+            first = session, trial.program, kind
+            if first not in self._compiled and any(isinstance(stop, kind) for stop in visit.stops):
+                self._compiled.add(first)
+                seconds += seconds_of_first
+        if not self._stops[visit.trial]:
+            seconds += cost.beginning
         self._begun += 1
         self._idle.remove(session)
         heapq.heappush(self._ahead, (self._found.seconds + seconds, self._begun, session, visit, seconds))
@@ -239,23 +258,26 @@ class Rehearsal:
         self._found.iterations += sum(isinstance(stop, TrainingStop) and stop.last for stop in visit.stops)
         if visit.trains:
             self._leave(visit)
+        if self._keeps_best and isinstance(visit.stops[-1], EvaluationStop) and visit.stops[-1].last:
+            self._writings.keep(visit.trial, self._stops[visit.trial])  # losses fall, as long as nothing else is known
         if self._hopper.arrived(session, seconds):
             # A made-up loss that has nothing to do with the number, whose order may be that of the brackets.
             self._end(visit.trial, float(zlib.crc32(str(visit.trial).encode())))
+        self._writings.flush(self._found.seconds)
 
     def _leave(self, visit: Visit) -> None:
         """Count the state that a visit has left."""
-        trial = visit.trial
-        size, moment = self._cost_of(self._trials[trial]).state, int(self._found.seconds / INTERVAL)
+        size = self._cost_of(self._trials[visit.trial]).state
         self._found.states += size
         self._found.single += size * visit.training_stops
-        if self._left.get(trial) != moment:
-            self._left[trial] = moment
-            self._found.settled += size
+        self._stops[visit.trial] += visit.training_stops
+        self._writings.put(visit.trial, self._stops[visit.trial], size)
 
     def _end(self, trial: int, score: float) -> None:
         """Let a trial's task end, and follow what the scheduler says to that."""
         step = self._scheduler.report(trial, score)
+        if step.milestone is not None:
+            self._writings.flush(self._found.seconds, at_once=True)
         self._count(self._decisions.end(self._tasks[trial], score, step.tasks, self._horizon))
         self._follow(step)
         self._begin_others()
@@ -294,6 +316,9 @@ class Rehearsal:
         whole = not cut and self._decisions.complete and self._horizon is None
         found.ended = ended_by is not None and not whole
         found.trials = len(gone)
+        if found.ended:
+            self._writings.save()
+        found.written = self._writings.written
         found.latest = sum(self._cost_of(self._trials[each]).state for each in gone)
         found.weights = sum(self._cost_of(self._trials[each]).weights for each in (self._counted if found.ended else gone))
         factor, most = 1 / min(1.0, share), min(self._scheduler.count, self._limits.max_trials or math.inf)

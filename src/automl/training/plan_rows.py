@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.training.forecast import Forecast, Part
-from automl.training.record import INTERVAL
 from automl.training.states import SAVED_UP, TOGETHER
 from automl.training.timing import Measured
 
 _WRITING = 100 * 2**20  # bytes a second, of weights into a table
-_AT_ONCE = TOGETHER / INTERVAL  # bytes of states a second that a run writes at most
 _STARTING = 0.2  # how far what comes before training may be off, in relation to itself
 _COLUMNS = (
     *("trials", "iterations", "visits", "seconds", "at_least", "at_most"),
@@ -39,9 +37,7 @@ class Writing:
 
     def likely(self, found: Forecast) -> float:
         """Return the bytes that a search writes of its states."""
-        spilled = found.states * max(0.0, 1 - self.memory / max(1.0, found.latest))
-        written = min(found.settled, self._allowed(found), _AT_ONCE * found.seconds)
-        return max(spilled, written, self.at_least(found))
+        return max(self.at_least(found), min(found.written, self.at_most(found)))
 
     def at_least(self, found: Forecast) -> float:
         """Return what it writes in any case: one that a budget ends can go on with all its trials."""
@@ -81,7 +77,7 @@ class Memory:
     @property
     def at_least(self) -> int:
         """MB of one that has trained one program."""
-        return min(each.memory for each in self.found)
+        return min(each.alone for each in self.found)
 
     @property
     def at_most(self) -> int:

@@ -25,6 +25,7 @@ from automl.training.plan_rows import Memory, PlanRows, Writing
 from automl.training.request import Arguments, Request, session_needs
 from automl.training.timing import Measured, chosen, measured
 from automl.training.trials import Trial
+from automl.training.writings import Writings
 from keras_seg.protocol.hosts import Readiness
 
 _MB = 2**20
@@ -49,10 +50,10 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
         found = measured(cluster, request, chosen(some), rows, imported)
         reaches, durable = cluster.reaches, journal is not db
     keeping.automl_release(db)
-    fast, middle, slow = _forecasts(db, request, reaches, Costs(found), rows)
-    writing = Writing(read_setting(db, CHECKPOINT_BYTES), request.resources.memory) if durable else None
+    writing = Writing(read_setting(db, CHECKPOINT_BYTES), request.resources.memory)
+    fast, middle, slow = _forecasts(db, request, reaches, Costs(found), rows, writing)
     memory = Memory(imported, list(found.values()), len({each.program for each in some}), _cached(db, request))
-    plan = PlanRows(start, fast, middle, slow, len(reaches), writing, memory)
+    plan = PlanRows(start, fast, middle, slow, len(reaches), writing if durable else None, memory)
     call = estimates.digest_of(asdict(given), recording.digest(seen, request), len(reaches))
     estimates.keep(db, call, plan.seconds, plan.bytes, plan.memory_mb)
     return plan.rows
@@ -66,11 +67,17 @@ def _some(request: Request, drawn: Iterable[tuple[int, Configuration]]) -> list[
 
 
 def _forecasts(
-    db: CallerDatabase, request: Request, reaches: Sequence[frozenset[int] | None], costs: Costs, rows: int
+    db: CallerDatabase,
+    request: Request,
+    reaches: Sequence[frozenset[int] | None],
+    costs: Costs,
+    rows: int,
+    writing: Writing,
 ) -> tuple[Forecast, ...]:
     """Return what going through the plan comes to with the fastest visits that were measured, the middle and the slowest."""
     costs_of = (partial(costs.of, which=which) for which in ("least", "cost", "most"))
-    return tuple(db.away(Rehearsal(request, reaches, cost_of, rows).forecast) for cost_of in costs_of)
+    rehearsals = [Rehearsal(request, reaches, cost_of, rows, Writings(writing.memory, writing.hourly)) for cost_of in costs_of]
+    return tuple(db.away(each.forecast) for each in rehearsals)
 
 
 def _cached(db: CallerDatabase, request: Request) -> int:

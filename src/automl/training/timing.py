@@ -5,7 +5,8 @@ Where a whole visit takes long, some batches stand for all, so that measuring ta
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
@@ -35,14 +36,16 @@ class Measured:
     Attributes:
         cost: in the middle.
         least, most: of the visits that were made, in relation to that.
-        memory: MB of the session afterwards, at its largest.
-        grown: MB that the session has grown by.
+        memory: MB of the session afterwards, at its largest; it has other programs too.
+        alone: MB of it after the first visit.
+        grown: MB that it has grown by with that.
     """
 
     cost: Cost
     least: float
     most: float
     memory: int
+    alone: int
     grown: int = 0
 
 
@@ -75,33 +78,71 @@ def _extremes(found: Sequence[Trial]) -> list[Trial]:
     return ends[:1] if ends[0].fit.batch_size == ends[1].fit.batch_size else ends
 
 
+class _Measuring:
+    """A program that is being measured.
+
+    Attributes:
+        program: which one.
+        found: what was measured, at the end of its visits.
+    """
+
+    def __init__(self, program: object, asking: Asking) -> None:
+        self.program = program
+        self._asking = asking
+        self._work = next(asking)
+        self._begun = 0.0
+        self._grown: int | None = None
+        self.found: Measured | None = None
+
+    def begin(self) -> VisitWork:
+        """Return its next visit, which begins now."""
+        self._begun = time.monotonic()
+        return self._work
+
+    def take(self, outcome: Outcome, memory: int) -> int:
+        """Take what its visit has brought; return the MB of its session.
+
+        Args:
+            memory: MB that it had before.
+        """
+        try:
+            # What our side takes counts: no session has anything to do meanwhile, in a search as here.
+            self._work = self._asking.send(replace(outcome, seconds=time.monotonic() - self._begun))
+        except StopIteration as done:
+            self.found = replace(done.value, grown=self._grown)
+        now = max(memory, int(outcome.answer[0].memory_mb))
+        self._grown = now - memory if self._grown is None else self._grown
+        return now
+
+
 def measured(
     cluster: Cluster, request: Request, programs: Sequence[Sequence[Trial]], rows: int, imported: int
 ) -> dict[object, Measured]:
-    """Return what each program takes.
+    """Return what each program takes, where its session makes the visits of others in between, as it does in a search.
 
     Args:
         rows: of a partition of the training table.
         imported: MB of a session that has imported TensorFlow, and nothing more.
     """
-    waiting, under_way, found = list(programs), dict[int, tuple[object, Asking]](), dict[object, Measured]()
-    memory = dict.fromkeys(range(len(cluster.reaches)), imported)
-    while waiting or under_way:
+    waiting, found = deque(programs), dict[object, Measured]()
+    turns = [deque[_Measuring]() for _ in cluster.reaches]  # of each session's programs
+    memory = [imported for _ in cluster.reaches]
+    while waiting or any(turns):
         for session in cluster.idle():
-            if waiting and session not in under_way:
-                variants = waiting.pop(0)
-                asking = _ask(request, variants, rows, _partition(cluster, session))
-                under_way[session] = variants[0].program, asking
-                cluster.begin(session, Work(None, next(asking)))
+            mine = turns[session]
+            if waiting:
+                variants = waiting.popleft()
+                mine.appendleft(_Measuring(variants[0].program, _ask(request, variants, rows, _partition(cluster, session))))
+            if mine:
+                cluster.begin(session, Work(None, mine[0].begin()))
         for outcome in cluster.wait():
-            program, asking = under_way[outcome.session]
-            try:
-                cluster.begin(outcome.session, Work(None, asking.send(outcome)))
-            except StopIteration as done:
-                made: Measured = done.value
-                found[program] = replace(made, grown=max(0, made.memory - memory[outcome.session]))
-                memory[outcome.session] = made.memory
-                del under_way[outcome.session]
+            mine = turns[outcome.session]
+            one = mine.popleft()
+            memory[outcome.session] = one.take(outcome, memory[outcome.session])
+            if one.found is None:
+                mine.append(one)
+            else:
+                found[one.program] = one.found
     return found
 
 
@@ -112,8 +153,12 @@ def _partition(cluster: Cluster, session: int) -> int:
 
 def _ask(request: Request, variants: Sequence[Trial], rows: int, partition: int) -> Asking:
     """Make the visits of a program, one after the other on one session, and return what they took."""
-    first = yield _work(request, variants[0], None, partition, _BATCHES, evaluates=True)
-    report, state = _taken(first)
+    first = yield _work(request, variants[0], None, partition, _BATCHES, evaluates=False)
+    state = _taken(first)[1]
+    evaluated = yield _work(request, variants[0], state, partition, _BATCHES, evaluates=True)
+    _taken(evaluated)
+    new = yield _work(request, variants[0], None, partition, _BATCHES, evaluates=False)
+    beginning = new.seconds - _taken(new)[0].training_seconds
     times = []
     for trial in variants:
         batches = -(-rows // trial.fit.batch_size)
@@ -129,7 +174,8 @@ def _ask(request: Request, variants: Sequence[Trial], rows: int, partition: int)
             of_trial.evaluation.append(report.evaluation_seconds / max(1, len(request.datasets)))
             of_trial.beside.append(answer.seconds - report.training_seconds - report.evaluation_seconds)
         times.append(of_trial)
-    return _summed(first, times, state, report.memory_mb)
+    memory, alone = report.memory_mb, _taken(first)[0].memory_mb
+    return Measured(_summed(first, evaluated, beginning, times, state), *_spread(times), memory, alone)
 
 
 def _taken(outcome: Outcome) -> tuple[Any, bytes]:
@@ -159,8 +205,14 @@ def _work(
     return VisitWork(replace(order, fit=fit, tensorboard=None), state)
 
 
-def _summed(first: Outcome, times: Sequence[_Times], state: bytes, memory: int) -> Measured:
-    """Return what the visits of a program say of it: what a batch takes and what a row does, where there are two sizes."""
+def _summed(first: Outcome, evaluated: Outcome, beginning: float, times: Sequence[_Times], state: bytes) -> Cost:
+    """Return what the visits of a program say of it: what a batch takes and what a row does, where there are two sizes.
+
+    Args:
+        first: visit, which compiles.
+        evaluated: the first one with an evaluation, which compiles that.
+        beginning: seconds beside training of one that began a trial.
+    """
     small, large = times[0], times[-1]
     training, beside = median(small.training), median([each for one in times for each in one.beside])
     evaluation = median([each for one in times for each in one.evaluation])
@@ -171,11 +223,14 @@ def _summed(first: Outcome, times: Sequence[_Times], state: bytes, memory: int) 
         row = (training - batches * batch) / rows
     if not any(each for one in times for each in one.evaluation):
         evaluation = 0.4 * training  # a pass forward, of what takes a pass forward and one back
+    beginning = max(0.0, beginning - beside)
+    visit = beside + min(_BATCHES, batches) * (training / batches)
+    compiling = max(0.0, first.seconds - visit - beginning)
+    tracing = max(0.0, evaluated.seconds - visit - evaluation)
+    return Cost(compiling, tracing, beside, batch, row, evaluation, beginning, len(state), codec.weights_size(state))
+
+
+def _spread(times: Sequence[_Times]) -> tuple[float, float]:
+    """Return the fastest and the slowest training of a program, in relation to those in the middle."""
     relative = [each / median(one.training) for one in times for each in one.training if median(one.training)] or [1.0]
-    compiling = max(0.0, first.seconds - beside - min(_BATCHES, batches) * (training / batches) - evaluation)
-    return Measured(
-        Cost(compiling, beside, batch, row, evaluation, len(state), codec.weights_size(state)),
-        min(relative),
-        max(relative),
-        memory,
-    )
+    return min(relative), max(relative)
