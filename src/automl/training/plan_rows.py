@@ -13,10 +13,9 @@ from typing import Any
 
 from automl.training.forecast import Forecast, Part
 from automl.training.states import SAVED_UP, TOGETHER
-from automl.training.timing import Measured
+from automl.training.timing import ONCE, Measured
 
 _WRITING = 100 * 2**20  # bytes a second, of weights into a table
-_STARTING = 0.2  # how far what comes before training may be off, in relation to itself
 _COLUMNS = (
     *("trials", "iterations", "visits", "seconds", "at_least", "at_most"),
     *("bytes", "bytes_at_least", "bytes_at_most", "memory_mb", "memory_mb_at_least", "memory_mb_at_most"),
@@ -125,8 +124,8 @@ class PlanRows:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """A row for what comes before training, for each part, and for all."""
-        before = self._row("start", seconds=self.start, at_least=(1 - _STARTING) * self.start,
-                           at_most=(1 + _STARTING) * self.start)  # fmt: skip
+        before = self._row("start", seconds=self.start, at_least=(1 - ONCE) * self.start,
+                           at_most=(1 + ONCE) * self.start)  # fmt: skip
         return [before, *(self._row_of(place, part) for place, part in self.middle.parts.items()), self._whole]
 
     def _row(self, part: str, **values: object) -> dict[str, Any]:
@@ -154,8 +153,8 @@ class PlanRows:
             iterations=round(self.middle.iterations),
             visits=round(self.middle.visits),
             seconds=self.seconds,
-            at_least=self._seconds(self.fast, 1 - _STARTING),
-            at_most=self._seconds(self.slow, 1 + _STARTING),
+            at_least=self._seconds(self.fast, 1 - ONCE),
+            at_most=self._seconds(self.slow, 1 + ONCE),
             bytes=self.bytes,
             bytes_at_least=min(least, self.bytes),
             bytes_at_most=max(most, self.bytes),

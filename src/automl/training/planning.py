@@ -23,7 +23,7 @@ from automl.training.decided import limits_of
 from automl.training.forecast import Cost, Forecast, Rehearsal
 from automl.training.plan_rows import Memory, PlanRows, Writing
 from automl.training.request import Arguments, Request, session_needs
-from automl.training.timing import Measured, chosen, measured
+from automl.training.timing import ONCE, Measured, chosen, measured
 from automl.training.trials import Trial
 from automl.training.writings import Writings
 from keras_seg.protocol.hosts import Readiness
@@ -101,6 +101,13 @@ class Costs:
         found = self.measured(trial)
         if which == "cost":
             return found.cost
-        factor = getattr(found, which)
+        often, once = (found.least, 1 - ONCE) if which == "least" else (found.most, 1 + ONCE)
         cost = found.cost
-        return replace(cost, batch=factor * cost.batch, row=factor * cost.row, evaluation=factor * cost.evaluation)
+        return replace(
+            cost,
+            compiling=once * cost.compiling,
+            tracing=once * cost.tracing,
+            batch=often * cost.batch,
+            row=often * cost.row,
+            evaluation=often * cost.evaluation,
+        )

@@ -26,7 +26,8 @@ from keras_seg.protocol.orders import EvaluationStop, StateForm, TrainingStop
 MOST_PROGRAMS = 8  # that are measured: others are taken to be like those of the same architecture
 _BATCHES = 8  # of a visit that stands for a longer one
 _LONG = 1.0  # seconds: a visit that takes more is not made as a whole
-_TIMES = 3  # that a visit is made, after the first one, which compiles
+_TIMES = 3  # that a visit is made, after the first ones, which compile
+ONCE = 0.25  # how far what was measured once may be off, in relation to itself
 
 
 @dataclass(frozen=True)
