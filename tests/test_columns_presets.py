@@ -19,7 +19,7 @@ NUMBER = Layout(((0.0, 1.0),) * 9, 30, (12,), 1, False)
 @pytest.mark.parametrize("rows", [1, 150, 4_000, 43_000, 1_000_000])
 @pytest.mark.parametrize("preset", ["fast", "good", "best"])
 def test_the_engine_takes_what_a_search_is_called_with(preset: str, rows: int) -> None:
-    made = search_arguments(preset, LAYOUT, rows, 600, None, 7)
+    made = search_arguments(preset, LAYOUT, rows, 500, 600, None, 7)
     params, steering = find_method(made.automl_method).read(made.automl_params)
     assert steering.trial_patience is not None
     assert params.max_iterations > steering.trial_patience
@@ -37,17 +37,35 @@ def test_a_preset_that_there_is_none_of() -> None:
 
 @pytest.mark.parametrize("preset", ["fast", "good", "best"])
 def test_architectures_have_names_that_tell_them_apart(preset: str) -> None:
-    made = search_arguments(preset, LAYOUT, 4_000, 600, None, None).architectures
+    made = search_arguments(preset, LAYOUT, 4_000, 500, 600, None, None).architectures
     assert len({each.name for each in made}) == len({each.text for each in made}) == len(made)
 
 
 def test_small_tables_go_through_several_passes_in_an_iteration() -> None:
-    assert "'epochs': [10]" in search_arguments("good", LAYOUT, 150, 600, None, None).fit_params_grid
-    assert "'epochs': [2]" in search_arguments("good", LAYOUT, 4_000, 600, None, None).fit_params_grid
+    assert "'epochs': [10]" in search_arguments("good", LAYOUT, 150, 500, 600, None, None).fit_params_grid
+    assert "'epochs': [2]" in search_arguments("good", LAYOUT, 4_000, 500, 600, None, None).fit_params_grid
+
+
+@pytest.mark.parametrize(
+    ("validation", "loss"),
+    [
+        (15, "CategoricalCrossentropy(label_smoothing=0.054)"),
+        (1, "CategoricalCrossentropy(label_smoothing=0.328)"),
+        (150, "CategoricalCrossentropy(label_smoothing=0.002)"),
+        (200, "categorical_crossentropy"),
+        (5_000, "categorical_crossentropy"),
+    ],
+)
+def test_few_rows_to_choose_by_do_not_make_a_network_certain(validation: int, loss: str) -> None:
+    """Of iris' 15 all are told right by many networks, and the more certain one has the lower log loss, without end."""
+    made = search_arguments("fast", LAYOUT, 8 * validation, validation, 600, None, None)
+    assert made.compile_params_grid.startswith(f"{{'loss': ['{loss}'], ")
+    numbers = search_arguments("fast", NUMBER, 8 * validation, validation, 600, None, None)
+    assert numbers.compile_params_grid.startswith("{'loss': ['mean_squared_error'], ")
 
 
 def test_of_larger_tables_networks_have_fewer_members_and_iterations_go_through_a_part_of_the_rows() -> None:
-    small, larger, large = (search_arguments("good", LAYOUT, rows, 600, None, None) for rows in (4_000, 10_000, 1_000_000))
+    small, larger, large = (search_arguments("good", LAYOUT, rows, 500, 600, None, None) for rows in (4_000, 10_000, 1_000_000))
     assert [each.architectures[0].name for each in (small, larger, large)] == [
         "16 members, 2 x 256, dropout 0.1",
         "8 members, 2 x 256, dropout 0.1",
@@ -57,7 +75,7 @@ def test_of_larger_tables_networks_have_fewer_members_and_iterations_go_through_
 
 
 def test_what_is_over_of_the_budget_changes_only_the_end() -> None:
-    made, later = (search_arguments("good", LAYOUT, 4_000, 600, None, None, elapsed) for elapsed in (0.0, 40.0))
+    made, later = (search_arguments("good", LAYOUT, 4_000, 500, 600, None, None, elapsed) for elapsed in (0.0, 40.0))
     assert made.automl_params.endswith("max_time=540.0 s")
     assert later.automl_params == made.automl_params.replace("540", "500")
     assert (later.fit_params_grid, later.architectures) == (made.fit_params_grid, made.architectures)
@@ -86,14 +104,14 @@ def test_batch_sizes_grow_with_the_rows() -> None:
     ],
 )
 def test_what_is_ranked_by(objective: str | None, layout: Layout, loss: str, metric: str, ranked: str) -> None:
-    made = search_arguments("good", layout, 4_000, 600, objective, None)
+    made = search_arguments("good", layout, 4_000, 500, 600, objective, None)
     assert made.compile_params_grid.startswith(f"{{'loss': ['{loss}'], 'metrics': ['{metric}'], ")
     assert f", objective={ranked}, " in made.automl_params
 
 
 @pytest.mark.parametrize("objective", ["macro_f1", "AUC(curve='PR')", "training_accuracy"])
 def test_the_engine_takes_what_ranks(objective: str) -> None:
-    made = search_arguments("good", LAYOUT, 4_000, 600, objective, None)
+    made = search_arguments("good", LAYOUT, 4_000, 500, 600, objective, None)
     require_readable(
         SearchCall("t", "m", "n", "b", [1], made.compile_params_grid, made.fit_params_grid, made.automl_method,
                    made.automl_params, validation_table="v", metrics_compute_frequency=1)
@@ -112,6 +130,6 @@ def test_the_engine_takes_what_ranks(objective: str) -> None:
 )
 def test_what_cannot_rank(objective: str, layout: Layout, rest: str) -> None:
     with pytest.raises(UsageError) as caught:
-        search_arguments("good", layout, 4_000, 600, objective, None)
+        search_arguments("good", layout, 4_000, 500, 600, objective, None)
     assert caught.value.message.startswith("objective: must be loss, ")
     assert caught.value.message.endswith(rest)

@@ -33,7 +33,8 @@ _OTHER_NAMES: Mapping[bool, Mapping[str, str]] = {
     False: {"mse": LOSS, "mean_squared_error": LOSS, "root_mean_squared_error": LOSS},
 }
 # The loss, and a metric beside it.
-_USUAL = {True: ("categorical_crossentropy", "accuracy"), False: ("mean_squared_error", _ERROR)}
+OF_CLASSES = "categorical_crossentropy"
+_USUAL = {True: (OF_CLASSES, "accuracy"), False: ("mean_squared_error", _ERROR)}
 # Which values are better, and of which rows: max:validation_...
 _PREFIX = re.compile(r"((?:(?:min|max)\s*:\s*)?(?:(?:training|train|validation|val)_)?)(.*)", re.IGNORECASE | re.DOTALL)
 

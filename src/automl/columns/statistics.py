@@ -115,6 +115,11 @@ class Statistics:
         """How many rows are to train on."""
         return self.rows.get(Part.TRAIN, 0)
 
+    @property
+    def validation(self) -> int:
+        """How many rows are to choose by."""
+        return self.rows.get(Part.VALIDATION, 0)
+
 
 def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""

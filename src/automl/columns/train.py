@@ -119,7 +119,9 @@ def _search_arguments(plan: Plan, elapsed: float = 0.0) -> SearchArguments:
     """Return what is searched in the time that is left when so many seconds of it are over."""
     asked = plan.asked
     layout = plan.vector.layout(plan.target.outputs, classes=plan.target.classes is not None)
-    return search_arguments(asked.preset, layout, plan.found.train, asked.budget, asked.objective, asked.seed, elapsed)
+    return search_arguments(
+        asked.preset, layout, plan.found.train, plan.found.validation, asked.budget, asked.objective, asked.seed, elapsed
+    )
 
 
 def _require_free(db: CallerDatabase, plan: Plan) -> None:
