@@ -9,6 +9,7 @@ for 1,600 columns, and nobody else to say what lies where.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ _SAMPLE = "keras_automl_sample"
 _BEFORE = '"the row before"'
 _REPEATS, _MOST_REPEATS = 5, 1000
 _ROWS, _MOST_ROWS = 1000, 1_000_000
+_LOOK, _LONG = 1.0, 90.0  # seconds: after so many it is known how many it will take, and is said if these are more
 _FETCHED = 1000  # rows, which are objects of Python for a while
 Line = tuple[str, float, float | None, str]
 
@@ -146,8 +148,9 @@ def _features(db: CallerDatabase, rows: RowType, shifted: Collection[str]) -> np
 def _lines(db: CallerDatabase, model: TableModel, sample: Sample, repeats: int, generator: np.random.Generator) -> list[Line]:
     network = _Ready(db, model, sample.features.shape[1])
     before = _losses(model, sample.truth, network.outputs(sample.features))
-    lines = []
+    lines, pace = [], _Pace(db, len(model.features))
     for number, column in enumerate(model.features, 1):
+        pace.goes_on(number - 1)
         after = np.zeros_like(before)
         for _ in range(repeats if (sample.columns == number).any() else 0):
             features = sample.permuted(number, generator.permutation(len(before)))
@@ -155,6 +158,33 @@ def _lines(db: CallerDatabase, model: TableModel, sample: Sample, repeats: int, 
         worth = _worth(model, before, after if (sample.columns == number).any() else before)
         lines.append((column.name, *worth, "rmse" if model.is_number else "log_loss"))
     return sorted(lines, key=lambda line: -line[1])
+
+
+class _Pace:
+    """Says once how long it will take, where that is long.
+
+    Args:
+        columns: how many there are.
+    """
+
+    def __init__(self, db: CallerDatabase, columns: int) -> None:
+        self._db = db
+        self._columns = columns
+        self._begun = time.monotonic()
+        self._said = False
+
+    def goes_on(self, done: int) -> None:
+        """Hear that so many columns are done."""
+        seconds = time.monotonic() - self._begun
+        if self._said or done == 0 or seconds < _LOOK:
+            return
+        self._said = True
+        whole = seconds * self._columns / done
+        if whole > _LONG:
+            self._db.notice(
+                f"the importance of {self._columns} columns takes about {whole / 60:.0f} min:"
+                " a smaller sample_size, or fewer repeats, take less"
+            )
 
 
 def _losses(model: TableModel, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
