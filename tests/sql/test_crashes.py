@@ -115,8 +115,8 @@ def kill_the_postmaster(server: OwnServer, watcher: Session, caller: int) -> Non
 
 
 Fault = Callable[[OwnServer, Session, int], None]
-FAULTS: list[Fault] = [kill_a_session, kill_the_postmaster]
-LONG_FAULTS: list[Fault] = [kill_the_caller, stop_at_once]  # make soak has them too
+FAULTS: list[Fault] = [kill_a_session]
+LONG_FAULTS: list[Fault] = [kill_the_caller, stop_at_once, kill_the_postmaster]  # make soak has them too
 
 
 # --- a run that goes from fault to fault --------------------------------------------------------------------------------
