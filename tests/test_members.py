@@ -55,8 +55,17 @@ def each_member(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs, model.get_layer(MEMBERS).input)
 
 
-@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy", "mse"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "weighted"),
+    [
+        ("categorical_crossentropy", False),
+        ("sparse_categorical_crossentropy", True),
+        ("mse", True),
+        pytest.param("categorical_crossentropy", True, marks=pytest.mark.soak),
+        pytest.param("sparse_categorical_crossentropy", False, marks=pytest.mark.soak),
+        pytest.param("mse", False, marks=pytest.mark.soak),
+    ],
+)
 def test_it_trains_on_the_mean_of_the_members_losses(loss: str, weighted: bool) -> None:
     trial, model = begun(NETWORK)
     weights = {"0": 1.0, "1": 3.0, "2": 0.5} if weighted else None

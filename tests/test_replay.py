@@ -500,12 +500,13 @@ def test_a_steered_run_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
 
 
 @pytest.mark.parametrize("crash", [False, True], ids=["cancelled", "crashed"])
+@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 10), marks=pytest.mark.soak)], ids=["two", "more"])
 def test_a_run_can_be_stopped_again_and_again(
-    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], crash: bool
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Plan, int | None], crash: bool, seeds: Sequence[int]
 ) -> None:
     whole = World(request_of(*plan, memory=2**20), random.Random(1), fails=FAILS)
     assert whole.go(monkeypatch)
-    for seed in range(5):
+    for seed in seeds:
         world = World(request_of(*plan, memory=20), random.Random(seed), fails=FAILS)
         over, times = world.go(monkeypatch, stop=4, crash=crash), 0
         while not over:

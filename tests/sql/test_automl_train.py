@@ -619,6 +619,14 @@ def test_a_dry_run_makes_nothing(db: Session) -> None:
     assert names[-5:] == ["summary", "columns", "threshold", "functions", "tidy"]
 
 
+def test_a_look_at_a_table_warns_of_nothing(db: Session) -> None:
+    """Greenplum had warned of each setting that it says is deprecated."""
+    numbered(db, "i AS id")
+    db.notices.clear()
+    script(db, "t", "m", "y")
+    assert db.notices == []
+
+
 OPTIONAL = ("independent_varname", "exclude", "id_col", "objective", "preset", "time_col", "split_col", "weight_col")
 NULLABLE = (*OPTIONAL, "budget", "column_types", "params", "functions")
 

@@ -208,8 +208,10 @@ def test_a_model_with_the_name_of_a_column_is_called_as_a_function(db: Session) 
         schema = db.value("SELECT current_schema()")
         db.run("ALTER TABLE customers DROP CONSTRAINT customers_pkey")
         db.run("INSERT INTO customers SELECT c.* FROM customers c, generate_series(1, 20)")  # enough to train on
-        calls = ("automl_functions('churned')", "automl_train('customers', 'age', 'churned')")
-        for call, name in zip(calls, ("churned", "age"), strict=True):
+        train = "automl_train('customers', 'age', 'churned'"
+        calls = ("automl_functions('churned')", f"{train})", f"{train}, dry_run := TRUE)")
+        for call, name in zip(calls, ("churned", "age", "age"), strict=True):
+            db.notices.clear()
             failure = db.error_of(f"SELECT madlib.{call}")
             assert (failure.sqlstate, failure.message) == (
                 "42701",
@@ -217,6 +219,7 @@ def test_a_model_with_the_name_of_a_column_is_called_as_a_function(db: Session) 
                 f' "{schema}.customers" has a column of that name',
             )
             assert failure.hint == "Choose another name for the model."
+            assert not any("has the name of a column" in each for each in db.notices)
         return
     db.run("SELECT madlib.automl_functions('churned')")
     assert dict(db.fetch("SELECT id, churned(c) FROM customers c")) == ANSWERS

@@ -28,7 +28,9 @@ def automl_functions(db: Database, model: str | None) -> None:
     """Make the functions of a model, or make them again as its tables are now."""
     found = table_model.read(db, model)
     rows = row_type(db, found)
-    require_free(db, results(found.name, rows.typed(found).target_type, classes=not found.is_number), rows.source)
+    made = results(found.name, rows.typed(found).target_type, classes=not found.is_number)
+    require_none_like_a_column(db, made, rows.source)
+    require_free(db, made, rows.source)
     planned_once = not db.dialect.segmented and _has_plpgsql(db)
     # What is temporary only the session itself reads, and no worker of it.
     parallel = "" if (found.name.schema or "").startswith("pg_temp") else db.dialect.parallel(db, asks=True)
@@ -45,6 +47,24 @@ def results(model: Name, target_type: str, *, classes: bool) -> dict[Name, str |
     }
 
 
+def require_none_like_a_column(db: Database, made: Mapping[Name, str | None], source: Relation) -> None:
+    """Raise if the server would take a function for a column of the rows that it is of.
+
+    Args:
+        made: what they return, by name.
+        source: whose rows they take.
+
+    Raises:
+        UsageError: 42701, as the server has it.
+    """
+    of_rows = () if db.dialect.functions_like_columns else columns(db, source)
+    for name, result in made.items():
+        if result is not None and name.table in of_rows:
+            call = f"{as_identifier(name)}({as_identifier(source.name)})"
+            problem = f'function {call} cannot be made on this server: table "{source.name}" has a column of that name'
+            raise UsageError("model", problem, hint="Choose another name for the model.", sqlstate=DUPLICATE_COLUMN)
+
+
 def require_free(db: Database, made: Mapping[Name, str | None], source: Relation) -> None:
     """Raise unless functions can be made: their names are free, or those of functions of an earlier model that return the same.
 
@@ -54,16 +74,12 @@ def require_free(db: Database, made: Mapping[Name, str | None], source: Relation
 
     Raises:
         UsageError: 42723 if a function of somebody else's takes these rows; 42P13 if one of an earlier model, whose tables are
-            gone, returns something else, which cannot be changed; 42701 if the server takes it for a column of theirs.
+            gone, returns something else, which cannot be changed.
     """
-    of_rows = () if db.dialect.functions_like_columns else columns(db, source)
     for name, result in made.items():
         rows = db.execute(_FUNCTION, name.table, name.schema, source.oid, result)
         call = f"{as_identifier(name)}({as_identifier(source.name)})"
         drop = f"Choose another name for the model, or DROP FUNCTION {call}."
-        if result is not None and name.table in of_rows:
-            problem = f'function {call} cannot be made on this server: table "{source.name}" has a column of that name'
-            raise UsageError("model", problem, hint="Choose another name for the model.", sqlstate=DUPLICATE_COLUMN)
         if rows and not (rows[0]["comment"] or "").endswith(BY):
             raise UsageError("model", f"function {call} exists already", hint=drop, sqlstate=DUPLICATE_FUNCTION)
         if rows and not rows[0]["same"]:

@@ -17,7 +17,6 @@ from automl.cluster.channel import Channel
 from automl.cluster.connection import Address, Unreachable, connect, own_address
 from automl.cluster.driver import psycopg
 from automl.cluster.waits import run_through
-from automl.columns.statistics import QUICKLY
 from automl.database.catalog import Relation
 from automl.database.session import CallerDatabase
 from automl.database.settings import AS_WRITTEN, PARTITIONS, SESSIONS, read_setting, settings
@@ -53,7 +52,7 @@ class CallerMaker:
         self._db = db
 
     def make(self, *statements: str) -> None:
-        with settings(self._db, {**AS_WRITTEN, **QUICKLY}):
+        with settings(self._db, {**AS_WRITTEN, **self._db.dialect.scans}):
             for statement in statements:
                 self._db.execute(statement)
 
@@ -148,4 +147,5 @@ def _settings(db: CallerDatabase) -> Iterator[str]:
         yield f"SELECT pg_catalog.set_config({row['name']}, {row['setting']}, false)"
     yield f"SET {PARTITIONS.name} = {read_setting(db, PARTITIONS, os.cpu_count() or 1)}"
     yield f"SET lock_timeout = '{_PATIENCE}s'"
-    yield f"SET work_mem = {QUICKLY['work_mem']}"
+    for name, value in db.dialect.scans.items():
+        yield f"SET {name} = {value}"

@@ -17,8 +17,6 @@ from automl.database.names import Name, quoted
 from automl.database.session import Database, Row
 from automl.database.settings import AS_WRITTEN, settings
 
-# For statements that go through all rows once. What WITH names is computed once, also on Greenplum; work_mem is in kB.
-QUICKLY = {"jit": "off", "work_mem": "65536", "gp_cte_sharing": "on"}
 _READ = "keras_automl_read"  # the temporary table of what is made of rows
 _HEADER = 20  # bytes of an array as it is sent, before its elements
 
@@ -123,7 +121,7 @@ class Statistics:
 
 def gather(db: Database, asked: Inquiry) -> Statistics:
     """Ask the database."""
-    with settings(db, {**AS_WRITTEN, **db.dialect.planner, **QUICKLY}):
+    with settings(db, {**AS_WRITTEN, **db.dialect.planner, **db.dialect.scans}):
         rows = _asked_of_segments(db, asked) if db.dialect.segmented else db.execute(statement(asked))
     by_kind: dict[str, list[Row]] = {}
     for row in rows:

@@ -78,6 +78,7 @@ def planned(db: CallerDatabase, asked: Asked) -> Plan:
         db.dialect.distributed_by(),
         db.dialect.parallel(db, asks=False),
     )
+    functions.require_none_like_a_column(db, _functions(plan), source.relation)
     _say(db, plan)
     return plan
 

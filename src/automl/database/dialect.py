@@ -77,6 +77,7 @@ class Dialect(Protocol):
         hidden_settings: those that pg_settings does not show.
         functions_like_columns: whether a function of a table's rows may have the name of one of its columns.
         planner: settings under which a function is called where the rows lie that are handed to it.
+        scans: those under which a statement that goes through all rows once is quick.
         segments_shown: a statement for people, which shows the segments.
     """
 
@@ -91,6 +92,7 @@ class Dialect(Protocol):
     hidden_settings: tuple[str, ...]
     functions_like_columns: bool
     planner: Mapping[str, str]
+    scans: Mapping[str, str]
     segments_shown: str | None
 
     def distributed_by(self, *columns: str) -> str:
@@ -158,6 +160,7 @@ class PostgreSQL:
     hidden_settings: tuple[str, ...] = ()
     functions_like_columns = True
     planner: Mapping[str, str] = {}
+    scans: Mapping[str, str] = {"jit": "off", "work_mem": "65536"}  # kB
     segments_shown: str | None = None
 
     def distributed_by(self, *columns: str) -> str:
@@ -208,6 +211,7 @@ class Greenplum6:
     hidden_settings: tuple[str, ...] = ("gp_cte_sharing",)
     functions_like_columns = False
     planner: Mapping[str, str] = {"optimizer": "off"}  # the planner of PostgreSQL, not Greenplum's own
+    scans: Mapping[str, str] = {"gp_cte_sharing": "on"}  # what WITH names is computed once; work_mem says nothing here
     segments_shown: str | None = f"SELECT dbid, content, hostname FROM {_PRIMARY_SEGMENTS}"
 
     def distributed_by(self, *columns: str) -> str:
