@@ -70,21 +70,19 @@ class RestingStates:
         self._spilled: dict[int, set[int]] = {}
         self._urgent: set[int] = set()
         self._sizes: dict[int, dict[int, int]] = {}
+        self._live = 0
+        self._in_memory = 0
         self._in_writing: list[Checkpoint] = []
 
     @property
     def live(self) -> int:
         """Bytes of all these states, wherever they are."""
-        return sum(size for sizes in self._sizes.values() for size in sizes.values())
+        return self._live
 
     @property
     def excess(self) -> bool:
         """Whether there are more than may stay in memory."""
-        return len(self._resting) > 1 and self._size > self._memory
-
-    @property
-    def _size(self) -> int:
-        return sum(len(each.state) for each in self._resting.values())
+        return len(self._resting) > 1 and self._in_memory > self._memory
 
     def recall(self, anchors: Iterable[Anchor]) -> None:
         """Note that the record has these states: they stay there until they are asked for."""
@@ -95,9 +93,12 @@ class RestingStates:
     def put(self, checkpoint: Checkpoint) -> None:
         """Let a trial's state rest here, in place of the one before unless that is kept."""
         trial, visits = checkpoint.mst_key, checkpoint.visits
-        self._latest[trial] = visits
+        size, sizes = len(checkpoint.state), self._sizes.setdefault(trial, {})
+        self._release(trial, visits)
         self._resting[trial, visits] = checkpoint
-        self._sizes.setdefault(trial, {})[visits] = len(checkpoint.state)
+        self._in_memory += size
+        self._live += size - sizes.get(visits, 0)
+        self._latest[trial], sizes[visits] = visits, size
         self._unsaved.setdefault(trial, set()).add(visits)
         self._drop_others(trial)
 
@@ -131,7 +132,7 @@ class RestingStates:
         """Whether a trial's state is being written, and there is no room for the next one beside it."""
         resting = self._resting.get((trial, self._latest.get(trial, 0)))
         writing = resting is not None and any(each is resting for each in self._in_writing)
-        return resting is not None and writing and self._size + len(resting.state) > self._memory
+        return resting is not None and writing and self._in_memory + len(resting.state) > self._memory
 
     def urge(self, trial: int) -> None:
         """Have a trial's state written with what is written next."""
@@ -164,7 +165,7 @@ class RestingStates:
             if visits in self._unsaved.get(trial, ()):
                 self._allowance.spend(self._sizes[trial][visits])
                 return self._begun([(trial, visits)])
-            del self._resting[trial, visits]
+            self._release(trial, visits)
             self._spilled.setdefault(trial, set()).add(visits)
         return []
 
@@ -179,6 +180,12 @@ class RestingStates:
         self._in_writing = [self._resting[state] for state in states]
         return list(self._in_writing)
 
+    def _release(self, trial: int, visits: int) -> None:
+        """Let go of a state that may rest in memory."""
+        released = self._resting.pop((trial, visits), None)
+        if released is not None:
+            self._in_memory -= len(released.state)
+
     def _unsaved_size(self, trial: int) -> int:
         return sum(self._sizes[trial][visits] for visits in self._unsaved[trial])
 
@@ -192,7 +199,7 @@ class RestingStates:
         """Drop a trial's states that are neither the latest nor kept."""
         needed = {self._latest.get(trial), *self._kept.get(trial, ())}
         for visits in [each for each in self._sizes.get(trial, ()) if each not in needed]:
-            self._resting.pop((trial, visits), None)
-            del self._sizes[trial][visits]
+            self._release(trial, visits)
+            self._live -= self._sizes[trial].pop(visits)
             self._saved(trial, visits)
         self._spilled[trial] = self._spilled.get(trial, set()) & needed
