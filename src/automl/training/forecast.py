@@ -164,6 +164,7 @@ class Rehearsal:
         self._keeps_best = request.steering.keep is Keep.BEST
         self._most = most
         self._scheduler: Scheduler = request.plan.scheduler()
+        self._open_ended = self._scheduler if isinstance(self._scheduler, OpenEnded) else None
         self._hopper = Hopper(trials.layout(request), reaches)
         # Losses are made up: what counts them ends nothing.
         self._limits = replace(limits_of(request), target=None, patience=None)
@@ -206,7 +207,7 @@ class Rehearsal:
 
     @property
     def _horizon(self) -> Turn | None:
-        return self._scheduler.horizon if isinstance(self._scheduler, OpenEnded) else None
+        return self._open_ended.horizon if self._open_ended is not None else None
 
     def _begin(self, step: Step) -> None:
         """Do what a step says that nothing has led to."""
@@ -215,8 +216,8 @@ class Rehearsal:
 
     def _begin_others(self) -> None:
         """Have as many trials at hand as sessions may want, if the method has any."""
-        while isinstance(self._scheduler, OpenEnded) and self._hopper.wanted > 0:
-            step = self._scheduler.more() if self._decisions.admits(len(self._trials)) and not self._over else Step()
+        while self._open_ended is not None and self._hopper.wanted > 0:
+            step = self._open_ended.more() if self._decisions.admits(len(self._trials)) and not self._over else Step()
             if not step.trials and not step.tasks:
                 break
             self._begin(step)
