@@ -38,7 +38,7 @@ class Barrier(Hopper):
     def _urgency(self, way: Any, session: int) -> tuple[tuple[int, ...], float, int]:
         return (), way.left, -way.trial
 
-    def _worth_compiling(self, way: Any, session: int, within_reach: Sequence[Any]) -> bool:
+    def _worth_compiling(self, way: Any, session: int, foreign: float) -> bool:
         return True
 
     def next_visit(self, session: int) -> Visit | None:

@@ -83,13 +83,35 @@ def test_a_state_that_another_one_follows_at_once_is_not_written() -> None:
 
 
 def test_a_large_state_is_written_as_often_as_it_leaves_time_for_others() -> None:
-    """A twentieth of the time is for writing, and a megabyte takes 12.5 ms: so each fourth second for 16 of them."""
-    assert at_its_pace(replace(SECOND, state=16 * MB)).written == 5 * 16 * MB
+    """A twentieth of the time is for writing, and a megabyte takes 12.5 ms; each second turn is for tidying."""
+    assert (
+        at_its_pace(replace(SECOND, state=16 * MB)).written == 6 * 16 * MB
+    )  # after 1, 3, 8, 13 and 18 seconds, and at the end
 
 
 def test_a_state_that_memory_does_not_hold_is_written_when_it_is_in_the_way() -> None:
     assert at_its_pace(SECOND, trials=3, writings=Writings(30, 0)).written == 0
     assert at_its_pace(SECOND, trials=3, writings=Writings(20, 0)).written == 600 - 50  # memory has two of the three at the end
+
+
+def test_what_rests_is_written_while_nothing_comes() -> None:
+    """A run that waits looks at its record each second, and has tidied by then."""
+    assert at_its_pace(replace(SECOND, batch=60.0, state=12 * MB)).written == 20 * 12 * MB
+
+
+def test_states_at_the_end_of_a_rung_are_kept_until_another_is_counted() -> None:
+    """So a trial that goes on to the next rung has two, and memory holds fewer trials."""
+    found = gone_through("hyperband", "R=9, eta=3")
+    assert (found.latest, found.resting) == (150, 170)  # two trials at once
+
+
+@pytest.mark.parametrize(("size", "steering"), [(1, Steering()), (300, Steering()), (30, Steering(keep=Keep.BEST))])
+def test_no_more_is_written_than_is_told_at_most(size: int, steering: Steering) -> None:
+    request = request_of(ListPlan(LISTED[:3], 10), 1, 2**20, steering=steering)
+    for hourly in (0, 100 * MB, 36_000 * MB):
+        found = going(request, replace(SECOND, state=size * MB), Writings(100 * MB, hourly))
+        writing = Writing(hourly, 100 * MB)
+        assert writing.at_least(found) <= found.written == writing.likely(found) <= writing.at_most(found), hourly
 
 
 def test_what_is_written_when_a_rung_ends_comes_at_once() -> None:
@@ -216,7 +238,9 @@ def gone_through_a_while(steering: Steering) -> Forecast:
 )
 def test_what_is_written_of_states(states: float, latest: float, ended: bool, figures: tuple[float, ...]) -> None:
     writing = Writing(hourly=100 * MB, memory=100 * MB)
-    found = Forecast(seconds=360.0, states=states, single=2 * states, written=states / 2, latest=latest, ended=ended)
+    found = Forecast(
+        seconds=360.0, states=states, single=2 * states, written=states / 2, latest=latest, resting=latest, ended=ended
+    )
     each = (writing.at_least(found), writing.likely(found), writing.at_most(found))
     assert [value / MB for value in each] == pytest.approx(figures)
 
@@ -250,4 +274,3 @@ def test_the_rows_have_a_range_for_each_figure() -> None:
         "bytes": 13, "bytes_at_least": 9, "bytes_at_most": 14, "memory_mb": 560, "memory_mb_at_least": 559,
         "memory_mb_at_most": 560,
     }  # fmt: skip
-    assert PlanRows(10.0, fast, middle, slow, 2, None, plan.memory).bytes == 8

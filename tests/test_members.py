@@ -61,6 +61,7 @@ def each_member(model: keras.Model) -> keras.Model:
         ("categorical_crossentropy", False),
         ("sparse_categorical_crossentropy", True),
         ("mse", True),
+        ("CategoricalCrossentropy(label_smoothing=0.1)", False),
         pytest.param("categorical_crossentropy", True, marks=pytest.mark.soak),
         pytest.param("sparse_categorical_crossentropy", False, marks=pytest.mark.soak),
         pytest.param("mse", False, marks=pytest.mark.soak),
@@ -77,7 +78,8 @@ def test_it_trains_on_the_mean_of_the_members_losses(loss: str, weighted: bool) 
     targets: Any = np.repeat(y[:, None], K, 1).astype(np.float32)
     of_row = np.array([weights[str(each)] for each in y.argmax(1)], np.float32) if weights else np.ones(ROWS, np.float32)
     targets = targets.argmax(-1) if loss.startswith("sparse") else targets
-    members.compile(keras.optimizers.Adam(0.01), loss, jit_compile=False)
+    of_keras = keras.losses.CategoricalCrossentropy(label_smoothing=0.1) if "smoothing" in loss else loss
+    members.compile(keras.optimizers.Adam(0.01), of_keras, jit_compile=False)
     members.fit(x, targets, sample_weight=np.repeat(of_row[:, None], K, 1), batch_size=8, epochs=2, shuffle=False, verbose=0)
     ours = np.frombuffer(codec.weights(trial.state or b""), np.float32)
     theirs = np.concatenate([weight.reshape(-1) for weight in model.get_weights()])

@@ -115,6 +115,7 @@ def test_a_few_whole_numbers_of_a_fractional_type_may_be_classes(db: Session) ->
     assert notices(db) == []
 
 
+@pytest.mark.postgresql("a function of rows with the name of a column of theirs cannot be")
 def test_a_model_with_the_name_of_a_column_is_told_how_it_is_called(db: Session) -> None:
     numbered(db, "i AS id")
     db.notices.clear()

@@ -265,7 +265,9 @@ class Hopper:
     def next_visit(self, session: int) -> Visit | None:
         """Return what the idle session is to do now, or None if nothing that it reaches is resting."""
         within_reach = [way for way in self._resting.values() if way.next and _reaches(self.reaches[session], way.next)]
-        candidates = [way for way in within_reach if self._worth_compiling(way, session, within_reach)]
+        foreign = [way for way in within_reach if way.program not in self._compiled[session]]
+        seconds = sum(way.left * self._paces.expected(way.trial) for way in foreign)
+        candidates = [way for way in within_reach if self._worth_compiling(way, session, seconds)]
         if not candidates:
             return None
         way = max(candidates, key=lambda way: self._urgency(way, session))
@@ -343,11 +345,14 @@ class Hopper:
         """Whether a visit is to be one stop: trials wait, but so few that sessions would soon be idle beside long visits."""
         return 0 < len(self._resting) < len(self.reaches) and self._paces.expected(way.trial) > SHORT
 
-    def _worth_compiling(self, way: _Way, session: int, within_reach: Sequence[_Way]) -> bool:
+    def _worth_compiling(self, way: _Way, session: int, foreign: float) -> bool:
         """Whether a session should take up a trial though it may have to compile its program for it.
 
         It should unless another session that reaches the trial has the program, and would be done with all that rests of such
         programs before this one had compiled and taken half of it over.
+
+        Args:
+            foreign: seconds of all that rests within reach of programs that the session has not compiled.
         """
         own, program = self._compiled[session], way.program
         others = [
@@ -357,9 +362,7 @@ class Hopper:
         ]
         if program in own or program not in self._seen or not any(program in compiled for compiled in others):
             return True
-        foreign = [each for each in within_reach if each.program not in own]
-        seconds = sum(each.left * self._paces.expected(each.trial) for each in foreign)
-        return seconds > 2 * COMPILE_SECONDS
+        return foreign > 2 * COMPILE_SECONDS
 
     def _urgency(self, way: _Way, session: int) -> tuple[tuple[int, ...], float, int]:
         """How soon the session should take up a trial: the seconds of its way, and what compiling elsewhere would cost."""

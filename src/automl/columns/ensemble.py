@@ -23,8 +23,9 @@ from automl.database.catalog import Relation
 from automl.database.names import quoted
 from automl.database.session import CallerDatabase, Database
 from automl.errors import OBJECT_NOT_IN_PREREQUISITE_STATE, UsageError
-from automl.prediction.evaluate import Trained, scores_of, trained
+from automl.prediction.evaluate import Trained, compile_params, scores_of, trained
 from automl.prediction.model_tables import companion, model_of, ranking_query
+from automl.search.literals import call_of
 from keras_seg.protocol.answers import digest_of
 from keras_seg.protocol.limits import MOST_WEIGHTS
 from keras_seg.protocol.orders import Scores
@@ -79,7 +80,7 @@ def chosen_greedily(outputs: Sequence[np.ndarray], labels: np.ndarray, classes: 
 
     Args:
         outputs: (rows, outputs) each, the best first.
-        labels: (rows, outputs): of classes 1 in the place of each row's own.
+        labels: (rows, outputs): of classes 1 in the place of each row's own, or what is left of that where they are smoothed.
         classes: whether these are probabilities, compared by crossentropy; else numbers, by their squared error.
     """
     taken, total = [0], outputs[0].astype(np.float64)
@@ -102,7 +103,14 @@ def _loss(outputs: np.ndarray, labels: np.ndarray, classes: bool) -> float:
     if not classes:
         return float(np.mean((outputs - labels) ** 2))
     shares = outputs / outputs.sum(1, keepdims=True)
-    return float(-np.mean(np.log(np.maximum((shares * labels).sum(1), _LEAST_PROBABLE))))
+    return float(-np.mean((labels * np.log(np.maximum(shares, _LEAST_PROBABLE))).sum(1)))
+
+
+def smoothed(labels: np.ndarray, loss: str) -> np.ndarray:
+    """Return the labels of classes (rows, classes) as a loss has them, which may smooth them."""
+    call = call_of(loss)
+    share = dict(call.keywords).get("label_smoothing", 0.0) if call is not None else 0.0
+    return labels * (1 - share) + share / labels.shape[1] if isinstance(share, float) else labels
 
 
 # --- what the tables say ------------------------------------------------------------------------------------------------
@@ -136,6 +144,7 @@ def _chosen(db: CallerDatabase, table: Relation, keys: Sequence[int], validation
     if not candidates or candidates[0].key != keys[0]:
         return [Candidate(keys[0], "", b"", np.zeros(0))]
     classes = validation.labels.one_hot
+    labels = smoothed(labels, compile_params(db, table, keys[0]).loss) if classes else labels
     return [candidates[place] for place in chosen_greedily([each.outputs for each in candidates], labels, classes, most)]
 
 

@@ -27,7 +27,7 @@ _MOST_EPOCHS = 2  # of an iteration, where there is time for them
 _PATIENCE = 12
 _CUTS = '[ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=4, min_delta=0.0)]'
 _DROPOUTS = {True: (0.1, 0.3, 0.5), False: (0.0, 0.1, 0.3)}  # of classes, which small tables tell little of; of numbers
-_ENOUGH = 200  # rows to choose by that tell for themselves how certain a network may be
+_ENOUGH = 200  # rows to choose by, about, that tell for themselves how certain a network may be
 _FEWEST = 4  # members of a network that has some
 
 
@@ -153,7 +153,8 @@ def _smoothed(loss: str, validation: int) -> str:
     """Return a loss that does not reward more certainty than rows to choose by can tell.
 
     Of n rows that were all told right, Laplace's rule of succession has the next one wrong with 1 / (n + 2): nobody can know
-    better, but the log loss of these rows goes on falling while a network becomes more certain of them.
+    better, but the log loss of these rows goes on falling while a network becomes more certain of them. So about that share of
+    each label is for all classes alike, less and less of it, and nothing where rows are many.
     """
     share = 1 / (validation + 2) - 1 / (_ENOUGH + 2)
     return f"CategoricalCrossentropy(label_smoothing={share:.3f})" if loss == OF_CLASSES and share >= 0.001 else loss

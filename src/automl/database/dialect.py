@@ -288,6 +288,7 @@ class Greenplum7(Greenplum6):
     keyed = " USING heap"
     setting = PostgreSQL.setting
     append_only = _stored_by("ao_row", "ao_column")
+    scans: Mapping[str, str] = {**Greenplum6.scans, "jit": "off"}
     functions_like_columns = True
 
     def keep(self, db: Session, extension: str) -> None:

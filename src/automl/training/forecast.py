@@ -102,6 +102,8 @@ class Forecast:
         single: bytes of those that visits would leave if each made one stop, as it does where stops turn out to take long.
         written: bytes of those that the record writes.
         latest: bytes of the last state of each trial.
+        resting: bytes of all states that count at the same time, at most: some trials have several.
+        largest: bytes of the largest state.
         ended: whether a budget has ended it.
     """
 
@@ -114,6 +116,8 @@ class Forecast:
     single: float = 0.0
     written: float = 0.0
     latest: float = 0.0
+    resting: float = 0.0
+    largest: int = 0
     ended: bool = False
 
     @property
@@ -134,6 +138,7 @@ class Forecast:
             single=factor * self.single,
             written=factor * self.written,
             latest=growth * self.latest,
+            resting=growth * self.resting,
         )
 
 
@@ -175,6 +180,8 @@ class Rehearsal:
         self._iterations: dict[tuple[Hashable, int], int] = {}  # of each trial in each part
         self._counted: set[int] = set()  # trials about which something was decided
         self._stops: Counter[int] = Counter()  # that each trial has trained
+        self._ends: dict[int, list[int]] = {}  # after how many each has ended tasks, from the last on that was counted
+        self._bests: dict[int, int] = {}  # after how many each was at its best
         self._compiled: set[tuple[int, Hashable, type[Stop]]] = set()
         self._idle = set(range(len(reaches)))
         self._ahead: list[tuple[float, int, int, Visit, float]] = []
@@ -244,6 +251,7 @@ class Rehearsal:
     def _go_on(self) -> None:
         """Let the next visit arrive, unless the time is over by then."""
         now, _, session, visit, seconds = heapq.heappop(self._ahead)
+        self._writings.wait(now if self._max_time is None else min(now, self._max_time))
         if self._max_time is not None and now >= self._max_time:
             self._found.seconds = self._max_time
             self._decisions.stop(Reason.MAX_TIME)
@@ -260,7 +268,8 @@ class Rehearsal:
         if visit.trains:
             self._leave(visit)
         if self._keeps_best and isinstance(visit.stops[-1], EvaluationStop) and visit.stops[-1].last:
-            self._writings.keep(visit.trial, self._stops[visit.trial])  # losses fall, as long as nothing else is known
+            self._bests[visit.trial] = self._stops[visit.trial]  # losses fall, as long as nothing else is known
+            self._keep(visit.trial)
         if self._hopper.arrived(session, seconds):
             # A made-up loss that has nothing to do with the number, whose order may be that of the brackets.
             self._end(visit.trial, float(zlib.crc32(str(visit.trial).encode())))
@@ -272,11 +281,18 @@ class Rehearsal:
         self._found.states += size
         self._found.single += size * visit.training_stops
         self._stops[visit.trial] += visit.training_stops
+        self._found.largest = max(self._found.largest, size)
         self._writings.put(visit.trial, self._stops[visit.trial], size)
+
+    def _keep(self, trial: int) -> None:
+        """Keep the states that the tables may get beside the latest one."""
+        self._writings.keep(trial, {*self._ends.get(trial, ()), *([self._bests[trial]] if trial in self._bests else ())})
 
     def _end(self, trial: int, score: float) -> None:
         """Let a trial's task end, and follow what the scheduler says to that."""
         step = self._scheduler.report(trial, score)
+        self._ends.setdefault(trial, []).append(self._stops[trial])
+        self._keep(trial)
         if step.milestone is not None:
             self._writings.flush(self._found.seconds, at_once=True)
         self._count(self._decisions.end(self._tasks[trial], score, step.tasks, self._horizon))
@@ -284,7 +300,11 @@ class Rehearsal:
         self._begin_others()
 
     def _count(self, several: Iterable[Retired]) -> None:
-        self._counted.update(trial for each in several for trial in each.task.tries or (each.task.trial,))
+        for trial in (trial for each in several for trial in each.task.tries or (each.task.trial,)):
+            if trial in self._counted and len(self._ends.get(trial, ())) > 1:
+                del self._ends[trial][0]
+                self._keep(trial)
+            self._counted.add(trial)
 
     def _follow(self, step: Step) -> None:
         for trial in trials.make_trials(self._request, step.trials):
@@ -319,7 +339,7 @@ class Rehearsal:
         found.trials = len(gone)
         if found.ended:
             self._writings.save()
-        found.written = self._writings.written
+        found.written, found.resting = self._writings.written, self._writings.most
         found.latest = sum(self._cost_of(self._trials[each]).state for each in gone)
         found.weights = sum(self._cost_of(self._trials[each]).weights for each in (self._counted if found.ended else gone))
         factor, most = 1 / min(1.0, share), min(self._scheduler.count, self._limits.max_trials or math.inf)

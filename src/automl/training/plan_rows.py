@@ -27,7 +27,7 @@ class Writing:
     """What a record writes of states.
 
     Attributes:
-        hourly: bytes that may be written in an hour though they could stay in memory.
+        hourly: bytes that may be written in an hour though they could stay in memory; 0 where no other session sees them.
         memory: bytes of states that can.
     """
 
@@ -43,10 +43,11 @@ class Writing:
         return found.latest if found.ended else 0.0
 
     def at_most(self, found: Forecast) -> float:
-        """Return what it writes at most: each state once, after each stop."""
-        if found.latest > self.memory:
+        """Return what it writes at most: each state once, after each stop; one more than it may when it begins to."""
+        if found.resting > self.memory:
             return found.single
-        return min(found.single, self._allowed(found) + 2 * TOGETHER + self.at_least(found))
+        more = max(2 * TOGETHER, TOGETHER + found.largest)
+        return min(found.single, self._allowed(found) + more + self.at_least(found))
 
     def _allowed(self, found: Forecast) -> float:
         return self.hourly * (SAVED_UP + found.seconds / 3600)
@@ -76,7 +77,7 @@ class Memory:
     @property
     def at_least(self) -> int:
         """MB of one that has trained one program."""
-        return min(each.alone for each in self.found)
+        return min(each.first for each in self.found)
 
     @property
     def at_most(self) -> int:
@@ -94,7 +95,7 @@ class PlanRows:
         start: seconds from the call until visits can be made.
         fast, middle, slow: what going through it has come to.
         sessions: that train.
-        writing: of states; None where they are not written.
+        writing: of states.
         memory: of sessions.
     """
 
@@ -103,7 +104,7 @@ class PlanRows:
     middle: Forecast
     slow: Forecast
     sessions: int
-    writing: Writing | None
+    writing: Writing
     memory: Memory
 
     @property
@@ -114,7 +115,7 @@ class PlanRows:
     @property
     def bytes(self) -> int:
         """Bytes of the model table, and of states on the way."""
-        return round(self.middle.weights + (self.writing.likely(self.middle) if self.writing else 0))
+        return round(self.middle.weights + self.writing.likely(self.middle))
 
     @property
     def memory_mb(self) -> int:
@@ -171,10 +172,7 @@ class PlanRows:
     def _bytes_range(self) -> tuple[int, int]:
         """Return the bytes that are written at least and at most; within a time fast sessions write more than slow ones."""
         each = [
-            (found.weights + self.writing.at_least(found), found.weights + self.writing.at_most(found))
-            if self.writing
-            else (found.weights, found.weights)
-            for found in self._all
+            (found.weights + self.writing.at_least(found), found.weights + self.writing.at_most(found)) for found in self._all
         ]
         return round(min(least for least, _ in each)), round(max(most for _, most in each))
 

@@ -50,10 +50,10 @@ def automl_plan(db: CallerDatabase, *arguments: object) -> list[dict[str, Any]]:
         found = measured(cluster, request, chosen(some), rows, imported)
         reaches, durable = cluster.reaches, journal is not db
     keeping.automl_release(db)
-    writing = Writing(read_setting(db, CHECKPOINT_BYTES), request.resources.memory)
+    writing = Writing(read_setting(db, CHECKPOINT_BYTES) if durable else 0, request.resources.memory)
     fast, middle, slow = _forecasts(db, request, reaches, Costs(found), rows, writing)
     memory = Memory(imported, list(found.values()), len({each.program for each in some}), _cached(db, request))
-    plan = PlanRows(start, fast, middle, slow, len(reaches), writing if durable else None, memory)
+    plan = PlanRows(start, fast, middle, slow, len(reaches), writing, memory)
     call = estimates.digest_of(asdict(given), recording.digest(seen, request), len(reaches))
     estimates.keep(db, call, plan.seconds, plan.bytes, plan.memory_mb)
     return plan.rows
@@ -107,6 +107,7 @@ class Costs:
             cost,
             compiling=once * cost.compiling,
             tracing=once * cost.tracing,
+            beginning=once * cost.beginning,
             batch=often * cost.batch,
             row=often * cost.row,
             evaluation=often * cost.evaluation,

@@ -84,6 +84,11 @@ class RestingStates:
         """Whether there are more than may stay in memory."""
         return len(self._resting) > 1 and self._in_memory > self._memory
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether there are states that the record does not have."""
+        return bool(self._unsaved)
+
     def recall(self, anchors: Iterable[Anchor]) -> None:
         """Note that the record has these states: they stay there until they are asked for."""
         for anchor in anchors:

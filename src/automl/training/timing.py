@@ -38,15 +38,15 @@ class Measured:
         cost: in the middle.
         least, most: of the visits that were made, in relation to that.
         memory: MB of the session afterwards, at its largest; it has other programs too.
-        alone: MB of it after the first visit.
-        grown: MB that it has grown by with that.
+        first: MB of it after the first visit.
+        grown: MB that it has grown by in all of them.
     """
 
     cost: Cost
     least: float
     most: float
     memory: int
-    alone: int
+    first: int
     grown: int = 0
 
 
@@ -92,7 +92,7 @@ class _Measuring:
         self._asking = asking
         self._work = next(asking)
         self._begun = 0.0
-        self._grown: int | None = None
+        self._grown = 0
         self.found: Measured | None = None
 
     def begin(self) -> VisitWork:
@@ -110,9 +110,11 @@ class _Measuring:
             # What our side takes counts: no session has anything to do meanwhile, in a search as here.
             self._work = self._asking.send(replace(outcome, seconds=time.monotonic() - self._begun))
         except StopIteration as done:
-            self.found = replace(done.value, grown=self._grown)
+            self.found = done.value
         now = max(memory, int(outcome.answer[0].memory_mb))
-        self._grown = now - memory if self._grown is None else self._grown
+        self._grown += now - memory
+        if self.found is not None:
+            self.found = replace(self.found, grown=self._grown)
         return now
 
 
@@ -154,6 +156,7 @@ def _partition(cluster: Cluster, session: int) -> int:
 
 def _ask(request: Request, variants: Sequence[Trial], rows: int, partition: int) -> Asking:
     """Make the visits of a program, one after the other on one session, and return what they took."""
+    stops = max(1, sum(partition < table.partitions for table in request.datasets.values()))  # of an evaluation here
     first = yield _work(request, variants[0], None, partition, _BATCHES, evaluates=False)
     state = _taken(first)[1]
     evaluated = yield _work(request, variants[0], state, partition, _BATCHES, evaluates=True)
@@ -162,7 +165,8 @@ def _ask(request: Request, variants: Sequence[Trial], rows: int, partition: int)
     beginning = new.seconds - _taken(new)[0].training_seconds
     times = []
     for trial in variants:
-        batches = -(-rows // trial.fit.batch_size)
+        steps = trial.fit.steps_per_epoch
+        batches = -(-rows // trial.fit.batch_size) if steps is None else min(steps, -(-rows // trial.fit.batch_size))
         short = yield _work(request, trial, state, partition, _BATCHES, evaluates=False)
         seconds = _taken(short)[0].training_seconds
         whole = seconds * max(1.0, batches / _BATCHES) < _LONG
@@ -172,11 +176,11 @@ def _ask(request: Request, variants: Sequence[Trial], rows: int, partition: int)
             report = _taken(answer)[0]
             of_trial.rows = report.rows
             of_trial.training.append(report.training_seconds)
-            of_trial.evaluation.append(report.evaluation_seconds / max(1, len(request.datasets)))
+            of_trial.evaluation.append(report.evaluation_seconds / stops)
             of_trial.beside.append(answer.seconds - report.training_seconds - report.evaluation_seconds)
         times.append(of_trial)
-    memory, alone = report.memory_mb, _taken(first)[0].memory_mb
-    return Measured(_summed(first, evaluated, beginning, times, state), *_spread(times), memory, alone)
+    memory, at_first = report.memory_mb, _taken(first)[0].memory_mb
+    return Measured(_summed(first, evaluated, stops, beginning, times, state), *_spread(times), memory, at_first)
 
 
 def _taken(outcome: Outcome) -> tuple[Any, bytes]:
@@ -206,12 +210,13 @@ def _work(
     return VisitWork(replace(order, fit=fit, tensorboard=None), state)
 
 
-def _summed(first: Outcome, evaluated: Outcome, beginning: float, times: Sequence[_Times], state: bytes) -> Cost:
+def _summed(first: Outcome, evaluated: Outcome, stops: int, beginning: float, times: Sequence[_Times], state: bytes) -> Cost:
     """Return what the visits of a program say of it: what a batch takes and what a row does, where there are two sizes.
 
     Args:
         first: visit, which compiles.
         evaluated: the first one with an evaluation, which compiles that.
+        stops: of that.
         beginning: seconds beside training of one that began a trial.
     """
     small, large = times[0], times[-1]
@@ -223,11 +228,13 @@ def _summed(first: Outcome, evaluated: Outcome, beginning: float, times: Sequenc
         batch = min(batch, max(0.0, (training - median(large.training)) / (batches - large.batches)))
         row = (training - batches * batch) / rows
     if not any(each for one in times for each in one.evaluation):
-        evaluation = 0.4 * training  # a pass forward, of what takes a pass forward and one back
+        evaluation = (
+            float(_taken(evaluated)[0].evaluation_seconds) / stops
+        )  # with what is traced, which is little where a visit takes so long
     beginning = max(0.0, beginning - beside)
     visit = beside + min(_BATCHES, batches) * (training / batches)
     compiling = max(0.0, first.seconds - visit - beginning)
-    tracing = max(0.0, evaluated.seconds - visit - evaluation)
+    tracing = max(0.0, evaluated.seconds - visit - stops * evaluation)
     return Cost(compiling, tracing, beside, batch, row, evaluation, beginning, len(state), codec.weights_size(state))
 
 

@@ -43,7 +43,7 @@ class Trial:
     place: Place = field(default_factory=dict)
     held_out: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def program(self) -> tuple[object, ...]:
         """What two trials share that one compiled program can serve: everything but the values of the optimizer's numbers."""
         compiled = self.compiled
