@@ -40,12 +40,14 @@ class Timed:
     rows: int
     reaches: Sequence[frozenset[int] | None] = (None,)
     fails: bool = False
+    leaves: int | None = None  # a session that is gone after its first visit
     _ahead: list[tuple[float, int, VisitWork, float]] = field(default_factory=list)
     _done: set[object] = field(default_factory=set)
     _memory: dict[int, int] = field(default_factory=dict)
 
     def idle(self) -> list[int]:
-        return [session for session in range(len(self.reaches)) if session not in {each[1] for each in self._ahead}]
+        there = [each for each in range(len(self.reaches)) if each != self.leaves or each not in self._memory]
+        return [session for session in there if session not in {each[1] for each in self._ahead}]
 
     def begin(self, session: int, work: Work) -> None:
         order = cast(VisitWork, work.order)
@@ -132,6 +134,12 @@ def test_where_a_visit_takes_long_some_batches_stand_for_it_and_the_one_evaluati
     assert found.cost.batch == pytest.approx(COST.batch + 8 * COST.row)
     assert found.cost.evaluation == pytest.approx(COST.evaluation + COST.tracing / 2)
     assert found.cost.tracing == pytest.approx(0)
+
+
+@pytest.mark.parametrize("leaves", [0, 1])
+def test_what_a_session_has_begun_that_is_gone_another_one_goes_on_with(clock: Clock, leaves: int) -> None:
+    found = taken(clock, 80, [trial()], [trial(optimizer="SGD")], sessions=2, leaves=leaves)
+    assert [each.cost.batch for each in found.values()] == pytest.approx([COST.batch + 8 * COST.row] * 2)
 
 
 def test_a_visit_that_fails_says_why(clock: Clock) -> None:

@@ -130,15 +130,23 @@ def measured(
     waiting, found = deque(programs), dict[object, Measured]()
     turns = [deque[_Measuring]() for _ in cluster.reaches]  # of each session's programs
     memory = [imported for _ in cluster.reaches]
+    busy = set[int]()
     while waiting or any(turns):
-        for session in cluster.idle():
+        idle = cluster.idle()
+        for session in idle:
             mine = turns[session]
             if waiting:
                 variants = waiting.popleft()
                 mine.appendleft(_Measuring(variants[0].program, _ask(request, variants, rows, _partition(cluster, session))))
             if mine:
+                busy.add(session)
                 cluster.begin(session, Work(None, mine[0].begin()))
+        if idle and not busy:  # who had begun with these is gone
+            left = [one for mine in turns for one in mine]
+            turns = [deque(left if session == idle[0] else ()) for session in range(len(turns))]
+            continue
         for outcome in cluster.wait():
+            busy.discard(outcome.session)
             mine = turns[outcome.session]
             one = mine.popleft()
             memory[outcome.session] = one.take(outcome, memory[outcome.session])
