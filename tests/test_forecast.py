@@ -14,8 +14,8 @@ from automl.search.stopping import StoppingPlan
 from automl.search.tries import TriesPlan
 from automl.training.forecast import Cost, Forecast, Part, Rehearsal
 from automl.training.plan_rows import Memory, PlanRows, Writing
-from automl.training.record import INTERVAL
 from automl.training.request import Request
+from automl.training.states import INTERVAL
 from automl.training.timing import Measured
 from automl.training.writings import Writings
 from test_ended import ENDLESS_PLANS

@@ -265,9 +265,11 @@ class Hopper:
     def next_visit(self, session: int) -> Visit | None:
         """Return what the idle session is to do now, or None if nothing that it reaches is resting."""
         within_reach = [way for way in self._resting.values() if way.next and _reaches(self.reaches[session], way.next)]
-        foreign = [way for way in within_reach if way.program not in self._compiled[session]]
+        candidates, foreign = list[_Way](), list[_Way]()
+        for way in within_reach:
+            (candidates if way.program in self._compiled[session] else foreign).append(way)
         seconds = sum(way.left * self._paces.expected(way.trial) for way in foreign)
-        candidates = [way for way in within_reach if self._worth_compiling(way, session, seconds)]
+        candidates += [way for way in foreign if self._worth_compiling(way, session, seconds)]
         if not candidates:
             return None
         way = max(candidates, key=lambda way: self._urgency(way, session))
@@ -346,7 +348,7 @@ class Hopper:
         return 0 < len(self._resting) < len(self.reaches) and self._paces.expected(way.trial) > SHORT
 
     def _worth_compiling(self, way: _Way, session: int, foreign: float) -> bool:
-        """Whether a session should take up a trial though it may have to compile its program for it.
+        """Whether a session should take up a trial though it has to compile its program for it.
 
         It should unless another session that reaches the trial has the program, and would be done with all that rests of such
         programs before this one had compiled and taken half of it over.
@@ -354,13 +356,12 @@ class Hopper:
         Args:
             foreign: seconds of all that rests within reach of programs that the session has not compiled.
         """
-        own, program = self._compiled[session], way.program
         others = [
             compiled
             for other, compiled in enumerate(self._compiled)
             if other != session and way.next and _reaches(self.reaches[other], way.next)
         ]
-        if program in own or program not in self._seen or not any(program in compiled for compiled in others):
+        if way.program not in self._seen or not any(way.program in compiled for compiled in others):
             return True
         return foreign > 2 * COMPILE_SECONDS
 

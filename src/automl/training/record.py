@@ -39,17 +39,14 @@ from automl.training.rows import (
     Where,
 )
 from automl.training.statements import CALLS, CONFIGURATIONS, METRICS, PROGRESS, RUNS, STATES, TRIALS, VERSIONS, read
-from automl.training.states import Allowance, RestingStates
+from automl.training.states import Allowance, RestingStates, pause_after, pays_to_tidy
 from keras_seg.protocol.parts import PART, Raw
 from keras_seg.server.interrupts import is_cancellation
 
-INTERVAL = 0.2  # seconds between two writings
-SHARE = 20  # and at least this many times as long as the last one took us, so that it stays below 5 % of the time
 _TRIES = 2**32  # rows that a run can have from one resume to the next
 _LAST_WORDS, _LAST_NEWS = 0.6, 0.1  # seconds, where the caller waits for nothing else
 _PATIENCE = 10.0  # seconds without getting on, where a run has failed that can go on
 _FULL = 60.0  # the same, where there is no memory left for states
-TIDY_LEAST = 16 * 2**20  # bytes; madlib.automl_tidy has the same
 _ROW = 200  # bytes of a row, about
 
 _OF_RUN = "WHERE run_id = $1::bigint"
@@ -229,11 +226,11 @@ class RunRecord:
         if now:
             self._next = begin
         if self._journal.poll() and begin >= self._next:
-            if self._durable and self._grown > (self._states.live + TIDY_LEAST) / 8:
+            if self._durable and pays_to_tidy(self._grown, self._states.live):
                 self._tidy()
             else:
                 self._post(self._states.to_write() if self._durable else [])
-                self._next, self._spent = begin + max(INTERVAL, SHARE * self._spent), 0.0
+                self._next, self._spent = begin + pause_after(self._spent), 0.0
         self._spent += time.monotonic() - begin
 
     def settle(self, trial: int) -> None:

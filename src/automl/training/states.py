@@ -14,6 +14,28 @@ from keras_seg.protocol.parts import Raw
 
 TOGETHER = 4 * 2**20  # bytes of states that are written together
 SAVED_UP = 1 / 20  # of what may be written in an hour
+INTERVAL = 0.2  # seconds between two writings
+_SHARE = 20  # and at least this many times as long as the last one took us, so that it stays below 5 % of the time
+_TIDY_LEAST = 16 * 2**20  # bytes; madlib.automl_tidy has the same
+
+
+def pause_after(spent: float) -> float:
+    """Return the seconds from a writing to the next.
+
+    Args:
+        spent: seconds that the one before took us.
+    """
+    return max(INTERVAL, _SHARE * spent)
+
+
+def pays_to_tidy(grown: int, live: int) -> bool:
+    """Return whether what does not count any more is much.
+
+    Args:
+        grown: bytes that have been written since that was deleted.
+        live: bytes of states that count.
+    """
+    return grown > (live + _TIDY_LEAST) / 8
 
 
 class Allowance:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from automl.training.record import INTERVAL, SHARE, TIDY_LEAST
 from automl.training.rows import Checkpoint
-from automl.training.states import Allowance, RestingStates
+from automl.training.states import Allowance, RestingStates, pause_after, pays_to_tidy
 from keras_seg.protocol.parts import Raw
 
 _POSTED = 80 * 2**20  # bytes of states a second that a run hands to the session that writes, about
@@ -68,10 +67,10 @@ class Writings:
     def _take_turn(self, now: float) -> bool:
         """Write, or tidy; return whether there was anything to do."""
         self._now = now
-        if self._grown > (self._states.live + TIDY_LEAST) / 8:
+        if pays_to_tidy(self._grown, self._states.live):
             self._grown = 0
             return True
-        self._next = now + max(INTERVAL, SHARE * self._spent)
+        self._next = now + pause_after(self._spent)
         size = self._write(self._states.to_write())
         self._spent = size / _POSTED
         return size > 0
