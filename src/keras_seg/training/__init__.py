@@ -6,6 +6,7 @@ In reading order:
     network            an architecture, built, and its weights as flat arrays
     assignments        what layers do with their variables in a call
     members            networks of members, each with a loss of its own
+    compiled           a function of tensors, compiled, and how it is run
     batches            which rows make a batch
     trainer            one compiled function for each pass over a buffer
     evaluator          loss and metrics of a network

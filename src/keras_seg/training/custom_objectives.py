@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from keras_seg.server.failure import message_of
+from keras_seg.training.compiled import CompiledFunction
 from keras_seg.training.problems import CompileProblem
 from keras_seg.training.row_shape import RowShape, tried
 
@@ -67,7 +68,7 @@ def custom_loss(function: Custom, shape: RowShape) -> keras.losses.Loss:
             raise CompileProblem(f'loss "{function.name}": the custom function must depend on the outputs and have a gradient')
         return found
 
-    tf.function(gradient, autograph=False)()  # as it will be trained
+    CompiledFunction(gradient, ())()  # as it will be trained
     return loss
 
 
@@ -77,5 +78,7 @@ def custom_metric(function: Custom, shape: RowShape) -> keras.metrics.Metric:
     Raises:
         CompileProblem: it does not fit the rows.
     """
-    tf.function(function, autograph=False)(*shape.two_rows())  # as it will be computed
+    rows = shape.two_rows()
+    signature = [tf.TensorSpec.from_tensor(each) for each in rows]
+    CompiledFunction(lambda labels, outputs: function(labels, outputs), signature)(*rows)  # as it will be computed
     return keras.metrics.MeanMetricWrapper(function, name=function.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import tensorflow as tf
 from keras_seg.protocol.variables import Variable
 from keras_seg.training.batches import batches
 from keras_seg.training.buffers import Buffer
+from keras_seg.training.compiled import CompiledFunction
 from keras_seg.training.network import Network
 from keras_seg.training.objectives import make_loss, make_metric
 from keras_seg.training.pace import Interrupt, Pace
@@ -41,11 +41,7 @@ class Evaluator:
         self._pace = Pace()
         sums = [tf.TensorSpec(array.shape, tf.float64) for array in self.zeros()]
         signature = [*network.frozen_signature, *network.signature(labels.shape), tf.TensorSpec((None,), tf.int32), sums]
-        self._function = tf.function(self._sums, input_signature=signature, autograph=False)
-
-    @cached_property
-    def _sum(self) -> Any:
-        return self._function.get_concrete_function()
+        self._sum = CompiledFunction(self._sums, signature)
 
     def zeros(self) -> list[np.ndarray]:
         """Return the sums before the first row: rows, loss times rows, and the variables of the metrics."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_seg.training.compiled import CompiledFunction
 from keras_seg.training.network import Network
 from keras_seg.training.pace import Interrupt
 
@@ -18,7 +19,7 @@ class Predictor:
     def __init__(self, network: Network) -> None:
         self.network = network
         signature = [*network.frozen_signature, *network.signature()]
-        self._forward = tf.function(self._outputs, input_signature=signature, autograph=False)
+        self._forward = CompiledFunction(self._outputs, signature)
 
     @cached_property
     def _weights(self) -> tuple[Any, list[Any]]:
@@ -35,7 +36,7 @@ class Predictor:
         parts = []
         size = self.network.evaluation_batch
         for start in range(0, len(x), size):
-            parts.append(self._forward(vector, other, x[start : start + size]).numpy())
+            parts.append(self._forward(vector, other, tf.constant(x[start : start + size])).numpy())
             interrupt()
         return np.concatenate(parts) if parts else np.zeros((0, *self.network.output_shape), np.float32)
 

@@ -94,12 +94,12 @@ class Numbers:
 
     Attributes:
         names: what the optimizer calls them, in the order of the tensor.
-        current: the tensor that stands for their values while a graph is traced, float32 of shape (numbers,); else None.
+        current: the tensors that stand for their values while a graph is traced, float32 each; else empty.
     """
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.current: Any = None
+        self.current: list[Any] = []
 
     def add(self, name: str, value: float) -> Number:
         """Return one more number, which stands behind the others in the tensor."""
@@ -108,9 +108,9 @@ class Numbers:
 
     @contextmanager
     def traced(self, tensor: Any) -> Iterator[None]:
-        """While this lasts, the numbers are the elements of `tensor`, a float32 vector."""
-        self.current = tensor
+        """While this lasts, the numbers are the elements of `tensor`, a float32 vector. They are taken from it here, once."""
+        self.current = tf.unstack(tensor, len(self.names)) if self.names else []
         try:
             yield
         finally:
-            self.current = None
+            self.current = []
