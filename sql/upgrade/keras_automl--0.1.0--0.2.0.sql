@@ -367,7 +367,7 @@ if GD.get('keras_automl') != '@VERSION@': plpy.execute('SELECT madlib.automl_loa
 return GD['automl'].automl_release()
 $$;
 COMMENT ON FUNCTION madlib.automl_release() IS
-'Closes the sessions that earlier calls of this session have left for the next one; returns how many there were.';
+'Closes the sessions that earlier calls of this session have left for the next one, and drops what was compiled in this one; returns how many there were.';
 
 DROP FUNCTION madlib.automl_doctor();
 CREATE FUNCTION madlib.automl_doctor(

@@ -85,6 +85,48 @@ def test_the_next_call_has_the_same_sessions_and_makes_the_same_bits(caller: Ses
     assert caller.fetch(LOSSES.format("second")) == caller.fetch(LOSSES.format("alone"))
 
 
+# What is in a session itself: its programs, told apart by where they are in memory, and whatever else a call may have left.
+HERE = """CREATE FUNCTION pg_temp.here(OUT programs text[], OUT others bigint) LANGUAGE plpython3u AS $$
+cache = GD['keras_seg.session.cache']
+programs = [f"{type(each).__name__} {id(each)}" for kind in (cache.networks, cache.trainers, cache.evaluators) for each in kind]
+weights = sum(int(v.value.numpy().size) for trainer in cache.trainers for v in trainer._variables)
+left = [cache.definitions, cache.functions, cache.data, cache.joined, cache.fed, cache.setup.datasets]
+return {"programs": programs, "others": weights + sum(map(len, left))}
+$$"""
+
+
+@pytest.mark.postgresql("on Greenplum it is the processes on segments that train")
+def test_what_the_caller_s_own_session_has_compiled_stays(bare: Session, db: Session) -> None:
+    bare.run(HERE)
+    small(bare, "first", sessions=0)
+    first = bare.fetch("SELECT programs, others FROM pg_temp.here()")
+    assert {each.split()[0] for each in first[0].programs} == {"Network", "Trainer", "Evaluator"}
+    assert first[0].others == 0
+    small(bare, "second", sessions=0)
+    assert bare.fetch("SELECT programs, others FROM pg_temp.here()") == first
+    small(db, "kept_nothing", sessions=0)
+    for name in ("second", "kept_nothing"):
+        assert bare.value(WEIGHTS.format(name)) == bare.value(WEIGHTS.format("first"))
+
+
+@pytest.mark.postgresql("on Greenplum it is the processes on segments that train")
+@pytest.mark.parametrize("how", ["released", "not kept", "after an error"])
+def test_what_it_has_compiled_goes(bare: Session, how: str) -> None:
+    bare.run(HERE)
+    small(bare, "found", sessions=0)
+    assert bare.value("SELECT programs FROM pg_temp.here()")
+    if how == "released":
+        assert bare.value("SELECT madlib.automl_release()") == 0
+    elif how == "not kept":
+        bare.run("SET keras_automl.keep_sessions = 0")
+        small(bare, "again", sessions=0)
+    else:
+        bare.run("UPDATE lib SET model_arch = '{}'")
+        with pytest.raises(psycopg2.Error):
+            small(bare, "again", sessions=0)
+    assert bare.value("SELECT programs FROM pg_temp.here()") == []
+
+
 @pytest.mark.soak
 def test_every_function_that_opens_sessions_keeps_them_and_takes_them(caller: Session, db: Session) -> None:
     small(caller, "found")

@@ -1,7 +1,7 @@
 """Trials that train in the caller's own session, one statement after the other.
 
 Where no connection back is possible this is the only session there is. It runs the same statements as the others, in the
-caller's transaction, and gives the same bits.
+caller's transaction, and gives the same bits. What it has compiled stays for the next call, as in sessions that are kept.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from automl.cluster.interface import Outcome
+from automl.cluster.keeping import keeps_here
 from automl.cluster.orders import Setup, Work
-from automl.cluster.statements import CLOSE, Call, defining, exchange, opening, run_to_end, selected
+from automl.cluster.statements import CLOSE, REST, Call, defining, exchange, opening, run_to_end, selected
 from automl.database.session import Database
 
 
@@ -53,7 +54,7 @@ class CallerSession:
         return self._versions
 
     def close(self, *, well: bool = False) -> None:
-        self._answer(Call(CLOSE))
+        self._answer(Call(REST if well and keeps_here(self._db) else CLOSE))
 
     def _answer(self, call: Call) -> Any:
         statement = selected(call)

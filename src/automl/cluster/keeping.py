@@ -24,10 +24,11 @@ from automl import __version__
 from automl.cluster.connection import Address, Unreachable, becoming
 from automl.cluster.driver import pq, psycopg
 from automl.cluster.login import login, said
+from automl.cluster.statements import CLOSE
 from automl.cluster.waits import pause, run_through
 from automl.database.locks import HELD, Lock
 from automl.database.names import literal
-from automl.database.session import CallerDatabase
+from automl.database.session import CallerDatabase, Database
 from automl.database.settings import KEEP_SESSIONS, KEPT_SESSIONS, read_setting
 from automl.hosts.machine import spare_memory
 
@@ -200,8 +201,14 @@ def keeper(db: CallerDatabase, address: Address, threads: int) -> Keeper:
 
 
 def automl_release(db: CallerDatabase) -> int:
-    """Close the sessions that are kept for this caller; return how many there were."""
+    """Close the sessions that are kept for this caller, and drop what its own has compiled; return how many there were."""
+    db.execute(CLOSE.select())
     return _close(lambda _: True)
+
+
+def keeps_here(db: Database) -> bool:
+    """Whether a call that has ended well leaves in the caller's own session what it has compiled there."""
+    return read_setting(db, KEEP_SESSIONS) > 0 and spare_memory()
 
 
 def kept_here() -> int:

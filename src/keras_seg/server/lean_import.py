@@ -15,8 +15,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from types import ModuleType
 
-# These serve only wrappers of Keras that nothing here uses, and Keras expects that they are missing.
-_LEFT_OUT = ("sklearn", "scipy")
+# Keras looks for these, to take what is theirs and to be wrapped by them, and expects that they are missing.
+_LEFT_OUT = ("pandas", "scipy", "sklearn")
 _LATER = frozenset(("h5py", "requests"))
 _PUBLIC_NAMES = "tensorflow._api.v2."
 # There are packages of these names too; what is imported last has the name, and that must be the public module.
