@@ -13,7 +13,7 @@ import json, sys
 from keras_seg.server.runtime import Runtime
 Runtime(1).wait(lambda: None)
 import tensorflow as tf
-first = len(sys.modules)
+first, left = len(sys.modules), [name for name in ("pandas", "sklearn") if name in sys.modules]
 deferred = sorted(name for name in sys.modules if name.startswith("tensorflow._api.v2.")
     and "_LazyModule" in str(type(sys.modules[name])))
 import keras
@@ -24,7 +24,7 @@ print(json.dumps({
     "same": tf.keras.layers.Dense is keras.layers.Dense, "strategy": tf.distribute.has_strategy(),
     "names": [str(each.__name__) for each in (tf.compat.v1.Session, tf.feature_column.numeric_column, tf.lite.TFLiteConverter,
         tf.saved_model.save, tf.compat.v2.nn.crelu, tf.io.gfile.exists, tf.data.Dataset, tf.random.stateless_uniform)],
-    "h5py": keras.src.saving.saving_lib.h5py.File.__module__, "left": [n for n in ("pandas", "sklearn") if n in sys.modules],
+    "h5py": keras.src.saving.saving_lib.h5py.File.__module__, "left": left,
 }))
 """
 
