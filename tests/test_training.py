@@ -37,11 +37,11 @@ from keras_seg.training import optimizers, trainer  # noqa: E402
 def compared(trial: Trial, optimizer: Any, compiled: CompileOrder, fit: FitOrder = FIT, epochs: int = 3) -> float:
     """Train by visits and by keras.fit from the same initial weights; return the largest difference of a weight."""
     x, y = rows(1, ROWS)
-    begun = Trial(trial_architecture(trial), trial.server._tables)
-    begun.visit([train()], compiled, replace(fit, steps_per_epoch=0))  # no step: the initial weights
+    trial.visit([train()], compiled, replace(fit, steps_per_epoch=0))  # no step: the initial weights
+    begun, trial.state = trial.state or b"", None
     model = keras.models.model_from_json(trial_architecture(trial))
-    weights_into(model, begun.state or b"")
-    for variable, array in zip(model.non_trainable_variables, codec.decode(begun.state or b"").other, strict=True):
+    weights_into(model, begun)
+    for variable, array in zip(model.non_trainable_variables, codec.decode(begun).other, strict=True):
         variable.assign(array)  # the states of random generators are no weights
     optimizer.build(model.trainable_variables)  # keras.fit would do so within its graph, where ScheduleFreeAdamW begins wrong
     model.compile(optimizer=optimizer, loss=compiled.loss, jit_compile=False)
@@ -52,7 +52,7 @@ def compared(trial: Trial, optimizer: Any, compiled: CompileOrder, fit: FitOrder
     assert trial.report.error is None
     ours = np.frombuffer(codec.weights(trial.state or b""), np.float32)
     theirs = np.concatenate([weight.reshape(-1) for weight in model.get_weights()])
-    assert not np.array_equal(ours, np.frombuffer(codec.weights(begun.state or b""), np.float32))
+    assert not np.array_equal(ours, np.frombuffer(codec.weights(begun), np.float32))
     return float(np.abs(ours - theirs).max())
 
 
