@@ -54,7 +54,10 @@ def prepared(db: Session) -> Session:
 
 @pytest.fixture
 def refusing(prepared: Session, connect: Callable[..., Session]) -> Iterator[Session]:
-    """A session at whose word the record's tables refuse rows: with the code that table `refused` holds."""
+    """A session at whose word the record's tables refuse rows: with the code that table `refused` holds.
+
+    They take those of the caller's own transaction, which ends the run: that is lost with all else that it writes.
+    """
     session = connect()
     schema = session.value("SELECT current_schema()")
     session.run(
@@ -62,7 +65,8 @@ def refusing(prepared: Session, connect: Callable[..., Session]) -> Iterator[Ses
     )
     session.run(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE it text; BEGIN"
-        f" SELECT code INTO it FROM {schema}.refused; IF it IS NULL THEN RETURN NEW; END IF;"
+        f" SELECT code INTO it FROM {schema}.refused;"
+        f" IF it IS NULL OR pg_backend_pid() = {prepared.info.backend_pid} THEN RETURN NEW; END IF;"
         " RAISE EXCEPTION 'refused for the test' USING ERRCODE = it; END $$"
     )
     for log in LOGS:
