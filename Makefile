@@ -7,8 +7,6 @@ SHELL := /bin/bash
 
 venv_bin = $$(deploy/install --where)/bin
 pg_bin = $$("$$(deploy/install --pg)" --bindir)
-# The files with tests that run with no other beside them.
-alone = $$(grep -l 'mark\.alone' -r tests --include='test_*.py')
 # Brings the private cluster up, and runs a command with the environment's programs and the cluster's URI.
 with_dsn = dsn="$$(deploy/cluster dsn)" && env PATH="$(venv_bin):$(pg_bin):$$PATH" AUTOML_TEST_DSN="$$dsn" AUTOML_DSN="$$dsn"
 
@@ -27,8 +25,7 @@ test:  ## set everything up and run the tests, without those that take long by t
 ifdef ARGS
 	@$(with_dsn) python -m pytest $(ARGS)
 else
-	@$(with_dsn) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not soak'
-	@$(with_dsn) python -m pytest -m 'alone and not soak' $(alone)
+	@$(with_dsn) tests/all
 endif
 
 .PHONY: test-on

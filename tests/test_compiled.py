@@ -23,14 +23,13 @@ CASES = {
         compile_with("Adam", {"lr": 0.01, "amsgrad": True, "clipnorm": 1.0}, metrics=("accuracy", "AUC")),
     ),
     "loops within the loop": (
-        dense(SEQUENCE, layers.Masking(0.0), layers.LSTM(3, return_sequences=True), layers.Bidirectional(layers.GRU(2))),
+        dense(SEQUENCE, layers.Masking(0.0), layers.GRU(3)),
         compile_with("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
     ),
     "conditions within the loop": (
         dense(layers.SpectralNormalization(layers.Dense(5))),
         compile_with("Lion", {"gradient_accumulation_steps": 2, "use_ema": True, "ema_overwrite_frequency": 3}),
     ),
-    "convolution": (dense(SEQUENCE, layers.Conv1D(4, 2), layers.MaxPooling1D(2), layers.Flatten()), compile_with("Lamb")),
 }
 
 
