@@ -206,11 +206,15 @@ class Executor:
         return opened(self.kind, self.packed, name, self.caller)
 
 
-def opened(kind: str, packed: Packed, name: str, caller: Caller) -> Cluster:
-    """Open a cluster; what does not fit the database skips the test."""
+def opened(kind: str, packed: Packed, name: str, caller: Caller, at_once: int | None = None) -> Cluster:
+    """Open a cluster; what does not fit the database skips the test.
+
+    Args:
+        at_once: how many of its own sessions may do something at the same time.
+    """
     if ("segments" in kind) != (packed.where is not None):
         pytest.skip("only where rows lie on segments" if "segments" in kind else "not where rows lie on segments")
-    terms = Terms(name, caller.interrupt)
+    terms = Terms(name, caller.interrupt, at_once=at_once)
     if kind == "segments" and packed.where:
         return SegmentSessions(packed.address, packed.setup, packed.where, packed.expected, terms)
     if kind == "caller segments" and packed.where:

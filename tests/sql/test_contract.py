@@ -213,3 +213,22 @@ class TestExecutors(ClusterContract):
         assert executor.packed.backends("closed")
         cluster.close()
         assert executor.packed.all_gone("closed")
+
+
+def test_whoever_has_waited_longest_keeps_no_other_from_work(packed: Packed) -> None:
+    """Where one may work at a time there may be nothing for the first in the line."""
+    cluster = opened("2 sessions" if packed.where is None else "segments", packed, "in turn", Caller(), at_once=1)
+    try:
+        first, *others = all_idle(cluster)
+        assert others
+        for session in others:
+            cluster.begin(session, Work(session, training(min(cluster.reaches[session] or {0}))))
+            assert cluster.idle() == []  # nobody else may begin beside it
+            assert next_outcome(cluster).task == session
+        assert cluster.idle()[0] == first
+        for session in (first, others[0]):  # both are given work: the second one waits for its turn
+            cluster.begin(session, Work(session, training(min(cluster.reaches[session] or {0}))))
+        assert [next_outcome(cluster).task for _ in range(2)] == [first, others[0]]
+    finally:
+        cluster.close()
+    assert packed.all_gone("in turn")

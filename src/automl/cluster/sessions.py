@@ -94,15 +94,16 @@ class Sessions:
         idle = [session for session in self._sessions if session.idle]
         if self._terms.at_once is None:
             return [session.number for session in idle]
-        # Who has waited longest goes first, where not all can.
-        return [session.number for session in sorted(idle, key=lambda session: session.begun)[: self._room]]
+        # Who has waited longest goes first, where not all can; but all are named, as there may be nothing for the first.
+        return [session.number for session in sorted(idle, key=lambda session: session.begun)] if self._room else []
 
     def begin(self, session: int, work: Work) -> None:
         chosen = self._places[session].session
         assert chosen is not None
         chosen.task, chosen.begun, chosen.working = work.task, time.monotonic(), True
         chosen.pending = deque(self._steps(chosen, work))
-        self._start(chosen)
+        if self._room:  # else it waits for its turn
+            self._start(chosen)
 
     def wait(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
