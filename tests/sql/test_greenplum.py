@@ -235,6 +235,7 @@ def test_the_names_that_prediction_needs_must_be_free(rows: Session) -> None:
     rows.run("CREATE TEMPORARY TABLE keras_automl_blocks (mine text)")
     failure = rows.error_of(PREDICT_ROWS, "rows")
     assert (failure.sqlstate, failure.hint) == ("42P07", "DROP TABLE pg_temp.keras_automl_blocks")
+    rows.run("DROP TABLE pg_temp.keras_automl_blocks")
 
 
 def test_a_wrong_row_is_told_and_the_session_goes_on(rows: Session) -> None:

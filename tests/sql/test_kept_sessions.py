@@ -127,6 +127,13 @@ def test_what_it_has_compiled_goes(bare: Session, how: str) -> None:
     assert bare.value("SELECT programs FROM pg_temp.here()") == []
 
 
+def test_a_setting_that_is_none_is_told_before_anything_is_trained(bare: Session) -> None:
+    bare.run("SET keras_automl.keep_sessions = 'for ever'")
+    with pytest.raises(psycopg2.Error, match=r"keras_automl\.keep_sessions"):
+        small(bare, "none", sessions=0, automl_params="R=2000, eta=10")
+    assert bare.value("SELECT to_regclass('none') IS NULL")
+
+
 @pytest.mark.soak
 def test_every_function_that_opens_sessions_keeps_them_and_takes_them(caller: Session, db: Session) -> None:
     small(caller, "found")

@@ -15,6 +15,7 @@ from automl.cluster.keeping import keeps_here
 from automl.cluster.orders import Setup, Work
 from automl.cluster.statements import CLOSE, REST, Call, defining, exchange, opening, run_to_end, selected
 from automl.database.session import Database
+from automl.hosts.machine import spare_memory
 
 
 class CallerSession:
@@ -25,6 +26,7 @@ class CallerSession:
     def __init__(self, db: Database, setup: Setup) -> None:
         self._db = db
         self._done: list[Outcome] = []
+        self._keeps = keeps_here(db)
         self._versions: str = run_to_end(opening(setup.of_session(0)), self._answer)
         for definition in setup.definitions:
             run_to_end(defining(definition), self._answer)
@@ -54,7 +56,7 @@ class CallerSession:
         return self._versions
 
     def close(self, *, well: bool = False) -> None:
-        self._answer(Call(REST if well and keeps_here(self._db) else CLOSE))
+        self._answer(Call(REST if well and self._keeps and spare_memory() else CLOSE))
 
     def _answer(self, call: Call) -> Any:
         statement = selected(call)

@@ -14,6 +14,7 @@ Whatever a new session is asked a kept one is asked as well: only logging in and
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +34,7 @@ from automl.database.settings import KEEP_SESSIONS, KEPT_SESSIONS, read_setting
 from automl.hosts.machine import spare_memory
 
 NAME = "keras_automl kept"  # in pg_stat_activity
+_TRAINS = "keras_seg.session.calls"  # the module without which a process has compiled nothing
 
 # What a session that is opened now would be: another answer says that kept ones are not.
 _ME = "OPERATOR(pg_catalog.=) current_user::pg_catalog.text"
@@ -202,13 +204,19 @@ def keeper(db: CallerDatabase, address: Address, threads: int) -> Keeper:
 
 def automl_release(db: CallerDatabase) -> int:
     """Close the sessions that are kept for this caller, and drop what its own has compiled; return how many there were."""
-    db.execute(CLOSE.select())
-    return _close(lambda _: True)
+    count = _close(lambda _: True)
+    if _TRAINS in sys.modules:  # else nothing was ever compiled here
+        db.execute(CLOSE.select())
+    return count
 
 
 def keeps_here(db: Database) -> bool:
-    """Whether a call that has ended well leaves in the caller's own session what it has compiled there."""
-    return read_setting(db, KEEP_SESSIONS) > 0 and spare_memory()
+    """Whether what a call compiles in the caller's own session stays there when it has ended well.
+
+    Raises:
+        AutomlError: a setting is none.
+    """
+    return read_setting(db, KEEP_SESSIONS) > 0 and read_setting(db, KEPT_SESSIONS, 1) > 0
 
 
 def kept_here() -> int:

@@ -90,14 +90,15 @@ class Cache:
 
     def rest(self) -> None:
         """Drop all but the programs that another run of the same role may use, and the weights in these."""
-        unfit = bool(self.functions)  # they are asked for again by whoever may name them
         self.begin()
-        self._drop_programs(lambda _, network: unfit or network.weights is not None or sum(network.sizes) > _LARGE)
+        self._drop_programs(lambda _, network: network.weights is not None or sum(network.sizes) > _LARGE)
         for trainer in self.trainers:
             trainer.forget()
 
     def begin(self) -> None:
-        """Drop what a run left here, but for the programs."""
+        """Drop what a run left here, but for the programs; those too if they may name custom functions, which are asked for anew."""
+        if self.functions:
+            self._drop_programs(lambda *_: True)
         self.setup = SessionSetup()
         self.definitions, self.functions = {}, {}
         self.data, self.joined, self.fed, self.room = {}, {}, {}, _LITTLE

@@ -187,7 +187,8 @@ class Trainer:
                 put(variable, tf.zeros(0, variable.dtype))
 
     def forget(self) -> None:
-        """Drop all of the variables, small ones as well: nobody trains for a while."""
+        """Drop all of the variables, small ones as well, and the numbers of trials: nobody trains for a while."""
+        self._numbers_of_trial.clear()
         for variable in self._variables:
             put(variable, tf.zeros(0, variable.dtype))
 
