@@ -96,7 +96,7 @@ class Cache:
             trainer.forget()
 
     def begin(self) -> None:
-        """Drop what a run left here, but for the programs; those too if they may name custom functions, which are asked for anew."""
+        """Drop what a run left here, but for the programs; those too if they may name custom functions: these are read anew."""
         if self.functions:
             self._drop_programs(lambda *_: True)
         self.setup = SessionSetup()
