@@ -12,23 +12,27 @@ tf = pytest.importorskip("tensorflow")
 from keras import layers  # noqa: E402  # after the skip
 
 from fix_training import FEATURES, ONE_PARTITION, PLAIN, Trial, compile_with, dense, evaluate, train  # noqa: E402
+from keras_seg import transition  # noqa: E402
 from keras_seg.protocol.orders import CompileOrder, FitOrder  # noqa: E402
 from keras_seg.training import compiled  # noqa: E402
 
 SEQUENCE = layers.Reshape((FEATURES, 1))
 CASES = {
-    "dense": (PLAIN, compile_with("RMSprop", {"centered": True, "momentum": 0.5})),
+    "dense": (PLAIN, compile_with("RMSprop", {"centered": True, "momentum": 0.5}), True),
     "draws and statistics": (
         dense(layers.Dense(8), layers.BatchNormalization(), layers.Dropout(0.3), layers.GaussianNoise(0.1)),
         compile_with("Adam", {"lr": 0.01, "amsgrad": True, "clipnorm": 1.0}, metrics=("accuracy", "AUC")),
+        True,
     ),
     "loops within the loop": (
         dense(SEQUENCE, layers.Masking(0.0), layers.GRU(3)),
         compile_with("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+        True,
     ),
     "conditions within the loop": (
         dense(layers.SpectralNormalization(layers.Dense(5))),
         compile_with("Lion", {"gradient_accumulation_steps": 2, "use_ema": True, "ema_overwrite_frequency": 3}),
+        False,
     ),
 }
 
@@ -53,9 +57,16 @@ def trained(network: str, order: CompileOrder, alone: bool, monkeypatch: pytest.
     return trial
 
 
+def executors(trial: Trial) -> list[bool]:
+    """Whether what trains makes its operations one after the other."""
+    return [trainer._advance._executor is compiled._in_order for trainer in trial.gd[transition.CACHE].trainers]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_both_give_the_same_bits(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = (trained(*CASES[case], alone, monkeypatch) for alone in (True, False))
+    network, order, in_order = CASES[case]
+    one, other = (trained(network, order, alone, monkeypatch) for alone in (True, False))
+    assert [executors(trial) for trial in (one, other)] == [[in_order], [False]]
     assert one.report.error is None
     assert one.report.scores
     assert one.report.scores == other.report.scores
@@ -87,11 +98,11 @@ def doubled(number: Any) -> Any:
 
 
 FUNCTIONS = {
-    "a loop": (repeated(doubled), True),
-    "a loop in a loop": (repeated(repeated(doubled)), True),
-    "a condition": (lambda number: tf.cond(number > 0, lambda: number * 2**25, lambda: number), False),
-    "a condition in a loop": (repeated(lambda number: tf.cond(number > 0, lambda: number * 32, lambda: number)), False),
-    "a function that is called": (repeated(repeated(tf.function(doubled, autograph=False))), False),
+    "a loop": (repeated(doubled), 2**5, True),
+    "a loop in a loop": (repeated(repeated(doubled)), 2**25, True),
+    "a condition": (lambda number: tf.cond(number > 0, lambda: number * 2**25, lambda: number), 2**25, False),
+    "a condition in a loop": (repeated(lambda number: tf.cond(number > 0, lambda: number * 32, lambda: number)), 2**25, False),
+    "a function that is called": (repeated(repeated(tf.function(doubled, autograph=False))), 2**25, False),
 }
 
 
@@ -100,9 +111,9 @@ FUNCTIONS = {
 def test_who_would_wait_for_the_pool_is_left_to_it(what: str, alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A graph's loop is taken apart for the usual executor only: the other one would refuse the parts."""
     monkeypatch.setattr(compiled, "one_after_the_other", lambda: alone)
-    body, in_order = FUNCTIONS[what]
+    body, value, in_order = FUNCTIONS[what]
     function = compiled.CompiledFunction(body, [tf.TensorSpec((), tf.float32)])
-    assert function(tf.constant(1.0)).numpy() in (2**5, 2**25)
+    assert function(tf.constant(1.0)).numpy() == value
     loops = [each for each in function._traced.graph.get_operations() if "While" in each.type]
     assert all(("_lower_using_switch_merge" in each.node_def.attr) is not (alone and in_order) for each in loops)
     assert (function._executor is compiled._in_order) is (alone and in_order)

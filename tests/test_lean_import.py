@@ -10,10 +10,11 @@ import sys
 # Every public module of TensorFlow is asked for a name, deepest last, in the order of the alphabet: none is broken by another.
 SCRIPT = """
 import json, sys
+from keras_seg.server import lean_import
 from keras_seg.server.runtime import Runtime
 Runtime(1).wait(lambda: None)
 import tensorflow as tf
-first, left = len(sys.modules), [name for name in ("pandas", "sklearn") if name in sys.modules]
+first, left = len(sys.modules), [name for name in lean_import._LEFT_OUT if name in sys.modules]
 deferred = sorted(name for name in sys.modules if name.startswith("tensorflow._api.v2.")
     and "_LazyModule" in str(type(sys.modules[name])))
 import keras
@@ -24,7 +25,8 @@ print(json.dumps({
     "same": tf.keras.layers.Dense is keras.layers.Dense, "strategy": tf.distribute.has_strategy(),
     "names": [str(each.__name__) for each in (tf.compat.v1.Session, tf.feature_column.numeric_column, tf.lite.TFLiteConverter,
         tf.saved_model.save, tf.compat.v2.nn.crelu, tf.io.gfile.exists, tf.data.Dataset, tf.random.stateless_uniform)],
-    "h5py": keras.src.saving.saving_lib.h5py.File.__module__, "left": left,
+    "h5py": keras.src.saving.saving_lib.h5py.File.__module__, "sklearn": "sklearn" in sys.modules,
+    "left": left,
 }))
 """
 
@@ -43,6 +45,7 @@ def test_all_that_was_ever_there_is_found_when_somebody_asks_for_it() -> None:
     ]
     assert found["h5py"] == "h5py._hl.files"
     assert found["left"] == []
+    assert found["sklearn"] is False
 
 
 ONE_ROW = "import automl.entry, json, keras_seg.transition, sys; print(json.dumps(list(sys.modules)))"

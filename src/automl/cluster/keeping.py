@@ -189,8 +189,7 @@ def keeper(db: CallerDatabase, address: Address, threads: int) -> Keeper:
     Args:
         threads: of TensorFlow in the sessions of this call.
     """
-    seconds = read_setting(db, KEEP_SESSIONS)
-    most = read_setting(db, KEPT_SESSIONS, len(os.sched_getaffinity(0)))
+    seconds, most = _limits(db)
     found = db.execute(_CONDITIONS)[0]
     trusted = f"{found['conditions']} {_installed()}"
     now = time.monotonic()
@@ -216,7 +215,12 @@ def keeps_here(db: Database) -> bool:
     Raises:
         AutomlError: a setting is none.
     """
-    return read_setting(db, KEEP_SESSIONS) > 0 and read_setting(db, KEPT_SESSIONS, 1) > 0
+    return all(_limits(db))
+
+
+def _limits(db: Database) -> tuple[int, int]:
+    """Return for how many seconds what a call has left is kept, and how many sessions on the whole server."""
+    return read_setting(db, KEEP_SESSIONS), read_setting(db, KEPT_SESSIONS, len(os.sched_getaffinity(0)))
 
 
 def kept_here() -> int:

@@ -7,8 +7,7 @@ microsecond each, a third less time.
 
 It knows loops and conditions as operations only, so a function is traced for it. Of those it makes loops by itself. A
 condition, or a function that is called in the graph, it gives to the pool and waits: for ever if it runs in the one thread of
-the pool itself.
-Graphs with one of these are left to the usual executor.
+the pool itself. Graphs with one of these are left to the usual executor, and are traced twice.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class Numbers:
 
     Attributes:
         names: what the optimizer calls them, in the order of the tensor.
-        current: the tensors that stand for their values while a graph is traced, float32 each; else empty.
+        current: the tensors that stand for their values while `traced` lasts, float32 each; else empty.
     """
 
     def __init__(self) -> None:
